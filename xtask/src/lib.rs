@@ -1,0 +1,12 @@
+//! The rules of the house that a machine can check, each as a function over the repository's files.
+//!
+//! - [`arrows`]: which crate may depend on which (`ARCHITECTURE.md`, "Arrows").
+//! - [`citations`]: every `docs/protocol/...md#heading` in code and tests names a heading that exists.
+//! - [`links`]: every relative link in a Markdown file leads to a file, and to a heading of it.
+//!
+//! They run as tests of this crate, so `cargo handfast run --all` includes them.
+
+pub mod arrows;
+pub mod citations;
+pub mod files;
+pub mod links;
