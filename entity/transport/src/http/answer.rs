@@ -1,0 +1,53 @@
+//! What a server answers and a client receives.
+
+use bytes::Bytes;
+
+/// One HTTP answer: a status and a JSON body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status, 100-599.
+    pub status: u16,
+    /// The body; what a server sends is compact JSON (`application/json`).
+    pub body: Bytes,
+    /// The `Retry-After` header in whole seconds.
+    pub retry_after_seconds: Option<u64>,
+}
+
+impl Answer {
+    /// Makes an answer without `Retry-After`.
+    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        Self { status, body: body.into(), retry_after_seconds: None }
+    }
+
+    pub(crate) const fn fixed(status: u16, body: &'static str) -> Self {
+        Self { status, body: Bytes::from_static(body.as_bytes()), retry_after_seconds: None }
+    }
+}
+
+/// The answer to a path that does not exist (`docs/protocol/1.0.md#endpoints`).
+pub(crate) const NOT_FOUND: Answer = Answer::fixed(404, r#"{"detail":"Not Found"}"#);
+
+/// The answer to a known path with another method (`docs/protocol/1.0.md#endpoints`).
+pub(crate) const METHOD_NOT_ALLOWED: Answer =
+    Answer::fixed(405, r#"{"detail":"Method Not Allowed"}"#);
+
+/// The answer to a body that did not arrive in time.
+pub(crate) const BODY_TOO_SLOW: Answer = Answer::fixed(408, r#"{"detail":"Request Timeout"}"#);
+
+/// The answer to a body that broke off or was badly framed.
+pub(crate) const BODY_BROKEN: Answer = Answer::fixed(400, r#"{"detail":"Bad Request"}"#);
+
+/// The answer to a body above the limit (`docs/protocol/1.1.md#error-codes`; 1.0 callers read `detail`).
+pub(crate) const TOO_LARGE: Answer = Answer::fixed(
+    413,
+    r#"{"detail":"Message too large","error":{"code":"MESSAGE_TOO_LARGE","message":"Message too large"}}"#,
+);
+
+/// The answer when the memory for bodies is spent (`docs/protocol/1.1.md#error-codes`).
+pub(crate) const OVERLOADED: Answer = Answer {
+    status: 503,
+    body: Bytes::from_static(
+        br#"{"detail":"Service unavailable","error":{"code":"SERVICE_UNAVAILABLE","message":"Service unavailable"}}"#,
+    ),
+    retry_after_seconds: Some(1),
+};

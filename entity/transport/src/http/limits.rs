@@ -1,0 +1,87 @@
+//! Every figure that bounds the HTTP server and client.
+
+use std::time::Duration;
+
+/// Bounds on what the callers of a server may cost it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Largest request body in bytes; a longer one is answered 413.
+    pub body_max_bytes: usize,
+    /// How much of a refused, too long body is read and thrown away, so that a caller that is still writing sees the 413
+    /// rather than a reset connection. Beyond it the connection is closed at once.
+    pub discard_max_bytes: usize,
+    /// All large bodies in memory at one moment, in bytes; a request that would exceed it is answered 503.
+    pub bodies_max_bytes: usize,
+    /// Largest request head (request line and headers) in bytes; a longer one is answered 431.
+    pub head_max_bytes: usize,
+    /// Most headers of one request; more are answered 431.
+    pub headers_max: usize,
+    /// Time for a complete request head, counted from the opening of the connection or the previous answer. It is the idle
+    /// limit of a kept connection and the bound on callers that send a head byte by byte.
+    pub head_timeout: Duration,
+    /// Time for a complete request body, counted from the end of the head; later it is answered 408.
+    pub body_timeout: Duration,
+    /// Open connections of the whole server; one more is answered 503 and closed.
+    pub connections_max: usize,
+    /// Open connections of one remote host, so that a single host cannot take every place; one more is answered 503.
+    pub connections_per_host_max: usize,
+    /// Time that open requests get to finish when the server stops.
+    pub drain_timeout: Duration,
+}
+
+impl ServerLimits {
+    /// Bodies up to this size are not charged to [`ServerLimits::bodies_max_bytes`]: with every connection of the default
+    /// limits carrying one, they take 64 MiB.
+    pub const SMALL_BODY_BYTES: usize = 64 * 1024;
+}
+
+impl Default for ServerLimits {
+    /// Guessed for a peer on a small machine: 1 MiB a body is sixteen 64 KiB chunks; 30 s is the timeout of the slowest
+    /// request of protocol 1.0, so no honest caller is cut off.
+    fn default() -> Self {
+        Self {
+            body_max_bytes: 1024 * 1024,
+            discard_max_bytes: 32 * 1024 * 1024,
+            bodies_max_bytes: 128 * 1024 * 1024,
+            head_max_bytes: 16 * 1024,
+            headers_max: 64,
+            head_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+            connections_max: 1024,
+            connections_per_host_max: 512,
+            drain_timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Bounds on what the peers we call may cost us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// Time to open a connection (`docs/protocol/1.0.md#client-rules`).
+    pub connect_timeout: Duration,
+    /// Largest answer body in bytes.
+    pub answer_max_bytes: usize,
+    /// Connections open to one address at a moment; further calls wait for one within their own timeout.
+    pub connections_per_address_max: usize,
+    /// Idle connections kept for one address.
+    pub idle_per_address_max: usize,
+    /// Addresses with a place in the pool; a call to one more waits for nothing and keeps no connection afterwards.
+    pub addresses_max: usize,
+    /// How long an idle connection is kept. It is below the 5 s after which the common Python server closes idle
+    /// connections, so that a request rarely meets a closing connection.
+    pub idle_timeout: Duration,
+}
+
+impl Default for ClientLimits {
+    /// 5 s to connect is protocol 1.0's figure; the rest is guessed: an answer of a peer is far below 1 MiB.
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            answer_max_bytes: 1024 * 1024,
+            connections_per_address_max: 32,
+            idle_per_address_max: 16,
+            addresses_max: 1024,
+            idle_timeout: Duration::from_secs(4),
+        }
+    }
+}

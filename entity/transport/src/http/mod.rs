@@ -1,0 +1,16 @@
+//! HTTP/1.1, plain, JSON, keep-alive (`docs/protocol/1.0.md#transport`).
+
+pub mod address;
+mod answer;
+mod body;
+pub mod client;
+pub mod limits;
+mod pool;
+pub mod server;
+mod slots;
+
+pub use address::Address;
+pub use answer::Answer;
+pub use client::{Call, Client, Failure};
+pub use limits::{ClientLimits, ServerLimits};
+pub use server::{Handler, Request, Server, Verb};
