@@ -1,0 +1,3 @@
+//! The program `entity`.
+
+fn main() {}
