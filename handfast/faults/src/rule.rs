@@ -129,7 +129,7 @@ pub enum Position {
     Nth(NonZeroU64),
     /// Each n-th after the rule was laid.
     Every(NonZeroU64),
-    /// The message with this index in the recording of its link, the first being 0.
+    /// The message with this index in the recording of its link, the first being 1.
     Index(u64),
 }
 
@@ -164,7 +164,7 @@ pub enum Action {
     Hold,
     /// Deliver a request, and after it the recorded request with this index of the same link.
     Replay {
-        /// Index in the recording of the link, the first being 0.
+        /// Index in the recording of the link, the first being 1.
         index: u64,
     },
     /// Reset the connection it came on.

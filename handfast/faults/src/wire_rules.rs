@@ -144,7 +144,7 @@ pub struct Observed<'a> {
     pub link: &'a Link,
     /// Whether this is the request or its answer.
     pub direction: Direction,
-    /// Index of the exchange among the link's messages, the first being 0; `None` for a request
+    /// Index of the exchange among the link's messages, the first being 1; `None` for a request
     /// that carries no message and for its answer.
     pub index: Option<u64>,
     /// The message type, if the request has one.
@@ -170,7 +170,7 @@ pub enum Verdict {
     Replace(Vec<u8>),
     /// Deliver it, then the recorded request with this index of the same link.
     Replay {
-        /// Index in the recording of the link, the first being 0.
+        /// Index in the recording of the link, the first being 1.
         index: u64,
     },
 }

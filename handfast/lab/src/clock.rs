@@ -1,0 +1,34 @@
+//! The one clock of a run.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Stamps everything a run observes, on one axis.
+///
+/// The runner starts one per run and hands copies around; all copies agree.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: Instant,
+    origin_unix_us: i64,
+}
+
+impl Clock {
+    /// Starts the axis at this moment.
+    #[expect(clippy::disallowed_methods, reason = "the run's one clock")]
+    pub fn start() -> Self {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let origin_unix_us = i64::try_from(unix.as_micros()).unwrap_or(i64::MAX);
+        Self { origin: Instant::now(), origin_unix_us }
+    }
+
+    /// Microseconds since the start; never falls.
+    #[expect(clippy::disallowed_methods, reason = "the run's one clock")]
+    pub fn now_us(&self) -> u64 {
+        let elapsed = Instant::now().duration_since(self.origin);
+        u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// When the axis starts, in microseconds since the Unix epoch.
+    pub fn started_unix_us(&self) -> i64 {
+        self.origin_unix_us
+    }
+}

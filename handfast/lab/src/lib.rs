@@ -1,0 +1,34 @@
+//! What a scenario runs in.
+//!
+//! [`Lab`] belongs to a run, [`Unit`] to one scenario on certain peers. A unit has a reaper process
+//! that ends everything it started, a recording proxy between its peers, a client of the peer
+//! contract for each peer, and a log of all that was seen.
+//!
+//! - [`lab`] and [`unit`]: the two objects a runner holds
+//! - [`peer`]: one peer: its process, its contract, its log
+//! - [`tap`]: the recording proxy; it does what `handfast-faults` decides
+//! - [`evidence`]: the log of a unit, on the axis of [`clock`]
+//! - [`reaper`]: the process that cleans up, also after `kill -9` of handfast
+//! - [`scratch`]: run folders, and what an earlier run left behind
+//! - `sys`: the system calls that need `unsafe`, a reason each
+
+pub mod clock;
+pub mod evidence;
+pub mod exit;
+pub mod lab;
+pub mod peer;
+pub mod reaper;
+pub mod scratch;
+pub mod tap;
+pub mod unit;
+
+mod sys;
+
+pub use clock::Clock;
+pub use evidence::{Evidence, Fact, Observation, Reader};
+pub use exit::Exit;
+pub use lab::{Lab, LabConfig, LabError};
+pub use peer::{CallError, Peer, PeerFault, StartError};
+pub use scratch::{Scratch, Swept};
+pub use tap::{Exchange, Fate, Tap, TapConfig};
+pub use unit::{CloseReport, RoleConfig, Unit, UnitConfig};

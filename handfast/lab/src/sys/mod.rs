@@ -1,0 +1,1 @@
+//! System calls that need `unsafe`, a file per family, a reason each.

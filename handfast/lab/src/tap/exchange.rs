@@ -1,0 +1,88 @@
+//! One exchange on the wire: a request, its answer, and what the tap did.
+
+use bytes::Bytes;
+use handfast_faults::{Direction, Link, RuleId};
+
+/// A request that went through the tap, and its answer.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Who asked whom.
+    pub link: Link,
+    /// Number of the message on its link, from 1; `None` for a request that carries no message. A
+    /// duplicate or replay keeps the number of its original.
+    pub index: Option<u64>,
+    /// Method and path, such as `POST /message`.
+    pub target: String,
+    /// The message type, where the request has one.
+    pub kind: Option<String>,
+    /// When the request was complete, in microseconds since the run started.
+    pub began_us: u64,
+    /// The request body as `from` sent it.
+    pub request: Bytes,
+    /// The request body that was sent to `to`; `None` if none was.
+    pub delivered: Option<Bytes>,
+    /// The answer of `to`, if one came.
+    pub answer: Option<Answer>,
+    /// The answer that `from` was given; `None` if none was.
+    pub returned: Option<Answer>,
+    /// What the tap did.
+    pub fate: Fate,
+    /// The rule that decided it, if one did.
+    pub rule: Option<RuleId>,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status of HTTP.
+    pub status: u16,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What the tap did with an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Passed on untouched.
+    Passed,
+    /// This half was swallowed.
+    Dropped(Direction),
+    /// This is the second delivery of a request; its answer went to nobody.
+    Duplicated,
+    /// This half was kept back and passed on when released.
+    Held {
+        /// Which half.
+        direction: Direction,
+        /// For how long, in microseconds.
+        for_us: u64,
+    },
+    /// This half was kept back and never released.
+    Withheld(Direction),
+    /// This is a recorded request sent again; its answer went to nobody on the wire.
+    Replayed,
+    /// The connection was reset in place of this half.
+    Cut(Direction),
+    /// This half was changed.
+    Replaced {
+        /// Which half.
+        direction: Direction,
+        /// The field or byte that was changed, such as `payload.sealed`.
+        what: String,
+    },
+    /// The other side could not be reached, or gave no answer.
+    Unreachable {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Exchange {
+    /// About how much memory the record keeps, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let answer = |answer: &Option<Answer>| answer.as_ref().map_or(0, |a| a.body.len());
+        self.request.len()
+            + self.delivered.as_ref().map_or(0, Bytes::len)
+            + answer(&self.answer)
+            + answer(&self.returned)
+    }
+}
