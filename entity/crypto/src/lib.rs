@@ -29,3 +29,6 @@ pub mod encoding;
 pub mod entropy;
 
 pub mod legacy;
+
+#[cfg(test)]
+mod tests;

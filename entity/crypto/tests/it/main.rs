@@ -1,0 +1,4 @@
+//! Published and golden vectors through the public interface.
+
+mod golden;
+mod wycheproof;
