@@ -41,8 +41,9 @@ impl EphemeralSecret {
     /// Agrees on a secret with the peer's public half.
     ///
     /// # Errors
-    /// [`LowOrderPoint`] when the result is all zero: the peer sent a point of small order, and the "secret" would be known to
-    /// everybody. *Source*: RFC 7748 section 6.1; `docs/protocol/1.1.md#key-schedule`.
+    /// [`LowOrderPoint`] when the result is all zero: the peer sent a point of small order, and the
+    /// "secret" would be known to everybody. *Source*: RFC 7748 section 6.1;
+    /// `docs/protocol/1.1.md#key-schedule`.
     pub fn agree(&self, peer: &AgreementKey) -> Result<SharedSecret, LowOrderPoint> {
         agree(
             &self.private,
@@ -61,8 +62,8 @@ impl fmt::Debug for EphemeralSecret {
 
 /// The public half of one key agreement.
 ///
-/// *Shape*: 32 bytes, the u coordinate of RFC 7748. Every value is held; a point of low order is refused by
-/// [`EphemeralSecret::agree`].
+/// *Shape*: 32 bytes, the u coordinate of RFC 7748. Every value is held; a point of low order is
+/// refused by [`EphemeralSecret::agree`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AgreementKey([u8; AGREEMENT_KEY_LEN]);
 
@@ -107,7 +108,8 @@ impl SharedSecret {
         &self.0
     }
 
-    /// Keeps the output of X25519 unless it is all zero. The library refuses that too; the rule is ours, so it is checked here.
+    /// Keeps the output of X25519 unless it is all zero. The library refuses that too; the rule is
+    /// ours, so it is checked here.
     pub(crate) fn from_output(output: &[u8]) -> Result<Self, LowOrderPoint> {
         let mut secret = Zeroizing::new([0; AGREEMENT_KEY_LEN]);
         if output.len() != AGREEMENT_KEY_LEN || bool::from(output.ct_eq(secret.as_slice())) {

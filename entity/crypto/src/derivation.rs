@@ -34,7 +34,8 @@ impl Prk {
     /// *Source*: RFC 5869 section 2.3.
     ///
     /// # Errors
-    /// [`OutputTooLong`] when more than [`OUTPUT_LEN_MAX`] bytes are asked for; `output` is unchanged then.
+    /// [`OutputTooLong`] when more than [`OUTPUT_LEN_MAX`] bytes are asked for; `output` is
+    /// unchanged then.
     pub fn expand(&self, info: &[u8], output: &mut [u8]) -> Result<(), OutputTooLong> {
         if output.is_empty() {
             return Ok(());

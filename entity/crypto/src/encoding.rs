@@ -1,4 +1,5 @@
-//! Strict base64 and lower-case hexadecimal: one text for each byte string, so that what was signed cannot be respelt.
+//! Strict base64 and lower-case hexadecimal: one text for each byte string, so that what was signed
+//! cannot be respelt.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,8 +13,8 @@ pub fn base64_encode(bytes: &[u8]) -> String {
 /// Decodes standard base64, accepting only the text that [`base64_encode`] would have produced.
 ///
 /// # Errors
-/// [`InvalidBase64::Text`] for a character outside the alphabet (white space included), missing or surplus padding, or
-/// trailing bits that are not zero. *Source*: `docs/protocol/1.1.md#notation`.
+/// [`InvalidBase64::Text`] for a character outside the alphabet (white space included), missing or
+/// surplus padding, or trailing bits that are not zero. *Source*: `docs/protocol/1.1.md#notation`.
 pub fn base64_decode_strict(text: &str) -> Result<Vec<u8>, InvalidBase64> {
     STANDARD.decode(text).map_err(|_| InvalidBase64::Text)
 }
@@ -21,7 +22,8 @@ pub fn base64_decode_strict(text: &str) -> Result<Vec<u8>, InvalidBase64> {
 /// Decodes strict base64 that must hold exactly `N` bytes.
 ///
 /// # Errors
-/// As [`base64_decode_strict`], and [`InvalidBase64::Length`] when the text holds another number of bytes.
+/// As [`base64_decode_strict`], and [`InvalidBase64::Length`] when the text holds another number of
+/// bytes.
 pub fn base64_decode_array<const N: usize>(text: &str) -> Result<[u8; N], InvalidBase64> {
     let bytes = base64_decode_strict(text)?;
     bytes
@@ -38,8 +40,8 @@ pub fn hex_encode(bytes: &[u8]) -> String {
 /// Decodes lower-case hexadecimal.
 ///
 /// # Errors
-/// [`InvalidHex::Digit`] for any character outside `0-9a-f`, upper case included, [`InvalidHex::Length`] for an odd number of
-/// digits. *Source*: `docs/protocol/1.1.md#notation`.
+/// [`InvalidHex::Digit`] for any character outside `0-9a-f`, upper case included,
+/// [`InvalidHex::Length`] for an odd number of digits. *Source*: `docs/protocol/1.1.md#notation`.
 pub fn hex_decode_lower(text: &str) -> Result<Vec<u8>, InvalidHex> {
     check_lower(text)?;
     hex::decode(text).map_err(|_| InvalidHex::Length)
@@ -55,7 +57,8 @@ pub fn hex_decode_array<const N: usize>(text: &str) -> Result<[u8; N], InvalidHe
     Ok(bytes)
 }
 
-/// Decodes lower-case hexadecimal into a buffer that it must fill exactly, leaving no copy elsewhere.
+/// Decodes lower-case hexadecimal into a buffer that it must fill exactly, leaving no copy
+/// elsewhere.
 pub(crate) fn hex_decode_into(text: &str, bytes: &mut [u8]) -> Result<(), InvalidHex> {
     check_lower(text)?;
     hex::decode_to_slice(text, bytes).map_err(|_| InvalidHex::Length)

@@ -9,9 +9,9 @@ use zeroize::Zeroize;
 
 /// Yields every random byte of a peer: nonces, ids, ephemeral keys, challenges.
 ///
-/// It is `ChaCha20` keyed with the seed, so it is as secret and as unpredictable as the seed, and a peer with the same seed makes
-/// the same choices. The caller owes a seed from the operating system outside of tests. Wiped on drop; not `Clone`, because two
-/// copies would yield the same keys.
+/// It is `ChaCha20` keyed with the seed, so it is as secret and as unpredictable as the seed, and a
+/// peer with the same seed makes the same choices. The caller owes a seed from the operating system
+/// outside of tests. Wiped on drop; not `Clone`, because two copies would yield the same keys.
 pub struct Entropy(ChaCha20Rng);
 
 impl Entropy {
@@ -47,8 +47,8 @@ impl Entropy {
 
 impl Drop for Entropy {
     fn drop(&mut self) {
-        // The generator's crate does not wipe itself. Overwriting it and then claiming to look at it keeps the compiler from
-        // dropping the write.
+        // The generator's crate does not wipe itself. Overwriting it and then claiming to look at
+        // it keeps the compiler from dropping the write.
         self.0 = ChaCha20Rng::from_seed([0; ENTROPY_SEED_LEN]);
         hint::black_box(&self.0);
     }

@@ -9,8 +9,9 @@ use thiserror::Error;
 
 /// Names a peer.
 ///
-/// *Shape*: 1 to [`PEER_ID_LEN_MAX`] characters of `A-Z a-z 0-9 . _ -`, compared bytewise and case-sensitively. Cloning is
-/// cheap. Sender ids of protocol 1.0 are free text and are not of this type.
+/// *Shape*: 1 to [`PEER_ID_LEN_MAX`] characters of `A-Z a-z 0-9 . _ -`, compared bytewise and
+/// case-sensitively. Cloning is cheap. Sender ids of protocol 1.0 are free text and are not of this
+/// type.
 ///
 /// *Source*: `docs/protocol/1.1.md#identifiers`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,8 +30,8 @@ impl FromStr for PeerId {
     /// Parses a name.
     ///
     /// # Errors
-    /// [`InvalidPeerId::Length`] for an empty or too long text, [`InvalidPeerId::Character`] for the first character outside
-    /// the grammar.
+    /// [`InvalidPeerId::Length`] for an empty or too long text, [`InvalidPeerId::Character`] for
+    /// the first character outside the grammar.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.is_empty() || text.len() > PEER_ID_LEN_MAX {
             return Err(InvalidPeerId::Length { bytes: text.len() });

@@ -1,7 +1,7 @@
 //! What only protocol 1.0 needs: its session key, and its encryption between identity keys.
 //!
-//! Both are weaker than what 1.1 does (one key for both directions, no transcript binding, no forward secrecy for the static
-//! key), and exist to interoperate.
+//! Both are weaker than what 1.1 does (one key for both directions, no transcript binding, no
+//! forward secrecy for the static key), and exist to interoperate.
 
 use std::fmt;
 
@@ -29,29 +29,31 @@ pub fn session_key(shared: &SharedSecret) -> SealingKey {
 
 /// Derives the key between two identities that seals 1.0 payloads where no session is.
 ///
-/// Both Ed25519 keys become X25519 keys; HKDF-SHA256 without salt over their agreement, info "e2e-encryption-key".
-/// *Source*: `docs/protocol/1.0.md#static-key-sealing`.
+/// Both Ed25519 keys become X25519 keys; HKDF-SHA256 without salt over their agreement, info
+/// "e2e-encryption-key". *Source*: `docs/protocol/1.0.md#static-key-sealing`.
 ///
 /// # Errors
-/// [`LowOrderPoint`] when the agreement is all zero. No [`PublicKey`] leads there; the check stays because nothing else would
-/// notice.
+/// [`LowOrderPoint`] when the agreement is all zero. No [`PublicKey`] leads there; the check stays
+/// because nothing else would notice.
 pub fn static_key(own: &SigningKey, peer: &PublicKey) -> Result<StaticKey, LowOrderPoint> {
     let shared = agreement_secret(own).agree(&agreement_key(peer))?;
     let key = Prk::extract(&[], shared.as_bytes()).expand_array::<SEALING_KEY_LEN>(STATIC_KEY_INFO);
     Ok(StaticKey::new(&key))
 }
 
-/// Seals and opens 1.0 payloads under the key between two identities: AES-256-GCM with 16-byte nonces and no associated data.
+/// Seals and opens 1.0 payloads under the key between two identities: AES-256-GCM with 16-byte
+/// nonces and no associated data.
 pub struct StaticKey(AesGcm<Aes256, U16>);
 
 impl StaticKey {
     /// Seals a plaintext.
     ///
-    /// *Shape*: the ciphertext, as long as the plaintext, then the 16-byte tag. The caller owes a nonce that is never used
-    /// twice between the two identities.
+    /// *Shape*: the ciphertext, as long as the plaintext, then the 16-byte tag. The caller owes a
+    /// nonce that is never used twice between the two identities.
     ///
     /// # Panics
-    /// If the plaintext is longer than the 64 GiB that AES-GCM allows; messages are bounded far below.
+    /// If the plaintext is longer than the 64 GiB that AES-GCM allows; messages are bounded far
+    /// below.
     pub fn seal(&self, nonce: &[u8; STATIC_NONCE_LEN], plaintext: &[u8]) -> Vec<u8> {
         self.0
             .encrypt(&Nonce::from(*nonce), plaintext)

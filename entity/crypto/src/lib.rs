@@ -1,7 +1,9 @@
-//! Cryptography of an entity: the few primitives the protocol needs, each behind a type that cannot be misused by accident.
+//! Cryptography of an entity: the few primitives the protocol needs, each behind a type that cannot
+//! be misused by accident.
 //!
-//! Everything here is pure: no clock, no operating system randomness, no input or output. Primitives come from audited
-//! libraries; what this crate adds is strictness the libraries do not promise, and types.
+//! Everything here is pure: no clock, no operating system randomness, no input or output.
+//! Primitives come from audited libraries; what this crate adds is strictness the libraries do not
+//! promise, and types.
 //!
 //! | module | holds |
 //! |---|---|
@@ -15,7 +17,8 @@
 //! | [`encoding`] | strict base64 and lower-case hex |
 //! | [`legacy`] | what only protocol 1.0 needs |
 //!
-//! Secrets are wiped when dropped, are never displayed or serialised, and print as `Name(..)` under `Debug`.
+//! Secrets are wiped when dropped, are never displayed or serialised, and print as `Name(..)` under
+//! `Debug`.
 
 pub mod identity;
 pub mod signing;

@@ -8,8 +8,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// Seals and opens under one key.
 ///
-/// The caller owes a nonce that is never used twice with the same key for different input: repeating one gives away the
-/// authentication key. The library wipes the expanded key on drop.
+/// The caller owes a nonce that is never used twice with the same key for different input:
+/// repeating one gives away the authentication key. The library wipes the expanded key on drop.
 pub struct SealingKey(LessSafeKey);
 
 impl SealingKey {
@@ -28,7 +28,8 @@ impl SealingKey {
     /// *Shape*: the ciphertext, as long as the plaintext, then the [`TAG_LEN`]-byte tag.
     ///
     /// # Panics
-    /// If the plaintext is longer than the 64 GiB that AES-GCM allows; messages are bounded far below.
+    /// If the plaintext is longer than the 64 GiB that AES-GCM allows; messages are bounded far
+    /// below.
     pub fn seal(&self, nonce: &[u8; NONCE_LEN], associated: &[u8], plaintext: &[u8]) -> Vec<u8> {
         let mut sealed = Vec::with_capacity(plaintext.len() + TAG_LEN);
         sealed.extend_from_slice(plaintext);
@@ -45,7 +46,8 @@ impl SealingKey {
     /// Opens what [`SealingKey::seal`] made.
     ///
     /// # Errors
-    /// [`OpenError`] when the input is shorter than a tag or the tag does not authenticate it; no plaintext is given out then.
+    /// [`OpenError`] when the input is shorter than a tag or the tag does not authenticate it; no
+    /// plaintext is given out then.
     pub fn open(
         &self,
         nonce: &[u8; NONCE_LEN],

@@ -1,11 +1,13 @@
 //! Ed25519, verified exactly as protocol 1.1 demands.
 //!
-//! Libraries differ on which malformed keys and signatures they let pass. Here every rule is checked by this crate before a
-//! library sees the input, so two peers never disagree on a signature: public keys are refused when they are built
-//! ([`PublicKey::from_bytes`]), signatures with S >= L when they are verified; the library then does the single, cofactorless
-//! equation and compares R bytewise.
+//! Libraries differ on which malformed keys and signatures they let pass. Here every rule is
+//! checked by this crate before a library sees the input, so two peers never disagree on a
+//! signature: public keys are refused when they are built ([`PublicKey::from_bytes`]), signatures
+//! with S >= L when they are verified; the library then does the single, cofactorless equation and
+//! compares R bytewise.
 //!
-//! *Source*: `docs/protocol/1.1.md#ed25519-verification`; RFC 8032 section 5.1; ePrint 2020/1244 on what libraries accept.
+//! *Source*: `docs/protocol/1.1.md#ed25519-verification`; RFC 8032 section 5.1; ePrint 2020/1244 on
+//! what libraries accept.
 
 use std::fmt;
 
@@ -18,8 +20,8 @@ use crate::encoding::{self, InvalidBase64, InvalidHex};
 
 /// Signs with an identity key.
 ///
-/// The seed is wiped on drop, as is the expanded key (the library wipes what it frees). It is deliberately not `Clone`: an
-/// identity key has one owner.
+/// The seed is wiped on drop, as is the expanded key (the library wipes what it frees). It is
+/// deliberately not `Clone`: an identity key has one owner.
 pub struct SigningKey {
     seed: Zeroizing<[u8; SEED_LEN]>,
     pair: Ed25519KeyPair,
@@ -40,15 +42,17 @@ impl SigningKey {
         public.copy_from_slice(pair.public_key().as_ref());
         let kept = Zeroizing::new(seed);
         seed.zeroize();
-        // Clamping sets bit 254 and clears the cofactor bits, so the key is a non-identity multiple of the base point and the
-        // library encodes it canonically: the checks of `PublicKey::from_bytes` hold by construction.
+        // Clamping sets bit 254 and clears the cofactor bits, so the key is a non-identity multiple
+        // of the base point and the library encodes it canonically: the checks of
+        // `PublicKey::from_bytes` hold by construction.
         Self { seed: kept, pair, public: PublicKey(public) }
     }
 
     /// Builds the key pair of a seed written as 64 lower-case hexadecimal digits.
     ///
     /// # Errors
-    /// [`InvalidHex`] when the text has another length or another character; the text is not repeated in the error.
+    /// [`InvalidHex`] when the text has another length or another character; the text is not
+    /// repeated in the error.
     pub fn from_seed_hex(text: &str) -> Result<Self, InvalidHex> {
         let mut seed = Zeroizing::new([0; SEED_LEN]);
         encoding::hex_decode_into(text, seed.as_mut_slice())?;
@@ -92,9 +96,9 @@ impl fmt::Debug for SigningKey {
 
 /// Verifies signatures of one identity.
 ///
-/// *Shape*: 32 bytes, a canonically encoded point of Edwards25519 that is not of small order. A value of this type has passed
-/// those checks. Keys order as 32 unsigned bytes, which decides simultaneous handshakes
-/// (`docs/protocol/1.1.md#simultaneous-open`).
+/// *Shape*: 32 bytes, a canonically encoded point of Edwards25519 that is not of small order. A
+/// value of this type has passed those checks. Keys order as 32 unsigned bytes, which decides
+/// simultaneous handshakes (`docs/protocol/1.1.md#simultaneous-open`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; PUBLIC_KEY_LEN]);
 
@@ -102,14 +106,16 @@ impl PublicKey {
     /// Checks and keeps an encoded public key.
     ///
     /// # Errors
-    /// [`InvalidPublicKey::NonCanonical`] when y >= p, [`InvalidPublicKey::NotOnCurve`] when no point has that y,
-    /// [`InvalidPublicKey::SmallOrder`] when the point's order divides 8 (such keys "verify" signatures nobody made).
+    /// [`InvalidPublicKey::NonCanonical`] when y >= p, [`InvalidPublicKey::NotOnCurve`] when no
+    /// point has that y, [`InvalidPublicKey::SmallOrder`] when the point's order divides 8 (such
+    /// keys "verify" signatures nobody made).
     pub fn from_bytes(bytes: &[u8; PUBLIC_KEY_LEN]) -> Result<Self, InvalidPublicKey> {
         if !is_canonical_y(bytes) {
             return Err(InvalidPublicKey::NonCanonical);
         }
         let point = CompressedEdwardsY(*bytes).decompress().ok_or(InvalidPublicKey::NotOnCurve)?;
-        // This also refuses the two encodings of "negative zero" x, since both points with x = 0 are of small order.
+        // This also refuses the two encodings of "negative zero" x, since both points with x = 0
+        // are of small order.
         if point.is_small_order() {
             return Err(InvalidPublicKey::SmallOrder);
         }
@@ -164,8 +170,8 @@ impl fmt::Debug for PublicKey {
 
 /// A signature as it is on the wire, not verified.
 ///
-/// *Shape*: 64 bytes, R then S little-endian; 88 characters of base64. Any 64 bytes can be held; whether they are a signature
-/// is what [`PublicKey::verify`] decides.
+/// *Shape*: 64 bytes, R then S little-endian; 88 characters of base64. Any 64 bytes can be held;
+/// whether they are a signature is what [`PublicKey::verify`] decides.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Signature([u8; SIGNATURE_LEN]);
 
@@ -193,7 +199,8 @@ impl Signature {
         encoding::base64_encode(&self.0)
     }
 
-    /// Tells whether S < L. Without this check (S + L, R) would be a second signature of the same message.
+    /// Tells whether S < L. Without this check (S + L, R) would be a second signature of the same
+    /// message.
     fn has_canonical_scalar(&self) -> bool {
         let scalar = self.0.iter().skip(SIGNATURE_LEN / 2).rev();
         scalar.lt(GROUP_ORDER.iter().rev())
@@ -206,7 +213,8 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// Returns the bytes that are signed for anything that is not an envelope: label, a zero byte, data.
+/// Returns the bytes that are signed for anything that is not an envelope: label, a zero byte,
+/// data.
 ///
 /// *Source*: `docs/protocol/1.1.md#labelled-signatures`.
 pub fn labelled(label: &str, data: &[u8]) -> Vec<u8> {

@@ -7,8 +7,8 @@ use crate::legacy::StaticKey;
 use crate::sealing::SealingKey;
 use crate::signing::SigningKey;
 
-/// Compiles only when the type does not implement the trait: with both implementations below applying, the compiler could not
-/// choose one.
+/// Compiles only when the type does not implement the trait: with both implementations below
+/// applying, the compiler could not choose one.
 macro_rules! assert_lacks {
     ($($secret:ty),* : $($forbidden:path),*) => {
         assert_lacks!(@each [$($secret),*] $($forbidden)*);

@@ -11,8 +11,8 @@ fn check_low_order(hex: &str) {
     }
 }
 
-/// Every u coordinate of a point of low order on the curve or its twist, reduced or not, of the list at
-/// <https://cr.yp.to/ecdh.html#validate>.
+/// Every u coordinate of a point of low order on the curve or its twist, reduced or not, of the
+/// list at <https://cr.yp.to/ecdh.html#validate>.
 const LOW_ORDER: [&str; 7] = [
     "0000000000000000000000000000000000000000000000000000000000000000",
     "0100000000000000000000000000000000000000000000000000000000000000",

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The verdict this crate must give, computed slowly and by another library: docs/protocol/1.1.md#ed25519-verification.
+/// The verdict this crate must give, computed slowly and by another library:
+/// docs/protocol/1.1.md#ed25519-verification.
 fn reference_accepts(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     let (r, s) = halves(signature);
     let Some(point) = canonical_point(key) else { return false };
@@ -114,7 +115,8 @@ fn small_order_encodings() -> Vec<[u8; 32]> {
     minus_1[0] -= 1;
     let mut one = [0; 32];
     one[0] = 1;
-    // "Negative zero" x for y = 1 and y = -1; then y = 0 and y = 1 written as p and p + 1, with either sign.
+    // "Negative zero" x for y = 1 and y = -1; then y = 0 and y = 1 written as p and p + 1, with
+    // either sign.
     encodings.extend([
         with_sign(one),
         with_sign(minus_1),
@@ -143,7 +145,8 @@ fn a_small_order_key_verifies_nothing_though_the_equation_holds() {
     let nonce = Scalar::from(77_u64);
     let mut forgeries = 0;
     for key in small_order_encodings() {
-        // With s = nonce and R = nonce·B - h·A, a lax verifier accepts without anybody having a secret.
+        // With s = nonce and R = nonce·B - h·A, a lax verifier accepts without anybody having a
+        // secret.
         for counter in 0..64_u8 {
             let message = [counter];
             let lax = CompressedEdwardsY(key).decompress().unwrap();
@@ -241,7 +244,8 @@ fn a_signature_valid_only_with_the_cofactor_is_refused() {
         let signature = forge(secret, &pure, nonce, r, b"cofactor");
         assert!(cofactored_accepts(&pure, b"cofactor", &signature));
         check(&pure, b"cofactor", &signature, false);
-        // A torsion component in the key: valid without the cofactor only when the challenge wipes the component out.
+        // A torsion component in the key: valid without the cofactor only when the challenge wipes
+        // the component out.
         let mixed = (point(secret) + torsion).compress().to_bytes();
         let r = point(nonce).compress().to_bytes();
         for counter in 0..64_u8 {
@@ -268,7 +272,8 @@ fn a_key_of_mixed_order_is_a_key() {
 fn r_is_compared_as_bytes_and_not_as_a_point() {
     let secret = Scalar::from(4242_u64);
     let key = point(secret).compress().to_bytes();
-    // With a zero nonce R is the identity, whose y = 1 has the canonical form 1, the form p + 1, and either sign.
+    // With a zero nonce R is the identity, whose y = 1 has the canonical form 1, the form p + 1,
+    // and either sign.
     let identity = EIGHT_TORSION[0].compress().to_bytes();
     check(&key, b"r", &forge(secret, &key, Scalar::ZERO, identity, b"r"), true);
     let mut respellings = 0;

