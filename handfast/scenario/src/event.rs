@@ -1,0 +1,550 @@
+//! What a run says: the one interface after the runner.
+//!
+//! Console, JUnit, JSON lines, oracles and exit code all read [`Recorded`] events and nothing else, so
+//! a recorded run replayed from its file gives the same reports as the live one. A record is JSON
+//! lines, one [`Recorded`] a line; the first is [`RunEvent::RunStarted`] and names the format.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::exit::ExitCode;
+use crate::name::{CategoryName, EventName, MethodName, PeerName, RoleName, SuiteName};
+use crate::plan::UnitId;
+use crate::verdict::Verdict;
+
+/// Version of the record format that this code writes, and the only one it reads.
+///
+/// It rises whenever a reader of the earlier version would misread a line.
+pub const FORMAT: u32 = 1;
+
+/// Longest body kept whole in a [`WireBytes`]; larger ones keep this many leading bytes.
+pub const WIRE_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest log line kept whole in [`RunEvent::PeerLog`], in bytes.
+pub const LOG_LINE_MAX: usize = 8 * 1024;
+
+/// One event and when it was seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recorded {
+    /// Microseconds since the run started, by the run's one clock; never falls within a record.
+    pub at_us: u64,
+    /// What happened.
+    pub event: RunEvent,
+}
+
+/// Something that happened in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum RunEvent {
+    /// First event of every record.
+    RunStarted {
+        /// [`FORMAT`].
+        format: u32,
+        /// Id of the run.
+        run: String,
+        /// Version of handfast.
+        handfast: String,
+        /// The command line, program first.
+        command: Vec<String>,
+        /// Seed of the run.
+        seed: u64,
+        /// When it started, microseconds since the Unix epoch.
+        started_unix_us: i64,
+        /// How many scenario units the plan holds.
+        units: usize,
+        /// How many foreign suites the plan holds.
+        suites: usize,
+    },
+    /// A unit begins: its peers are about to be started.
+    UnitStarted {
+        /// Which unit.
+        unit: UnitId,
+        /// The scenario's name.
+        name: String,
+        /// The scenario file, relative to the project.
+        file: String,
+        /// Its category.
+        category: CategoryName,
+        /// Ids of what it proves.
+        proves: Vec<String>,
+        /// Who plays which role.
+        peers: BTreeMap<RoleName, PeerName>,
+        /// Its time budget, microseconds.
+        budget_us: u64,
+    },
+    /// A peer answered `initialize`.
+    PeerStarted {
+        /// Which unit.
+        unit: UnitId,
+        /// Its role.
+        role: RoleName,
+        /// Its program.
+        peer: PeerName,
+        /// Its process.
+        pid: u32,
+        /// From the start of the process to its answer, microseconds.
+        ready_us: u64,
+        /// The address the other roles are told, through the wire tap.
+        address: String,
+        /// Its public key as lower-case hex, if it has one.
+        key: Option<String>,
+        /// Its own version.
+        version: String,
+        /// The protocol versions that it speaks.
+        protocol_versions: Vec<String>,
+    },
+    /// A step begins.
+    StepStarted {
+        /// Which unit.
+        unit: UnitId,
+        /// Which step.
+        step: StepId,
+        /// Line of the step in the scenario file.
+        line: usize,
+        /// The step in a few words.
+        text: String,
+    },
+    /// A step ended.
+    StepEnded {
+        /// Which unit.
+        unit: UnitId,
+        /// Which step.
+        step: StepId,
+        /// How.
+        outcome: Outcome,
+        /// How long it took, microseconds.
+        duration_us: u64,
+    },
+    /// A request left for a peer.
+    CallStarted {
+        /// Which unit.
+        unit: UnitId,
+        /// Number of the call within the unit.
+        call: u64,
+        /// Who is asked.
+        role: RoleName,
+        /// For what.
+        method: MethodName,
+        /// With which parameters.
+        params: Value,
+    },
+    /// A request was answered, or will not be.
+    CallEnded {
+        /// Which unit.
+        unit: UnitId,
+        /// Number of the call within the unit.
+        call: u64,
+        /// Who was asked.
+        role: RoleName,
+        /// For what.
+        method: MethodName,
+        /// The answer.
+        outcome: CallOutcome,
+        /// How long it took, microseconds.
+        duration_us: u64,
+    },
+    /// A peer sent a notification.
+    PeerEvent {
+        /// Which unit.
+        unit: UnitId,
+        /// Who.
+        role: RoleName,
+        /// The peer's own counter of its events.
+        n: u64,
+        /// Which notification.
+        event: EventName,
+        /// Its parameters, without the counter.
+        params: Value,
+    },
+    /// A message went through the wire tap.
+    WireMessage {
+        /// Which unit.
+        unit: UnitId,
+        /// Who sent the request.
+        from: RoleName,
+        /// Who was to receive it.
+        to: RoleName,
+        /// Number of the request in this direction, from 1; a replay or duplicate keeps the number of
+        /// its original.
+        index: u64,
+        /// Method and path, such as `POST /message`.
+        target: String,
+        /// The protocol's message type, where the tap can tell.
+        message_type: Option<String>,
+        /// The request body as sent by `from`.
+        request: WireBytes,
+        /// The request body that `to` received, where the tap changed it.
+        delivered: Option<WireBytes>,
+        /// The answer, where there was one.
+        response: Option<WireResponse>,
+        /// What the tap did with it.
+        action: WireTaken,
+    },
+    /// A line on a peer's stderr.
+    PeerLog {
+        /// Which unit.
+        unit: UnitId,
+        /// Who.
+        role: RoleName,
+        /// The line, at most [`LOG_LINE_MAX`] bytes of it.
+        line: String,
+        /// Whether the line was longer.
+        truncated: bool,
+    },
+    /// A peer's process ended.
+    PeerExited {
+        /// Which unit.
+        unit: UnitId,
+        /// Who.
+        role: RoleName,
+        /// How.
+        how: Exit,
+        /// Whether the scenario or the end of the unit asked for it.
+        expected: bool,
+    },
+    /// An oracle has looked at the history.
+    CheckEnded {
+        /// Which unit.
+        unit: UnitId,
+        /// The oracle.
+        check: String,
+        /// What it found.
+        outcome: Outcome,
+    },
+    /// A unit is over and everything it started is gone.
+    UnitEnded {
+        /// Which unit.
+        unit: UnitId,
+        /// How.
+        verdict: Verdict,
+        /// From [`RunEvent::UnitStarted`] on, microseconds.
+        duration_us: u64,
+    },
+    /// A foreign test suite begins.
+    SuiteStarted {
+        /// Which suite.
+        suite: SuiteName,
+        /// Its category.
+        category: CategoryName,
+        /// The command, program first.
+        command: Vec<String>,
+    },
+    /// A foreign suite reports one of its tests.
+    SuiteTest {
+        /// Which suite.
+        suite: SuiteName,
+        /// The test's own name.
+        test: String,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it took, microseconds; 0 where the suite does not say.
+        duration_us: u64,
+    },
+    /// A foreign suite ended.
+    SuiteEnded {
+        /// Which suite.
+        suite: SuiteName,
+        /// How its program ended, judged by its exit code and by whether it ran any test at all.
+        outcome: Outcome,
+        /// How many of its tests passed.
+        passed: u64,
+        /// How many of its tests failed.
+        failed: u64,
+        /// How long it took, microseconds.
+        duration_us: u64,
+    },
+    /// Last event of a complete record.
+    RunEnded {
+        /// The counts.
+        summary: Summary,
+        /// What follows from them.
+        exit: ExitCode,
+        /// From [`RunEvent::RunStarted`] on, microseconds.
+        duration_us: u64,
+    },
+}
+
+/// Number of a step: `3` is the third of the file, `3.2` the second inside it, `3.2#4` that one in the
+/// fourth round.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(pub String);
+
+/// Whether something held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// It held.
+    Passed,
+    /// It did not.
+    Failed {
+        /// Why, in a sentence or a short block of lines.
+        reason: String,
+    },
+    /// It was not looked at.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How a request to a peer ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
+pub enum CallOutcome {
+    /// The peer did it.
+    Ok {
+        /// The result.
+        result: Value,
+    },
+    /// The peer refused.
+    Refused {
+        /// The protocol's code (`data.code`), such as `SEQUENCE_ERROR`.
+        code: Option<String>,
+        /// The protocol's status (`data.status`).
+        status: Option<u16>,
+        /// The JSON-RPC code.
+        rpc_code: i64,
+        /// The JSON-RPC message.
+        message: String,
+        /// The protocol's text (`data.detail`).
+        detail: Option<String>,
+    },
+    /// The peer does not know the method (-32601).
+    Unsupported,
+    /// No answer before the deadline.
+    TimedOut,
+    /// The peer went away before it answered.
+    Lost,
+}
+
+/// Bytes seen on the wire, as base64, cut to [`WIRE_BYTES_MAX`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WireBytes {
+    /// How many bytes there were.
+    pub len: u64,
+    /// The first of them, standard base64 with padding.
+    pub base64: String,
+}
+
+/// The answer to a message on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WireResponse {
+    /// The status, for example of HTTP.
+    pub status: u16,
+    /// The body that the asker received.
+    pub body: WireBytes,
+}
+
+/// What the wire tap did with a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum WireTaken {
+    /// Passed on untouched.
+    Passed,
+    /// Thrown away: the other side never saw it (or, of a response, the asker).
+    Dropped {
+        /// Which half.
+        half: Half,
+    },
+    /// Sent a second time.
+    Duplicated,
+    /// Kept back, and passed on later.
+    Held {
+        /// For how long, microseconds.
+        for_us: u64,
+    },
+    /// Sent again on the scenario's demand; the answer is in this event only.
+    Replayed,
+    /// The connection was cut in its midst.
+    Cut {
+        /// Which half.
+        half: Half,
+    },
+    /// Changed on the way.
+    Replaced {
+        /// Which half.
+        half: Half,
+        /// The field or byte that was changed.
+        what: String,
+    },
+    /// The other side could not be reached.
+    Unreachable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A half of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Half {
+    /// What the asker sends.
+    Request,
+    /// What it is answered.
+    Response,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Exit {
+    /// By itself.
+    Code {
+        /// With this code.
+        code: i32,
+    },
+    /// By a signal.
+    Signal {
+        /// With this number.
+        signal: i32,
+    },
+}
+
+/// The counts of a run. Each unit is in exactly one of the first five and `not_run`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// Units that passed.
+    pub passed: u64,
+    /// Units that failed.
+    pub failed: u64,
+    /// Units that could not be carried out.
+    pub infra: u64,
+    /// Units that were ended by force.
+    pub timed_out: u64,
+    /// Units whose peers lack something.
+    pub unsupported: u64,
+    /// Units that failed and then passed unchanged; also counted as passed.
+    pub flaky: u64,
+    /// Units never begun, because a budget was spent or the run was interrupted.
+    pub not_run: u64,
+    /// Categories whose budget was spent.
+    pub budgets_spent: u64,
+    /// Foreign suites that failed or ran nothing.
+    pub suites_failed: u64,
+    /// Tests of foreign suites that passed.
+    pub suite_tests_passed: u64,
+    /// Tests of foreign suites that failed.
+    pub suite_tests_failed: u64,
+}
+
+/// Why a line is not part of a record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The line is not an event.
+    #[error("line {line} of the record is not an event")]
+    Line {
+        /// Which line, from 1.
+        line: usize,
+        /// What the decoder says.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The record does not begin with `run_started`.
+    #[error("the record does not begin with run_started")]
+    Headless,
+    /// The record was written in a format this code does not know.
+    #[error("the record has format {found}, this handfast reads format {FORMAT}")]
+    Format {
+        /// The format it names.
+        found: u32,
+    },
+}
+
+impl Recorded {
+    /// One line of a record, with its line feed.
+    pub fn to_line(&self) -> String {
+        let mut line = serde_json::to_string(self).expect("events have only text keys");
+        line.push('\n');
+        line
+    }
+}
+
+/// Reads a whole record.
+///
+/// # Errors
+///
+/// [`RecordError::Headless`] and [`RecordError::Format`] before any line is believed, then
+/// [`RecordError::Line`] for the first line that is not an event. A record that ends in the middle of
+/// its last line (the run was killed) is an error too: the caller may cut the line off.
+pub fn read_record(text: &str) -> Result<Vec<Recorded>, RecordError> {
+    #[derive(Deserialize)]
+    struct Head {
+        event: HeadEvent,
+    }
+    #[derive(Deserialize)]
+    struct HeadEvent {
+        kind: String,
+        format: u32,
+    }
+    let head = text.lines().next().and_then(|line| serde_json::from_str::<Head>(line).ok());
+    match head.map(|head| head.event) {
+        Some(head) if head.kind == "run_started" && head.format == FORMAT => {}
+        Some(head) if head.kind == "run_started" => {
+            return Err(RecordError::Format { found: head.format });
+        }
+        Some(_) | None => return Err(RecordError::Headless),
+    }
+    let event = |(index, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|source| RecordError::Line { line: index + 1, source })
+    };
+    text.lines().enumerate().map(event).collect()
+}
+
+impl RunEvent {
+    /// The unit it belongs to, if it belongs to one.
+    pub fn unit(&self) -> Option<&UnitId> {
+        match self {
+            Self::UnitStarted { unit, .. }
+            | Self::PeerStarted { unit, .. }
+            | Self::StepStarted { unit, .. }
+            | Self::StepEnded { unit, .. }
+            | Self::CallStarted { unit, .. }
+            | Self::CallEnded { unit, .. }
+            | Self::PeerEvent { unit, .. }
+            | Self::WireMessage { unit, .. }
+            | Self::PeerLog { unit, .. }
+            | Self::PeerExited { unit, .. }
+            | Self::CheckEnded { unit, .. }
+            | Self::UnitEnded { unit, .. } => Some(unit),
+            Self::RunStarted { .. }
+            | Self::SuiteStarted { .. }
+            | Self::SuiteTest { .. }
+            | Self::SuiteEnded { .. }
+            | Self::RunEnded { .. } => None,
+        }
+    }
+}
+
+impl WireBytes {
+    /// Keeps the first [`WIRE_BYTES_MAX`] bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let kept = &bytes[..bytes.len().min(WIRE_BYTES_MAX)];
+        Self { len: bytes.len() as u64, base64: STANDARD.encode(kept) }
+    }
+
+    /// The bytes that were kept.
+    ///
+    /// # Errors
+    ///
+    /// A record that somebody edited may hold text that is not base64.
+    pub fn bytes(&self) -> Result<Vec<u8>, base64::DecodeError> {
+        STANDARD.decode(&self.base64)
+    }
+
+    /// Whether bytes are missing at the end.
+    pub fn is_truncated(&self) -> bool {
+        self.len > WIRE_BYTES_MAX as u64
+    }
+}
+
+#[cfg(test)]
+mod tests;

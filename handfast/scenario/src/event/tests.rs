@@ -1,0 +1,75 @@
+use super::*;
+
+fn started(format: u32) -> Recorded {
+    Recorded {
+        at_us: 0,
+        event: RunEvent::RunStarted {
+            format,
+            run: "r1".to_owned(),
+            handfast: "0.1.0".to_owned(),
+            command: vec!["handfast".to_owned(), "run".to_owned()],
+            seed: 7,
+            started_unix_us: 1,
+            units: 1,
+            suites: 0,
+        },
+    }
+}
+
+fn ended() -> Recorded {
+    let unit = UnitId::new("meeting/x [a=entity, b=entity]");
+    let verdict = Verdict::Failed { reason: "no session".to_owned() };
+    Recorded { at_us: 9, event: RunEvent::UnitEnded { unit, verdict, duration_us: 8 } }
+}
+
+#[test]
+fn a_record_reads_back_as_it_was_written() {
+    let events = vec![started(FORMAT), ended()];
+    let text: String = events.iter().map(Recorded::to_line).collect();
+    assert_eq!(read_record(&text).unwrap(), events);
+}
+
+#[test]
+fn the_line_of_an_event_is_pinned() {
+    let expected = concat!(
+        r#"{"at_us":9,"event":{"kind":"unit_ended","unit":"meeting/x [a=entity, b=entity]","#,
+        r#""verdict":{"verdict":"failed","reason":"no session"},"duration_us":8}}"#,
+        "\n"
+    );
+    assert_eq!(ended().to_line(), expected);
+}
+
+#[track_caller]
+fn check_refused(text: &str, expected: &str) {
+    assert_eq!(read_record(text).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn a_record_of_another_format_is_refused() {
+    check_refused(
+        &started(FORMAT + 1).to_line(),
+        "the record has format 2, this handfast reads format 1",
+    );
+}
+
+#[test]
+fn a_record_without_its_first_line_is_refused() {
+    check_refused(&ended().to_line(), "the record does not begin with run_started");
+    check_refused("", "the record does not begin with run_started");
+}
+
+#[test]
+fn a_line_that_is_no_event_is_named() {
+    let text = started(FORMAT).to_line() + "{}\n";
+    check_refused(&text, "line 2 of the record is not an event");
+}
+
+#[test]
+fn long_bodies_are_cut_and_say_so() {
+    let whole = WireBytes::of(&vec![7; WIRE_BYTES_MAX]);
+    assert!(!whole.is_truncated());
+    let cut = WireBytes::of(&vec![7; WIRE_BYTES_MAX + 1]);
+    assert!(cut.is_truncated());
+    assert_eq!(cut.bytes().unwrap().len(), WIRE_BYTES_MAX);
+    assert_eq!(cut.len, WIRE_BYTES_MAX as u64 + 1);
+}

@@ -1,0 +1,124 @@
+//! The exit code of `handfast`, computed in one place.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Summary;
+
+/// How the program ends, as its parent process sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitCode {
+    /// 0: everything that ran passed, and something ran.
+    Passed,
+    /// 1: the product failed, or hung until its unit was ended by force.
+    ProductFailure,
+    /// 2: the command line or a file of the project is wrong; nothing was started.
+    Usage,
+    /// 3: the platform or the machine failed.
+    Infrastructure,
+    /// 4: nothing ran: no unit matched, or every unit was unsupported.
+    NothingRan,
+    /// 5: the only failures were flaky ones.
+    OnlyFlaky,
+    /// 6: the time budget of a category was spent before all of its units ran.
+    BudgetSpent,
+}
+
+impl ExitCode {
+    /// The number the operating system is told.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::ProductFailure => 1,
+            Self::Usage => 2,
+            Self::Infrastructure => 3,
+            Self::NothingRan => 4,
+            Self::OnlyFlaky => 5,
+            Self::BudgetSpent => 6,
+        }
+    }
+
+    /// The exit code of a run that was carried out.
+    ///
+    /// The first that applies wins: a product failure hides nothing behind it, an infrastructure
+    /// failure means that "passed" cannot be claimed, a spent budget that not all was seen.
+    pub fn of(summary: &Summary) -> Self {
+        if summary.failed + summary.timed_out + summary.suites_failed > 0 {
+            Self::ProductFailure
+        } else if summary.infra > 0 {
+            Self::Infrastructure
+        } else if summary.budgets_spent > 0 {
+            Self::BudgetSpent
+        } else if summary.flaky > 0 {
+            Self::OnlyFlaky
+        } else if summary.passed + summary.suite_tests_passed == 0 {
+            Self::NothingRan
+        } else {
+            Self::Passed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSED: Summary = Summary {
+        passed: 1,
+        failed: 0,
+        infra: 0,
+        timed_out: 0,
+        unsupported: 0,
+        flaky: 0,
+        not_run: 0,
+        budgets_spent: 0,
+        suites_failed: 0,
+        suite_tests_passed: 0,
+        suite_tests_failed: 0,
+    };
+
+    #[track_caller]
+    fn check(summary: Summary, expected: u8) {
+        assert_eq!(ExitCode::of(&summary).number(), expected);
+    }
+
+    #[test]
+    fn a_run_that_passed_ends_with_0() {
+        check(PASSED, 0);
+        check(Summary { passed: 0, suite_tests_passed: 1, ..PASSED }, 0);
+    }
+
+    #[test]
+    fn a_failure_a_hang_and_a_failed_suite_end_with_1() {
+        check(Summary { failed: 1, ..PASSED }, 1);
+        check(Summary { timed_out: 1, ..PASSED }, 1);
+        check(Summary { suites_failed: 1, ..PASSED }, 1);
+    }
+
+    #[test]
+    fn a_product_failure_comes_before_infrastructure() {
+        check(Summary { failed: 1, infra: 1, ..PASSED }, 1);
+    }
+
+    #[test]
+    fn infrastructure_comes_before_a_spent_budget() {
+        check(Summary { infra: 1, budgets_spent: 1, ..PASSED }, 3);
+    }
+
+    #[test]
+    fn a_spent_budget_ends_with_6_and_flaky_alone_with_5() {
+        check(Summary { budgets_spent: 1, flaky: 1, ..PASSED }, 6);
+        check(Summary { flaky: 1, ..PASSED }, 5);
+    }
+
+    #[test]
+    fn nothing_that_ran_ends_with_4() {
+        check(Summary { passed: 0, ..PASSED }, 4);
+        check(Summary { passed: 0, unsupported: 3, ..PASSED }, 4);
+    }
+
+    #[test]
+    fn a_usage_error_ends_with_2() {
+        assert_eq!(ExitCode::Usage.number(), 2);
+    }
+}

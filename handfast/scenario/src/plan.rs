@@ -1,0 +1,250 @@
+//! What a run consists of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::filter::Filter;
+use crate::name::{CategoryName, PeerName, RoleName};
+use crate::project::{CategoryError, Project, Suite};
+use crate::scenario::Scenario;
+use crate::suggestion::nearest;
+
+/// What a run does: its units in order, and the foreign suites.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Scenario units, by category in the order of the project, then by id.
+    pub units: Vec<Unit>,
+    /// Foreign suites, in the order of the project.
+    pub suites: Vec<Suite>,
+}
+
+/// A scenario and who plays its roles.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unit {
+    /// What it is called in every event.
+    pub id: UnitId,
+    /// What happens.
+    pub scenario: Scenario,
+    /// Its category.
+    pub category: CategoryName,
+    /// Its time, from the start of its first peer to the end of its last.
+    pub budget: Duration,
+    /// Who plays which role: every role of the scenario is in it.
+    pub peers: BTreeMap<RoleName, PeerName>,
+}
+
+/// What a unit is called: the scenario's id and, where a peer is not the project's first, the peers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnitId(String);
+
+/// What a person asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Only what one of these matches; empty: everything.
+    pub filters: Vec<Filter>,
+    /// Only these categories; empty: all.
+    pub categories: BTreeSet<CategoryName>,
+    /// Who plays a role, in place of the project's first peer. A role that a scenario does not have
+    /// is of no effect there.
+    pub peers: BTreeMap<RoleName, PeerName>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A test has no category, or two.
+    #[error(transparent)]
+    Category(#[from] CategoryError),
+    /// A peer is named that the project does not have.
+    #[error("{asked_by} names the peer {peer}, which handfast.toml does not have; {hint}")]
+    UnknownPeer {
+        /// A scenario, or the command line.
+        asked_by: String,
+        /// The peer.
+        peer: PeerName,
+        /// What it may have meant.
+        hint: String,
+    },
+    /// A category is asked for that the project does not have.
+    #[error("handfast.toml has no category {category}; {hint}")]
+    UnknownCategory {
+        /// The category.
+        category: CategoryName,
+        /// What it may have meant.
+        hint: String,
+    },
+    /// `--peer` names a role that no scenario of the project has.
+    #[error("no scenario has a role {role}")]
+    UnknownRole {
+        /// The role.
+        role: RoleName,
+    },
+    /// Scenarios are asked for, but the project has no peer to play in them.
+    #[error("handfast.toml has no peer to play the role {role} of {scenario}; add a [peers.NAME] with start = [..]")]
+    NoPeer {
+        /// The scenario.
+        scenario: String,
+        /// The role.
+        role: RoleName,
+    },
+}
+
+impl Plan {
+    /// Chooses among the scenarios and suites of a project.
+    ///
+    /// An empty plan is a plan: that nothing ran becomes exit code 4, see [`crate::exit`].
+    ///
+    /// # Errors
+    ///
+    /// Every scenario is looked at, chosen or not: a test without a category is an error of the
+    /// project, not of one run.
+    pub fn new(
+        project: &Project,
+        scenarios: &[Scenario],
+        selection: &Selection,
+    ) -> Result<Self, PlanError> {
+        check_selection(project, scenarios, selection)?;
+        let mut units = Vec::new();
+        for scenario in scenarios {
+            let id = scenario.id.to_string();
+            let named = scenario.category.as_ref();
+            let category = project.category_of(&id, scenario.id.stem(), named)?;
+            let peers = assign(project, scenario, selection)?;
+            let filters = &selection.filters;
+            let matches = |filter: &Filter| {
+                filter.matches(scenario) || filter.matches_text(category.name.as_str())
+            };
+            if (filters.is_empty() || filters.iter().any(matches))
+                && chosen(&selection.categories, &category.name)
+            {
+                units.push(Unit {
+                    id: unit_id(project, &id, &peers),
+                    scenario: scenario.clone(),
+                    category: category.name.clone(),
+                    budget: category.budget,
+                    peers,
+                });
+            }
+        }
+        let rank = |name: &CategoryName| {
+            project.categories.iter().position(|category| &category.name == name)
+        };
+        units.sort_by_cached_key(|unit| (rank(&unit.category), unit.id.clone()));
+        let wanted = |suite: &&Suite| {
+            let filters = &selection.filters;
+            let matches = |filter: &Filter| {
+                filter.matches_text(suite.name.as_str())
+                    || filter.matches_text(suite.category.as_str())
+            };
+            (filters.is_empty() || filters.iter().any(matches))
+                && chosen(&selection.categories, &suite.category)
+        };
+        let suites = project.suites.iter().filter(wanted).cloned().collect();
+        Ok(Self { units, suites })
+    }
+
+    /// The peers that have to be built before the first unit starts.
+    pub fn peers(&self) -> BTreeSet<&PeerName> {
+        self.units.iter().flat_map(|unit| unit.peers.values()).collect()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty() && self.suites.is_empty()
+    }
+}
+
+impl UnitId {
+    /// Takes a text as an id.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UnitId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+fn chosen(categories: &BTreeSet<CategoryName>, category: &CategoryName) -> bool {
+    categories.is_empty() || categories.contains(category)
+}
+
+fn check_selection(
+    project: &Project,
+    scenarios: &[Scenario],
+    selection: &Selection,
+) -> Result<(), PlanError> {
+    for category in &selection.categories {
+        if project.category(category).is_none() {
+            let known = project.categories.iter().map(|known| known.name.as_str());
+            let hint = hint(category.as_str(), known.collect());
+            return Err(PlanError::UnknownCategory { category: category.clone(), hint });
+        }
+    }
+    for (role, peer) in &selection.peers {
+        if project.peer(peer).is_none() {
+            return Err(unknown_peer(project, peer, "the command line".to_owned()));
+        }
+        if !scenarios.iter().any(|scenario| scenario.roles.contains_key(role)) {
+            return Err(PlanError::UnknownRole { role: role.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// The scenario's own wish comes first: it needs that peer to mean anything.
+fn assign(
+    project: &Project,
+    scenario: &Scenario,
+    selection: &Selection,
+) -> Result<BTreeMap<RoleName, PeerName>, PlanError> {
+    let mut peers = BTreeMap::new();
+    for (name, role) in &scenario.roles {
+        let fallback = project.peers.first().map(|peer| &peer.name);
+        let asked = role.peer.as_ref().or_else(|| selection.peers.get(name));
+        let Some(peer) = asked.or(fallback) else {
+            let scenario = scenario.id.to_string();
+            return Err(PlanError::NoPeer { scenario, role: name.clone() });
+        };
+        if project.peer(peer).is_none() {
+            return Err(unknown_peer(project, peer, scenario.id.to_string()));
+        }
+        peers.insert(name.clone(), peer.clone());
+    }
+    Ok(peers)
+}
+
+fn unit_id(project: &Project, id: &str, peers: &BTreeMap<RoleName, PeerName>) -> UnitId {
+    let first = project.peers.first().map(|peer| &peer.name);
+    if peers.values().all(|peer| Some(peer) == first) {
+        return UnitId::new(id);
+    }
+    let peers: Vec<String> = peers.iter().map(|(role, peer)| format!("{role}={peer}")).collect();
+    UnitId::new(format!("{id} ({})", peers.join(", ")))
+}
+
+fn unknown_peer(project: &Project, peer: &PeerName, asked_by: String) -> PlanError {
+    let known = project.peers.iter().map(|known| known.name.as_str()).collect();
+    PlanError::UnknownPeer { asked_by, peer: peer.clone(), hint: hint(peer.as_str(), known) }
+}
+
+fn hint(word: &str, known: Vec<&str>) -> String {
+    match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("it has {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! A scenario: who takes part, what happens, what must hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::name::{CategoryName, MethodName, PeerName, RoleName};
+use crate::problem::Problems;
+use crate::read;
+use crate::span::Span;
+use crate::step::Step;
+
+/// Most steps a scenario may have, steps inside steps included.
+pub const STEPS_MAX: usize = 1_000;
+
+/// Most roles a scenario may have.
+pub const ROLES_MAX: usize = 64;
+
+/// Most variants a scenario file may name.
+pub const VARIANTS_MAX: usize = 256;
+
+/// Largest scenario file, in bytes.
+pub const FILE_LEN_MAX: usize = 1024 * 1024;
+
+/// A validated scenario: every role, capture and method in it is known, every duration is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// What it is called on a command line.
+    pub id: ScenarioId,
+    /// The file it came from, as given to [`Scenario::parse`].
+    pub file: String,
+    /// One sentence that says what is proved.
+    pub name: String,
+    /// Ids of the catalogue that this file proves, such as `TC-05`.
+    pub proves: Vec<String>,
+    /// Methods each peer has to offer; without one of them the unit is unsupported, not failed.
+    pub requires: BTreeSet<MethodName>,
+    /// The category the file names; otherwise the file's name decides by the project's patterns.
+    pub category: Option<CategoryName>,
+    /// Preset of the network between the roles.
+    pub network: Network,
+    /// Who takes part.
+    pub roles: BTreeMap<RoleName, Role>,
+    /// What the roles are told of each other before the first step.
+    pub introduce: Introduce,
+    /// Which roles are told to connect by themselves to all others when they are introduced.
+    pub connect: BTreeSet<RoleName>,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+    /// The variables of this variant, known to every template of the file.
+    pub variables: BTreeMap<String, Value>,
+}
+
+/// What a scenario is called: its path without the `.toml`, and the variant in brackets.
+///
+/// Example: `interop/test_e2e_both_sides_agree_on_a_version[a=1.0,b=both]`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScenarioId {
+    path: String,
+    variant: Option<String>,
+}
+
+/// A preset of the network between the roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Network {
+    /// Nothing is added to what the machine's loopback does.
+    None,
+}
+
+/// A part somebody plays.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Role {
+    /// The peer that must play it; otherwise the command line or the project decides.
+    pub peer: Option<PeerName>,
+    /// The value of `HANDFAST_PROTOCOL`.
+    pub protocol: Option<String>,
+    /// Further environment, after the project's.
+    pub env: BTreeMap<String, String>,
+    /// Further arguments, after the project's.
+    pub args: Vec<String>,
+    /// Where the role is declared; nowhere for the roles `a` and `b` of a file without `[roles]`.
+    pub span: Span,
+}
+
+/// What the roles are told of each other once all have started (and a role that is started again).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Introduce {
+    /// Each is told name, address (through the wire tap) and key of every other.
+    All,
+    /// Each is told name and address; the key has to be learnt.
+    Addresses,
+    /// Nothing: the steps do it.
+    Nobody,
+}
+
+/// Words that are known outside this crate, to check a file against.
+#[derive(Debug, Clone, Default)]
+pub struct Vocabulary {
+    /// Names of oracles that `check` may use; empty: any.
+    pub oracles: BTreeSet<String>,
+}
+
+impl Scenario {
+    /// Reads a scenario file and gives one scenario for each of its variants, at least one.
+    ///
+    /// `file` is the path relative to the scenario folder with `/` between its parts; it becomes the
+    /// id and is named in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`Problems`] lists every mistake of the file with its line and column and the fix.
+    pub fn parse(file: &str, text: &str, vocabulary: &Vocabulary) -> Result<Vec<Self>, Problems> {
+        read::scenario(file, text, vocabulary)
+    }
+}
+
+impl ScenarioId {
+    /// The id of the file `file` and, for one of several variants, its text.
+    pub fn new(file: &str, variant: Option<String>) -> Self {
+        let path = file.strip_suffix(".toml").unwrap_or(file).to_owned();
+        Self { path, variant }
+    }
+
+    /// The path without extension, such as `meeting/test_integration_two_peers_meet`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The last part of the path, which the category patterns look at.
+    pub fn stem(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    /// The variant, such as `a=1.0,b=both`.
+    pub fn variant(&self) -> Option<&str> {
+        self.variant.as_deref()
+    }
+}
+
+impl fmt::Display for ScenarioId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.variant {
+            None => formatter.pad(&self.path),
+            Some(variant) => formatter.pad(&format!("{}[{variant}]", self.path)),
+        }
+    }
+}
