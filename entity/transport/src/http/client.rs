@@ -22,13 +22,12 @@ use super::answer::Answer;
 use super::body::{self, BodyError};
 use super::limits::ClientLimits;
 use super::pool::{Pool, Sender};
-use super::server::Verb;
 
 /// One request to make.
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
-    /// The method.
-    pub verb: Verb,
+    /// The method; a body goes with any of them.
+    pub method: Method,
     /// The path on the server, with its leading slash.
     pub path: &'a str,
     /// The body; empty for `GET`.
@@ -154,15 +153,12 @@ fn request(
     authority: &str,
     call: Call<'_>,
 ) -> Result<hyper::Request<Full<Bytes>>, Failure> {
-    let method = match call.verb {
-        Verb::Get => Method::GET,
-        Verb::Post => Method::POST,
-    };
+    let has_body = call.method == Method::POST || !call.body.is_empty();
     let mut builder = hyper::Request::builder()
-        .method(method)
+        .method(call.method)
         .uri(address.path(call.path))
         .header(HOST, authority);
-    if call.verb == Verb::Post {
+    if has_body {
         builder = builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     builder.body(Full::new(call.body)).map_err(Failure::Request)

@@ -12,5 +12,6 @@ mod slots;
 pub use address::Address;
 pub use answer::Answer;
 pub use client::{Call, Client, Failure};
+pub use hyper::Method;
 pub use limits::{ClientLimits, ServerLimits};
 pub use server::{Handler, Request, Server, Verb};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use entity_transport::http::{
-    Address, Answer, Call, Client, ClientLimits, Failure, ServerLimits, Verb,
+    Address, Answer, Call, Client, ClientLimits, Failure, Method, ServerLimits,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use crate::support::{PATIENCE, Running, within};
 
 fn post(body: &'static str) -> Call<'static> {
     Call {
-        verb: Verb::Post,
+        method: Method::POST,
         path: "/echo",
         body: Bytes::from_static(body.as_bytes()),
         timeout: PATIENCE,
@@ -95,7 +95,7 @@ async fn any_status_is_an_answer_with_its_retry_after() {
     let busy = client.call(&address, Call { path: "/busy", ..post("") }).await.unwrap();
     assert_eq!((busy.status, busy.retry_after_seconds), (503, Some(7)));
     let missing =
-        client.call(&address, Call { verb: Verb::Get, path: "/x", ..post("") }).await.unwrap();
+        client.call(&address, Call { method: Method::GET, path: "/x", ..post("") }).await.unwrap();
     assert_eq!((missing.status, &missing.body[..]), (404, &br#"{"detail":"Not Found"}"#[..]));
 }
 
