@@ -1,0 +1,434 @@
+//! Untrusted text to tree.
+
+use std::collections::BTreeMap;
+
+use super::{DuplicateKeys, Floats, Integer, NonFinite, Number, Object, Rules, Seen, Value};
+use crate::limits;
+
+/// Why a text is refused, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} at byte {position}")]
+pub struct ParseError {
+    /// What is wrong.
+    pub kind: ParseErrorKind,
+    /// Where, in bytes from the start of the text.
+    pub position: usize,
+}
+
+/// What is wrong with a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseErrorKind {
+    /// The text is longer than the rules allow.
+    #[error("text longer than {max} bytes")]
+    TooLong {
+        /// The limit, in bytes.
+        max: usize,
+    },
+    /// Arrays and objects are nested deeper than the rules allow.
+    #[error("nesting deeper than {max}")]
+    TooDeep {
+        /// The limit.
+        max: usize,
+    },
+    /// The text is not UTF-8.
+    #[error("invalid UTF-8")]
+    NotUtf8,
+    /// The text ends within a value.
+    #[error("unexpected end")]
+    UnexpectedEnd,
+    /// A character that cannot come here.
+    #[error("unexpected character")]
+    UnexpectedCharacter,
+    /// Something comes after the value.
+    #[error("more after the value")]
+    TrailingCharacters,
+    /// A number that JSON does not have, such as `01` or `1.`.
+    #[error("malformed number")]
+    MalformedNumber,
+    /// An integer of more than [`limits::INTEGER_DIGITS_MAX`] digits.
+    #[error("integer of more than {} digits", limits::INTEGER_DIGITS_MAX)]
+    IntegerTooLong,
+    /// A backslash that begins no escape of JSON.
+    #[error("malformed escape")]
+    MalformedEscape,
+    /// Half of a surrogate pair, which has no UTF-8 form.
+    #[error("lone surrogate")]
+    LoneSurrogate,
+    /// A character below U+0020 in a string.
+    #[error("control character in a string")]
+    ControlCharacter,
+    /// A key that comes twice in one object, where the rules refuse it.
+    #[error("duplicate key")]
+    DuplicateKey,
+    /// A float, where the rules refuse it.
+    #[error("floating-point number")]
+    Float,
+    /// A number that is not finite, where the rules refuse it.
+    #[error("number that is not finite")]
+    NonFinite,
+}
+
+impl ParseErrorKind {
+    pub(super) fn at(self, position: usize) -> ParseError {
+        ParseError { kind: self, position }
+    }
+}
+
+/// Parses a whole text under `rules`.
+///
+/// # Errors
+///
+/// The first fault found; see [`ParseErrorKind`].
+pub fn parse(text: &[u8], rules: &Rules) -> Result<Value, ParseError> {
+    parse_noting(text, rules).map(|(value, _)| value)
+}
+
+/// Parses a whole text under `rules` and tells what was seen, to judge it by [`Seen::satisfies`] later.
+///
+/// # Errors
+///
+/// The first fault found; see [`ParseErrorKind`].
+pub fn parse_noting(text: &[u8], rules: &Rules) -> Result<(Value, Seen), ParseError> {
+    if text.len() > rules.len_max {
+        return Err(ParseErrorKind::TooLong { max: rules.len_max }.at(rules.len_max));
+    }
+    let text = std::str::from_utf8(text)
+        .map_err(|error| ParseErrorKind::NotUtf8.at(error.valid_up_to()))?;
+    let mut parser = Parser {
+        text,
+        at: 0,
+        depth: 0,
+        // The parser uses a stack frame a level: no rules may lift the bound of the stack.
+        depth_max: rules.depth_max.min(limits::COMPAT_DEPTH_MAX),
+        rules: *rules,
+        seen: Seen { len: text.len(), ..Seen::default() },
+        items: Vec::new(),
+        entries: Vec::new(),
+    };
+    parser.skip_space();
+    let value = parser.value()?;
+    parser.skip_space();
+    if parser.at < text.len() {
+        return Err(ParseErrorKind::TrailingCharacters.at(parser.at));
+    }
+    Ok((value, parser.seen))
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+    depth_max: usize,
+    rules: Rules,
+    seen: Seen,
+    /// Items of all open arrays, innermost last: each array gets its own allocation once, of the right size.
+    items: Vec<Value>,
+    /// Entries of all open objects, likewise.
+    entries: Vec<(String, Value)>,
+}
+
+impl Parser<'_> {
+    fn value(&mut self) -> Result<Value, ParseError> {
+        match self.peek() {
+            Some(b'"') => self.string().map(Value::String),
+            Some(b'{') => self.object(),
+            Some(b'[') => self.array(),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            Some(b'N') => self.non_finite("NaN", f64::NAN),
+            Some(b'I') => self.non_finite("Infinity", f64::INFINITY),
+            Some(_) => Err(ParseErrorKind::UnexpectedCharacter.at(self.at)),
+            None => Err(ParseErrorKind::UnexpectedEnd.at(self.at)),
+        }
+    }
+
+    fn object(&mut self) -> Result<Value, ParseError> {
+        let begin = self.at;
+        self.enter()?;
+        let base = self.entries.len();
+        self.skip_space();
+        if self.peek() != Some(b'}') {
+            loop {
+                if self.peek() != Some(b'"') {
+                    return Err(self.unexpected());
+                }
+                let key = self.string()?;
+                self.skip_space();
+                self.expect(b':')?;
+                self.skip_space();
+                let value = self.value()?;
+                self.entries.push((key, value));
+                self.skip_space();
+                if self.peek() != Some(b',') {
+                    break;
+                }
+                self.at += 1;
+                self.skip_space();
+            }
+        }
+        self.expect(b'}')?;
+        self.depth -= 1;
+        let mut entries = self.entries.split_off(base);
+        if has_duplicate(&entries) {
+            if self.rules.duplicate_keys == DuplicateKeys::Refuse {
+                return Err(ParseErrorKind::DuplicateKey.at(begin));
+            }
+            self.seen.duplicate_key_at.get_or_insert(begin);
+            entries = last_counts(entries);
+        }
+        Ok(Value::Object(Object::from_distinct(entries)))
+    }
+
+    fn array(&mut self) -> Result<Value, ParseError> {
+        self.enter()?;
+        let base = self.items.len();
+        self.skip_space();
+        if self.peek() != Some(b']') {
+            loop {
+                let value = self.value()?;
+                self.items.push(value);
+                self.skip_space();
+                if self.peek() != Some(b',') {
+                    break;
+                }
+                self.at += 1;
+                self.skip_space();
+            }
+        }
+        self.expect(b']')?;
+        self.depth -= 1;
+        Ok(Value::Array(self.items.split_off(base)))
+    }
+
+    /// Passes the opening bracket of an array or object.
+    fn enter(&mut self) -> Result<(), ParseError> {
+        self.depth += 1;
+        if self.depth > self.depth_max {
+            return Err(ParseErrorKind::TooDeep { max: self.depth_max }.at(self.at));
+        }
+        if self.depth > self.seen.depth {
+            self.seen.depth = self.depth;
+            self.seen.depth_at = self.at;
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<String, ParseError> {
+        self.at += 1;
+        let begin = self.at;
+        self.skip_plain();
+        if self.peek() == Some(b'"') {
+            let text = self.text[begin..self.at].to_owned();
+            self.at += 1;
+            return Ok(text);
+        }
+        let mut text = self.text[begin..self.at].to_owned();
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(text);
+                }
+                Some(b'\\') => text.push(self.escape()?),
+                Some(_) => return Err(ParseErrorKind::ControlCharacter.at(self.at)),
+                None => return Err(ParseErrorKind::UnexpectedEnd.at(self.at)),
+            }
+            let begin = self.at;
+            self.skip_plain();
+            text.push_str(&self.text[begin..self.at]);
+        }
+    }
+
+    /// Passes the characters of a string that stand for themselves.
+    fn skip_plain(&mut self) {
+        let rest = &self.text.as_bytes()[self.at..];
+        let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+        self.at += plain.unwrap_or(rest.len());
+    }
+
+    fn escape(&mut self) -> Result<char, ParseError> {
+        let begin = self.at;
+        self.at += 1;
+        let escaped = match self.peek() {
+            Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => {
+                self.at += 1;
+                return self.unicode_escape(begin);
+            }
+            Some(_) => return Err(ParseErrorKind::MalformedEscape.at(begin)),
+            None => return Err(ParseErrorKind::UnexpectedEnd.at(self.at)),
+        };
+        self.at += 1;
+        Ok(escaped)
+    }
+
+    fn unicode_escape(&mut self, begin: usize) -> Result<char, ParseError> {
+        let first = self.four_hex_digits(begin)?;
+        let scalar = if (0xd800..0xdc00).contains(&first) && self.text[self.at..].starts_with("\\u")
+        {
+            self.at += 2;
+            let second = self.four_hex_digits(begin)?;
+            if !(0xdc00..0xe000).contains(&second) {
+                return Err(ParseErrorKind::LoneSurrogate.at(begin));
+            }
+            0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+        } else {
+            first
+        };
+        char::from_u32(scalar).ok_or(ParseErrorKind::LoneSurrogate.at(begin))
+    }
+
+    fn four_hex_digits(&mut self, begin: usize) -> Result<u32, ParseError> {
+        let malformed = ParseErrorKind::MalformedEscape.at(begin);
+        let digits = self.text.as_bytes().get(self.at..self.at + 4).ok_or(malformed)?;
+        let mut value = 0;
+        for digit in digits {
+            value = value * 16 + char::from(*digit).to_digit(16).ok_or(malformed)?;
+        }
+        self.at += 4;
+        Ok(value)
+    }
+
+    fn number(&mut self) -> Result<Value, ParseError> {
+        let begin = self.at;
+        let malformed = ParseErrorKind::MalformedNumber.at(begin);
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+            if self.peek() == Some(b'I') {
+                return self.non_finite("Infinity", f64::NEG_INFINITY);
+            }
+        }
+        let leading_zero = self.peek() == Some(b'0');
+        let digits = self.skip_digits();
+        if digits == 0 || (leading_zero && digits > 1) {
+            return Err(malformed);
+        }
+        let mut float = false;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            float = true;
+            if self.skip_digits() == 0 {
+                return Err(malformed);
+            }
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            float = true;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            if self.skip_digits() == 0 {
+                return Err(malformed);
+            }
+        }
+        let text = &self.text[begin..self.at];
+        if float {
+            return self.float(text.parse().map_err(|_| malformed)?, begin);
+        }
+        if digits > limits::INTEGER_DIGITS_MAX {
+            return Err(ParseErrorKind::IntegerTooLong.at(begin));
+        }
+        Ok(Value::Number(Number::Integer(Integer::from_checked_text(text))))
+    }
+
+    /// Passes one of the three words that are numbers to the earlier peer; `self.at` is behind a minus sign.
+    fn non_finite(&mut self, word: &str, value: f64) -> Result<Value, ParseError> {
+        let begin = self.at;
+        self.word(word, Value::Null)?;
+        self.float(value, begin)
+    }
+
+    fn float(&mut self, value: f64, begin: usize) -> Result<Value, ParseError> {
+        if !value.is_finite() {
+            if self.rules.non_finite == NonFinite::Refuse {
+                return Err(ParseErrorKind::NonFinite.at(begin));
+            }
+            self.seen.non_finite_at.get_or_insert(begin);
+        }
+        if self.rules.floats == Floats::Refuse {
+            return Err(ParseErrorKind::Float.at(begin));
+        }
+        self.seen.float_at.get_or_insert(begin);
+        Ok(Value::float(value))
+    }
+
+    fn word(&mut self, word: &str, value: Value) -> Result<Value, ParseError> {
+        if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            Ok(value)
+        } else {
+            Err(ParseErrorKind::UnexpectedCharacter.at(self.at))
+        }
+    }
+
+    /// Passes decimal digits and tells how many.
+    fn skip_digits(&mut self) -> usize {
+        let rest = &self.text.as_bytes()[self.at..];
+        let digits = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        self.at += digits;
+        digits
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), ParseError> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
+    }
+
+    fn unexpected(&self) -> ParseError {
+        let end = self.at >= self.text.len();
+        let kind =
+            if end { ParseErrorKind::UnexpectedEnd } else { ParseErrorKind::UnexpectedCharacter };
+        kind.at(self.at)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+}
+
+/// Whether two entries have the same key; in n log n for many entries, so that a hostile object costs no more.
+fn has_duplicate(entries: &[(String, Value)]) -> bool {
+    if entries.len() <= PAIRWISE_MAX {
+        return entries.iter().enumerate().any(|(position, (key, _))| {
+            entries[..position].iter().any(|(earlier, _)| earlier == key)
+        });
+    }
+    let mut keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_str()).collect();
+    keys.sort_unstable();
+    keys.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// Keeps the last value of each key at the place of the first, as the earlier peer does.
+fn last_counts(entries: Vec<(String, Value)>) -> Vec<(String, Value)> {
+    let mut last: BTreeMap<String, (usize, Value)> = BTreeMap::new();
+    for (position, (key, value)) in entries.into_iter().enumerate() {
+        match last.get_mut(&key) {
+            Some((_, slot)) => *slot = value,
+            None => drop(last.insert(key, (position, value))),
+        }
+    }
+    let mut kept: Vec<_> = last.into_iter().collect();
+    kept.sort_unstable_by_key(|(_, (position, _))| *position);
+    kept.into_iter().map(|(key, (_, value))| (key, value)).collect()
+}
+
+/// Up to this many entries, comparing all pairs is faster than sorting; measured on envelopes of 10 to 13 fields.
+const PAIRWISE_MAX: usize = 16;

@@ -1,0 +1,152 @@
+//! The kinds of message: the values of `msg_type`.
+
+use std::fmt;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
+        /// The kind of a message.
+        ///
+        /// Kinds that the protocol does not name are kept as text: they are delivered to the inbox.
+        ///
+        /// Source: `docs/protocol/1.0.md#message-types`, `docs/protocol/1.1.md#handshake-steps`.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum MessageKind {
+            $($(#[$doc])* $variant,)*
+            /// Any other text; never one of the texts above when made by [`MessageKind::from_text`].
+            Other(String),
+        }
+
+        impl MessageKind {
+            /// Reads the text of a `msg_type` field.
+            pub fn from_text(text: &str) -> Self {
+                match text {
+                    $($text => Self::$variant,)*
+                    other => Self::Other(other.to_owned()),
+                }
+            }
+
+            /// The text of the `msg_type` field.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $text,)*
+                    Self::Other(text) => text,
+                }
+            }
+
+            /// Every kind that the protocol names, in the order of this file.
+            pub const NAMED: &'static [Self] = &[$(Self::$variant,)*];
+        }
+    };
+}
+
+kinds! {
+    /// `ping`: no effect but the inbox.
+    Ping = "ping",
+    /// `status`: no effect but the inbox.
+    Status = "status",
+    /// `message`: an application message without a meaning of its own.
+    Message = "message",
+    /// `capability_query`: asks for `capability_response`.
+    CapabilityQuery = "capability_query",
+    /// `capability_response`.
+    CapabilityResponse = "capability_response",
+    /// `heartbeat`.
+    Heartbeat = "heartbeat",
+    /// `task_delegate`.
+    TaskDelegate = "task_delegate",
+    /// `chunk`.
+    Chunk = "chunk",
+    /// `error`.
+    Error = "error",
+    /// `gossip`.
+    Gossip = "gossip",
+    /// `registry_sync`.
+    RegistrySync = "registry_sync",
+    /// `wake_up`.
+    WakeUp = "wake_up",
+    /// `wake_up_ack`.
+    WakeUpAck = "wake_up_ack",
+    /// `token_transfer`.
+    TokenTransfer = "token_transfer",
+    /// `handshake`: first message of the 1.0 handshake.
+    Handshake = "handshake",
+    /// `handshake_ack`: second message of the 1.0 handshake.
+    HandshakeAck = "handshake_ack",
+    /// `handshake_confirm`: third message of the 1.0 handshake.
+    HandshakeConfirm = "handshake_confirm",
+    /// `handshake_init`: step 1 of the 1.1 handshake.
+    HandshakeInit = "handshake_init",
+    /// `handshake_init_ack`: step 2 of the 1.1 handshake.
+    HandshakeInitAck = "handshake_init_ack",
+    /// `challenge_response`: step 3 of the 1.1 handshake.
+    ChallengeResponse = "challenge_response",
+    /// `session_established`: step 4 of the 1.1 handshake.
+    SessionEstablished = "session_established",
+    /// `session_confirm`: step 5 of the 1.1 handshake, sealed.
+    SessionConfirm = "session_confirm",
+    /// `ready`: step 6 of the 1.1 handshake, sealed.
+    Ready = "ready",
+    /// `ack`: control message that only acknowledges.
+    Ack = "ack",
+    /// `skip`: control message that declares numbers which will not come.
+    Skip = "skip",
+    /// `session_close`: control message that ends a session.
+    SessionClose = "session_close",
+    /// `session_resume`.
+    SessionResume = "session_resume",
+    /// `session_resumed`.
+    SessionResumed = "session_resumed",
+    /// `rekey`.
+    Rekey = "rekey",
+    /// `rekey_request`.
+    RekeyRequest = "rekey_request",
+    /// `rekey_ack`.
+    RekeyAck = "rekey_ack",
+}
+
+impl MessageKind {
+    /// Whether a sealed message of this kind goes without a number.
+    ///
+    /// Source: `docs/protocol/1.1.md#numbers`.
+    pub fn is_control(&self) -> bool {
+        matches!(
+            self,
+            Self::SessionConfirm
+                | Self::Ready
+                | Self::Ack
+                | Self::Skip
+                | Self::Rekey
+                | Self::RekeyRequest
+                | Self::RekeyAck
+                | Self::SessionClose
+        )
+    }
+
+    /// The step of the 1.1 handshake that a message of this kind is, 1 to 6.
+    ///
+    /// Source: `docs/protocol/1.1.md#handshake-steps`.
+    pub fn handshake_step(&self) -> Option<u8> {
+        const STEPS: [MessageKind; 6] = [
+            MessageKind::HandshakeInit,
+            MessageKind::HandshakeInitAck,
+            MessageKind::ChallengeResponse,
+            MessageKind::SessionEstablished,
+            MessageKind::SessionConfirm,
+            MessageKind::Ready,
+        ];
+        (1..).zip(&STEPS).find(|(_, kind)| *kind == self).map(|(step, _)| step)
+    }
+
+    /// Whether this is one of the three messages of the 1.0 handshake.
+    ///
+    /// Source: `docs/protocol/1.0.md#handshake`.
+    pub fn is_handshake_1_0(&self) -> bool {
+        matches!(self, Self::Handshake | Self::HandshakeAck | Self::HandshakeConfirm)
+    }
+}
+
+impl fmt::Display for MessageKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,30 @@
+//! What two entities put on the wire: the only crate that reads or writes the bytes of a message.
+//!
+//! Pure: bytes in, values out. Nothing here reads a clock, a random source, a file or a socket.
+//! The modules, in reading order:
+//!
+//! - [`limits`]: every bound of this crate, by name.
+//! - [`time`], [`id`]: the values that every message carries.
+//! - [`json`]: the parser and the tree; [`canonical`]: the one form that is signed.
+//! - [`version`], [`kind`], [`code`]: the closed vocabularies of the protocol.
+//! - [`decode`]: the way in. Bytes become an unverified envelope of one version.
+//! - [`v1_0`], [`v1_1`]: the envelopes. A verified one is a proof value: only `verify` makes it.
+//! - [`payload`]: one file for each family of payloads.
+//! - [`reply`]: what an HTTP answer says, written and read.
+//!
+//! The way of a message: `&[u8]` → [`decode::decode`] → `Unverified` → `verify` → `Envelope` →
+//! `payload::…::from_object`. The way out: `Draft` → `sign` → bytes.
+
+pub mod canonical;
+pub mod code;
+pub mod decode;
+pub mod id;
+pub mod json;
+pub mod kind;
+pub mod limits;
+pub mod payload;
+pub mod reply;
+pub mod time;
+pub mod v1_0;
+pub mod v1_1;
+pub mod version;

@@ -1,0 +1,61 @@
+//! Every bound of the wire, by name. What exceeds one of these is refused, never truncated.
+
+/// Longest message in protocol 1.1 and in the `hardened` profile of 1.0: 1 MiB, in bytes.
+///
+/// Source: `docs/protocol/1.1.md#order-of-checks`, `docs/protocol/1.0.md#profile-hardened`.
+pub const MESSAGE_LEN_MAX: usize = 1024 * 1024;
+
+/// Deepest nesting in protocol 1.1 and in the `hardened` profile of 1.0.
+///
+/// The outermost array or object has depth 1; a scalar has depth 0.
+///
+/// Source: `docs/protocol/1.1.md#order-of-checks`, `docs/protocol/1.0.md#profile-hardened`.
+pub const DEPTH_MAX: usize = 32;
+
+/// Longest message in the `compat` profile of 1.0: 64 MiB, in bytes.
+///
+/// The earlier peer has no bound; this one keeps memory finite.
+///
+/// Source: `docs/protocol/1.0.md#profile-compat`.
+pub const COMPAT_MESSAGE_LEN_MAX: usize = 64 * 1024 * 1024;
+
+/// Deepest nesting in the `compat` profile of 1.0.
+///
+/// The parser and every walk over a parsed value use a stack frame a level, so this also bounds the stack.
+///
+/// Source: `docs/protocol/1.0.md#profile-compat`.
+pub const COMPAT_DEPTH_MAX: usize = 200;
+
+/// Most digits in one integer: 4,300, where the earlier peer's own conversion stops.
+pub const INTEGER_DIGITS_MAX: usize = 4_300;
+
+/// Longest `msg_type`, in bytes. Guessed: no documented kind exceeds 20.
+pub const KIND_LEN_MAX: usize = 64;
+
+/// Longest `sender_id`, `recipient_id` and `session_id` of protocol 1.0, in bytes.
+///
+/// 1.0 leaves them free text; they are echoed in error texts and used as keys of tables, so they are bounded.
+pub const LEGACY_ID_LEN_MAX: usize = 256;
+
+/// Longest `nonce` of protocol 1.0, in bytes: it is opaque there, and remembered for 300 s.
+pub const LEGACY_NONCE_LEN_MAX: usize = 128;
+
+/// Most entries in a list of versions, capabilities or message types inside a payload.
+pub const LIST_LEN_MAX: usize = 64;
+
+/// Longest entry of such a list, in bytes.
+pub const LIST_ENTRY_LEN_MAX: usize = 128;
+
+/// Longest address in a handshake, in bytes.
+pub const ADDRESS_LEN_MAX: usize = 512;
+
+/// Longest free text in a payload that is kept: a reason or an error message, in bytes.
+pub const TEXT_LEN_MAX: usize = 1_024;
+
+/// Most numbers that one `skip` may declare, over all its ranges.
+///
+/// Source: `docs/protocol/1.1.md#skip`.
+pub const SKIP_NUMBERS_MAX: u64 = 1_024;
+
+/// Longest HTTP answer body that is looked into, in bytes; a longer one counts as an answer without a text.
+pub const REPLY_LEN_MAX: usize = 64 * 1024;

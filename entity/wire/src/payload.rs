@@ -1,0 +1,36 @@
+//! What is inside `payload`: one file for each family.
+//!
+//! Every type has `from_object`, which makes a value that cannot be wrong or names the field that is, and `to_object`,
+//! which keeps the order in which the earlier peer writes. Fields that a type does not name are ignored.
+//!
+//! - [`handshake_1_0`]: the three messages of the 1.0 handshake.
+//! - [`session_sealing_1_0`], [`static_sealing_1_0`]: the two sealed forms of 1.0.
+//! - [`handshake_1_1`]: the six messages of the 1.1 handshake.
+//! - [`sealed`]: the sealed form of 1.1 and what is inside it.
+//! - [`control`]: the control messages of 1.1.
+//! - [`capability`], [`error`], [`signal`]: messages of both versions.
+
+pub mod capability;
+pub mod control;
+pub mod error;
+pub mod handshake_1_0;
+pub mod handshake_1_1;
+pub mod sealed;
+pub mod session_sealing_1_0;
+pub mod signal;
+pub mod static_sealing_1_0;
+
+use crate::json::{FieldError, Problem, Value};
+
+/// A list of texts as a JSON array.
+fn texts(list: &[String]) -> Value {
+    Value::Array(list.iter().map(|text| Value::from(text.as_str())).collect())
+}
+
+/// Wants a text of at most `max` bytes.
+fn bounded(field: &'static str, text: &str, max: usize) -> Result<String, FieldError> {
+    if text.len() > max { Err(Problem::TooLong { max }.of(field)) } else { Ok(text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests;
