@@ -1,0 +1,137 @@
+//! `exactly-once`: what was sent with success was received once, what had no answer at most once, and nothing was
+//! received that nobody sent.
+
+use std::collections::BTreeMap;
+
+use handfast_scenario::event::CallOutcome;
+
+use crate::history::{History, Place, Received, Send};
+use crate::params::Params;
+use crate::{Finding, OracleError};
+
+pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Finding, OracleError> {
+    params.only(&[])?;
+    let (sends, received) = (history.sends(), history.received());
+    if sends.is_empty() {
+        return Ok(Err("no message was sent, so that none came twice shows nothing".to_owned()));
+    }
+    Ok(no_place_twice(&received).and_then(|()| counts_fit(&sends, &received)))
+}
+
+fn no_place_twice(received: &[Received<'_>]) -> Finding {
+    let mut seen: BTreeMap<(&str, Place), u64> = BTreeMap::new();
+    for message in received {
+        let Some(place) = Place::of_received(message) else { continue };
+        let (session, sequence, from) = (place.session.clone(), place.sequence, place.from.clone());
+        let times = seen.entry((message.by, place)).or_default();
+        *times += 1;
+        if *times > 1 {
+            return Err(format!(
+                "{} received number {sequence} of {from} in session {session} {times} times",
+                message.by
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How often each body went each way, against how often it may have arrived.
+fn counts_fit(sends: &[Send<'_>], received: &[Received<'_>]) -> Finding {
+    #[derive(Default)]
+    struct Count {
+        sure: u64,
+        perhaps: u64,
+        got: u64,
+    }
+    let mut counts: BTreeMap<(&str, &str, String), Count> = BTreeMap::new();
+    for send in sends {
+        let count = counts.entry((send.from, send.to, send.body.to_string())).or_default();
+        match send.outcome {
+            Some(CallOutcome::Ok { .. }) => count.sure += 1,
+            // A refusal can be a lost answer to a message that was delivered; that a refused message is
+            // never delivered is the question of another oracle.
+            Some(CallOutcome::TimedOut | CallOutcome::Lost | CallOutcome::Refused { .. })
+            | None => {
+                count.perhaps += 1;
+            }
+            Some(CallOutcome::Unsupported) => {}
+        }
+    }
+    for message in received {
+        // Messages of other types than those sent here (replies that a peer makes itself) have keys of
+        // their own and are not judged.
+        if let Some(count) = counts.get_mut(&(message.from, message.by, message.body.to_string())) {
+            count.got += 1;
+        }
+    }
+    for ((from, to, body), count) in counts {
+        if count.got < count.sure {
+            return Err(format!(
+                "expected {to} to receive {body} of {from} {} times, it received it {} times",
+                count.sure, count.got
+            ));
+        }
+        if count.got > count.sure + count.perhaps {
+            return Err(format!(
+                "expected {to} to receive {body} of {from} at most {} times, it received it {} times",
+                count.sure + count.perhaps,
+                count.got
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::story::Story;
+
+    const NONE: Value = Value::Null;
+
+    #[test]
+    fn each_message_once_passes() {
+        let story =
+            Story::new().sent("a", "b", "s", 3, json!("x")).received("b", "a", "s", 3, json!("x"));
+        story.passes("exactly-once", NONE);
+    }
+
+    #[test]
+    fn the_same_body_twice_is_two_messages() {
+        let story =
+            Story::new().sent("a", "b", "s", 3, json!("x")).sent("a", "b", "s", 4, json!("x"));
+        let story =
+            story.received("b", "a", "s", 3, json!("x")).received("b", "a", "s", 4, json!("x"));
+        story.passes("exactly-once", NONE);
+    }
+
+    #[test]
+    fn a_lost_message_fails() {
+        let story = Story::new().sent("a", "b", "s", 3, json!("x"));
+        story.fails("exactly-once", NONE, "1 times, it received it 0 times");
+    }
+
+    #[test]
+    fn a_message_received_twice_fails() {
+        let story =
+            Story::new().sent("a", "b", "s", 3, json!("x")).received("b", "a", "s", 3, json!("x"));
+        let again = story.received("b", "a", "s", 3, json!("x"));
+        again.fails("exactly-once", NONE, "number 3 of a in session s 2 times");
+    }
+
+    #[test]
+    fn a_copy_under_another_number_fails() {
+        let story =
+            Story::new().sent("a", "b", "s", 3, json!("x")).received("b", "a", "s", 3, json!("x"));
+        let again = story.received("b", "a", "s", 4, json!("x"));
+        again.fails("exactly-once", NONE, "at most 1 times, it received it 2 times");
+    }
+
+    #[test]
+    fn a_send_without_answer_may_arrive_or_not() {
+        Story::new().lost("a", "b", json!("x")).passes("exactly-once", NONE);
+        let story = Story::new().lost("a", "b", json!("x")).received("b", "a", "s", 3, json!("x"));
+        story.passes("exactly-once", NONE);
+    }
+}

@@ -1,0 +1,127 @@
+//! `one-session-id`: both sides of every pair name the same session, one as initiator and one as responder, and
+//! speak the same version in it.
+
+use std::collections::BTreeMap;
+
+use crate::history::{History, Ready};
+use crate::params::Params;
+use crate::{Finding, OracleError};
+
+pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Finding, OracleError> {
+    params.only(&[])?;
+    let ready = history.ready();
+    // A session may be replaced (both open at once, or again after a loss): the last word counts.
+    let last: BTreeMap<(&str, &str), &Ready<'_>> =
+        ready.iter().map(|ready| ((ready.by, ready.peer), ready)).collect();
+    if last.is_empty() {
+        return Ok(Err("no role ever said that a session is ready".to_owned()));
+    }
+    let pairs = last.iter().map(|((by, peer), own)| (*by, *peer, *own));
+    for (by, peer, own) in pairs {
+        let Some(other) = last.get(&(peer, by)) else {
+            return Ok(Err(format!(
+                "{by} says its session {} with {peer} is ready, {peer} never did",
+                own.id
+            )));
+        };
+        if let Some(reason) = disagreement(by, peer, own, other) {
+            return Ok(Err(reason));
+        }
+    }
+    Ok(getters_agree(history, &last))
+}
+
+fn disagreement(by: &str, peer: &str, own: &Ready<'_>, other: &Ready<'_>) -> Option<String> {
+    if own.id != other.id {
+        return Some(format!(
+            "expected one session id, {by} has {} and {peer} has {}",
+            own.id, other.id
+        ));
+    }
+    if own.version != other.version {
+        return Some(format!(
+            "expected one version in session {}, {by} has {:?} and {peer} has {:?}",
+            own.id, own.version, other.version
+        ));
+    }
+    if own.role.is_some() && own.role == other.role {
+        return Some(format!(
+            "{by} and {peer} are both {} of session {}",
+            own.role.unwrap_or_default(),
+            own.id
+        ));
+    }
+    None
+}
+
+/// Where the scenario looked at `session.list` of both, the getters must tell the same as the events.
+fn getters_agree(history: &History<'_>, last: &BTreeMap<(&str, &str), &Ready<'_>>) -> Finding {
+    for (by, answer) in history.last_answers("session.list") {
+        let sessions = answer["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for session in sessions.iter().filter(|session| session["state"] == "ready") {
+            let (Some(id), Some(peer)) = (session["id"].as_str(), session["peer"].as_str()) else {
+                return Err(format!("session.list of {by} has a session without id or peer"));
+            };
+            let told = last.get(&(by, peer)).map(|ready| ready.id);
+            if told != Some(id) {
+                return Err(format!(
+                    "session.list of {by} has {id} with {peer}, its last session.ready said {}",
+                    told.unwrap_or("nothing")
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use handfast_scenario::event::CallOutcome;
+    use serde_json::{Value, json};
+
+    use crate::story::Story;
+
+    const NONE: Value = Value::Null;
+
+    #[test]
+    fn one_id_on_both_sides_passes() {
+        let story =
+            Story::new().ready("a", "b", "s", "initiator").ready("b", "a", "s", "responder");
+        story.passes("one-session-id", NONE);
+    }
+
+    #[test]
+    fn the_last_of_two_sessions_counts() {
+        let story =
+            Story::new().ready("a", "b", "old", "initiator").ready("a", "b", "s", "responder");
+        story.ready("b", "a", "s", "initiator").passes("one-session-id", NONE);
+    }
+
+    #[test]
+    fn two_ids_fail() {
+        let story =
+            Story::new().ready("a", "b", "s1", "initiator").ready("b", "a", "s2", "responder");
+        story.fails("one-session-id", NONE, "a has s1 and b has s2");
+    }
+
+    #[test]
+    fn one_silent_side_fails() {
+        Story::new().ready("a", "b", "s", "initiator").fails("one-session-id", NONE, "b never did");
+    }
+
+    #[test]
+    fn two_initiators_fail() {
+        let story =
+            Story::new().ready("a", "b", "s", "initiator").ready("b", "a", "s", "initiator");
+        story.fails("one-session-id", NONE, "both initiator");
+    }
+
+    #[test]
+    fn a_getter_that_tells_another_id_fails() {
+        let list = json!({ "sessions": [{ "id": "t", "peer": "b", "state": "ready" }] });
+        let story =
+            Story::new().ready("a", "b", "s", "initiator").ready("b", "a", "s", "responder");
+        let story = story.call("a", "session.list", json!({}), CallOutcome::Ok { result: list });
+        story.fails("one-session-id", NONE, "session.list of a has t with b");
+    }
+}

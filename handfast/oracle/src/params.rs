@@ -1,0 +1,62 @@
+//! The parameters of an oracle.
+
+use std::time::Duration;
+
+use handfast_scenario::duration;
+use serde_json::{Map, Value};
+
+use crate::OracleError;
+
+/// A table of parameters of the oracle `name`.
+pub(crate) struct Params<'a> {
+    name: &'a str,
+    table: Option<&'a Map<String, Value>>,
+}
+
+impl<'a> Params<'a> {
+    pub(crate) fn new(name: &'a str, value: &'a Value) -> Result<Self, OracleError> {
+        match value {
+            Value::Null => Ok(Self { name, table: None }),
+            Value::Object(table) => Ok(Self { name, table: Some(table) }),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Err(problem(name, "takes a table of parameters".to_owned()))
+            }
+        }
+    }
+
+    /// Refuses parameters other than these, so that a slip of the pen is not a weaker check.
+    pub(crate) fn only(&self, known: &[&str]) -> Result<(), OracleError> {
+        let mut keys = self.table.iter().flat_map(|table| table.keys());
+        match keys.find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(self.problem(format!("does not know {key}"))),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn texts(&self, key: &str) -> Result<Vec<String>, OracleError> {
+        let wrong = || self.problem(format!("needs {key} = [\"..\"], a list of texts"));
+        let list = self.get(key).and_then(Value::as_array).ok_or_else(wrong)?;
+        let texts: Option<Vec<String>> =
+            list.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+        texts.filter(|texts| !texts.is_empty()).ok_or_else(wrong)
+    }
+
+    pub(crate) fn duration(&self, key: &str) -> Result<Duration, OracleError> {
+        let text = self.get(key).and_then(Value::as_str);
+        let text =
+            text.ok_or_else(|| self.problem(format!("needs {key} = \"..\", such as \"500ms\"")))?;
+        duration::parse(text).map_err(|error| self.problem(format!("cannot read {key}: {error}")))
+    }
+
+    pub(crate) fn problem(&self, problem: impl Into<String>) -> OracleError {
+        OracleError::Params { name: self.name.to_owned(), problem: problem.into() }
+    }
+
+    fn get(&self, key: &str) -> Option<&'a Value> {
+        self.table.and_then(|table| table.get(key))
+    }
+}
+
+fn problem(name: &str, problem: String) -> OracleError {
+    OracleError::Params { name: name.to_owned(), problem }
+}
