@@ -1,0 +1,217 @@
+//! What a person sees while a run goes on and when it is over.
+
+use std::fmt::Write as _;
+
+use handfast_scenario::event::Outcome;
+use handfast_scenario::verdict::VerdictKind;
+use handfast_scenario::{Recorded, RunEvent};
+
+use crate::book::{Book, SuitePage, SuiteTest, UnitPage};
+use crate::palette::{Ink, Palette};
+use crate::quantity::{clipped, tame, time};
+use crate::{failure, table};
+
+/// Turns events into lasting lines, and the present state into passing ones.
+///
+/// The caller prints what [`Console::read`] returns and, on a terminal only, keeps redrawing
+/// [`Console::live`] below it.
+#[derive(Debug)]
+pub struct Console {
+    book: Book,
+    palette: Palette,
+}
+
+/// Lines of a failed test's output that are shown; the record has all of it.
+const SUITE_OUTPUT_LINES_MAX: usize = 40;
+
+/// The spinner's frames, one each 100 ms.
+const FRAMES: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+
+impl Console {
+    /// A console that has seen nothing.
+    pub fn new(palette: Palette) -> Self {
+        Self { book: Book::new(), palette }
+    }
+
+    /// Reads the next event and returns the lasting lines it causes, each with its line end; often none.
+    pub fn read(&mut self, recorded: &Recorded) -> String {
+        self.book.read(recorded);
+        match &recorded.event {
+            RunEvent::RunStarted { run, units, suites, .. } => {
+                let suites =
+                    if *suites == 0 { String::new() } else { format!(", {suites} suites") };
+                format!("run {run}: {units} scenarios{suites}\n")
+            }
+            RunEvent::UnitEnded { unit, .. } => {
+                self.book.unit(unit).map(|page| self.unit_ended(page)).unwrap_or_default()
+            }
+            RunEvent::SuiteTest { suite, test, outcome, duration_us } => {
+                let test = SuiteTest {
+                    name: format!("{suite}: {test}"),
+                    outcome: outcome.clone(),
+                    duration_us: *duration_us,
+                };
+                self.suite_test(&test)
+            }
+            RunEvent::SuiteEnded { suite, .. } => {
+                let page = self.book.suites().iter().rev().find(|page| page.suite == *suite);
+                page.map(|page| self.suite_ended(page)).unwrap_or_default()
+            }
+            RunEvent::RunEnded { duration_us, .. } => self.run_ended(*duration_us),
+            RunEvent::UnitStarted { .. }
+            | RunEvent::PeerStarted { .. }
+            | RunEvent::StepStarted { .. }
+            | RunEvent::StepEnded { .. }
+            | RunEvent::CallStarted { .. }
+            | RunEvent::CallEnded { .. }
+            | RunEvent::PeerEvent { .. }
+            | RunEvent::WireMessage { .. }
+            | RunEvent::PeerLog { .. }
+            | RunEvent::PeerExited { .. }
+            | RunEvent::CheckEnded { .. }
+            | RunEvent::SuiteStarted { .. } => String::new(),
+        }
+    }
+
+    /// What goes on at `now_us` of the run's clock: one line a running unit or suite, at most
+    /// `lines_max` of at most `columns` characters, without line ends.
+    pub fn live(&self, now_us: u64, columns: usize, lines_max: usize) -> Vec<String> {
+        let frame = usize::try_from(now_us / 100_000).unwrap_or_default() % FRAMES.len();
+        let spinner = FRAMES[frame];
+        let units = self.book.units().iter().filter(|page| page.end.is_none());
+        let units = units.map(|page| {
+            let doing = page.open_steps.iter().next_back();
+            let doing = doing.map_or_else(
+                || "starting or ending its peers".to_owned(),
+                |(step, at)| format!("step {}: {}", step.0, at.text),
+            );
+            (page.started_us, format!("{}  {doing}", page.title()))
+        });
+        let suites = self.book.suites().iter().filter(|page| page.end.is_none());
+        let suites = suites.map(|page| {
+            let failed = page.failures().count();
+            (
+                page.started_us,
+                format!("suite {}: {} tests, {failed} failed", page.suite, page.tests.len()),
+            )
+        });
+        let line = |(started_us, text): (u64, String)| {
+            let elapsed = time(now_us.saturating_sub(started_us));
+            clipped(&tame(&format!("{spinner} {elapsed:>9}  {text}")), columns)
+        };
+        units.chain(suites).take(lines_max).map(line).collect()
+    }
+
+    /// What has been read so far.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    fn unit_ended(&self, page: &UnitPage) -> String {
+        let Some(end) = &page.end else { return String::new() };
+        if end.verdict.kind() != VerdictKind::Passed {
+            let command = self.book.run().map(|run| run.command.as_slice()).unwrap_or_default();
+            return format!("\n{}\n", failure::block(page, command, self.palette));
+        }
+        let verdict = self.palette.verdict(VerdictKind::Passed);
+        let cast = self.palette.paint(Ink::Faint, format!("({})", page.cast()));
+        format!("{verdict} {:>9}  {} {cast}\n", time(end.duration_us), tame(&page.name))
+    }
+
+    /// Tests that pass are counted, not listed: a suite has thousands.
+    fn suite_test(&self, test: &SuiteTest) -> String {
+        let Outcome::Failed { reason } = &test.outcome else { return String::new() };
+        let verdict = self.palette.verdict(VerdictKind::Failed);
+        let mut text = format!("\n{verdict} {:>9}  {}\n", time(test.duration_us), tame(&test.name));
+        let skipped = reason.lines().count().saturating_sub(SUITE_OUTPUT_LINES_MAX);
+        if skipped > 0 {
+            let _ = writeln!(text, "    ({skipped} lines before these)");
+        }
+        for line in reason.lines().skip(skipped) {
+            let _ = writeln!(text, "    {}", tame(line));
+        }
+        text
+    }
+
+    fn suite_ended(&self, page: &SuitePage) -> String {
+        let Some(end) = &page.end else { return String::new() };
+        let (kind, reason) = match &end.outcome {
+            Outcome::Passed => (VerdictKind::Passed, String::new()),
+            Outcome::Failed { reason } => {
+                (VerdictKind::Failed, format!("\n    {}", reason.replace('\n', "\n    ")))
+            }
+            Outcome::Skipped { reason } => (VerdictKind::Unsupported, format!(": {reason}")),
+        };
+        format!(
+            "{} {:>9}  suite {}: {} passed, {} failed{reason}\n",
+            self.palette.verdict(kind),
+            time(end.duration_us),
+            page.suite,
+            end.passed,
+            end.failed
+        )
+    }
+
+    fn run_ended(&self, duration_us: u64) -> String {
+        let mut text = String::from("\n");
+        if self.book.units().is_empty() && self.book.suites().is_empty() {
+            text.push_str("nothing ran\n");
+        } else {
+            text.push_str(&table::table(&self.book, self.palette));
+        }
+        text.push_str(&table::footer(&self.book, self.palette));
+        let _ = writeln!(text, "took {}", time(duration_us));
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    fn read_all(events: Vec<Recorded>) -> (Console, String) {
+        let mut console = Console::new(Palette::Plain);
+        let text = events.iter().map(|event| console.read(event)).collect();
+        (console, text)
+    }
+
+    #[test]
+    fn a_passed_unit_is_one_line_and_a_row() {
+        let (_, text) = read_all(sample::passed_events());
+        assert!(text.contains("PASS      40 ms  two peers meet (a=entity b=entity)\n"), "{text}");
+        assert_eq!(text.matches("two peers meet").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn a_failed_unit_tells_why() {
+        let (_, text) = read_all(sample::failed_events());
+        assert!(text.contains("expected ready"), "{text}");
+    }
+
+    #[test]
+    fn what_runs_is_shown_with_its_step_and_time() {
+        let mut events = sample::failed_events();
+        events.truncate(4);
+        let (console, _) = read_all(events);
+        let live = console.live(2_000_000, 200, 5);
+        assert_eq!(live.len(), 1);
+        assert!(live[0].contains("two peers meet") && live[0].contains("step"), "{live:?}");
+        assert!(console.live(0, 10, 5)[0].chars().count() <= 10);
+        assert!(console.live(0, 10, 0).is_empty());
+    }
+
+    #[test]
+    fn a_run_without_units_says_so() {
+        let (_, text) = read_all(sample::empty_events());
+        assert!(text.contains("nothing ran"), "{text}");
+    }
+
+    #[test]
+    fn the_output_of_a_failed_test_is_cut_at_its_start() {
+        let lines: Vec<String> = (0..100).map(|n| format!("line {n}")).collect();
+        let (_, text) = read_all(sample::suite_events_with(&lines.join("\n")));
+        assert!(text.contains("(60 lines before these)") && text.contains("line 99"), "{text}");
+        assert!(!text.contains("line 59\n"), "{text}");
+    }
+}

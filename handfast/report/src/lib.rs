@@ -1,0 +1,27 @@
+//! Run events to something people and machines read: console text, `JUnit` XML, a JSON summary.
+//!
+//! This crate is pure: it takes [`Recorded`](handfast_scenario::Recorded) events and returns text. A
+//! recorded run and a live one give the same text because nothing else comes in.
+//!
+//! Reading order:
+//!
+//! 1. [`book`]: what a run's events add up to, one page a unit, one a suite.
+//! 2. [`console`]: lines while it runs and after; [`failure`], [`timeline`], [`table`] are its parts.
+//! 3. [`junit`] and [`summary`]: the same for other programs.
+//! 4. [`palette`] and [`quantity`]: colours, and times for people.
+
+pub mod book;
+
+pub mod console;
+pub mod failure;
+pub mod table;
+pub mod timeline;
+
+pub mod junit;
+pub mod summary;
+
+pub mod palette;
+pub mod quantity;
+
+#[cfg(test)]
+mod sample;

@@ -1,0 +1,156 @@
+//! The summary of a run as JSON, for `--json` and the record.
+
+use std::collections::BTreeMap;
+
+use handfast_scenario::ExitCode;
+use handfast_scenario::event::{Outcome, Summary};
+use handfast_scenario::verdict::VerdictKind;
+use serde::Serialize;
+
+use crate::book::{Book, SuitePage, UnitPage};
+use crate::quantity::median;
+
+/// Version of the summary's shape; it rises when a reader of the earlier one would misread it.
+pub const FORMAT: u32 = 1;
+
+/// A run in one JSON object.
+#[derive(Debug, Serialize)]
+pub struct RunSummary {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Id of the run.
+    pub run: String,
+    /// When it started, microseconds since the Unix epoch.
+    pub started_unix_us: i64,
+    /// How long it took.
+    pub duration_us: u64,
+    /// Units and tests that passed.
+    pub passed: u64,
+    /// Units and tests that did not.
+    pub failed: u64,
+    /// The counts, apart; `null` for a run that did not end.
+    pub counts: Option<Summary>,
+    /// The exit code's name; `null` for a run that did not end.
+    pub exit: Option<ExitCode>,
+    /// Median time of a passed unit outside its steps.
+    pub cell_overhead_p50_us: Option<u64>,
+    /// The units in the order they started.
+    pub units: Vec<UnitSummary>,
+    /// The suites in the order they started.
+    pub suites: Vec<SuiteSummary>,
+}
+
+/// One unit.
+#[derive(Debug, Serialize)]
+pub struct UnitSummary {
+    /// Its id.
+    pub unit: String,
+    /// The scenario's name.
+    pub name: String,
+    /// The scenario file.
+    pub file: String,
+    /// Its category.
+    pub category: String,
+    /// Ids of what it proves.
+    pub proves: Vec<String>,
+    /// Who plays which role.
+    pub peers: BTreeMap<String, String>,
+    /// The verdict's word; `null` for a unit that did not end.
+    pub verdict: Option<&'static str>,
+    /// Why it did not pass; empty if it did.
+    pub reason: String,
+    /// How long it took.
+    pub duration_us: u64,
+    /// The part of it outside its steps.
+    pub overhead_us: u64,
+    /// Checks that could not look at anything.
+    pub warnings: Vec<String>,
+}
+
+/// One foreign suite.
+#[derive(Debug, Serialize)]
+pub struct SuiteSummary {
+    /// Its name.
+    pub suite: String,
+    /// Its category.
+    pub category: String,
+    /// Whether it passed; `null` for one that did not end.
+    pub passed: Option<bool>,
+    /// How many tests passed.
+    pub tests_passed: u64,
+    /// How many failed.
+    pub tests_failed: u64,
+    /// How long it took.
+    pub duration_us: u64,
+}
+
+/// Sums up what the book holds.
+pub fn summary(book: &Book) -> RunSummary {
+    let totals = book.totals();
+    RunSummary {
+        format: FORMAT,
+        run: book.run().map(|run| run.run.clone()).unwrap_or_default(),
+        started_unix_us: book.run().map(|run| run.started_unix_us).unwrap_or_default(),
+        duration_us: book.end().map_or(book.now_us(), |end| end.duration_us),
+        passed: totals.passed,
+        failed: totals.failed,
+        counts: book.end().map(|end| end.summary),
+        exit: book.end().map(|end| end.exit),
+        cell_overhead_p50_us: median(&book.overheads_us()),
+        units: book.units().iter().map(unit).collect(),
+        suites: book.suites().iter().map(suite).collect(),
+    }
+}
+
+fn unit(page: &UnitPage) -> UnitSummary {
+    UnitSummary {
+        unit: page.unit.to_string(),
+        name: page.name.clone(),
+        file: page.file.clone(),
+        category: page.category.to_string(),
+        proves: page.proves.clone(),
+        peers: page.peers.iter().map(|(role, peer)| (role.to_string(), peer.to_string())).collect(),
+        verdict: page.kind().map(VerdictKind::as_str),
+        reason: page.end.as_ref().map(|end| end.verdict.reason()).unwrap_or_default(),
+        duration_us: page.end.as_ref().map_or(0, |end| end.duration_us),
+        overhead_us: page.end.as_ref().map_or(0, |end| end.overhead_us),
+        warnings: page.warnings.clone(),
+    }
+}
+
+fn suite(page: &SuitePage) -> SuiteSummary {
+    let end = page.end.as_ref();
+    SuiteSummary {
+        suite: page.suite.to_string(),
+        category: page.category.to_string(),
+        passed: end.map(|end| end.outcome == Outcome::Passed),
+        tests_passed: end.map_or(0, |end| end.passed),
+        tests_failed: end.map_or(0, |end| end.failed),
+        duration_us: end.map_or(0, |end| end.duration_us),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn the_summary_says_what_the_console_says() {
+        let summary = summary(&sample::failed_run());
+        assert_eq!((summary.passed, summary.failed), (0, 1));
+        assert_eq!(summary.exit, Some(ExitCode::ProductFailure));
+        let json = serde_json::to_value(&summary).unwrap();
+        assert_eq!(json["units"][0]["verdict"], "failed");
+        assert_eq!(json["units"][0]["peers"]["b"], "entity");
+        assert_eq!(json["exit"], "product_failure");
+    }
+
+    #[test]
+    fn a_run_that_did_not_end_has_no_exit() {
+        let mut book = Book::new();
+        book.read(&sample::failed_events()[0]);
+        let json = serde_json::to_value(summary(&book)).unwrap();
+        assert!(json["exit"].is_null() && json["counts"].is_null());
+    }
+}

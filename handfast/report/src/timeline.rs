@@ -1,0 +1,163 @@
+//! Calls, peer events and wire messages of a unit on one time axis, a line each.
+
+use handfast_scenario::event::{CallOutcome, Exit, Half, WireTaken};
+use handfast_scenario::name::RoleName;
+use handfast_scenario::{Recorded, RunEvent};
+use serde_json::Value;
+
+use crate::quantity::{axis_ms, clipped, tame, time};
+
+/// One line of the time axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// Since the unit began.
+    pub at_us: u64,
+    /// Who, such as `a` or `a -> b`.
+    pub who: String,
+    /// What happened.
+    pub what: String,
+}
+
+impl Moment {
+    /// The line, without indent: time in ms, who, what.
+    pub fn line(&self) -> String {
+        format!("{:>9}  {:<8} {}", axis_ms(self.at_us), self.who, self.what)
+    }
+}
+
+/// Values longer than this are cut: a line of the axis is for finding the place, the record has the rest.
+const VALUE_CHARS_MAX: usize = 140;
+
+/// The line that an event has on the axis of its unit; `None` for events with no place there.
+pub fn moment(recorded: &Recorded, unit_started_us: u64) -> Option<Moment> {
+    let (who, what) = words(&recorded.event)?;
+    Some(Moment { at_us: recorded.at_us.saturating_sub(unit_started_us), who, what: tame(&what) })
+}
+
+fn words(event: &RunEvent) -> Option<(String, String)> {
+    let of = |role: &RoleName, what: String| Some((role.to_string(), what));
+    match event {
+        RunEvent::PeerStarted { role, pid, ready_us, address, .. } => {
+            of(role, format!("ready after {} at {address} (process {pid})", time(*ready_us)))
+        }
+        RunEvent::CallStarted { role, method, params, .. } => {
+            of(role, format!("call {method} {}", value(params)))
+        }
+        RunEvent::CallEnded { role, method, outcome, .. } => {
+            of(role, format!("     {method} {}", call_outcome(outcome)))
+        }
+        RunEvent::PeerEvent { role, event, params, .. } => {
+            of(role, format!("event {event} {}", value(params)))
+        }
+        RunEvent::WireMessage {
+            from, to, index, target, message_type, response, action, ..
+        } => {
+            let kind = message_type.as_deref().unwrap_or("-");
+            let status = match response {
+                Some(response) => response.status.to_string(),
+                None => "no answer".to_owned(),
+            };
+            let what = format!("#{index} {target} {kind} => {status}{}", taken(action));
+            Some((format!("{from} -> {to}"), what))
+        }
+        RunEvent::PeerExited { role, how, expected, .. } => {
+            let surprise = if *expected { "" } else { ", unasked" };
+            of(role, format!("ended {}{surprise}", exit(*how)))
+        }
+        RunEvent::RunStarted { .. }
+        | RunEvent::UnitStarted { .. }
+        | RunEvent::StepStarted { .. }
+        | RunEvent::StepEnded { .. }
+        | RunEvent::PeerLog { .. }
+        | RunEvent::CheckEnded { .. }
+        | RunEvent::UnitEnded { .. }
+        | RunEvent::SuiteStarted { .. }
+        | RunEvent::SuiteTest { .. }
+        | RunEvent::SuiteEnded { .. }
+        | RunEvent::RunEnded { .. } => None,
+    }
+}
+
+fn value(value: &Value) -> String {
+    clipped(&value.to_string(), VALUE_CHARS_MAX)
+}
+
+fn call_outcome(outcome: &CallOutcome) -> String {
+    match outcome {
+        CallOutcome::Ok { result } => format!("=> {}", value(result)),
+        CallOutcome::Refused { code, status, message, detail, .. } => {
+            let code = code.as_deref().unwrap_or("no code");
+            let status = status.map(|status| format!(" {status}")).unwrap_or_default();
+            let text = detail.as_deref().unwrap_or(message);
+            format!("=> refused {code}{status}: {}", clipped(text, VALUE_CHARS_MAX))
+        }
+        CallOutcome::Unsupported => "=> unsupported".to_owned(),
+        CallOutcome::TimedOut => "=> no answer in time".to_owned(),
+        CallOutcome::Lost => "=> the peer went away".to_owned(),
+    }
+}
+
+fn taken(action: &WireTaken) -> String {
+    let side = |half: &Half| match half {
+        Half::Request => "request",
+        Half::Response => "response",
+    };
+    match action {
+        WireTaken::Passed => String::new(),
+        WireTaken::Dropped { half } => format!(" [{} dropped]", side(half)),
+        WireTaken::Duplicated => " [sent twice]".to_owned(),
+        WireTaken::Held { for_us } => format!(" [held for {}]", time(*for_us)),
+        WireTaken::Replayed => " [replayed]".to_owned(),
+        WireTaken::Cut { half } => format!(" [cut in the {}]", side(half)),
+        WireTaken::Replaced { half, what } => format!(" [{what} of the {} replaced]", side(half)),
+        WireTaken::Unreachable { reason } => format!(" [unreachable: {reason}]"),
+    }
+}
+
+fn exit(how: Exit) -> String {
+    match how {
+        Exit::Code { code } => format!("with code {code}"),
+        Exit::Signal { signal } => format!("by signal {signal}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[track_caller]
+    fn check(event: RunEvent, expected: Option<&str>) {
+        let line = moment(&Recorded { at_us: 15_300, event }, 3_000).map(|moment| moment.line());
+        assert_eq!(line.as_deref(), expected);
+    }
+
+    #[test]
+    fn a_wire_message_shows_who_what_and_what_was_done_to_it() {
+        let dropped = WireTaken::Dropped { half: Half::Request };
+        check(
+            sample::wire("u1", b"{}", dropped),
+            Some("     12.3  a -> b   #1 POST /message message => no answer [request dropped]"),
+        );
+    }
+
+    #[test]
+    fn a_peer_event_shows_its_parameters() {
+        check(
+            sample::peer_event("u1", "b", "session.ready", serde_json::json!({ "id": "s" })),
+            Some(r#"     12.3  b        event session.ready {"id":"s"}"#),
+        );
+    }
+
+    #[test]
+    fn steps_have_no_place_on_the_axis() {
+        check(sample::step_started("u1", "1", 3, "call"), None);
+    }
+
+    #[test]
+    fn control_characters_of_a_peer_are_tamed() {
+        let event = sample::peer_event("u1", "b", "x", serde_json::json!("\u{7f}"));
+        let moment = moment(&Recorded { at_us: 0, event }, 0).unwrap();
+        assert!(!moment.what.contains('\u{7f}'));
+    }
+}
