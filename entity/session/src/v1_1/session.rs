@@ -1,0 +1,263 @@
+//! A ready session: sealed messages both ways, each handled once and in order.
+
+use std::time::Duration;
+
+use entity_crypto::identity::PeerId;
+use entity_crypto::signing::PublicKey;
+use entity_wire::id::{Generation, MessageNumber, Sequence, SessionId};
+use entity_wire::json::Object;
+use entity_wire::kind::MessageKind;
+use entity_wire::payload::control::{Ack, SessionClose};
+use entity_wire::payload::handshake_1_1::Capabilities;
+use entity_wire::payload::sealed::Plaintext;
+use entity_wire::time::Timestamp;
+use thiserror::Error;
+
+use super::author::{Author, Outbound};
+use super::channel::{GenerationExhausted, ReceiveChannel, SendChannel};
+use super::numbers::{Incoming, Outgoing, SendWindowFull};
+use super::proof::{ChallengeVerified, KeyConfirmed, TranscriptBound};
+use super::seal;
+use super::state::Role;
+
+mod receive;
+
+pub use receive::{Delivery, Effect, Opened};
+
+/// How long a session lives without an authenticated message: 3,600 s.
+///
+/// Specified by `docs/protocol/1.1.md#session-limits`.
+pub const IDLE_LIMIT: Duration = Duration::from_secs(3_600);
+
+/// How long a session lives at all: 24 h.
+///
+/// Specified by `docs/protocol/1.1.md#session-limits`.
+pub const ABSOLUTE_LIMIT: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long a session still receives after a newer one took its place: 30 s.
+///
+/// Specified by `docs/protocol/1.1.md#replacement`.
+pub const RECEIVE_ONLY: Duration = Duration::from_secs(30);
+
+/// A session in which both sides have proved who they are and that they hold the keys.
+///
+/// Its keys are wiped when it is dropped.
+#[derive(Debug)]
+pub struct Session {
+    id: SessionId,
+    role: Role,
+    peer: PeerId,
+    peer_key: PublicKey,
+    capabilities: Capabilities,
+    ready_at: Timestamp,
+    /// When the last authenticated message was accepted.
+    heard_at: Timestamp,
+    use_: Use,
+    send: SendChannel,
+    receive: ReceiveChannel,
+    outgoing: Outgoing,
+    incoming: Incoming<Delivery>,
+}
+
+/// What a session is still good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Both directions.
+    Both,
+    /// A newer session with the same key is ready; this one ends at the given time.
+    ReceiveOnly { until: Timestamp },
+}
+
+/// What a handshake hands over to the session it made.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) id: SessionId,
+    pub(super) role: Role,
+    pub(super) peer: PeerId,
+    pub(super) peer_key: PublicKey,
+    pub(super) capabilities: Capabilities,
+    pub(super) send: SendChannel,
+    pub(super) receive: ReceiveChannel,
+}
+
+/// A message that was sealed and numbered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a sealed message has to be delivered: its numbers are used"]
+pub struct Sent {
+    /// What to deliver.
+    pub outbound: Outbound,
+    /// The generation it is sealed under.
+    pub generation: Generation,
+    /// Its sequence number.
+    pub sequence: Sequence,
+    /// Its number; `None` for control messages.
+    pub number: Option<MessageNumber>,
+}
+
+/// Why nothing can be sent; the caller's side of the session is as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SendError {
+    /// Too many messages are unacknowledged.
+    #[error("the peer has to acknowledge first")]
+    WindowFull(#[from] SendWindowFull),
+    /// The keys of the session are used up.
+    #[error("the session has sent all it can")]
+    Exhausted(#[from] GenerationExhausted),
+    /// The session has ended, or only receives.
+    #[error("the session does not send any more")]
+    Closed,
+}
+
+impl Session {
+    /// Starts a session. The proofs show that every check of the handshake was made.
+    pub(super) fn ready(
+        parts: Parts,
+        _proofs: (TranscriptBound, ChallengeVerified, KeyConfirmed),
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: parts.id,
+            role: parts.role,
+            peer: parts.peer,
+            peer_key: parts.peer_key,
+            capabilities: parts.capabilities,
+            ready_at: now,
+            heard_at: now,
+            use_: Use::Both,
+            send: parts.send,
+            receive: parts.receive,
+            outgoing: Outgoing::new(),
+            incoming: Incoming::new(),
+        }
+    }
+
+    /// Seals a message and gives it its numbers.
+    ///
+    /// A control message gets a sequence number only. Every sealed message carries the acknowledgement that
+    /// is due.
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`]; nothing is used up then.
+    pub fn seal(
+        &mut self,
+        kind: MessageKind,
+        body: Object,
+        author: &mut Author<'_>,
+    ) -> Result<Sent, SendError> {
+        if self.use_ != Use::Both || self.is_expired(author.now) {
+            return Err(SendError::Closed);
+        }
+        let is_numbered = !kind.is_control();
+        if is_numbered {
+            self.outgoing.look()?;
+        }
+        let slot = self.send.reserve()?;
+        let number = if is_numbered { Some(self.outgoing.reserve(author.now)?) } else { None };
+        let plaintext = Plaintext { number, ack: self.incoming.take_ack(), body };
+        let (generation, sequence) = (slot.generation(), slot.sequence());
+        let (outbound, _) = seal::message(slot, (kind, &self.peer, self.id), &plaintext, author);
+        Ok(Sent { outbound, generation, sequence, number })
+    }
+
+    /// Seals the message that tells the peer that this side ends the session.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::seal`].
+    pub fn close(&mut self, reason: &str, author: &mut Author<'_>) -> Result<Sent, SendError> {
+        self.seal(
+            MessageKind::SessionClose,
+            SessionClose { reason: reason.to_owned() }.to_object(),
+            author,
+        )
+    }
+
+    /// Declares that the message with this number will not arrive: its delivery failed for good.
+    pub fn give_up(&mut self, number: MessageNumber, now: Timestamp) {
+        self.outgoing.give_up(number, now);
+    }
+
+    /// Seals the acknowledgement or the `skip` that is due at `now`, if any.
+    ///
+    /// Called until it returns nothing. Where sending is no longer possible, nothing is due.
+    pub fn seal_due(&mut self, author: &mut Author<'_>) -> Option<Sent> {
+        self.outgoing.expire(author.now);
+        if let Some(skip) = self.outgoing.take_skip(author.now) {
+            return self.seal(MessageKind::Skip, skip.to_object(), author).ok();
+        }
+        if self.incoming.is_ack_due(author.now) {
+            return self.seal(MessageKind::Ack, Ack.to_object(), author).ok();
+        }
+        None
+    }
+
+    /// Stops sending for good; receiving goes on for [`RECEIVE_ONLY`].
+    pub(super) fn retire(&mut self, now: Timestamp) {
+        if self.use_ == Use::Both {
+            self.use_ = Use::ReceiveOnly { until: now.plus(RECEIVE_ONLY) };
+        }
+    }
+
+    /// Whether a limit of the session has passed; at exactly a limit it has.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires_at()
+    }
+
+    /// When [`Self::seal_due`] has something to do or the session expires, whichever is first.
+    pub fn next_deadline(&self) -> Timestamp {
+        let expiry = self.expires_at();
+        // A side that cannot send has nothing to do in time but to expire.
+        if !self.is_sending() {
+            return expiry;
+        }
+        let due = [self.outgoing.next_deadline(), self.incoming.next_deadline()];
+        due.into_iter().flatten().fold(expiry, Timestamp::min)
+    }
+
+    /// The session's id: the initiator's choice.
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Which side of the handshake this node was.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The peer's name.
+    pub const fn peer(&self) -> &PeerId {
+        &self.peer
+    }
+
+    /// The key that the peer proved.
+    pub const fn peer_key(&self) -> &PublicKey {
+        &self.peer_key
+    }
+
+    /// What both sides are capable of, in the order of step 1.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Which keys are in use.
+    pub const fn generation(&self) -> Generation {
+        self.send.generation()
+    }
+
+    /// Whether this side may still send: no newer session is ready and the keys are not used up.
+    pub fn is_sending(&self) -> bool {
+        self.use_ == Use::Both && self.send.remaining() > 0
+    }
+
+    fn expires_at(&self) -> Timestamp {
+        let limit = self.heard_at.plus(IDLE_LIMIT).min(self.ready_at.plus(ABSOLUTE_LIMIT));
+        match self.use_ {
+            Use::Both => limit,
+            Use::ReceiveOnly { until } => limit.min(until),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! The receiving half of a ready session: looks first, records afterwards.
+
+use entity_wire::id::{Generation, MessageNumber, Sequence, SessionId};
+use entity_wire::json::Object;
+use entity_wire::kind::MessageKind;
+use entity_wire::payload::control::{SessionClose, Skip};
+use entity_wire::payload::sealed::{Plaintext, Sealed};
+use entity_wire::time::Timestamp;
+use entity_wire::v1_1::Envelope;
+
+use super::Session;
+use crate::v1_1::refusal::Refusal;
+use crate::v1_1::seal;
+
+/// An application message, in its turn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// The session it came in.
+    pub session: SessionId,
+    /// Its type; never a control message or a handshake step.
+    pub kind: MessageKind,
+    /// What was sealed.
+    pub body: Object,
+    /// The generation it was sealed under.
+    pub generation: Generation,
+    /// Its sequence number.
+    pub sequence: Sequence,
+    /// Its number: one more than that of the message before it, unless numbers were skipped.
+    pub number: MessageNumber,
+    /// When its sender wrote it.
+    pub timestamp: Timestamp,
+}
+
+/// A sealed message that was opened and found acceptable. Nothing is recorded yet.
+///
+/// Made by [`Session::open`] only, and spent by [`Session::record`].
+#[derive(Debug)]
+#[must_use = "an opened message is accepted only when it is recorded"]
+pub struct Opened {
+    sequence: Sequence,
+    ack: u64,
+    meaning: Meaning,
+}
+
+#[derive(Debug)]
+enum Meaning {
+    Message { delivery: Delivery, len: usize },
+    Ack,
+    Skip(Skip),
+    Close { reason: String },
+}
+
+/// What an accepted message brings about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// These messages are to be handled now, in this order; none where the message was a duplicate, has to wait
+    /// for an earlier one, or was for the session itself.
+    Deliver(Vec<Delivery>),
+    /// The peer has ended the session.
+    Closed {
+        /// What it gave as its reason.
+        reason: String,
+    },
+}
+
+impl Session {
+    /// Records an opened message: its sequence number, its number, its acknowledgement.
+    ///
+    /// What is returned has to be handled at once; it will not be returned again.
+    pub fn record(&mut self, opened: Opened, now: Timestamp) -> Effect {
+        self.receive.record(opened.sequence.get());
+        self.heard_at = now;
+        self.outgoing.record_ack(opened.ack);
+        match opened.meaning {
+            Meaning::Message { delivery, len } => {
+                Effect::Deliver(self.incoming.record(delivery.number.get(), delivery, len, now))
+            }
+            Meaning::Ack => Effect::Deliver(Vec::new()),
+            Meaning::Skip(skip) => Effect::Deliver(self.incoming.record_skip(&skip, now)),
+            Meaning::Close { reason } => Effect::Closed { reason },
+        }
+    }
+
+    /// Looks at the place of a message in this session: limits, sealing, generation, replay window.
+    ///
+    /// Step 11 (its latter half) and step 12 of `docs/protocol/1.1.md#order-of-checks`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Expired`], [`Refusal::NotSealed`], [`Refusal::Payload`], [`Refusal::Position`].
+    pub fn look(&self, message: &Envelope, now: Timestamp) -> Result<Sealed, Refusal> {
+        if self.is_expired(now) {
+            return Err(Refusal::Expired);
+        }
+        if !Sealed::is_form_of(message.payload()) {
+            return Err(Refusal::NotSealed);
+        }
+        let sealed = Sealed::from_object(message.payload())?;
+        self.receive.look(sealed.generation, message.header().sequence.get())?;
+        Ok(sealed)
+    }
+
+    /// Opens a message and looks at what was sealed in it.
+    ///
+    /// Step 14 of `docs/protocol/1.1.md#order-of-checks`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotOpened`], and whatever makes the plaintext unacceptable.
+    pub fn open(&self, message: &Envelope, sealed: &Sealed) -> Result<Opened, Refusal> {
+        let plaintext = seal::open(&self.receive, message, sealed)?;
+        self.outgoing.look_at_ack(plaintext.ack)?;
+        let ack = plaintext.ack;
+        let meaning = self.look_at_plaintext(message, plaintext, sealed)?;
+        Ok(Opened { sequence: message.header().sequence, ack, meaning })
+    }
+
+    fn look_at_plaintext(
+        &self,
+        message: &Envelope,
+        plaintext: Plaintext,
+        sealed: &Sealed,
+    ) -> Result<Meaning, Refusal> {
+        let header = message.header();
+        let kind = &header.kind;
+        if plaintext.number.is_some() == kind.is_control() {
+            return Err(Refusal::NumberPresence { kind: kind.clone() });
+        }
+        if let Some(number) = plaintext.number {
+            if kind.handshake_step().is_some() || kind.is_handshake_1_0() {
+                return Err(Refusal::Unexpected { kind: kind.clone() });
+            }
+            let len = sealed.sealed.len();
+            self.incoming.look(number.get(), len)?;
+            let delivery = Delivery {
+                session: self.id,
+                kind: kind.clone(),
+                body: plaintext.body,
+                generation: sealed.generation,
+                sequence: header.sequence,
+                number,
+                timestamp: header.timestamp,
+            };
+            return Ok(Meaning::Message { delivery, len });
+        }
+        self.look_at_control(kind, &plaintext.body)
+    }
+
+    fn look_at_control(&self, kind: &MessageKind, body: &Object) -> Result<Meaning, Refusal> {
+        match kind {
+            MessageKind::Ack => Ok(Meaning::Ack),
+            MessageKind::SessionClose => {
+                Ok(Meaning::Close { reason: SessionClose::from_object(body)?.reason })
+            }
+            MessageKind::Skip => {
+                let skip = Skip::from_object(body)?;
+                self.incoming.look_at_skip(&skip)?;
+                Ok(Meaning::Skip(skip))
+            }
+            // Keys are not renewed within a session yet, and a handshake is over once the session is ready.
+            other => Err(Refusal::Unexpected { kind: other.clone() }),
+        }
+    }
+}
