@@ -1,0 +1,248 @@
+//! What the owner of a peer can ask of it, and what it answers.
+
+use std::time::Duration;
+
+use entity_crypto::signing::PublicKey;
+use entity_wire::code::ErrorCode;
+use entity_wire::json::Object;
+use entity_wire::kind::MessageKind;
+use entity_wire::v1_0::Flavour;
+use entity_wire::version::Version;
+
+use crate::name::PeerName;
+use crate::output::FailureKind;
+use crate::view::{SessionName, SessionView};
+
+/// Names one command; chosen by the caller, unique among those not yet done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandId(pub u64);
+
+/// One thing to do. Each is answered by exactly one [`crate::Output::Done`].
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Puts a peer into the roster, or gives a known one a new address. A key once stored is never replaced.
+    AddPeer(AddPeer),
+    /// Opens a session, or returns the live one.
+    OpenSession {
+        /// With whom.
+        to: PeerName,
+    },
+    /// Ends a session on our side (and, in 1.1, tells the other).
+    CloseSession {
+        /// Which.
+        session: SessionName,
+    },
+    /// Sends one message and waits for its HTTP answer.
+    Send(Send),
+    /// Sends a `ping` and measures the time to its answer.
+    Ping {
+        /// To whom.
+        to: PeerName,
+    },
+    /// Sends a `capability_query` and waits for the `capability_response`.
+    QueryCapabilities {
+        /// To whom.
+        to: PeerName,
+    },
+    /// Shifts our wall clock: every time we stamp, and check against, is moved by this much. For test peers.
+    SetClockOffset {
+        /// Microseconds, negative into the past.
+        offset_us: i64,
+    },
+    /// Withdraws a command that is not done yet; it is answered with [`CommandError::Cancelled`], this one with `Done`.
+    Cancel {
+        /// Which.
+        command: CommandId,
+    },
+}
+
+/// A peer to know.
+#[derive(Debug, Clone)]
+pub struct AddPeer {
+    /// Its id.
+    pub name: PeerName,
+    /// Its base address, `http://host:port`.
+    pub address: String,
+    /// Its key; `None` needs [`crate::config::Trust::FirstUse`] to be of use.
+    pub key: Option<PublicKey>,
+    /// Whether to connect at once; `None` follows the configuration.
+    pub connect: Option<bool>,
+}
+
+/// A message to send.
+#[derive(Debug, Clone)]
+pub struct Send {
+    /// To whom.
+    pub to: PeerName,
+    /// Its type.
+    pub kind: MessageKind,
+    /// Its payload.
+    pub body: Object,
+    /// Whether it travels sealed.
+    pub seal: Seal,
+    /// How a 1.0 envelope is written; `None` follows the configuration.
+    pub flavour: Option<Flavour>,
+}
+
+/// Whether a message travels sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Seal {
+    /// Sealed where the session has a sealing key.
+    #[default]
+    Auto,
+    /// In the clear. 1.1 sessions refuse this.
+    Never,
+    /// Sealed, or not sent at all. In 1.0 without a sealed session: under the static keys.
+    Require,
+}
+
+/// How a command ended well.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CommandResult {
+    /// There is nothing to say.
+    Done,
+    /// The session is ready.
+    Session(SessionView),
+    /// The message was answered 200.
+    Sent(Receipt),
+    /// The ping came back after this long.
+    RoundTrip(Duration),
+    /// What the other side says it can do.
+    Capabilities(Object),
+}
+
+/// What became of a sent message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The envelope's session id.
+    pub session: SessionName,
+    /// The envelope's sequence number.
+    pub sequence: u64,
+    /// The message's number in its session; `None` in 1.0.
+    pub number: Option<u64>,
+    /// The protocol it went by.
+    pub version: Version,
+    /// Whether it was sealed.
+    pub sealed: bool,
+    /// The HTTP status of the answer.
+    pub status: u16,
+}
+
+/// How a command failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// Caller: the roster has no such peer.
+    #[error("reach {name}: no such peer in the roster")]
+    UnknownPeer {
+        /// The name asked for.
+        name: PeerName,
+    },
+    /// Caller: there is no such session.
+    #[error("find session {session}")]
+    UnknownSession {
+        /// The id asked for.
+        session: SessionName,
+    },
+    /// Caller: the peer is stored with another key, and keys are never replaced.
+    #[error("add {name}: it is known under another key")]
+    KeyMismatch {
+        /// The peer's name.
+        name: PeerName,
+    },
+    /// Caller: no key of the peer is known, and first use is not trusted.
+    #[error("reach {name}: its key is not known")]
+    NoKey {
+        /// The peer's name.
+        name: PeerName,
+    },
+    /// Caller: the message was to be sealed, and cannot be; or was not to be, and must.
+    #[error("send it {wanted:?}: {reason}")]
+    Sealing {
+        /// What was asked.
+        wanted: Seal,
+        /// What stands against it.
+        reason: &'static str,
+    },
+    /// Caller: the message is larger than a peer will take.
+    #[error("send a message of {len_bytes} bytes")]
+    TooLarge {
+        /// Its encoded length.
+        len_bytes: usize,
+    },
+    /// Ours: a named limit is reached.
+    #[error("queue it: {limit} is reached")]
+    Overloaded {
+        /// The field of [`crate::config::Limits`].
+        limit: &'static str,
+    },
+    /// Other side: it answered with another status than 200.
+    #[error("be accepted: answered {status} {detail:?}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The answer's `detail`, or the body's start where it has none.
+        detail: String,
+        /// The answer's code, where it names one or its text implies one.
+        code: Option<ErrorCode>,
+    },
+    /// Network: no answer came, in as many attempts as the rules allow.
+    #[error("get an answer: {kind:?}")]
+    Unreachable {
+        /// What the last attempt failed of.
+        kind: FailureKind,
+    },
+    /// Other side: the handshake came to a bad end.
+    #[error("shake hands: {reason}")]
+    Handshake {
+        /// The code that names the reason.
+        code: ErrorCode,
+        /// The reason.
+        reason: String,
+    },
+    /// Network: the peer did not do its part in time.
+    #[error("wait for {what}")]
+    TimedOut {
+        /// What was awaited.
+        what: &'static str,
+    },
+    /// Caller: withdrawn.
+    #[error("finish: cancelled")]
+    Cancelled,
+}
+
+impl CommandError {
+    /// Returns the protocol's code for this failure.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownPeer { .. } => ErrorCode::UnknownRecipient,
+            Self::UnknownSession { .. } => ErrorCode::SessionNotFound,
+            Self::KeyMismatch { .. } | Self::NoKey { .. } => ErrorCode::InvalidSignature,
+            Self::Sealing { wanted: Seal::Never, .. } => ErrorCode::EncryptionRequired,
+            Self::Sealing { wanted: Seal::Auto | Seal::Require, .. } => ErrorCode::EncryptionNotReady,
+            Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            Self::Refused { code, .. } => code.unwrap_or(ErrorCode::InvalidMessage),
+            Self::Handshake { code, .. } => *code,
+            Self::Overloaded { .. } | Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Cancelled => {
+                ErrorCode::ServiceUnavailable
+            }
+        }
+    }
+
+    /// Returns the HTTP status the other side answered, where there was an answer.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::UnknownPeer { .. }
+            | Self::UnknownSession { .. }
+            | Self::KeyMismatch { .. }
+            | Self::NoKey { .. }
+            | Self::Sealing { .. }
+            | Self::TooLarge { .. }
+            | Self::Overloaded { .. }
+            | Self::Unreachable { .. }
+            | Self::Handshake { .. }
+            | Self::TimedOut { .. }
+            | Self::Cancelled => None,
+        }
+    }
+}

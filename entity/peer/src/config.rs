@@ -1,0 +1,176 @@
+//! What a peer is told before it starts.
+
+use std::time::Duration;
+
+use entity_crypto::identity::PeerId;
+pub use entity_session::rate_limit::{Rate, RateLimits};
+use entity_wire::decode::DecodeRules;
+pub use entity_wire::decode::Profile;
+pub use entity_wire::v1_0::Flavour;
+use entity_wire::version::Version;
+
+/// Everything an operator decides about a peer.
+///
+/// Build it with [`Config::new`] and change the fields that differ; [`crate::Peer::new`] takes it as it is, because
+/// each field's type admits only meaningful values.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Our own id: `sender_id` of what we send.
+    pub id: PeerId,
+    /// Which protocol versions we speak.
+    pub protocols: Protocols,
+    /// How strictly we receive protocol 1.0.
+    pub profile: Profile,
+    /// Whether a peer without a configured key may be met.
+    pub trust: Trust,
+    /// The address under which others reach us, as they should dial it (`http://host:port`); `None` where unknown.
+    pub address: Option<String>,
+    /// How we write 1.0 envelopes where the command does not say.
+    pub flavour: Flavour,
+    /// Whether 1.0 handshakes offer and accept session sealing.
+    ///
+    /// Source: docs/protocol/1.0.md#handshake-behaviour
+    pub session_sealing: SessionSealing,
+    /// Whether a peer added without saying so is connected to at once, and a message to a peer without a session
+    /// opens one first.
+    pub auto_connect: AutoConnect,
+    /// Messages a sender may spend, by type, after it is authenticated.
+    ///
+    /// Source: docs/protocol/1.1.md#rate-limits
+    pub rate_limits: RateLimits,
+    /// Whether other peers' `/health` is asked every 30 s.
+    pub liveness: Liveness,
+    /// The bounds of everything that grows.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// Returns the defaults for a peer called `id`: both versions, hardened, pinned keys, sealing, connecting by itself.
+    pub fn new(id: PeerId) -> Self {
+        Self {
+            id,
+            protocols: Protocols::Both,
+            profile: Profile::Hardened,
+            trust: Trust::Pinned,
+            address: None,
+            flavour: Flavour::Iso,
+            session_sealing: SessionSealing::Offered,
+            auto_connect: AutoConnect::Connect,
+            rate_limits: RateLimits::default(),
+            liveness: Liveness::Probe,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Returns what decoding a message needs to know.
+    pub fn decode_rules(&self) -> DecodeRules {
+        match self.protocols {
+            Protocols::OnlyV1_0 => DecodeRules::V1_0(self.profile),
+            Protocols::OnlyV1_1 => DecodeRules::V1_1,
+            Protocols::Both => DecodeRules::Both(self.profile),
+        }
+    }
+}
+
+/// The protocol versions a peer speaks. 0.3 is part of 1.0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocols {
+    /// 1.0 only.
+    OnlyV1_0,
+    /// 1.1 only.
+    OnlyV1_1,
+    /// 1.1 where the other side has it, 1.0 otherwise.
+    Both,
+}
+
+impl Protocols {
+    /// Returns the names of the versions.
+    pub fn texts(self) -> Vec<String> {
+        [Version::V1_0, Version::V1_1]
+            .into_iter()
+            .filter(|version| self.includes(*version))
+            .map(|version| version.as_str().to_owned())
+            .collect()
+    }
+
+    /// Says whether messages of `version` are spoken.
+    pub fn includes(self, version: Version) -> bool {
+        match (self, version) {
+            (Self::OnlyV1_0 | Self::Both, Version::V0_3 | Version::V1_0)
+            | (Self::OnlyV1_1 | Self::Both, Version::V1_1) => true,
+            (Self::OnlyV1_0, Version::V1_1) | (Self::OnlyV1_1, Version::V0_3 | Version::V1_0) => false,
+        }
+    }
+}
+
+/// Which keys are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Only keys an operator gave.
+    Pinned,
+    /// Also the key a peer of the roster shows in its first completed handshake; it is then pinned, and counts as unverified.
+    FirstUse,
+}
+
+/// Whether a 1.0 handshake agrees on sealing keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionSealing {
+    /// As initiator `e2e_enabled: true`; as responder accepted where offered.
+    Offered,
+    /// Never.
+    Declined,
+}
+
+/// Whether sessions are opened without being asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoConnect {
+    /// Yes.
+    Connect,
+    /// Only on command.
+    OnCommand,
+}
+
+/// Whether other peers' health is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// `GET /health` every 30 s.
+    ///
+    /// Source: docs/protocol/1.0.md#liveness
+    Probe,
+    /// Never.
+    Silent,
+}
+
+/// The bounds of everything that grows. Each has a test that reaches it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Peers in the roster.
+    pub peers_max: usize,
+    /// Messages the inbox keeps; the oldest give way.
+    pub inbox_messages_max: usize,
+    /// Bytes of message bodies the inbox keeps; the oldest give way.
+    pub inbox_bytes_max: usize,
+    /// Nonces remembered for one sender; a sender that has spent them is told `rate_limited`.
+    pub nonces_per_sender_max: usize,
+    /// Transmissions under way or waiting for their next attempt.
+    pub deliveries_max: usize,
+    /// Commands waiting for a session with one peer.
+    pub waiting_per_peer_max: usize,
+    /// How long a peer may take to complete a handshake we opened.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for Limits {
+    /// Returns guessed values: each is far above what a test or a small network reaches and far below what memory allows.
+    fn default() -> Self {
+        Self {
+            peers_max: 1_024,
+            inbox_messages_max: 4_096,
+            inbox_bytes_max: 16 << 20,
+            nonces_per_sender_max: 1 << 20,
+            deliveries_max: 4_096,
+            waiting_per_peer_max: 256,
+            handshake_timeout: Duration::from_secs(30),
+        }
+    }
+}

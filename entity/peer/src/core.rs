@@ -1,0 +1,291 @@
+//! What both protocol versions share.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use entity_crypto::entropy::Entropy;
+use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_wire::code::ErrorCode;
+use entity_wire::reply::Answer;
+use entity_wire::time::Timestamp;
+use entity_wire::version::Version;
+
+use crate::command::{CommandError, CommandId, CommandResult, Receipt};
+use crate::config::Config;
+use crate::inbox::Inbox;
+use crate::name::PeerName;
+use crate::outbox::{Attempts, Outbox, Outcome, Parcel};
+use crate::output::{Output, PeerEvent, Received, Request};
+use crate::roster::Roster;
+use crate::v1_0;
+use crate::view::{Role, SessionName};
+
+/// Everything of a peer that is not the state of one version.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) key: SigningKey,
+    pub(crate) public_key: PublicKey,
+    pub(crate) entropy: Entropy,
+    pub(crate) clock_offset_us: i64,
+    pub(crate) roster: Roster,
+    pub(crate) outbox: Outbox<Purpose>,
+    pub(crate) inbox: Inbox,
+    pub(crate) queries: VecDeque<Query>,
+    pub(crate) outputs: VecDeque<Output>,
+    news: VecDeque<News>,
+}
+
+/// What the outcome of a parcel means.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// A liveness probe.
+    Health,
+    /// A message of protocol 1.0.
+    V1_0(v1_0::Purpose),
+}
+
+/// Why a message is sent, which is who wants to hear of its outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// A [`crate::command::Command::Send`].
+    Send(CommandId),
+    /// A [`crate::command::Command::Ping`], sent at this time.
+    Ping(CommandId, Timestamp),
+    /// A [`crate::command::Command::QueryCapabilities`]; its end is the answering message.
+    Query(CommandId),
+    /// An answer to a message; nobody waits.
+    Answer,
+}
+
+/// A capability query that is not answered yet.
+#[derive(Debug)]
+pub(crate) struct Query {
+    pub(crate) command: CommandId,
+    pub(crate) peer: PeerName,
+    pub(crate) deadline: Timestamp,
+}
+
+/// What a version module tells the rest of the peer.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// A session is ready.
+    Ready { id: SessionName, peer: PeerName, version: Version, role: Role },
+    /// A handshake that we opened failed.
+    OpenFailed { peer: PeerName, version: Version, error: CommandError },
+    /// A session came to its end by itself.
+    Gone { peer: PeerName },
+}
+
+impl Core {
+    /// Puts a configuration, a key and a seed together.
+    pub(crate) fn new(config: Config, key: SigningKey, seed: [u8; 32]) -> Self {
+        let limits = &config.limits;
+        Self {
+            public_key: key.public_key(),
+            key,
+            entropy: Entropy::from_seed(seed),
+            clock_offset_us: 0,
+            roster: Roster::new(limits.peers_max),
+            outbox: Outbox::new(limits.deliveries_max),
+            inbox: Inbox::new(limits.inbox_messages_max, limits.inbox_bytes_max),
+            queries: VecDeque::new(),
+            outputs: VecDeque::new(),
+            news: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// Returns the time to stamp on messages and to check theirs against.
+    pub(crate) fn wall(&self, now: Timestamp) -> Timestamp {
+        now.offset(self.clock_offset_us)
+    }
+
+    /// Queues an event.
+    pub(crate) fn event(&mut self, event: PeerEvent) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Ends a command.
+    pub(crate) fn done(
+        &mut self,
+        command: CommandId,
+        result: Result<CommandResult, CommandError>,
+    ) {
+        self.outputs.push_back(Output::Done { command, result });
+    }
+
+    /// Queues any output.
+    pub(crate) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Takes the next output.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Tells the rest of the peer something.
+    pub(crate) fn tell(&mut self, news: News) {
+        self.news.push_back(news);
+    }
+
+    /// Takes the next piece of news.
+    pub(crate) fn poll_news(&mut self) -> Option<News> {
+        self.news.pop_front()
+    }
+
+    /// Posts a message to a peer of the roster.
+    ///
+    /// # Errors
+    ///
+    /// The peer is unknown, or too much is under way.
+    pub(crate) fn post(
+        &mut self,
+        peer: &PeerName,
+        body: Bytes,
+        attempts: Attempts,
+        purpose: Purpose,
+    ) -> Result<(), CommandError> {
+        let Some(entry) = self.roster.get_mut(peer.as_str()) else {
+            return Err(CommandError::UnknownPeer { name: peer.clone() });
+        };
+        let parcel = Parcel {
+            peer: peer.clone(),
+            address: entry.address.clone(),
+            request: Request::Message(body),
+            attempts,
+            purpose,
+        };
+        match self.outbox.queue(parcel) {
+            Ok(transmit) => {
+                entry.stats.messages_sent += 1;
+                self.outputs.push_back(Output::Transmit(transmit));
+                Ok(())
+            }
+            Err(_) => Err(CommandError::Overloaded { limit: "deliveries_max" }),
+        }
+    }
+
+    /// Writes the outcome of a message to a peer into its counters.
+    pub(crate) fn count_outcome(&mut self, peer: &PeerName, outcome: &Outcome, now: Timestamp) {
+        let wall = self.wall(now);
+        let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
+        let stats = &mut entry.stats;
+        match outcome {
+            Outcome::Accepted => {
+                stats.deliveries_successful += 1;
+                stats.last_seen = Some(wall);
+                self.note_alive(peer);
+            }
+            Outcome::Refused { .. } | Outcome::Unreachable { .. } => {
+                stats.deliveries_failed += 1;
+                stats.last_error = refusal(outcome).map(|error| error.to_string());
+            }
+        }
+    }
+
+    /// Ends whatever waited for a message that was sent, or could not be.
+    pub(crate) fn finish_send(
+        &mut self,
+        reason: Reason,
+        result: Result<Receipt, CommandError>,
+        now: Timestamp,
+    ) {
+        match (reason, result) {
+            (Reason::Send(command), Ok(receipt)) => {
+                self.done(command, Ok(CommandResult::Sent(receipt)));
+            }
+            (Reason::Ping(command, sent_at), Ok(_)) => {
+                self.done(command, Ok(CommandResult::RoundTrip(now.since(sent_at))));
+            }
+            (Reason::Query(command), Err(error)) => {
+                self.queries.retain(|query| query.command != command);
+                self.done(command, Err(error));
+            }
+            (Reason::Send(command) | Reason::Ping(command, _), Err(error)) => {
+                self.done(command, Err(error));
+            }
+            (Reason::Query(_), Ok(_)) | (Reason::Answer, _) => {}
+        }
+    }
+
+    /// Ends the capability queries that were not answered in time.
+    pub(crate) fn expire_queries(&mut self, now: Timestamp) {
+        while let Some(query) = self.queries.pop_front_if(|query| query.deadline <= now) {
+            let error = CommandError::TimedOut { what: "the capabilities" };
+            self.done(query.command, Err(error));
+        }
+    }
+
+    /// Returns when something of this is due.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let query = self.queries.front().map(|query| query.deadline);
+        [self.outbox.next_deadline(), query, self.next_probe()].into_iter().flatten().min()
+    }
+
+    /// Keeps an accepted message in the inbox and says so.
+    pub(crate) fn deliver(&mut self, received: Received, len_bytes: usize) {
+        let received = self.inbox.keep(received, len_bytes);
+        self.event(PeerEvent::MessageReceived(received));
+    }
+
+    /// Counts an accepted message of a peer.
+    pub(crate) fn count_received(&mut self, peer: &PeerName, now: Timestamp) {
+        let wall = self.wall(now);
+        if let Some(entry) = self.roster.get_mut(peer.as_str()) {
+            entry.stats.messages_received += 1;
+            entry.stats.last_seen = Some(wall);
+        }
+        self.note_alive(peer);
+    }
+
+    /// Pins a key shown by a completed handshake, and remembers which version it proved.
+    pub(crate) fn prove(&mut self, peer: &PeerName, key: PublicKey, version: Version) {
+        let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
+        let pinned = entry.pin_first_use(key);
+        entry.prove(version);
+        if pinned {
+            self.event(PeerEvent::KeyPinned { peer: peer.clone(), key });
+        }
+    }
+}
+
+/// Returns what an outcome means for a command, or `None` where it is a good one.
+pub(crate) fn refusal(outcome: &Outcome) -> Option<CommandError> {
+    match outcome {
+        Outcome::Accepted => None,
+        Outcome::Unreachable { kind } => Some(CommandError::Unreachable { kind: *kind }),
+        Outcome::Refused { status, body } => {
+            let answer = Answer::read(*status, body);
+            let detail = answer.detail.unwrap_or_default();
+            let code = answer.code.or_else(|| implied_code(&detail));
+            Some(CommandError::Refused { status: *status, detail, code })
+        }
+    }
+}
+
+/// Returns the code that stands behind one of the fixed texts of 1.0.
+///
+/// Source: docs/protocol/1.0.md#error-texts
+fn implied_code(detail: &str) -> Option<ErrorCode> {
+    let beginning = |prefix: &str| detail.starts_with(prefix);
+    Some(match detail {
+        "Invalid JSON" | "Unknown message format" | "Handler error" => ErrorCode::InvalidMessage,
+        "Missing signature" | "Invalid signature" => ErrorCode::InvalidSignature,
+        "Unknown recipient" => ErrorCode::UnknownRecipient,
+        "Timestamp too old" => ErrorCode::ExpiredTimestamp,
+        "Replay detected" => ErrorCode::ReplayDetected,
+        "SESSION_EXPIRED" => ErrorCode::SessionExpired,
+        "SEQUENCE_ERROR" => ErrorCode::SequenceError,
+        "Decryption failed" => ErrorCode::DecryptionFailed,
+        "Message too large" => ErrorCode::MessageTooLarge,
+        "rate_limited" => ErrorCode::RateLimited,
+        _ if beginning("Unsupported version: ") => ErrorCode::InvalidVersion,
+        _ if beginning("Unknown sender: ") => ErrorCode::UnknownSender,
+        _ if beginning("E2E decryption error: ") => ErrorCode::DecryptionFailed,
+        _ if beginning("Signature verification error: ") => ErrorCode::InvalidMessage,
+        _ if beginning("Missing required field: ") => ErrorCode::InvalidMessage,
+        _ => return None,
+    })
+}

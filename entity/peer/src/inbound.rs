@@ -1,0 +1,94 @@
+//! The three stages of a received message, split by version.
+//!
+//! [`decode`] needs no state, [`crate::Peer::admit`] looks at it, [`Check::run`] needs none again, and
+//! [`crate::Peer::handle_checked`] changes it. What fails on the way becomes a [`Refusal`]; give those of the stateless
+//! stages to [`crate::Peer::handle_refusal`], so that they are seen.
+
+use entity_wire::code::ErrorCode;
+pub use entity_wire::decode::DecodeRules;
+use entity_wire::decode::Unsupported;
+use entity_wire::reply::Reply;
+
+use crate::v1_0;
+
+/// A message whose shape is right.
+#[derive(Debug)]
+pub struct Decoded(pub(crate) DecodedVersion);
+
+#[derive(Debug)]
+pub(crate) enum DecodedVersion {
+    Unsupported(Unsupported),
+    V1_0(v1_0::Decoded),
+}
+
+/// A message with the key that is to have signed it.
+#[derive(Debug)]
+pub struct Check(pub(crate) CheckVersion);
+
+#[derive(Debug)]
+pub(crate) enum CheckVersion {
+    V1_0(v1_0::Check),
+}
+
+/// A message with a valid signature.
+#[derive(Debug)]
+pub struct Checked(pub(crate) CheckedVersion);
+
+#[derive(Debug)]
+pub(crate) enum CheckedVersion {
+    V1_0(v1_0::Checked),
+}
+
+/// A message that is not accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// The claimed sender, where the message says one.
+    pub from: Option<String>,
+    /// Why.
+    pub code: ErrorCode,
+    /// The text of the answer.
+    pub detail: String,
+    /// The answer.
+    pub reply: Reply,
+}
+
+/// Reads a message: size, JSON, shape.
+///
+/// # Errors
+///
+/// A refusal for a body that no version can read.
+///
+/// Source: docs/protocol/1.0.md#order-of-checks, docs/protocol/1.1.md#order-of-checks
+pub fn decode(rules: &DecodeRules, body: &[u8]) -> Result<Decoded, Refusal> {
+    match entity_wire::decode::decode(rules, body) {
+        Ok(entity_wire::decode::Decoded::V1_0(unverified)) => {
+            let decoded = v1_0::Decoded::new(unverified, body);
+            Ok(Decoded(DecodedVersion::V1_0(decoded)))
+        }
+        Ok(entity_wire::decode::Decoded::Unsupported(unsupported)) => {
+            Ok(Decoded(DecodedVersion::Unsupported(unsupported)))
+        }
+        // Filled together with the room `v1_1`.
+        Ok(entity_wire::decode::Decoded::V1_1(message)) => {
+            let version = entity_wire::version::Version::V1_1.to_string();
+            let unsupported = Unsupported { version, sender: message.header().sender.to_string() };
+            Ok(Decoded(DecodedVersion::Unsupported(unsupported)))
+        }
+        Err(error) => Err(v1_0::refuse_undecodable(&error, rules.profile().unwrap_or_default())),
+    }
+}
+
+impl Check {
+    /// Verifies the signature, which is the costly part and touches no state.
+    ///
+    /// # Errors
+    ///
+    /// A refusal for a message that its key did not sign.
+    pub fn run(self) -> Result<Checked, Refusal> {
+        match self.0 {
+            CheckVersion::V1_0(check) => {
+                check.run().map(|checked| Checked(CheckedVersion::V1_0(checked)))
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What is to be delivered: one parcel a message, one [`Transmit`] an attempt.
+//!
+//! A parcel keeps its bytes, so that every attempt sends the same ones.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use entity_wire::time::Timestamp;
+
+use crate::name::PeerName;
+use crate::output::{Delivery, DeliveryId, FailureKind, Request, Transmit};
+use crate::view::QueueStats;
+
+/// How often an attempt is made and how long it may take.
+///
+/// Source: docs/protocol/1.0.md#client-rules
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attempts {
+    /// Up to three attempts of 10 s, 1 s and 2 s apart.
+    Patient,
+    /// One attempt of 30 s: a handshake message.
+    Handshake,
+    /// One attempt of 5 s: a liveness probe.
+    Probe,
+}
+
+impl Attempts {
+    /// The pauses between attempts.
+    const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+
+    /// The time of one attempt.
+    pub(crate) fn timeout(self) -> Duration {
+        match self {
+            Self::Patient => Duration::from_secs(10),
+            Self::Handshake => Duration::from_secs(30),
+            Self::Probe => Duration::from_secs(5),
+        }
+    }
+
+    /// The pause after the attempt number `made` (from 1), or `None` where that was the last.
+    fn pause_after(self, made: usize) -> Option<Duration> {
+        match self {
+            Self::Patient => Self::PAUSES.get(made - 1).copied(),
+            Self::Handshake | Self::Probe => None,
+        }
+    }
+}
+
+/// One request to deliver.
+#[derive(Debug)]
+pub(crate) struct Parcel<P> {
+    /// For whom.
+    pub(crate) peer: PeerName,
+    /// Where to.
+    pub(crate) address: String,
+    /// What.
+    pub(crate) request: Request,
+    /// How stubbornly.
+    pub(crate) attempts: Attempts,
+    /// What its outcome means to whoever queued it.
+    pub(crate) purpose: P,
+}
+
+/// How a parcel ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Status 200.
+    Accepted,
+    /// Another status, which is final or came from the last attempt.
+    Refused { status: u16, body: Bytes },
+    /// No answer in any attempt.
+    Unreachable { kind: FailureKind },
+}
+
+/// The parcels under way.
+#[derive(Debug)]
+pub(crate) struct Outbox<P> {
+    count_max: usize,
+    last_parcel: u64,
+    last_delivery: u64,
+    parcels: BTreeMap<u64, (Parcel<P>, usize)>,
+    in_flight: BTreeMap<DeliveryId, u64>,
+    due: BTreeMap<(Timestamp, u64), ()>,
+    stats: QueueStats,
+}
+
+impl<P> Outbox<P> {
+    /// Makes an empty outbox for at most `count_max` parcels.
+    pub(crate) fn new(count_max: usize) -> Self {
+        Self {
+            count_max,
+            last_parcel: 0,
+            last_delivery: 0,
+            parcels: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            due: BTreeMap::new(),
+            stats: QueueStats::default(),
+        }
+    }
+
+    /// Takes a parcel and returns its first attempt; gives the parcel back where there is no room.
+    pub(crate) fn queue(&mut self, parcel: Parcel<P>) -> Result<Transmit, Box<Parcel<P>>> {
+        if self.parcels.len() >= self.count_max {
+            self.stats.discarded += 1;
+            return Err(Box::new(parcel));
+        }
+        self.stats.queued += 1;
+        self.last_parcel += 1;
+        let id = self.last_parcel;
+        self.parcels.insert(id, (parcel, 0));
+        Ok(self.attempt(id).expect("the parcel was inserted just above"))
+    }
+
+    /// Takes the outcome of one attempt. Returns the parcel once it has come to its end; `None` while another attempt
+    /// is due, and for an attempt that is not known.
+    pub(crate) fn settle(
+        &mut self,
+        attempt: DeliveryId,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Option<(Parcel<P>, Outcome)> {
+        let id = self.in_flight.remove(&attempt)?;
+        let (parcel, made) = self.parcels.get(&id)?;
+        let (outcome, is_final) = match delivery {
+            Delivery::Answered { status: 200, .. } => (Outcome::Accepted, true),
+            Delivery::Answered { status, body } => {
+                (Outcome::Refused { status, body }, FINAL_STATUSES.contains(&status))
+            }
+            Delivery::Failed { kind } => (Outcome::Unreachable { kind }, false),
+        };
+        if let (false, Some(pause)) = (is_final, parcel.attempts.pause_after(*made)) {
+            self.due.insert((now.plus(pause), id), ());
+            return None;
+        }
+        let (parcel, _) = self.parcels.remove(&id)?;
+        match outcome {
+            Outcome::Accepted => self.stats.sent += 1,
+            Outcome::Refused { .. } | Outcome::Unreachable { .. } => self.stats.failed += 1,
+        }
+        Some((parcel, outcome))
+    }
+
+    /// Returns the next attempt that is due at `now`, if any; call until `None`.
+    pub(crate) fn next_due(&mut self, now: Timestamp) -> Option<Transmit> {
+        while let Some((&(at, id), ())) = self.due.first_key_value() {
+            if at > now {
+                return None;
+            }
+            self.due.remove(&(at, id));
+            if let Some(transmit) = self.attempt(id) {
+                return Some(transmit);
+            }
+        }
+        None
+    }
+
+    /// Returns when the next attempt is due.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.due.first_key_value().map(|(&(at, _), ())| at)
+    }
+
+    /// Returns the counters.
+    pub(crate) fn stats(&self) -> QueueStats {
+        QueueStats { size: self.parcels.len(), ..self.stats }
+    }
+
+    fn attempt(&mut self, id: u64) -> Option<Transmit> {
+        let (parcel, made) = self.parcels.get_mut(&id)?;
+        *made += 1;
+        self.last_delivery += 1;
+        let attempt = DeliveryId(self.last_delivery);
+        self.in_flight.insert(attempt, id);
+        Some(Transmit {
+            id: attempt,
+            peer: parcel.peer.clone(),
+            address: parcel.address.clone(),
+            request: parcel.request.clone(),
+            timeout: parcel.attempts.timeout(),
+        })
+    }
+}
+
+/// The statuses after which no retry follows.
+///
+/// Source: docs/protocol/1.0.md#client-rules
+const FINAL_STATUSES: [u16; 4] = [400, 401, 403, 404];
+
+#[cfg(test)]
+mod tests;

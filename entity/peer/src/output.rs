@@ -1,0 +1,212 @@
+//! What comes out of a peer, and the answers that go back in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use entity_crypto::signing::PublicKey;
+use entity_wire::code::ErrorCode;
+use entity_wire::json::Object;
+use entity_wire::kind::MessageKind;
+use entity_wire::version::Version;
+
+use crate::command::{CommandError, CommandId, CommandResult};
+use crate::name::PeerName;
+use crate::view::{Role, SessionName};
+
+/// One thing for the owner of the peer to do or to know, in order.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Make one request, and report with [`crate::Peer::handle_delivery`].
+    Transmit(Transmit),
+    /// Something happened.
+    Event(PeerEvent),
+    /// A command came to its end.
+    Done {
+        /// Which.
+        command: CommandId,
+        /// How.
+        result: Result<CommandResult, CommandError>,
+    },
+}
+
+/// One attempt of one request. Retries are new transmissions, decided by the peer.
+#[derive(Debug, Clone)]
+pub struct Transmit {
+    /// Names the attempt.
+    pub id: DeliveryId,
+    /// For whom.
+    pub peer: PeerName,
+    /// The base address, as configured.
+    pub address: String,
+    /// What to ask.
+    pub request: Request,
+    /// The time the attempt as a whole may take.
+    pub timeout: Duration,
+}
+
+/// The request of a [`Transmit`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// `POST /message` with this body, byte for byte.
+    Message(Bytes),
+    /// `GET /health`.
+    Health,
+}
+
+/// Names one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub u64);
+
+/// What became of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// An HTTP answer came.
+    Answered {
+        /// Its status.
+        status: u16,
+        /// Its body, cut at [`Delivery::BODY_LEN_BYTES_MAX`].
+        body: Bytes,
+    },
+    /// No answer came.
+    Failed {
+        /// Why.
+        kind: FailureKind,
+    },
+}
+
+impl Delivery {
+    /// How much of an answer is of interest: an error text. Guessed.
+    pub const BODY_LEN_BYTES_MAX: usize = 64 << 10;
+}
+
+/// Why an attempt had no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The address is no usable URL, or its host has no address.
+    Address,
+    /// Nobody listens there.
+    Refused,
+    /// The time ran out.
+    TimedOut,
+    /// The connection broke.
+    Broken,
+    /// What came is no HTTP answer, or too large.
+    Malformed,
+}
+
+/// Something the owner may want to know. None asks for an action.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PeerEvent {
+    /// The roster has a new peer.
+    PeerAdded {
+        /// Its name.
+        peer: PeerName,
+    },
+    /// A session is ready for messages.
+    SessionReady {
+        /// Its id.
+        id: SessionName,
+        /// With whom.
+        peer: PeerName,
+        /// By which protocol.
+        version: Version,
+        /// Our part in it.
+        role: Role,
+    },
+    /// A session is gone.
+    SessionClosed {
+        /// Its id.
+        id: SessionName,
+        /// With whom.
+        peer: PeerName,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A message was accepted and handled.
+    MessageReceived(Received),
+    /// A message of a peer was refused, or a forgery in its name.
+    MessageRefused {
+        /// The claimed sender; `None` where the message did not say.
+        from: Option<String>,
+        /// The code.
+        code: ErrorCode,
+        /// The text the sender was answered.
+        detail: String,
+        /// The status the sender was answered.
+        status: u16,
+    },
+    /// A handshake we took part in failed.
+    HandshakeFailed {
+        /// With whom.
+        peer: PeerName,
+        /// The code.
+        code: ErrorCode,
+        /// In words.
+        reason: String,
+    },
+    /// A peer's key was pinned on first use.
+    KeyPinned {
+        /// Whose.
+        peer: PeerName,
+        /// The key.
+        key: PublicKey,
+    },
+    /// A peer's health changed.
+    HealthChanged {
+        /// Whose.
+        peer: PeerName,
+        /// The new state.
+        healthy: bool,
+    },
+}
+
+/// A message as its handler sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    /// Counts the messages of this inbox from 1; `None` for a type that the inbox does not keep.
+    pub index: Option<u64>,
+    /// The authenticated sender.
+    pub from: PeerName,
+    /// The type.
+    pub kind: MessageKind,
+    /// The payload, opened.
+    pub body: Arc<Object>,
+    /// The envelope's session id; empty where 0.3 has none.
+    pub session: SessionName,
+    /// The envelope's sequence number; 0 where 0.3 has none.
+    pub sequence: u64,
+    /// The number in its session; `None` in 1.0.
+    pub number: Option<u64>,
+    /// By which protocol.
+    pub version: Version,
+    /// Whether it came sealed.
+    pub sealed: bool,
+    /// When, on our shifted wall clock.
+    pub received_at: entity_wire::time::Timestamp,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// We were asked to.
+    Closed,
+    /// The other side said so.
+    ClosedByPeer,
+    /// It is too old, or was idle too long.
+    Expired,
+    /// A newer session with the peer took its place.
+    Replaced,
+}
+
+impl CloseReason {
+    /// Returns the word used in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::ClosedByPeer => "closed_by_peer",
+            Self::Expired => "expired",
+            Self::Replaced => "replaced",
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! One whole agent: its inputs, its outputs, and what belongs to no version.
+
+use std::time::Duration;
+
+use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_wire::decode::DecodeRules;
+use entity_wire::json::Object;
+use entity_wire::kind::MessageKind;
+use entity_wire::reply::Reply;
+use entity_wire::time::Timestamp;
+use entity_wire::version::Version;
+
+use crate::command::{AddPeer, Command, CommandError, CommandId, CommandResult, Seal, Send};
+use crate::config::{AutoConnect, Config, Protocols};
+use crate::core::{Core, News, Purpose, Query, Reason};
+use crate::inbound::{
+    Check, CheckVersion, Checked, CheckedVersion, Decoded, DecodedVersion, Refusal, decode,
+};
+use crate::link::{Links, Waiter};
+use crate::name::PeerName;
+use crate::output::{Delivery, DeliveryId, Output, PeerEvent, Received};
+use crate::roster::{AddError, Added};
+use crate::v1_0;
+use crate::view::{PeerStats, PeerView, QueueStats, SessionName, SessionView};
+
+/// One whole agent without IO.
+///
+/// The caller owes a `now` that never goes back and is anchored to the Unix epoch, and drains [`Peer::poll_output`] to
+/// `None` after every input. Each [`Output::Transmit`] is to be reported once with [`Peer::handle_delivery`].
+#[derive(Debug)]
+pub struct Peer {
+    core: Core,
+    links: Links,
+    v1_0: v1_0::State,
+}
+
+impl Peer {
+    /// Makes a peer. All its randomness comes from `seed`: two peers must not share one.
+    pub fn new(config: Config, key: SigningKey, seed: [u8; 32], _now: Timestamp) -> Self {
+        let v1_0 = v1_0::State::new(&config);
+        Self { core: Core::new(config, key, seed), links: Links::default(), v1_0 }
+    }
+
+    /// Looks up the sender of a decoded message: version, recipient, key; in the profile `compat` also its limiter.
+    ///
+    /// # Errors
+    ///
+    /// The answer to a message that is refused.
+    pub fn admit(&mut self, decoded: Decoded, now: Timestamp) -> Result<Check, Reply> {
+        let admitted = match decoded.0 {
+            DecodedVersion::Unsupported(unsupported) => {
+                Err(self.v1_0.refuse_unsupported(unsupported, now))
+            }
+            DecodedVersion::V1_0(decoded) => {
+                self.v1_0.admit(&self.core, decoded, now).map(CheckVersion::V1_0)
+            }
+        };
+        admitted.map(Check).map_err(|refusal| self.handle_refusal(refusal))
+    }
+
+    /// Judges and handles a message whose signature is valid, and returns its answer.
+    pub fn handle_checked(&mut self, checked: Checked, now: Timestamp) -> Reply {
+        let handled = match checked.0 {
+            CheckedVersion::V1_0(checked) => {
+                self.v1_0.handle_checked(&mut self.core, checked, now)
+            }
+        };
+        let reply = match handled {
+            Ok(reply) => reply,
+            Err(refusal) => self.handle_refusal(refusal),
+        };
+        self.settle(now);
+        reply
+    }
+
+    /// Takes note of a refusal by [`decode`] or [`Check::run`], and returns its answer.
+    pub fn handle_refusal(&mut self, refusal: Refusal) -> Reply {
+        let Refusal { from, code, detail, reply } = refusal;
+        let status = reply.status;
+        self.core.event(PeerEvent::MessageRefused { from, code, detail, status });
+        reply
+    }
+
+    /// Takes a received message through all stages and returns its answer.
+    pub fn handle_message(&mut self, body: &[u8], now: Timestamp) -> Reply {
+        let decoded = match decode(&self.decode_rules(), body) {
+            Ok(decoded) => decoded,
+            Err(refusal) => return self.handle_refusal(refusal),
+        };
+        let check = match self.admit(decoded, now) {
+            Ok(check) => check,
+            Err(reply) => return reply,
+        };
+        match check.run() {
+            Ok(checked) => self.handle_checked(checked, now),
+            Err(refusal) => self.handle_refusal(refusal),
+        }
+    }
+
+    /// Takes a command; its end comes as [`Output::Done`], perhaps at once.
+    pub fn handle_command(&mut self, id: CommandId, command: Command, now: Timestamp) {
+        match command {
+            Command::AddPeer(peer) => self.add_peer(id, peer, now),
+            Command::OpenSession { to } => self.open_session(id, to, now),
+            Command::CloseSession { session } => self.close_session(id, &session),
+            Command::Send(message) => self.send(Reason::Send(id), message, now),
+            Command::Ping { to } => {
+                self.send(Reason::Ping(id, now), empty_message(to, MessageKind::Ping), now);
+            }
+            Command::QueryCapabilities { to } => self.query_capabilities(id, to, now),
+            Command::SetClockOffset { offset_us } => {
+                self.core.clock_offset_us = offset_us;
+                self.core.done(id, Ok(CommandResult::Done));
+            }
+            Command::Cancel { command } => self.cancel(id, command),
+        }
+        self.settle(now);
+    }
+
+    /// Takes the outcome of one [`Output::Transmit`]. An id that is not known is ignored.
+    pub fn handle_delivery(&mut self, id: DeliveryId, delivery: Delivery, now: Timestamp) {
+        let Some((parcel, outcome)) = self.core.outbox.settle(id, delivery, now) else { return };
+        match parcel.purpose {
+            Purpose::Health => self.core.settle_probe(&parcel.peer, &outcome, now),
+            Purpose::V1_0(purpose) => {
+                self.core.count_outcome(&parcel.peer, &outcome, now);
+                self.v1_0.settle(&mut self.core, &parcel.peer, purpose, (outcome, now));
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Does what is due at `now`. Calling early is harmless.
+    pub fn handle_deadline(&mut self, now: Timestamp) {
+        while let Some(transmit) = self.core.outbox.next_due(now) {
+            self.core.output(Output::Transmit(transmit));
+        }
+        self.core.expire_queries(now);
+        self.core.probe(now);
+        self.v1_0.expire(&mut self.core, now);
+        self.settle(now);
+        while let Some(peer) = self.links.next_due(now) {
+            self.open(&peer, now);
+            self.settle(now);
+        }
+    }
+
+    /// Returns when [`Peer::handle_deadline`] has something to do.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let deadlines = [
+            self.core.next_deadline(),
+            self.links.next_deadline(),
+            self.v1_0.next_deadline(&self.core),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Takes the next output, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.core.poll_output()
+    }
+
+    /// Returns the configuration.
+    pub fn config(&self) -> &Config {
+        &self.core.config
+    }
+
+    /// Returns what [`decode`] needs; it never changes.
+    pub fn decode_rules(&self) -> DecodeRules {
+        self.core.config.decode_rules()
+    }
+
+    /// Returns our key.
+    pub fn public_key(&self) -> PublicKey {
+        self.core.public_key
+    }
+
+    /// Returns our wall clock, shifted as commanded.
+    pub fn wall_clock(&self, now: Timestamp) -> Timestamp {
+        self.core.wall(now)
+    }
+
+    /// Returns the roster, by name.
+    pub fn peers(&self) -> impl Iterator<Item = PeerView> {
+        self.core.roster.iter().map(|(name, entry)| entry.view(name))
+    }
+
+    /// Returns one peer of the roster.
+    pub fn peer(&self, name: &PeerName) -> Option<PeerView> {
+        self.core.roster.get(name.as_str()).map(|entry| entry.view(name))
+    }
+
+    /// Returns the counters of every peer, by name.
+    pub fn stats(&self) -> impl Iterator<Item = (PeerView, &PeerStats)> {
+        self.core.roster.iter().map(|(name, entry)| (entry.view(name), &entry.stats))
+    }
+
+    /// Returns the counters of what is sent.
+    pub fn queue_stats(&self) -> QueueStats {
+        self.core.outbox.stats()
+    }
+
+    /// Returns what a peer said it can do, where it was asked.
+    pub fn capabilities(&self, name: &PeerName) -> Option<&Object> {
+        self.core.roster.get(name.as_str())?.capabilities.as_ref()
+    }
+
+    /// Returns the sessions, half-open ones included.
+    pub fn sessions(&self) -> Vec<SessionView> {
+        self.v1_0.sessions(&self.core).collect()
+    }
+
+    /// Returns kept messages with an index above `after`, of one sender where `from` says so, oldest first.
+    pub fn inbox<'a>(
+        &'a self,
+        from: Option<&'a PeerName>,
+        after: u64,
+    ) -> impl Iterator<Item = &'a Received> {
+        self.core.inbox.after(after, from)
+    }
+
+    fn add_peer(&mut self, id: CommandId, peer: AddPeer, now: Timestamp) {
+        let AddPeer { name, address, key, connect } = peer;
+        let auto = self.core.config.auto_connect == AutoConnect::Connect;
+        match self.core.roster.add(name.clone(), address, key) {
+            Ok(added) => {
+                if added == Added::New {
+                    self.core.event(PeerEvent::PeerAdded { peer: name.clone() });
+                    self.core.start_probing(&name, now);
+                }
+                self.core.done(id, Ok(CommandResult::Done));
+            }
+            Err(AddError::OtherKey) => {
+                return self.core.done(id, Err(CommandError::KeyMismatch { name }));
+            }
+            Err(AddError::Full) => {
+                return self.core.done(id, Err(CommandError::Overloaded { limit: "peers_max" }));
+            }
+        }
+        let link = self.links.to(&name);
+        link.keep = connect.unwrap_or(auto || link.keep);
+        if link.keep && self.live_version(&name, now).is_none() {
+            self.open(&name, now);
+        }
+    }
+
+    fn open_session(&mut self, id: CommandId, to: PeerName, now: Timestamp) {
+        if self.core.roster.get(to.as_str()).is_none() {
+            return self.core.done(id, Err(CommandError::UnknownPeer { name: to }));
+        }
+        match self.live_session(&to, now) {
+            Some(session) if !self.v1_0.is_doubted(&to) => {
+                self.core.done(id, Ok(CommandResult::Session(session)));
+            }
+            Some(_) | None => self.wait(&to, Waiter::Open(id), now),
+        }
+    }
+
+    fn close_session(&mut self, id: CommandId, session: &SessionName) {
+        let closed = self.v1_0.close(&mut self.core, session);
+        let result = match closed {
+            true => Ok(CommandResult::Done),
+            false => Err(CommandError::UnknownSession { session: session.clone() }),
+        };
+        self.core.done(id, result);
+    }
+
+    fn query_capabilities(&mut self, id: CommandId, to: PeerName, now: Timestamp) {
+        let deadline = now.plus(QUERY_TIMEOUT);
+        self.core.queries.push_back(Query { command: id, peer: to.clone(), deadline });
+        self.send(Reason::Query(id), empty_message(to, MessageKind::CapabilityQuery), now);
+    }
+
+    /// Sends a message in the live session, or lets it wait for one.
+    fn send(&mut self, reason: Reason, message: Send, now: Timestamp) {
+        if self.core.roster.get(message.to.as_str()).is_none() {
+            let error = CommandError::UnknownPeer { name: message.to };
+            return self.core.finish_send(reason, Err(error), now);
+        }
+        let opens = self.opens_by_itself(&message.to);
+        let is_doubted = opens && self.v1_0.is_doubted(&message.to);
+        let sent = match self.live_version(&message.to, now) {
+            Some(Version::V0_3 | Version::V1_0) if !is_doubted => {
+                self.v1_0.send(&mut self.core, reason, message, now)
+            }
+            None | Some(Version::V0_3 | Version::V1_0) if opens => {
+                let to = message.to.clone();
+                return self.wait(&to, Waiter::Message(reason, message), now);
+            }
+            None | Some(Version::V0_3 | Version::V1_0) => {
+                self.v1_0.send(&mut self.core, reason, message, now)
+            }
+            Some(Version::V1_1) => Ok(()),
+        };
+        if let Err(error) = sent {
+            self.core.finish_send(reason, Err(error), now);
+        }
+    }
+
+    fn cancel(&mut self, id: CommandId, command: CommandId) {
+        if self.links.withdraw(command).is_some() {
+            self.core.queries.retain(|query| query.command != command);
+            self.core.done(command, Err(CommandError::Cancelled));
+        }
+        self.core.done(id, Ok(CommandResult::Done));
+    }
+
+    /// Lets something wait for a session, and opens one where none is being opened.
+    fn wait(&mut self, peer: &PeerName, waiter: Waiter, now: Timestamp) {
+        let link = self.links.to(peer);
+        let is_opening = link.opening.is_some();
+        match link.wait(waiter, self.core.config.limits.waiting_per_peer_max) {
+            Ok(()) if is_opening => {}
+            Ok(()) => self.open(peer, now),
+            Err(waiter) => {
+                let error = CommandError::Overloaded { limit: "waiting_per_peer_max" };
+                self.fail_waiter(waiter, error, now);
+            }
+        }
+    }
+
+    /// Opens a session in the version that the peer is believed to speak.
+    fn open(&mut self, peer: &PeerName, now: Timestamp) {
+        let version = self.version_for(peer);
+        let link = self.links.to(peer);
+        if link.opening.is_some() {
+            return;
+        }
+        link.opening = Some(version);
+        let opened = match version {
+            Version::V0_3 | Version::V1_0 | Version::V1_1 => {
+                self.v1_0.open(&mut self.core, peer, now)
+            }
+        };
+        if let Err(error) = opened {
+            self.core.tell(News::OpenFailed { peer: peer.clone(), version, error });
+        }
+    }
+
+    /// Acts on what the versions told, until there is no more.
+    fn settle(&mut self, now: Timestamp) {
+        while let Some(news) = self.core.poll_news() {
+            match news {
+                News::Ready { id, peer, version, role } => {
+                    let waiters = self.session_ready(&peer);
+                    self.core.event(PeerEvent::SessionReady { id, peer: peer.clone(), version, role });
+                    for waiter in waiters {
+                        self.resume_waiter(&peer, waiter, now);
+                    }
+                }
+                News::OpenFailed { peer, version, error } => {
+                    self.open_failed(&peer, version, error, now);
+                }
+                News::Gone { peer } => self.links.to(&peer).reopen(now),
+            }
+        }
+    }
+
+    fn session_ready(&mut self, peer: &PeerName) -> impl Iterator<Item = Waiter> + use<> {
+        let link = self.links.to(peer);
+        link.succeeded();
+        link.take_waiters().into_iter()
+    }
+
+    fn open_failed(
+        &mut self,
+        peer: &PeerName,
+        _version: Version,
+        error: CommandError,
+        now: Timestamp,
+    ) {
+        let link = self.links.to(peer);
+        link.failed(now);
+        let waiters = link.take_waiters();
+        self.core.event(PeerEvent::HandshakeFailed {
+            peer: peer.clone(),
+            code: error.code(),
+            reason: error.to_string(),
+        });
+        for waiter in waiters {
+            self.fail_waiter(waiter, error.clone(), now);
+        }
+    }
+
+    fn resume_waiter(&mut self, peer: &PeerName, waiter: Waiter, now: Timestamp) {
+        match waiter {
+            Waiter::Message(Reason::Ping(id, _), message) => {
+                // The time for the handshake is no part of the round trip.
+                self.send(Reason::Ping(id, now), message, now);
+            }
+            Waiter::Message(reason, message) => self.send(reason, message, now),
+            Waiter::Open(command) => {
+                let result = match self.live_session(peer, now) {
+                    Some(session) => Ok(CommandResult::Session(session)),
+                    None => Err(CommandError::TimedOut { what: "the session" }),
+                };
+                self.core.done(command, result);
+            }
+        }
+    }
+
+    fn fail_waiter(&mut self, waiter: Waiter, error: CommandError, now: Timestamp) {
+        match waiter {
+            Waiter::Open(command) => self.core.done(command, Err(error)),
+            Waiter::Message(reason, _) => self.core.finish_send(reason, Err(error), now),
+        }
+    }
+
+    /// Returns the version of the session that a message to the peer would take.
+    fn live_version(&self, peer: &PeerName, now: Timestamp) -> Option<Version> {
+        self.v1_0.live_session(peer, now).map(|_| Version::V1_0)
+    }
+
+    fn live_session(&self, peer: &PeerName, now: Timestamp) -> Option<SessionView> {
+        let id = self.v1_0.live_session(peer, now)?;
+        self.v1_0.sessions(&self.core).find(|session| session.id.0 == id)
+    }
+
+    /// Returns the version to open a session in.
+    ///
+    /// Source: docs/protocol/1.1.md#negotiation
+    fn version_for(&self, _peer: &PeerName) -> Version {
+        match self.core.config.protocols {
+            Protocols::OnlyV1_0 | Protocols::Both => Version::V1_0,
+            Protocols::OnlyV1_1 => Version::V1_1,
+        }
+    }
+
+    /// Says whether a message to a peer without a session opens one, or goes without.
+    fn opens_by_itself(&self, peer: &PeerName) -> bool {
+        match self.version_for(peer) {
+            Version::V1_1 => true,
+            Version::V0_3 | Version::V1_0 => {
+                self.core.config.auto_connect == AutoConnect::Connect
+            }
+        }
+    }
+}
+
+fn empty_message(to: PeerName, kind: MessageKind) -> Send {
+    Send { to, kind, body: Object::new(), seal: Seal::Auto, flavour: None }
+}
+
+/// How long a peer may take to answer a `capability_query`. Guessed: as long as an attempt may take.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,177 @@
+//! The peers we know.
+
+use std::collections::BTreeMap;
+
+use entity_crypto::signing::PublicKey;
+use entity_wire::json::Object;
+use entity_wire::time::Timestamp;
+use entity_wire::version::Version;
+
+use crate::name::PeerName;
+use crate::view::{Health, KeyTrust, PeerStats, PeerView};
+
+/// One peer.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Where it listens.
+    pub(crate) address: String,
+    /// Its key, once known. Once set it is never replaced.
+    pub(crate) key: Option<PublicKey>,
+    /// How we came to it.
+    pub(crate) trust: KeyTrust,
+    /// The highest version proved by the key.
+    pub(crate) proved: Option<Version>,
+    /// Liveness.
+    pub(crate) liveness: Liveness,
+    /// Counters.
+    pub(crate) stats: PeerStats,
+    /// What it said it can do.
+    pub(crate) capabilities: Option<Object>,
+}
+
+/// What liveness knows of one peer.
+#[derive(Debug)]
+pub(crate) struct Liveness {
+    /// The verdict.
+    pub(crate) health: Health,
+    /// Failures in a row.
+    pub(crate) failures: u32,
+    /// When to ask next; `None` while a probe is under way, or where there is none.
+    pub(crate) probe_at: Option<Timestamp>,
+}
+
+/// All peers, by name.
+#[derive(Debug)]
+pub(crate) struct Roster {
+    entries: BTreeMap<PeerName, Entry>,
+    count_max: usize,
+}
+
+impl Roster {
+    /// Makes an empty roster for at most `count_max` peers.
+    pub(crate) fn new(count_max: usize) -> Self {
+        Self { entries: BTreeMap::new(), count_max }
+    }
+
+    /// Puts a peer in, or updates the address of a known one.
+    ///
+    /// # Errors
+    ///
+    /// Refuses another key for a known peer, and a peer too many; the roster is unchanged then.
+    pub(crate) fn add(
+        &mut self,
+        name: PeerName,
+        address: String,
+        key: Option<PublicKey>,
+    ) -> Result<Added, AddError> {
+        if let Some(entry) = self.entries.get_mut(&name) {
+            return entry.update(address, key);
+        }
+        if self.entries.len() >= self.count_max {
+            return Err(AddError::Full);
+        }
+        let trust = if key.is_some() { KeyTrust::Pinned } else { KeyTrust::FirstUse };
+        let liveness = Liveness { health: Health::Unknown, failures: 0, probe_at: None };
+        let stats = PeerStats::default();
+        let entry =
+            Entry { address, key, trust, proved: None, liveness, stats, capabilities: None };
+        self.entries.insert(name, entry);
+        Ok(Added::New)
+    }
+
+    /// Returns a peer.
+    pub(crate) fn get(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name)
+    }
+
+    /// Returns a peer with its name as stored.
+    pub(crate) fn get_named(&self, name: &str) -> Option<(&PeerName, &Entry)> {
+        self.entries.get_key_value(name)
+    }
+
+    /// Returns a peer to change.
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Entry> {
+        self.entries.get_mut(name)
+    }
+
+    /// Returns all peers by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&PeerName, &Entry)> {
+        self.entries.iter()
+    }
+
+    /// Returns all peers by name, to change.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&PeerName, &mut Entry)> {
+        self.entries.iter_mut()
+    }
+
+    /// Returns how many peers there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+impl Entry {
+    /// Stores the key that a completed handshake showed. A key that is stored already stays.
+    ///
+    /// Returns whether it was stored.
+    pub(crate) fn pin_first_use(&mut self, key: PublicKey) -> bool {
+        let is_new = self.key.is_none();
+        if is_new {
+            self.key = Some(key);
+            self.trust = KeyTrust::FirstUse;
+        }
+        is_new
+    }
+
+    /// Remembers that the key has completed a handshake of `version`. Never goes down.
+    pub(crate) fn prove(&mut self, version: Version) {
+        self.proved = self.proved.max(Some(version));
+    }
+
+    /// Returns what can be seen from outside.
+    pub(crate) fn view(&self, name: &PeerName) -> PeerView {
+        PeerView {
+            name: name.clone(),
+            address: self.address.clone(),
+            key: self.key,
+            trust: self.trust,
+            proved: self.proved,
+            health: self.liveness.health,
+        }
+    }
+
+    fn update(&mut self, address: String, key: Option<PublicKey>) -> Result<Added, AddError> {
+        match (self.key, key) {
+            (Some(stored), Some(given)) if stored != given => return Err(AddError::OtherKey),
+            // The operator names the key: it counts as pinned whether or not it was met before.
+            (_, Some(given)) => {
+                self.key = Some(given);
+                self.trust = KeyTrust::Pinned;
+            }
+            (_, None) => {}
+        }
+        self.address = address;
+        Ok(Added::Known)
+    }
+}
+
+/// Whether an added peer is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// It was not known.
+    New,
+    /// It was.
+    Known,
+}
+
+/// Why a peer was not added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AddError {
+    /// It is stored with another key.
+    OtherKey,
+    /// There are too many.
+    Full,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! What an accepted 1.0 message does (step 9 of `docs/protocol/1.0.md#order-of-checks`).
+
+use std::sync::Arc;
+
+use entity_wire::kind::MessageKind;
+use entity_wire::time::Timestamp;
+use entity_wire::version::Version;
+
+use super::State;
+use super::fault::Fault;
+use super::open::Opened;
+use super::receive::Message;
+use crate::capabilities;
+use crate::core::{Core, Reason};
+use crate::output::Received;
+use crate::routing::{Feature, feature};
+use crate::view::SessionName;
+
+impl State {
+    /// Hands a message to the feature it is for.
+    ///
+    /// # Errors
+    ///
+    /// Only what a handshake must refuse aloud; any other refused handshake is answered 200 and seen as an event.
+    pub(super) fn handle(
+        &mut self,
+        core: &mut Core,
+        message: Message,
+        opened: Opened,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let Some(payload) = opened.payload else { return Ok(()) };
+        let feature = feature(&message.kind);
+        match feature {
+            Feature::Handshake1_0 => return self.handle_handshake(core, &message, &payload, now),
+            // Outside 1.1 these are types like any other.
+            Feature::Session1_1 | Feature::Inbox | Feature::CapabilityQuery => {}
+            Feature::CapabilityResponse => {
+                capabilities::remember(core, &message.sender, &payload);
+            }
+        }
+        let received = Received {
+            index: None,
+            from: message.sender.clone(),
+            kind: message.kind,
+            body: Arc::new(payload),
+            session: SessionName(message.session),
+            sequence: message.sequence,
+            number: None,
+            version: message.version,
+            sealed: opened.is_sealed,
+            received_at: core.wall(now),
+        };
+        core.deliver(received, message.len_bytes);
+        if feature == Feature::CapabilityQuery {
+            let answer = capabilities::answer(core, message.sender, Version::V1_0);
+            // An answer that cannot be sent is not missed by anyone but the one who asked.
+            if let Err(error) = self.send(core, Reason::Answer, answer, now) {
+                core.finish_send(Reason::Answer, Err(error), now);
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_handshake(
+        &mut self,
+        core: &mut Core,
+        message: &Message,
+        payload: &entity_wire::json::Object,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        match message.kind {
+            MessageKind::Handshake => self.on_handshake(core, message, payload, now),
+            MessageKind::HandshakeAck => {
+                self.on_ack(core, message, payload, now);
+                Ok(())
+            }
+            _ => {
+                self.on_confirm(core, message, payload, now);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Sealing, numbering and signing what we send by 1.0.
+
+use bytes::Bytes;
+use entity_crypto::legacy;
+use entity_session::v1_0::sealing::SealedSession;
+use entity_wire::id::SessionId;
+use entity_wire::json::{Layout, Object, Value, to_vec};
+use entity_wire::kind::MessageKind;
+use entity_wire::limits::MESSAGE_LEN_MAX;
+use entity_wire::payload::session_sealing_1_0::SessionSealed;
+use entity_wire::payload::static_sealing_1_0::StaticSealed;
+use entity_wire::time::Timestamp;
+use entity_wire::v1_0::{Draft, Flavour};
+use entity_wire::version::Version;
+
+use super::table::Outside;
+use super::{Purpose, State};
+use crate::command::{CommandError, Receipt, Seal, Send};
+use crate::core::{self, Core, Reason};
+use crate::name::PeerName;
+use crate::outbox::Attempts;
+use crate::view::SessionName;
+
+/// What the envelope of a message says beside its payload.
+pub(super) struct Address {
+    pub(super) kind: MessageKind,
+    pub(super) recipient: Option<String>,
+    pub(super) session: String,
+    pub(super) sequence: u64,
+    pub(super) flavour: Flavour,
+}
+
+impl State {
+    /// Sends a message in the live session, or outside any.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was sent; the caller ends what waits for it.
+    pub(crate) fn send(
+        &mut self,
+        core: &mut Core,
+        reason: Reason,
+        message: Send,
+        now: Timestamp,
+    ) -> Result<(), CommandError> {
+        let Send { to, kind, body, seal, flavour } = message;
+        let (session, sequence) = self.take_place(core, &to, now);
+        let sealed = self.seal(core, &to, &body, (seal, now))?;
+        let receipt = Receipt {
+            session: SessionName(session.clone()),
+            sequence,
+            number: None,
+            version: Version::V1_0,
+            sealed: sealed.is_some(),
+            status: 200,
+        };
+        let flavour = flavour.unwrap_or(core.config.flavour);
+        let address = Address { kind, recipient: None, session, sequence, flavour };
+        let bytes = write(core, address, sealed.unwrap_or(body), now);
+        if bytes.len() > MESSAGE_LEN_MAX {
+            return Err(CommandError::TooLarge { len_bytes: bytes.len() });
+        }
+        let purpose = core::Purpose::V1_0(Purpose::Message { reason, receipt });
+        core.post(&to, bytes, Attempts::Patient, purpose)
+    }
+
+    /// Takes the session id and the next number: of the live session, or of what stands in for one.
+    fn take_place(&mut self, core: &mut Core, to: &PeerName, now: Timestamp) -> (String, u64) {
+        let sessions = self.with(to);
+        if let Some(current) = sessions.live_mut(now) {
+            return (current.session.id().to_owned(), current.session.next_sequence());
+        }
+        let outside = sessions.outside.get_or_insert_with(|| Outside {
+            id: SessionId::from_random(core.entropy.bytes()).to_string(),
+            last_sequence: 0,
+        });
+        outside.last_sequence += 1;
+        (outside.id.clone(), outside.last_sequence)
+    }
+
+    /// Seals a payload as asked; `None` where it goes in the clear.
+    fn seal(
+        &mut self,
+        core: &mut Core,
+        to: &PeerName,
+        body: &Object,
+        (wanted, now): (Seal, Timestamp),
+    ) -> Result<Option<Object>, CommandError> {
+        let current = self.with(to).live_mut(now);
+        let session = current.and_then(|current| current.session.sealing.as_mut());
+        match (wanted, session) {
+            (Seal::Never, _) | (Seal::Auto, None) => Ok(None),
+            (Seal::Auto | Seal::Require, Some(session)) => {
+                Ok(Some(seal_in_session(core, session, body, now)))
+            }
+            (Seal::Require, None) => seal_statically(core, to, body).map(Some),
+        }
+    }
+}
+
+fn seal_in_session(
+    core: &mut Core,
+    session: &mut SealedSession,
+    body: &Object,
+    now: Timestamp,
+) -> Object {
+    let nonce = core.entropy.bytes();
+    let data = session.seal(&nonce, &plaintext(body), now);
+    SessionSealed { session_id: session.id().to_owned(), data, nonce }.to_object()
+}
+
+/// Seals under the two identity keys (`docs/protocol/1.0.md#static-key-sealing`).
+fn seal_statically(core: &mut Core, to: &PeerName, body: &Object) -> Result<Object, CommandError> {
+    let key = core.roster.get(to.as_str()).and_then(|entry| entry.key);
+    let key = key.ok_or_else(|| CommandError::NoKey { name: to.clone() })?;
+    let key = legacy::static_key(&core.key, &key).map_err(|_| CommandError::Sealing {
+        wanted: Seal::Require,
+        reason: "the peer's key agrees on no secret",
+    })?;
+    let nonce = core.entropy.bytes();
+    let ciphertext = key.seal(&nonce, &plaintext(body));
+    Ok(StaticSealed { ciphertext, nonce }.to_object())
+}
+
+fn plaintext(body: &Object) -> zeroize::Zeroizing<Vec<u8>> {
+    zeroize::Zeroizing::new(to_vec(&Value::Object(body.clone()), Layout::Canonical))
+}
+
+/// Writes and signs a message.
+pub(super) fn write(core: &mut Core, address: Address, payload: Object, now: Timestamp) -> Bytes {
+    let Address { kind, recipient, session, sequence, flavour } = address;
+    let flavour = flavour.of_kind(&kind);
+    let draft = Draft {
+        flavour,
+        version: Version::V1_0,
+        kind,
+        sender: core.config.id.to_string(),
+        recipient,
+        session: Some(session),
+        sequence: Some(sequence),
+        stamp: flavour.stamp(core.wall(now)),
+        nonce: flavour.nonce(&core.entropy.bytes()),
+        payload,
+    };
+    Bytes::from(draft.sign(&core.key))
+}

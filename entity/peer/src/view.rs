@@ -1,0 +1,162 @@
+//! What can be seen of a peer from outside.
+
+use std::fmt;
+
+use entity_crypto::signing::PublicKey;
+use entity_wire::time::Timestamp;
+use entity_wire::version::Version;
+
+use crate::name::PeerName;
+
+/// The id of a session, as its envelopes carry it.
+///
+/// *Shape*: of a session made by a handshake a UUID version 4 in text; of a 1.0 message outside a session whatever
+/// its sender wrote.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionName(pub String);
+
+impl From<entity_wire::id::SessionId> for SessionName {
+    fn from(id: entity_wire::id::SessionId) -> Self {
+        Self(id.to_string())
+    }
+}
+
+impl fmt::Display for SessionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Our part in a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// We sent the first message.
+    Initiator,
+    /// The other side did.
+    Responder,
+}
+
+impl Role {
+    /// Returns the word used in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Initiator => "initiator",
+            Self::Responder => "responder",
+        }
+    }
+}
+
+/// A session, half-open ones included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionName,
+    /// With whom.
+    pub peer: PeerName,
+    /// The other side's key, where known.
+    pub peer_key: Option<PublicKey>,
+    /// By which protocol.
+    pub version: Version,
+    /// Our part in its handshake.
+    pub role: Role,
+    /// The state's name in the protocol's text; `ready` for a session that takes messages.
+    pub state: &'static str,
+    /// The key generation; 0 in 1.0.
+    pub generation: u16,
+    /// Whether messages in it can be sealed.
+    pub sealed: bool,
+}
+
+/// An entry of the roster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerView {
+    /// Its name.
+    pub name: PeerName,
+    /// Its base address.
+    pub address: String,
+    /// Its key, where known.
+    pub key: Option<PublicKey>,
+    /// How we came to the key: `pinned` by an operator, or `first_use`.
+    pub trust: KeyTrust,
+    /// The highest version its key has proved in a completed handshake.
+    pub proved: Option<Version>,
+    /// What liveness says.
+    pub health: Health,
+}
+
+/// How we came to a peer's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyTrust {
+    /// An operator gave it.
+    Pinned,
+    /// It was shown in the first handshake, or none is known yet.
+    FirstUse,
+}
+
+impl KeyTrust {
+    /// Returns the word used in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pinned => "pinned",
+            Self::FirstUse => "first_use",
+        }
+    }
+}
+
+/// What is known of a peer's liveness.
+///
+/// Source: docs/protocol/1.0.md#liveness
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Nothing yet.
+    Unknown,
+    /// It answered last.
+    Healthy,
+    /// Three failures in a row.
+    Unhealthy,
+}
+
+impl Health {
+    /// Returns the word used in `/health`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
+}
+
+/// The counters of one peer, as `GET /stats` shows them.
+///
+/// Source: docs/protocol/1.0.md#endpoints
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PeerStats {
+    /// Messages handed to the transport, retries not counted.
+    pub messages_sent: u64,
+    /// Messages accepted.
+    pub messages_received: u64,
+    /// Messages answered 200.
+    pub deliveries_successful: u64,
+    /// Messages given up.
+    pub deliveries_failed: u64,
+    /// When we last heard from it, on our shifted wall clock.
+    pub last_seen: Option<Timestamp>,
+    /// The last failure in words.
+    pub last_error: Option<String>,
+}
+
+/// The counters of everything sent, as `GET /health` shows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueStats {
+    /// Messages under way or waiting for their next attempt.
+    pub size: usize,
+    /// Messages ever queued.
+    pub queued: u64,
+    /// Messages answered 200.
+    pub sent: u64,
+    /// Messages given up.
+    pub failed: u64,
+    /// Messages dropped because a limit was reached.
+    pub discarded: u64,
+}

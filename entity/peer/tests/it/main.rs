@@ -1,0 +1,4 @@
+//! Whole peers, without IO and in virtual time.
+
+mod handshake;
+mod world;

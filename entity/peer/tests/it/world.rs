@@ -1,0 +1,215 @@
+//! Peers that reach each other without a network, in virtual time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_peer::command::{AddPeer, Send};
+use entity_peer::config::{Config, Liveness};
+use entity_peer::output::{FailureKind, Request};
+use entity_peer::{
+    Command, CommandError, CommandId, CommandResult, Delivery, Output, Peer, PeerEvent, PeerName,
+    Transmit,
+};
+use entity_wire::json::Object;
+use entity_wire::kind::MessageKind;
+use entity_wire::reply::Reply;
+use entity_wire::time::Timestamp;
+
+/// One message as it travelled, and its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Passed {
+    pub(crate) to: String,
+    pub(crate) body: Bytes,
+    pub(crate) status: u16,
+}
+
+/// Some peers, and what happened.
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    pub(crate) peers: BTreeMap<String, Peer>,
+    pub(crate) events: Vec<(String, PeerEvent)>,
+    pub(crate) passed: Vec<Passed>,
+    done: BTreeMap<CommandId, Result<CommandResult, CommandError>>,
+    pending: VecDeque<(String, Transmit)>,
+    /// Peers that nobody reaches.
+    pub(crate) unreachable: Vec<String>,
+    last_command: u64,
+}
+
+pub(crate) fn key(name: &str) -> SigningKey {
+    let mut seed = [0; 32];
+    seed[..name.len()].copy_from_slice(name.as_bytes());
+    SigningKey::from_seed(seed)
+}
+
+pub(crate) fn public_key(name: &str) -> PublicKey {
+    key(name).public_key()
+}
+
+pub(crate) fn name(text: &str) -> PeerName {
+    text.parse().unwrap()
+}
+
+pub(crate) fn message(to: &str, text: &str) -> Send {
+    Send {
+        to: name(to),
+        kind: MessageKind::Message,
+        body: Object::new().with("text", text),
+        seal: entity_peer::command::Seal::Auto,
+        flavour: None,
+    }
+}
+
+impl World {
+    /// Makes peers with these configurations. They do not know each other.
+    pub(crate) fn new(configs: impl IntoIterator<Item = Config>) -> Self {
+        let now = Timestamp::from_iso("2026-11-22T08:00:00+00:00").unwrap();
+        let mut peers = BTreeMap::new();
+        for (index, mut config) in (1..).zip(configs) {
+            config.liveness = Liveness::Silent;
+            let id = config.id.to_string();
+            let peer = Peer::new(config, key(&id), [index; 32], now);
+            peers.insert(id, peer);
+        }
+        Self {
+            now,
+            peers,
+            events: Vec::new(),
+            passed: Vec::new(),
+            done: BTreeMap::new(),
+            pending: VecDeque::new(),
+            unreachable: Vec::new(),
+            last_command: 0,
+        }
+    }
+
+    /// Starts a command.
+    pub(crate) fn start(&mut self, at: &str, command: Command) -> CommandId {
+        self.last_command += 1;
+        let id = CommandId(self.last_command);
+        let now = self.now;
+        self.peer(at).handle_command(id, command, now);
+        self.drain(at);
+        id
+    }
+
+    /// Starts a command, lets everything happen that happens without time passing, and returns its end.
+    pub(crate) fn run(
+        &mut self,
+        at: &str,
+        command: Command,
+    ) -> Option<Result<CommandResult, CommandError>> {
+        let id = self.start(at, command);
+        self.settle();
+        self.done.remove(&id)
+    }
+
+    /// Returns the end of a command.
+    pub(crate) fn end_of(
+        &mut self,
+        id: CommandId,
+    ) -> Option<Result<CommandResult, CommandError>> {
+        self.done.remove(&id)
+    }
+
+    /// Lets `at` know `other`.
+    pub(crate) fn introduce(&mut self, at: &str, other: &str, key: Option<PublicKey>, connect: bool) {
+        let peer = AddPeer {
+            name: name(other),
+            address: format!("http://{other}"),
+            key,
+            connect: Some(connect),
+        };
+        let id = self.start(at, Command::AddPeer(peer));
+        assert_eq!(self.done.remove(&id), Some(Ok(CommandResult::Done)));
+    }
+
+    /// Lets two peers know each other's keys, without connecting.
+    pub(crate) fn acquaint(&mut self, a: &str, b: &str) {
+        self.introduce(a, b, Some(public_key(b)), false);
+        self.introduce(b, a, Some(public_key(a)), false);
+    }
+
+    /// Delivers until nothing is under way.
+    pub(crate) fn settle(&mut self) {
+        while let Some((from, transmit)) = self.pending.pop_front() {
+            self.deliver(&from, &transmit);
+        }
+    }
+
+    /// Lets time pass, deadline by deadline.
+    pub(crate) fn advance(&mut self, span: Duration) {
+        let end = self.now.plus(span);
+        self.settle();
+        loop {
+            let due = self.peers.values().filter_map(Peer::next_deadline).min();
+            let Some(due) = due.filter(|due| *due <= end) else { break };
+            self.now = self.now.max(due);
+            let now = self.now;
+            for at in self.peers.keys().cloned().collect::<Vec<_>>() {
+                self.peer(&at).handle_deadline(now);
+                self.drain(&at);
+            }
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    /// Hands bytes to a peer as if they came over its wire.
+    pub(crate) fn inject(&mut self, to: &str, body: &[u8]) -> Reply {
+        let now = self.now;
+        let reply = self.peer(to).handle_message(body, now);
+        self.drain(to);
+        reply
+    }
+
+    pub(crate) fn peer(&mut self, id: &str) -> &mut Peer {
+        self.peers.get_mut(id).expect("the test names one of its peers")
+    }
+
+    /// Returns how many messages reached a handler of `at`.
+    pub(crate) fn handled(&self, at: &str) -> usize {
+        self.received(at).len()
+    }
+
+    /// Returns the bodies of the messages that reached a handler of `at`.
+    pub(crate) fn received(&self, at: &str) -> Vec<&entity_peer::output::Received> {
+        self.events
+            .iter()
+            .filter_map(|(peer, event)| match event {
+                PeerEvent::MessageReceived(received) if peer == at => Some(received),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn deliver(&mut self, from: &str, transmit: &Transmit) {
+        let to = transmit.address.trim_start_matches("http://").to_owned();
+        let delivery = match &transmit.request {
+            _ if self.unreachable.contains(&to) => Delivery::Failed { kind: FailureKind::Refused },
+            Request::Health => Delivery::Answered { status: 200, body: Bytes::new() },
+            Request::Message(body) => {
+                let reply = self.inject(&to, body);
+                self.passed.push(Passed { to, body: body.clone(), status: reply.status });
+                Delivery::Answered { status: reply.status, body: reply.body.into() }
+            }
+        };
+        let now = self.now;
+        self.peer(from).handle_delivery(transmit.id, delivery, now);
+        self.drain(from);
+    }
+
+    fn drain(&mut self, at: &str) {
+        while let Some(output) = self.peer(at).poll_output() {
+            match output {
+                Output::Transmit(transmit) => self.pending.push_back((at.to_owned(), transmit)),
+                Output::Event(event) => self.events.push((at.to_owned(), event)),
+                Output::Done { command, result } => {
+                    assert!(self.done.insert(command, result).is_none(), "{command:?} ends once");
+                }
+            }
+        }
+    }
+}
