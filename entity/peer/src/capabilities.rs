@@ -37,9 +37,8 @@ pub(crate) fn remember(core: &mut Core, peer: &PeerName, payload: &Object) {
     if let Some(entry) = core.roster.get_mut(peer.as_str()) {
         entry.capabilities = Some(report.clone());
     }
-    let (answered, waiting) = std::mem::take(&mut core.queries)
-        .into_iter()
-        .partition(|query| query.peer == *peer);
+    let (answered, waiting) =
+        std::mem::take(&mut core.queries).into_iter().partition(|query| query.peer == *peer);
     core.queries = waiting;
     for query in answered {
         core.done(query.command, Ok(CommandResult::Capabilities(report.clone())));

@@ -218,13 +218,16 @@ impl CommandError {
             Self::UnknownSession { .. } => ErrorCode::SessionNotFound,
             Self::KeyMismatch { .. } | Self::NoKey { .. } => ErrorCode::InvalidSignature,
             Self::Sealing { wanted: Seal::Never, .. } => ErrorCode::EncryptionRequired,
-            Self::Sealing { wanted: Seal::Auto | Seal::Require, .. } => ErrorCode::EncryptionNotReady,
+            Self::Sealing { wanted: Seal::Auto | Seal::Require, .. } => {
+                ErrorCode::EncryptionNotReady
+            }
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
             Self::Refused { code, .. } => code.unwrap_or(ErrorCode::InvalidMessage),
             Self::Handshake { code, .. } => *code,
-            Self::Overloaded { .. } | Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Cancelled => {
-                ErrorCode::ServiceUnavailable
-            }
+            Self::Overloaded { .. }
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Cancelled => ErrorCode::ServiceUnavailable,
         }
     }
 

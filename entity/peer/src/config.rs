@@ -98,7 +98,9 @@ impl Protocols {
         match (self, version) {
             (Self::OnlyV1_0 | Self::Both, Version::V0_3 | Version::V1_0)
             | (Self::OnlyV1_1 | Self::Both, Version::V1_1) => true,
-            (Self::OnlyV1_0, Version::V1_1) | (Self::OnlyV1_1, Version::V0_3 | Version::V1_0) => false,
+            (Self::OnlyV1_0, Version::V1_1) | (Self::OnlyV1_1, Version::V0_3 | Version::V1_0) => {
+                false
+            }
         }
     }
 }

@@ -107,11 +107,7 @@ impl Core {
     }
 
     /// Ends a command.
-    pub(crate) fn done(
-        &mut self,
-        command: CommandId,
-        result: Result<CommandResult, CommandError>,
-    ) {
+    pub(crate) fn done(&mut self, command: CommandId, result: Result<CommandResult, CommandError>) {
         self.outputs.push_back(Output::Done { command, result });
     }
 

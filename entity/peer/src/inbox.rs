@@ -44,7 +44,8 @@ impl Inbox {
     ) -> impl Iterator<Item = &'a Received> {
         // Indices are consecutive, so the place of the first one asked for is known.
         let first = self.messages.front().and_then(|(received, _)| received.index).unwrap_or(1);
-        let skip = usize::try_from(after.saturating_add(1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let skip =
+            usize::try_from(after.saturating_add(1).saturating_sub(first)).unwrap_or(usize::MAX);
         self.messages
             .iter()
             .skip(skip)

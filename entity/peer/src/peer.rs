@@ -61,9 +61,7 @@ impl Peer {
     /// Judges and handles a message whose signature is valid, and returns its answer.
     pub fn handle_checked(&mut self, checked: Checked, now: Timestamp) -> Reply {
         let handled = match checked.0 {
-            CheckedVersion::V1_0(checked) => {
-                self.v1_0.handle_checked(&mut self.core, checked, now)
-            }
+            CheckedVersion::V1_0(checked) => self.v1_0.handle_checked(&mut self.core, checked, now),
         };
         let reply = match handled {
             Ok(reply) => reply,
@@ -343,7 +341,12 @@ impl Peer {
             match news {
                 News::Ready { id, peer, version, role } => {
                     let waiters = self.session_ready(&peer);
-                    self.core.event(PeerEvent::SessionReady { id, peer: peer.clone(), version, role });
+                    self.core.event(PeerEvent::SessionReady {
+                        id,
+                        peer: peer.clone(),
+                        version,
+                        role,
+                    });
                     for waiter in waiters {
                         self.resume_waiter(&peer, waiter, now);
                     }
@@ -430,9 +433,7 @@ impl Peer {
     fn opens_by_itself(&self, peer: &PeerName) -> bool {
         match self.version_for(peer) {
             Version::V1_1 => true,
-            Version::V0_3 | Version::V1_0 => {
-                self.core.config.auto_connect == AutoConnect::Connect
-            }
+            Version::V0_3 | Version::V1_0 => self.core.config.auto_connect == AutoConnect::Connect,
         }
     }
 }

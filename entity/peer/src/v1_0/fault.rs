@@ -73,7 +73,11 @@ impl Fault {
             (Self::TooLarge, _) => (413, "Message too large", Code::MessageTooLarge),
             // Where the earlier peer answered 500 with the text of an exception, `compat` keeps the status alone.
             (
-                Self::TooDeep | Self::NotAnObject | Self::LegacyForm | Self::SequenceNotANumber | Self::Field,
+                Self::TooDeep
+                | Self::NotAnObject
+                | Self::LegacyForm
+                | Self::SequenceNotANumber
+                | Self::Field,
                 Profile::Compat,
             ) => (500, INTERNAL_ERROR, Code::InvalidMessage),
             (Self::NotJson, _) | (Self::TooDeep, Profile::Hardened) => {

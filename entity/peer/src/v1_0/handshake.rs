@@ -49,7 +49,10 @@ impl State {
             (Some(Some(_)), _) | (Some(None), Trust::FirstUse) => {}
         }
         let sessions = self.with(peer);
-        if sessions.opening.is_some() || sessions.confirming.is_some() || sessions.responding.is_some() {
+        if sessions.opening.is_some()
+            || sessions.confirming.is_some()
+            || sessions.responding.is_some()
+        {
             return Ok(());
         }
         let offer = Offer {
@@ -198,11 +201,9 @@ impl State {
                 self.with(peer).confirming = Some((confirming, message.signer));
                 self.send_confirm(core, peer, (session, confirm), now);
             }
-            Err(refusal) => core.tell(handshake_failed(
-                peer,
-                ErrorCode::ChallengeInvalid,
-                &refusal.to_string(),
-            )),
+            Err(refusal) => {
+                core.tell(handshake_failed(peer, ErrorCode::ChallengeInvalid, &refusal.to_string()))
+            }
         }
     }
 
@@ -238,7 +239,8 @@ impl State {
         let peer = &message.sender;
         let wall = core.wall(now);
         let responding = &mut self.with(peer).responding;
-        let Some(awaiting) = responding.as_ref().filter(|awaiting| awaiting.id() == message.session)
+        let Some(awaiting) =
+            responding.as_ref().filter(|awaiting| awaiting.id() == message.session)
         else {
             return failed(core, peer, ErrorCode::SessionNotFound, "no such handshake is open");
         };

@@ -78,9 +78,8 @@ impl State {
                 return Ok(Opened { payload: None, is_sealed: true, sealed_id: None });
             }
         };
-        let plaintext = session
-            .open(message.sequence, &nonce, &data, now)
-            .map_err(|_| Fault::Unsealable)?;
+        let plaintext =
+            session.open(message.sequence, &nonce, &data, now).map_err(|_| Fault::Unsealable)?;
         let payload = self.parse(&plaintext, Fault::Unsealable)?;
         Ok(Opened { payload: Some(payload), is_sealed: true, sealed_id: Some(session_id) })
     }

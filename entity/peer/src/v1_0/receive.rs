@@ -13,8 +13,8 @@ use entity_crypto::signing::PublicKey;
 use entity_session::v1_0::accepted::{AcceptedRefusal, Fingerprint, Seen};
 use entity_session::v1_0::established::OrderRefusal;
 use entity_wire::decode::{DecodeError, Profile, Unsupported};
-use entity_wire::kind::MessageKind;
 use entity_wire::json::Fields;
+use entity_wire::kind::MessageKind;
 use entity_wire::reply::{Reply, Verification};
 use entity_wire::time::Timestamp;
 use entity_wire::v1_0::{Envelope, SequenceField, Unverified};
@@ -113,7 +113,11 @@ struct Record {
 
 impl State {
     /// Refuses a message of a version that is not spoken here, after the limiter.
-    pub(crate) fn refuse_unsupported(&mut self, unsupported: Unsupported, now: Timestamp) -> Refusal {
+    pub(crate) fn refuse_unsupported(
+        &mut self,
+        unsupported: Unsupported,
+        now: Timestamp,
+    ) -> Refusal {
         let Unsupported { version, sender } = unsupported;
         let fault = match self.limit_claimed(&sender, now) {
             Ok(()) => Fault::Version(version),

@@ -125,7 +125,9 @@ impl PeerSessions {
         match place {
             Place::Outside => None,
             Place::Current => self.current.as_ref().map(|current| &current.session),
-            Place::Confirming => self.confirming.as_ref().map(|(confirming, _)| &confirming.session),
+            Place::Confirming => {
+                self.confirming.as_ref().map(|(confirming, _)| &confirming.session)
+            }
             Place::Retired => self.retired.as_ref().map(|(session, _)| session),
         }
     }
@@ -230,15 +232,15 @@ impl PeerSessions {
         });
         let views = [
             current,
-            self.opening.as_ref().map(|opening| {
-                view(opening.id(), Role::Initiator, "handshake_sent", false)
-            }),
+            self.opening
+                .as_ref()
+                .map(|opening| view(opening.id(), Role::Initiator, "handshake_sent", false)),
             self.confirming.as_ref().map(|(confirming, _)| {
                 established(&confirming.session, Role::Initiator, "handshake_acked")
             }),
-            self.responding.as_ref().map(|responding| {
-                view(responding.id(), Role::Responder, "handshake_acked", false)
-            }),
+            self.responding
+                .as_ref()
+                .map(|responding| view(responding.id(), Role::Responder, "handshake_acked", false)),
         ];
         views.into_iter().flatten().collect()
     }

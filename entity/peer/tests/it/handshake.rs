@@ -153,8 +153,9 @@ fn a_peer_that_restarted_may_start_anew() {
     world.run("a", Command::OpenSession { to: name("b") }).unwrap().unwrap();
     world.run("a", Command::Send(message("b", "hello"))).unwrap().unwrap();
     assert_eq!(world.handled("b"), 1);
-    let replaced = world.events.iter().any(|(at, event)| {
-        at == "b" && matches!(event, PeerEvent::SessionClosed { .. })
-    });
+    let replaced = world
+        .events
+        .iter()
+        .any(|(at, event)| at == "b" && matches!(event, PeerEvent::SessionClosed { .. }));
     assert!(replaced);
 }

@@ -107,15 +107,18 @@ impl World {
     }
 
     /// Returns the end of a command.
-    pub(crate) fn end_of(
-        &mut self,
-        id: CommandId,
-    ) -> Option<Result<CommandResult, CommandError>> {
+    pub(crate) fn end_of(&mut self, id: CommandId) -> Option<Result<CommandResult, CommandError>> {
         self.done.remove(&id)
     }
 
     /// Lets `at` know `other`.
-    pub(crate) fn introduce(&mut self, at: &str, other: &str, key: Option<PublicKey>, connect: bool) {
+    pub(crate) fn introduce(
+        &mut self,
+        at: &str,
+        other: &str,
+        key: Option<PublicKey>,
+        connect: bool,
+    ) {
         let peer = AddPeer {
             name: name(other),
             address: format!("http://{other}"),
