@@ -1,5 +1,6 @@
 //! Changes to a body that leave every other byte as it was.
 
+use std::fmt;
 use std::ops::Range;
 
 use serde_json::value::RawValue;
@@ -147,6 +148,21 @@ impl Edit {
                 Err(EditError::TooShort { len_bytes: body.len() })
             }
             Self::Truncate { keep } => Ok((*keep..body.len(), Vec::new())),
+        }
+    }
+}
+
+/// Names what is changed: a path, `byte 7`, `last byte`, `byte 3 from the end`, `all after 9 bytes`.
+impl fmt::Display for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field { path, .. } => path.fmt(f),
+            Self::Byte { offset: ByteOffset::FromStart(at), .. } => write!(f, "byte {at}"),
+            Self::Byte { offset: ByteOffset::FromEnd(0), .. } => f.write_str("last byte"),
+            Self::Byte { offset: ByteOffset::FromEnd(back), .. } => {
+                write!(f, "byte {back} from the end")
+            }
+            Self::Truncate { keep } => write!(f, "all after {keep} bytes"),
         }
     }
 }

@@ -23,6 +23,11 @@ impl FieldPath {
     /// Deepest path that can be written: the nesting `serde_json` itself allows.
     pub const SEGMENTS_MAX: usize = 128;
 
+    /// Names a field of the body's top level by its key as it is.
+    pub fn key(key: impl Into<String>) -> Self {
+        Self(vec![key.into()])
+    }
+
     /// Joins segments as they are; the way to name a key that contains a dot or a bracket.
     ///
     /// # Errors

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::{Action, Direction, EditError, Lifetime, Link, Position, Rule, Selector, Traffic};
+use crate::{
+    Action, Direction, Edit, EditError, Lifetime, Link, Position, Rule, Selector, Traffic,
+};
 
 /// The rules of one wire, in force and spent.
 #[derive(Debug, Default)]
@@ -101,6 +103,19 @@ impl WireRules {
     /// The messages held at this moment, oldest first.
     pub fn held(&self) -> impl Iterator<Item = (HoldId, &Effect)> {
         self.held.iter().map(|(&id, effect)| (id, effect))
+    }
+
+    /// The edit a rule makes, if it makes one.
+    pub fn edit(&self, id: RuleId) -> Option<&Edit> {
+        match self.rules.get(&id)?.rule.action() {
+            Action::Replace(edit) => Some(edit),
+            Action::Pass
+            | Action::Drop
+            | Action::Duplicate
+            | Action::Hold
+            | Action::Replay { .. }
+            | Action::Cut => None,
+        }
     }
 
     /// What was asked of each rule and what happened, in the order they were laid.

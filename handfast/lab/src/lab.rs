@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use thiserror::Error;
 
 use crate::clock::Clock;
-use crate::scratch::Swept;
+use crate::scratch::{Scratch, Swept};
 use crate::unit::{Unit, UnitConfig};
 
 /// What a lab needs to know.
@@ -36,18 +37,24 @@ impl LabConfig {
     }
 }
 
-/// Opens units; one per run.
+/// Opens units; one per run. Dropping it removes the run's folder, so its units are closed first.
 #[derive(Debug)]
-pub struct Lab {}
+pub struct Lab {
+    config: LabConfig,
+    scratch: Scratch,
+    units: AtomicU64,
+}
 
 impl Lab {
     /// Cleans up after earlier runs that were killed, then makes this run's folder.
     ///
     /// # Errors
     ///
-    /// [`LabError`].
+    /// [`LabError::Scratch`].
     pub fn open(config: LabConfig) -> Result<(Self, Swept), LabError> {
-        todo!("{config:?}")
+        let (scratch, swept) =
+            Scratch::open(&config.scratch_root, &config.run).map_err(LabError::Scratch)?;
+        Ok((Self { config, scratch, units: AtomicU64::new(0) }, swept))
     }
 
     /// Opens a unit: folder, reaper and tap; no peer is started yet.
@@ -56,17 +63,19 @@ impl Lab {
     ///
     /// [`LabError`]; nothing is left behind.
     pub async fn unit(&self, config: UnitConfig) -> Result<Unit, LabError> {
-        todo!("{config:?}")
+        let number = self.units.fetch_add(1, Ordering::Relaxed);
+        let dir = self.scratch.dir().join(format!("{number}-{}", file_name(&config.name)));
+        Unit::open(&self.config, config, dir).await
     }
 }
 
 /// Why a lab or a unit could not be opened: the configuration or the machine, never a peer.
 #[derive(Debug, Error)]
 pub enum LabError {
-    /// The run's folder could not be made.
+    /// The run's folder could not be made, or an earlier run's not be removed.
     #[error("failed to make the folder of the run")]
     Scratch(#[source] io::Error),
-    /// The unit's folder could not be made.
+    /// The unit's folder could not be made, or its path is not UTF-8.
     #[error("failed to make the folder of the unit")]
     Folder(#[source] io::Error),
     /// The reaper could not be started.
@@ -75,7 +84,17 @@ pub enum LabError {
     /// The proxy could not listen.
     #[error("failed to open the recording proxy")]
     Tap(#[source] io::Error),
-    /// Two roles have one name, or there is none.
-    #[error("the roles of a unit must be there and have different names")]
+    /// Two roles have one name, there is none, or a name is no file name.
+    #[error("the roles of a unit need different names of letters, digits, `-`, `_` and `.`")]
     Roles,
+}
+
+/// The part of a unit's name that may stand in a file name, at most 60 bytes of it.
+fn file_name(name: &str) -> String {
+    let safe = |c: char| if is_file_name_char(c) { c } else { '_' };
+    name.chars().take(60).map(safe).collect()
+}
+
+pub(crate) fn is_file_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }

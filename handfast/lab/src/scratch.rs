@@ -1,10 +1,36 @@
 //! Run folders, and what an earlier run left behind.
+//!
+//! A run's folder holds a lock file that handfast keeps locked while it lives; the system unlocks it
+//! when the process dies, however it dies. So a folder whose lock is free belongs to a dead run:
+//! whatever carries the run's marker is killed, and the folder removed. Reapers do the same for
+//! their units at once; the sweep is for the case that they were killed too, and for the folder of
+//! the run itself, which no reaper owns.
 
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 
-/// The folder of one run.
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::reaper::tree;
+
+/// The lock file in a run's folder, and in the root while folders are made or swept.
+const LOCK: &str = "lock";
+
+/// Rounds of killing before a sweep gives up on processes that keep coming (guessed).
+const ROUNDS_MAX: usize = 100;
+
+/// How long a killed process may take to vanish (guessed: a full disk's worth of exit work).
+const VANISH_WITHIN: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+
+/// The folder of one run, locked and removed when dropped.
 #[derive(Debug)]
-pub struct Scratch {}
+pub struct Scratch {
+    dir: PathBuf,
+    _lock: File,
+}
 
 /// What was found of earlier runs that were killed, and removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,5 +45,108 @@ impl Swept {
     /// Whether nothing was left behind.
     pub fn is_empty(&self) -> bool {
         self.folders.is_empty() && self.processes.is_empty()
+    }
+}
+
+impl Scratch {
+    /// Removes what dead runs left under `root`, then makes and locks the folder of `run`.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be made or exists, or a dead run's processes will not end.
+    pub fn open(root: &Path, run: &str) -> io::Result<(Self, Swept)> {
+        let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if run.is_empty() || !run.bytes().all(valid) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a run's id consists of letters, digits, `-` and `_`",
+            ));
+        }
+        fs::create_dir_all(root)?;
+        // Held while folders are made and swept: otherwise a sweep could take a folder between its
+        // making and its locking for a dead one.
+        let root_lock = lock_file(root)?;
+        flock(&root_lock, FlockOperation::LockExclusive)?;
+        let swept = sweep(root)?;
+        let dir = root.join(run);
+        fs::create_dir(&dir)?;
+        let lock = lock_file(&dir)?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        Ok((Self { dir, _lock: lock }, swept))
+    }
+
+    /// The run's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed here is found by the next start.
+        drop(fs::remove_dir_all(&self.dir));
+    }
+}
+
+fn lock_file(dir: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).write(true).open(dir.join(LOCK))
+}
+
+fn sweep(root: &Path) -> io::Result<Swept> {
+    let mut swept = Swept::default();
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let (Some(run), true) = (name.to_str(), entry.file_type()?.is_dir()) else { continue };
+        let dir = entry.path();
+        let lock = lock_file(&dir)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        swept.processes.extend(end_marked(run)?);
+        remove(&dir)?;
+        swept.folders.push(dir);
+    }
+    Ok(swept)
+}
+
+/// Kills every process of a dead run; a reaper among them may be at its own cleaning, and what it
+/// leaves is found in the next round.
+fn end_marked(run: &str) -> io::Result<Vec<u32>> {
+    let mut ended = Vec::new();
+    for _ in 0..ROUNDS_MAX {
+        let marked = tree::marked(run)?;
+        if marked.is_empty() {
+            return Ok(ended);
+        }
+        for pid in marked {
+            if end(pid, run)? {
+                ended.push(pid.as_raw_nonzero().get().unsigned_abs());
+            }
+        }
+    }
+    Err(io::Error::other(format!("processes of the dead run {run} keep coming back")))
+}
+
+/// Kills one process and waits until it is gone; `false` if it was gone already.
+fn end(pid: Pid, run: &str) -> io::Result<bool> {
+    let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return Ok(false) };
+    // The id may have been given to another process before the handle was opened, not after.
+    if !tree::is_marked(pid, run) || pidfd_send_signal(&handle, Signal::KILL).is_err() {
+        return Ok(false);
+    }
+    let ended = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&VANISH_WITHIN))?;
+    if ended == 0 {
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "a killed process does not end"));
+    }
+    Ok(true)
+}
+
+fn remove(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     }
 }

@@ -1,22 +1,32 @@
 //! One scenario on certain peers: its processes, its wire, its evidence, its end.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{fs, io};
 
-use crate::evidence::Evidence;
+use handfast_contract::Initialized;
+use serde_json::json;
+use thiserror::Error;
+use tokio::net::unix::pipe;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::evidence::{Evidence, Fact};
 use crate::exit::Exit;
-use crate::peer::{CallError, Peer, StartError};
+use crate::lab::{LabConfig, LabError, is_file_name_char};
+use crate::peer::{CallError, Peer, PeerPipes, StartError};
+use crate::reaper::{LeftProcess, Reaper, SpawnError, SpawnOrder};
 use crate::tap::{Tap, TapConfig};
 
 /// What a unit consists of.
 #[derive(Clone, Debug, Default)]
 pub struct UnitConfig {
-    /// A name for folders and logs; characters other than letters, digits, `-`, `_` and `.` become
-    /// `_`.
+    /// A name for the folder; characters other than letters, digits, `-`, `_` and `.` become `_`.
     pub name: String,
-    /// The roles, at least one; names are unique.
+    /// The roles, at least one; names are unique and consist of the same characters.
     pub roles: Vec<RoleConfig>,
     /// What the tap must know of the protocol.
     pub tap: TapConfig,
@@ -31,9 +41,9 @@ pub struct RoleConfig {
     pub program: String,
     /// Its arguments.
     pub args: Vec<String>,
-    /// What `handfast.toml` and the scenario add to the environment.
+    /// What `handfast.toml` and the scenario add to the environment; wins over what the lab sets.
     pub env: BTreeMap<String, String>,
-    /// Where it runs; the role's own data folder if `None`.
+    /// Where it runs; its own data folder if `None`.
     pub cwd: Option<PathBuf>,
     /// `HANDFAST_PROTOCOL`, such as `1.0`, `1.1` or `both`.
     pub protocol: Option<String>,
@@ -48,20 +58,95 @@ impl RoleConfig {
     pub const READY_WITHIN: Duration = Duration::from_secs(20);
 }
 
-/// A scenario's peers and everything around them. Dropping it ends everything at once; [`Unit::close`]
-/// ends it in order and proves it.
+/// A scenario's peers and everything around them.
+///
+/// Dropping it ends everything at once; [`Unit::close`] ends it in order and proves it.
 #[derive(Debug)]
-pub struct Unit {}
+pub struct Unit {
+    dir: PathBuf,
+    roles: BTreeMap<String, RoleConfig>,
+    slots: Mutex<BTreeMap<String, Slot>>,
+    evidence: Evidence,
+    tap: Tap,
+    reaper: Reaper,
+}
+
+/// What a role's peer is at the moment.
+#[derive(Debug, Default)]
+struct Slot {
+    state: State,
+    /// Where the peer listened last; a restart gets the same address.
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    NeverStarted,
+    Starting,
+    /// Answered `initialize`; its process may have ended since.
+    Started(Arc<Peer>),
+}
 
 impl Unit {
+    /// How long a peer may take to shut down at the end of a unit (guessed).
+    pub const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+    /// How long the last log lines and exchanges may take once no process is left (guessed).
+    const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+
+    pub(crate) async fn open(
+        lab: &LabConfig,
+        config: UnitConfig,
+        dir: PathBuf,
+    ) -> Result<Self, LabError> {
+        let names: Vec<String> = config.roles.iter().map(|role| role.name.clone()).collect();
+        let roles: BTreeMap<_, _> =
+            config.roles.into_iter().map(|role| (role.name.clone(), role)).collect();
+        let is_name = |name: &String| {
+            !name.is_empty() && !name.starts_with('.') && name.chars().all(is_file_name_char)
+        };
+        if roles.is_empty() || roles.len() != names.len() || !names.iter().all(is_name) {
+            return Err(LabError::Roles);
+        }
+        fs::create_dir(&dir).map_err(LabError::Folder)?;
+        // From here on the reaper removes the folder, also when an error follows.
+        let reaper = Reaper::start(&lab.reaper, &lab.run, &dir).map_err(|error| {
+            // Nothing runs in it, and nobody else will remove it.
+            drop(fs::remove_dir(&dir));
+            LabError::Reaper(error)
+        })?;
+        for name in &names {
+            fs::create_dir(dir.join(name)).map_err(LabError::Folder)?;
+        }
+        let evidence = Evidence::new(lab.clock);
+        let tap = Tap::open(&names, config.tap, evidence.clone()).await.map_err(LabError::Tap)?;
+        let slots = names.into_iter().map(|name| (name, Slot::default())).collect();
+        Ok(Self { dir, roles, slots: Mutex::new(slots), evidence, tap, reaper })
+    }
+
     /// Starts the peer of a role, or starts it again on its earlier address, and waits until it
     /// answered `initialize`. Several may be started at once.
     ///
     /// # Errors
     ///
-    /// [`StartError`]; after an error the role's process is killed.
+    /// [`StartError`]; after an error the role's process is killed and may be started again.
     pub async fn start(&self, role: &str) -> Result<Arc<Peer>, StartError> {
-        todo!("{role}")
+        let config =
+            self.roles.get(role).ok_or_else(|| StartError::NoSuchRole { role: role.to_owned() })?;
+        let (before, listen) = self.claim(role)?;
+        let claim = Claim { unit: self, role, before: Some(before) };
+        let asked_us = self.evidence.clock().now_us();
+        let peer = Arc::new(self.spawn(config, listen).await?);
+        let address = match self.initialize(config, &peer, asked_us).await {
+            Ok(address) => address,
+            Err(error) => {
+                self.end_by_force(&peer).await;
+                return Err(error);
+            }
+        };
+        claim.keep(peer.clone(), address);
+        Ok(peer)
     }
 
     /// Asks a peer to shut down and waits for its end; kills it after `within`.
@@ -70,50 +155,234 @@ impl Unit {
     ///
     /// [`StopError`] if it does not run, or had to be killed.
     pub async fn stop(&self, role: &str, within: Duration) -> Result<Exit, StopError> {
-        todo!("{role} {within:?}")
+        let peer = self.running(role)?;
+        peer.expect_end();
+        let clock = self.evidence.clock();
+        let asked_us = clock.now_us();
+        match peer.call("shutdown", json!({}), within).await {
+            // A peer may end so promptly that its answer is lost; its exit says how it went.
+            Ok(_) | Err(CallError::Gone { .. }) => {}
+            Err(error) => {
+                self.end_by_force(&peer).await;
+                return Err(StopError::Shutdown(error));
+            }
+        }
+        let spent = Duration::from_micros(clock.now_us().saturating_sub(asked_us));
+        match timeout(within.saturating_sub(spent), peer.exited()).await {
+            Ok(exit) => exit.ok_or(StopError::ReaperGone),
+            Err(_elapsed) => {
+                self.end_by_force(&peer).await;
+                Err(StopError::Lingered { within })
+            }
+        }
     }
 
     /// Kills a peer with SIGKILL and waits for its end.
     ///
     /// # Errors
     ///
-    /// [`StopError::NotRunning`].
+    /// [`StopError::NotRunning`], or [`StopError::ReaperGone`].
     pub async fn kill(&self, role: &str) -> Result<Exit, StopError> {
-        todo!("{role}")
+        let peer = self.running(role)?;
+        self.end_by_force(&peer).await.ok_or(StopError::ReaperGone)
     }
 
-    /// The peer that plays a role at this moment, or played it last.
+    /// The peer that plays a role, or played it last and answered `initialize`.
     pub fn peer(&self, role: &str) -> Option<Arc<Peer>> {
-        todo!("{role}")
+        match &self.slots().get(role)?.state {
+            State::Started(peer) => Some(peer.clone()),
+            State::NeverStarted | State::Starting => None,
+        }
     }
 
     /// The recording proxy.
     pub fn tap(&self) -> &Tap {
-        todo!()
+        &self.tap
     }
 
     /// The log of all that was seen.
     pub fn evidence(&self) -> &Evidence {
-        todo!()
+        &self.evidence
     }
 
     /// The unit's temporary folder; gone after [`Unit::close`].
     pub fn dir(&self) -> &Path {
-        todo!()
+        &self.dir
+    }
+
+    /// The process that will clean up.
+    pub fn reaper_pid(&self) -> u32 {
+        self.reaper.pid()
     }
 
     /// Stops the peers together (each may take [`Unit::STOP_WITHIN`]), ends whatever they left,
-    /// removes the folder, and reports.
+    /// removes the folder, closes the evidence, and reports.
     pub async fn close(self) -> CloseReport {
-        todo!()
+        let unit = Arc::new(self);
+        let names: Vec<String> = unit.roles.keys().cloned().collect();
+        let mut stops = JoinSet::new();
+        for name in names.iter().filter(|name| unit.running(name).is_ok()) {
+            let (unit, name) = (unit.clone(), name.clone());
+            stops.spawn(async move {
+                let stopped = unit.stop(&name, Self::STOP_WITHIN).await;
+                (name, stopped)
+            });
+        }
+        let stopped: BTreeMap<_, _> = stops.join_all().await.into_iter().collect();
+        let finished = unit.reaper.finish().await;
+        let settled = timeout(Self::SETTLE_WITHIN, unit.settle(&names)).await;
+        unit.evidence.close();
+        let clean = matches!(&finished, Ok(finished) if finished.folder.is_none());
+        CloseReport {
+            stopped,
+            left: finished.map(|finished| finished.left).unwrap_or_default(),
+            clean,
+            settled: settled.is_ok(),
+            lost_facts: unit.evidence.lost(),
+        }
     }
 
-    /// How long a peer may take to shut down at the end of a unit (guessed).
-    pub const STOP_WITHIN: Duration = Duration::from_secs(5);
+    /// Waits for what the dead peers wrote last.
+    async fn settle(&self, names: &[String]) {
+        self.tap.close().await;
+        for peer in names.iter().filter_map(|name| self.peer(name)) {
+            peer.log_complete().await;
+        }
+    }
+
+    /// Marks a role as being started; gives what it was before, and its earlier address.
+    fn claim(&self, role: &str) -> Result<(State, Option<SocketAddr>), StartError> {
+        let mut slots = self.slots();
+        let slot = slots.entry(role.to_owned()).or_default();
+        let is_free = match &slot.state {
+            State::NeverStarted => true,
+            State::Starting => false,
+            State::Started(peer) => peer.exit().is_some(),
+        };
+        if !is_free {
+            return Err(StartError::RunsAlready { role: role.to_owned() });
+        }
+        Ok((std::mem::replace(&mut slot.state, State::Starting), slot.listen))
+    }
+
+    async fn spawn(
+        &self,
+        config: &RoleConfig,
+        listen: Option<SocketAddr>,
+    ) -> Result<Peer, StartError> {
+        let (stdin, child_stdin) = pipe::pipe().map_err(StartError::Lab)?;
+        let (child_stdout, stdout) = pipe::pipe().map_err(StartError::Lab)?;
+        let (child_stderr, stderr) = pipe::pipe().map_err(StartError::Lab)?;
+        let stdio = [
+            child_stdin.into_blocking_fd().map_err(StartError::Lab)?,
+            child_stdout.into_blocking_fd().map_err(StartError::Lab)?,
+            child_stderr.into_blocking_fd().map_err(StartError::Lab)?,
+        ];
+        let order = self.order(config, listen).map_err(StartError::Lab)?;
+        let running = self.reaper.spawn(order, stdio).await.map_err(|error| match error {
+            SpawnError::Refused { reason } => {
+                StartError::Spawn { program: config.program.clone(), reason }
+            }
+            SpawnError::Reaper(error) => StartError::Lab(error),
+        })?;
+        let pipes = PeerPipes { stdin, stdout, stderr };
+        Ok(Peer::attach(&config.name, running, self.evidence.clone(), pipes))
+    }
+
+    fn order(&self, config: &RoleConfig, listen: Option<SocketAddr>) -> io::Result<SpawnOrder> {
+        let text = |path: &Path| {
+            let bad = || io::Error::new(io::ErrorKind::InvalidInput, "a path is not UTF-8");
+            path.to_str().map(str::to_owned).ok_or_else(bad)
+        };
+        let data_dir = text(&self.dir.join(&config.name))?;
+        let listen = listen.map_or_else(|| "127.0.0.1:0".to_owned(), |listen| listen.to_string());
+        let mut env = BTreeMap::from([
+            ("HANDFAST_NAME".to_owned(), config.name.clone()),
+            ("HANDFAST_LISTEN".to_owned(), listen),
+            ("HANDFAST_DATA_DIR".to_owned(), data_dir.clone()),
+        ]);
+        let advertised = self.tap.advertised(&config.name);
+        let optional = [
+            ("HANDFAST_ADVERTISE", advertised),
+            ("HANDFAST_PROTOCOL", config.protocol.clone()),
+            ("HANDFAST_SEED", config.seed.clone()),
+        ];
+        let given = optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        env.extend(given);
+        env.extend(config.env.clone());
+        let cwd = config.cwd.as_deref().map_or(Ok(data_dir), text)?;
+        Ok(SpawnOrder { program: config.program.clone(), args: config.args.clone(), env, cwd })
+    }
+
+    /// Waits for the answer to `initialize` and lets the tap know the peer's address.
+    async fn initialize(
+        &self,
+        config: &RoleConfig,
+        peer: &Peer,
+        asked_us: u64,
+    ) -> Result<SocketAddr, StartError> {
+        let (method, params) = Initialized::request();
+        let within = config.ready_within.unwrap_or(RoleConfig::READY_WITHIN);
+        let answer = peer.call(method, params, within).await.map_err(StartError::Initialize)?;
+        let ready_us = self.evidence.clock().now_us().saturating_sub(asked_us);
+        let initialized = Initialized::from_result(&answer).map_err(StartError::BadAnswer)?;
+        let address = initialized.address().unwrap_or_default();
+        let listen = address.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+        let listen = listen.and_then(|listen| listen.parse::<SocketAddr>().ok());
+        let listen = listen.ok_or_else(|| StartError::Address { address: address.to_owned() })?;
+        self.tap.set_upstream(&config.name, listen);
+        peer.set_ready(initialized, ready_us);
+        let (role, pid) = (config.name.clone(), peer.pid());
+        self.evidence.record(Fact::Ready { role, pid, ready_us });
+        Ok(listen)
+    }
+
+    /// Kills a peer's process and waits for its end; `None` if the reaper is gone.
+    async fn end_by_force(&self, peer: &Peer) -> Option<Exit> {
+        peer.expect_end();
+        // If the reaper is gone, the wait below says so.
+        drop(self.reaper.kill(peer.running()).await);
+        peer.exited().await
+    }
+
+    fn running(&self, role: &str) -> Result<Arc<Peer>, StopError> {
+        let peer = self.peer(role).filter(|peer| peer.exit().is_none());
+        peer.ok_or_else(|| StopError::NotRunning { role: role.to_owned() })
+    }
+
+    /// A panic elsewhere leaves the table whole: each change to it is one assignment.
+    fn slots(&self) -> MutexGuard<'_, BTreeMap<String, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A role that is being started. Unless kept, it becomes again what it was.
+struct Claim<'a> {
+    unit: &'a Unit,
+    role: &'a str,
+    before: Option<State>,
+}
+
+impl Claim<'_> {
+    fn keep(mut self, peer: Arc<Peer>, listen: SocketAddr) {
+        self.before = None;
+        let slot = Slot { state: State::Started(peer), listen: Some(listen) };
+        self.unit.slots().insert(self.role.to_owned(), slot);
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        if let Some(before) = self.before.take()
+            && let Some(slot) = self.unit.slots().get_mut(self.role)
+        {
+            slot.state = before;
+        }
+    }
 }
 
 /// Why a peer did not end as asked.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Error)]
 pub enum StopError {
     /// No peer plays the role at this moment.
     #[error("role {role:?} does not run")]
@@ -121,36 +390,32 @@ pub enum StopError {
         /// The role.
         role: String,
     },
-    /// It refused `shutdown`, or broke the contract; it was killed.
-    #[error("it did not answer shutdown and was killed")]
+    /// It refused `shutdown`, did not answer it, or broke the contract; it was killed.
+    #[error("it did not accept shutdown and was killed")]
     Shutdown(#[source] CallError),
-    /// It answered `shutdown` but did not end in time; it was killed.
+    /// It did not end in time; it was killed.
     #[error("it did not end within {within:?} and was killed")]
     Lingered {
         /// The deadline.
         within: Duration,
     },
+    /// The reaper is gone, so nobody knows how the process ended: the machine is to blame.
+    #[error("the reaper is gone")]
+    ReaperGone,
 }
 
 /// How a unit ended.
 #[derive(Clone, Debug, Default)]
 pub struct CloseReport {
-    /// How each running peer stopped.
+    /// How each peer that still ran was stopped.
     pub stopped: BTreeMap<String, Result<Exit, StopError>>,
     /// Processes the peers left behind, which the reaper ended.
     pub left: Vec<LeftProcess>,
     /// Whether the reaper said that no process is left and the folder is gone. If `false`, the
     /// machine failed or the reaper was killed.
     pub clean: bool,
-    /// Facts that did not fit into the evidence.
+    /// Whether all logs and exchanges came to their end in time.
+    pub settled: bool,
+    /// Facts that did not fit into the evidence; above 0 no oracle may judge.
     pub lost_facts: u64,
-}
-
-/// A process that outlived its peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftProcess {
-    /// Its id.
-    pub pid: u32,
-    /// Its name, as the system keeps it (at most 15 bytes).
-    pub name: String,
 }

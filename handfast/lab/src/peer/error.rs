@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use serde_json::Value;
+use handfast_contract::client::{RequestError, Violation};
+use handfast_contract::initialized::InitializeError;
+use handfast_contract::message::RpcError;
 use thiserror::Error;
 
 use crate::exit::Exit;
@@ -11,25 +13,16 @@ use crate::exit::Exit;
 /// A peer broke the contract; from here on nothing is read from it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PeerFault {
-    /// A line on stdout is longer than the contract allows.
-    #[error("a line on its stdout is longer than {max_bytes} bytes")]
-    LineTooLong {
-        /// The contract's limit.
-        max_bytes: usize,
-    },
-    /// A line on stdout is not a message of the contract.
-    #[error("its stdout is not the contract: {reason}: {line:?}")]
-    NotContract {
-        /// What is wrong with the line.
-        reason: String,
-        /// The beginning of the line.
-        line: String,
-    },
-    /// It sent more notifications than a unit may record.
-    #[error("it sent more than {max} notifications")]
+    /// Something on its stdout is not the contract.
+    #[error(transparent)]
+    Contract(#[from] Violation),
+    /// It sent more notifications than a unit takes from one peer.
+    #[error("it sent more than {events_max} notifications or {bytes_max} bytes of them")]
     EventFlood {
-        /// The limit.
-        max: u64,
+        /// The limit of their number.
+        events_max: u64,
+        /// The limit of their size.
+        bytes_max: usize,
     },
 }
 
@@ -37,15 +30,8 @@ pub enum PeerFault {
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum CallError {
     /// The peer refused.
-    #[error("it refused: {message}")]
-    Refused {
-        /// The JSON-RPC code.
-        rpc_code: i64,
-        /// The JSON-RPC message.
-        message: String,
-        /// The JSON-RPC data; `data.code` is the protocol's code.
-        data: Option<Value>,
-    },
+    #[error("it refused: {0}")]
+    Refused(RpcError),
     /// The peer does not know the method (-32601).
     #[error("it does not support {method}")]
     Unsupported {
@@ -60,24 +46,18 @@ pub enum CallError {
         /// The deadline.
         within: Duration,
     },
-    /// The peer's process ended, or it closed its stdin or stdout, before it answered.
-    #[error("it went away before it answered")]
+    /// The peer's process ended before it answered.
+    #[error("it went away before it answered{}", .exit.map(|exit| format!(" ({exit})")).unwrap_or_default())]
     Gone {
-        /// How its process ended, if it did.
+        /// How its process ended, if the reaper could say.
         exit: Option<Exit>,
     },
     /// The peer broke the contract before it answered.
     #[error("it broke the contract")]
     Fault(#[source] PeerFault),
-    /// Too many calls are open.
-    #[error("{max} calls to it are open already")]
-    TooManyOpen {
-        /// The limit.
-        max: usize,
-    },
-    /// The request does not fit the contract's line.
-    #[error("the request is longer than a line of the contract")]
-    RequestTooLong,
+    /// Too many calls are open, or the request does not fit into a line: the scenario is to blame.
+    #[error("the request could not be made")]
+    Request(#[source] RequestError),
 }
 
 /// Why a peer could not be started.
@@ -89,7 +69,7 @@ pub enum StartError {
         /// The name.
         role: String,
     },
-    /// The role's peer runs already.
+    /// The role's peer runs already, or is being started.
     #[error("role {role:?} runs already")]
     RunsAlready {
         /// The role.
@@ -107,10 +87,13 @@ pub enum StartError {
     #[error("initialize failed")]
     Initialize(#[source] CallError),
     /// The answer to `initialize` is not what the contract asks for.
-    #[error("the answer to initialize is not the contract's: {reason}")]
-    BadHello {
-        /// What is wrong.
-        reason: String,
+    #[error("the answer to initialize is not the contract's")]
+    BadAnswer(#[source] InitializeError),
+    /// The peer listens at an address the tap cannot reach: not `http://IP:PORT`.
+    #[error("it listens at {address:?}, which is not of the form http://IP:PORT")]
+    Address {
+        /// The address it gave.
+        address: String,
     },
     /// The platform or the machine failed; the peer is not to blame.
     #[error("the lab failed")]

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use handfast_faults::{Direction, Link, RuleId};
 
+use crate::tap::wire::Request;
+
 /// A request that went through the tap, and its answer.
 #[derive(Clone, Debug)]
 pub struct Exchange {
@@ -77,6 +79,29 @@ pub enum Fate {
 }
 
 impl Exchange {
+    /// Begins the record of a request that was just taken in.
+    pub(super) fn new(
+        link: Link,
+        index: Option<u64>,
+        kind: Option<String>,
+        began_us: u64,
+        request: &Request,
+    ) -> Self {
+        Self {
+            link,
+            index,
+            target: format!("{} {}", request.head.method, request.head.uri),
+            kind,
+            began_us,
+            request: request.body.clone(),
+            delivered: None,
+            answer: None,
+            returned: None,
+            fate: Fate::Passed,
+            rule: None,
+        }
+    }
+
     /// About how much memory the record keeps, in bytes.
     pub(crate) fn size_bytes(&self) -> usize {
         let answer = |answer: &Option<Answer>| answer.as_ref().map_or(0, |a| a.body.len());

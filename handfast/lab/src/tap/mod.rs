@@ -1,11 +1,48 @@
 //! The recording proxy between the peers of a unit.
+//!
+//! It speaks HTTP/1.1 on both sides and works on whole requests. Each ordered pair of roles has its
+//! own listener, so the tap knows who asks whom without looking into a message. What happens to a
+//! message is decided by `handfast-faults`; the tap carries it out and writes down what happened.
+//!
+//! - [`Tap`]: what a runner holds
+//! - `exchange`: the record of one request and its answer
+//! - `wire`: the state all listeners share: rules, counters, recordings, held messages
+//! - `relay`: one exchange from beginning to end
+//! - `listener`: the side of the asker
+//! - `upstream`: the side of the answerer
+//!
+//! What is not kept byte for byte: hop-by-hop headers, and the framing of a body (a chunked body
+//! leaves with a `Content-Length`). The body itself and all other headers pass unchanged.
 
 mod exchange;
+mod listener;
+mod relay;
+mod upstream;
+mod wire;
 
-use handfast_faults::{Effect, HoldId, Link, Rule, RuleId, RuleReport, RulesFull};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use handfast_faults::{Effect, FieldPath, HoldId, Link, Rule, RuleId, RuleReport, RulesFull};
 use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 pub use exchange::{Answer, Exchange, Fate};
+pub use wire::{RECORDED_BYTES_MAX, RECORDED_MAX};
+
+use crate::evidence::Evidence;
+use listener::Asker;
+use wire::Wire;
+
+/// Largest body the tap passes, in bytes; a longer one ends its connection (guessed: well above
+/// what a protocol under test allows, so that its own limit shows first).
+pub const BODY_MAX: usize = 16 * 1024 * 1024;
+
+/// Exchanges and connections one tap carries at once, each (guessed).
+pub const CONCURRENT_MAX: usize = 1_024;
 
 /// What the tap must know of the protocol to tell messages from other requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,36 +50,73 @@ pub struct TapConfig {
     /// The path messages are posted to, such as `/message`.
     pub message_path: String,
     /// The field of the body that holds the message type, such as `msg_type`.
-    pub kind_field: String,
+    pub kind_field: FieldPath,
     /// The field of the body that names the sender; tells who asks where more than two roles share
     /// an advertised address.
-    pub sender_field: String,
+    pub sender_field: FieldPath,
 }
 
 impl Default for TapConfig {
     fn default() -> Self {
         Self {
             message_path: "/message".to_owned(),
-            kind_field: "msg_type".to_owned(),
-            sender_field: "sender_id".to_owned(),
+            kind_field: FieldPath::key("msg_type"),
+            sender_field: FieldPath::key("sender_id"),
         }
     }
 }
 
 /// The recording proxy of one unit.
 #[derive(Debug)]
-pub struct Tap {}
+pub struct Tap {
+    wire: Arc<Wire>,
+    pairs: BTreeMap<Link, SocketAddr>,
+    advertised: BTreeMap<String, SocketAddr>,
+    /// Dropping it ends the listeners and their connections.
+    listeners: tokio::sync::Mutex<JoinSet<()>>,
+}
 
 impl Tap {
+    /// Opens the listeners for all ordered pairs of `roles`; no receiver is known yet.
+    pub(crate) async fn open(
+        roles: &[String],
+        config: TapConfig,
+        evidence: Evidence,
+    ) -> io::Result<Self> {
+        let wire = Arc::new(Wire::new(roles, config, evidence)?);
+        let mut listeners = JoinSet::new();
+        let mut pairs = BTreeMap::new();
+        let mut advertised = BTreeMap::new();
+        for to in roles {
+            let others: Vec<&String> = roles.iter().filter(|from| *from != to).collect();
+            for &from in &others {
+                let link = Link::new(from, to);
+                let asker = Asker::Known(link.clone());
+                pairs.insert(link, listen(&mut listeners, &wire, asker).await?);
+            }
+            let own = match others.as_slice() {
+                // Only one role can ask: the pair's own listener serves.
+                [only] => pairs.get(&Link::new(*only, to)).copied(),
+                _ => None,
+            };
+            let own = match own {
+                Some(address) => address,
+                None => listen(&mut listeners, &wire, Asker::Anyone { to: to.clone() }).await?,
+            };
+            advertised.insert(to.clone(), own);
+        }
+        Ok(Self { wire, pairs, advertised, listeners: tokio::sync::Mutex::new(listeners) })
+    }
+
     /// The address at which `from` reaches `to` through the tap, such as `http://127.0.0.1:4711`;
     /// `None` if the unit has no such roles.
     pub fn address(&self, link: &Link) -> Option<String> {
-        todo!("{link}")
+        self.pairs.get(link).map(|address| format!("http://{address}"))
     }
 
     /// The address `to` announces to the other roles; `None` if the unit has no such role.
     pub fn advertised(&self, to: &str) -> Option<String> {
-        todo!("{to}")
+        self.advertised.get(to).map(|address| format!("http://{address}"))
     }
 
     /// Lays a rule over those in force.
@@ -51,64 +125,89 @@ impl Tap {
     ///
     /// [`RulesFull`] if the unit has laid too many.
     pub fn lay(&self, rule: Rule) -> Result<RuleId, RulesFull> {
-        todo!("{rule:?}")
+        self.wire.state().rules.lay(rule)
     }
 
-    /// Takes a rule out of force.
+    /// Takes a rule out of force; messages it holds stay held.
     pub fn lift(&self, id: RuleId) {
-        todo!("{id:?}")
+        self.wire.state().rules.lift(id);
     }
 
-    /// Takes every rule out of force.
+    /// Takes every rule out of force; messages they hold stay held.
     pub fn lift_all(&self) {
-        todo!()
+        self.wire.state().rules.lift_all();
     }
 
     /// Passes a held message on; `false` if it is not held.
     pub fn release(&self, id: HoldId) -> bool {
-        todo!("{id:?}")
+        self.wire.state().release(id)
     }
 
     /// Passes every held message on, oldest first, and says how many there were.
     pub fn release_all(&self) -> usize {
-        todo!()
+        let mut state = self.wire.state();
+        let held: Vec<HoldId> = state.rules.held().map(|(id, _)| id).collect();
+        held.into_iter().filter(|&id| state.release(id)).count()
     }
 
     /// The messages held at this moment, oldest first.
     pub fn held(&self) -> Vec<(HoldId, Effect)> {
-        todo!()
+        self.wire.state().rules.held().map(|(id, effect)| (id, effect.clone())).collect()
     }
 
     /// Sends the recorded message `index` of `link` again and gives its answer.
     ///
     /// # Errors
     ///
-    /// [`ReplayError`] if it was never recorded or the receiver gives no answer.
+    /// [`ReplayError`] if it is not in the recording or the receiver gives no answer.
     pub async fn replay(&self, link: &Link, index: u64) -> Result<Answer, ReplayError> {
-        todo!("{link} {index}")
+        relay::replay(&self.wire, link, index).await
     }
 
-    /// Messages recorded on `link` so far; the last one has this index.
+    /// Messages seen on `link` so far; the last one has this index.
     pub fn recorded(&self, link: &Link) -> u64 {
-        todo!("{link}")
+        self.wire.state().last_index(link)
     }
 
     /// What was asked of each rule and what happened.
     pub fn reports(&self) -> Vec<RuleReport> {
-        todo!()
+        self.wire.state().rules.reports()
     }
 
     /// The rules that never took effect.
     pub fn without_effect(&self) -> Vec<RuleReport> {
-        todo!()
+        self.wire.state().rules.without_effect()
     }
+
+    /// Says where a role's peer listens; requests to it pass from here on.
+    pub(crate) fn set_upstream(&self, role: &str, address: SocketAddr) {
+        self.wire.set_upstream(role, address);
+    }
+
+    /// Gives up what is held and waits until every exchange is written down.
+    pub(crate) async fn close(&self) {
+        self.wire.state().withhold_all();
+        self.wire.idle().await;
+        self.listeners.lock().await.shutdown().await;
+    }
+}
+
+async fn listen(
+    listeners: &mut JoinSet<()>,
+    wire: &Arc<Wire>,
+    asker: Asker,
+) -> io::Result<SocketAddr> {
+    let socket = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = socket.local_addr()?;
+    listeners.spawn(listener::serve(socket, wire.clone(), asker));
+    Ok(address)
 }
 
 /// Why a recorded message could not be sent again.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ReplayError {
-    /// No message of the link has this index.
-    #[error("message {index} of {link} was not recorded")]
+    /// No message of the link has this index, or the recording was full.
+    #[error("message {index} of {link} is not in the recording")]
     NotRecorded {
         /// The link.
         link: Link,

@@ -1,0 +1,148 @@
+//! The side of the answerer: connections to one role's peer, reused while they live.
+
+use std::error::Error as _;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::http::{request, response};
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::net::TcpStream;
+
+use crate::tap::BODY_MAX;
+
+/// Idle connections kept to one peer (guessed: as many as a scenario's parallel steps).
+const IDLE_MAX: usize = 64;
+
+/// Headers that belong to one connection and are not passed on (RFC 9110, section 7.6.1), and the
+/// framing of the body, which the sending side sets.
+const OWN_OF_A_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+#[derive(Debug, Default)]
+pub(super) struct Upstream {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    address: Option<SocketAddr>,
+    idle: Vec<SendRequest<Full<Bytes>>>,
+}
+
+/// A complete answer.
+pub(super) struct Received {
+    pub(super) head: response::Parts,
+    pub(super) body: Bytes,
+}
+
+/// Why a peer gave no answer.
+#[derive(Debug, Error)]
+pub(super) enum NoAnswer {
+    #[error("the peer has not said where it listens")]
+    NoAddress,
+    #[error("failed to connect: {0}")]
+    Connect(std::io::Error),
+    #[error("{0}")]
+    Http(String),
+    #[error("failed to read the answer: {0}")]
+    Body(String),
+}
+
+impl Upstream {
+    /// Names the peer's address; connections to an earlier one are forgotten.
+    pub(super) fn set_address(&self, address: SocketAddr) {
+        *self.state() = State { address: Some(address), idle: Vec::new() };
+    }
+
+    /// Sends one request and reads its whole answer. Makes one attempt: only a kept connection
+    /// that turns out closed before anything was sent on it is replaced by a new one.
+    pub(super) async fn send(
+        &self,
+        head: &request::Parts,
+        body: Bytes,
+    ) -> Result<Received, NoAnswer> {
+        let mut request = hyper::Request::from_parts(head.clone(), Full::new(body));
+        strip(request.headers_mut());
+        loop {
+            let (mut connection, is_new) = match self.kept() {
+                Some(connection) => (connection, false),
+                None => (self.connect().await?, true),
+            };
+            match connection.try_send_request(request).await {
+                Ok(answer) => {
+                    let (head, body) = answer.into_parts();
+                    let body = Limited::new(body, BODY_MAX).collect().await;
+                    let body = body.map_err(|error| NoAnswer::Body(error.to_string()))?;
+                    self.keep(connection);
+                    return Ok(Received { head, body: body.to_bytes() });
+                }
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) if !is_new => request = unsent,
+                    _ => return Err(NoAnswer::Http(describe(error.error()))),
+                },
+            }
+        }
+    }
+
+    fn kept(&self) -> Option<SendRequest<Full<Bytes>>> {
+        let mut state = self.state();
+        std::iter::from_fn(|| state.idle.pop()).find(|connection| !connection.is_closed())
+    }
+
+    fn keep(&self, connection: SendRequest<Full<Bytes>>) {
+        let mut state = self.state();
+        if state.idle.len() < IDLE_MAX && !connection.is_closed() {
+            state.idle.push(connection);
+        }
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
+        let address = self.state().address.ok_or(NoAnswer::NoAddress)?;
+        let stream = TcpStream::connect(address).await.map_err(NoAnswer::Connect)?;
+        stream.set_nodelay(true).map_err(NoAnswer::Connect)?;
+        let io = TokioIo::new(stream);
+        let (mut sender, connection) = http1::Builder::new()
+            .preserve_header_case(true)
+            .handshake(io)
+            .await
+            .map_err(|error| NoAnswer::Http(describe(&error)))?;
+        // Ends when the sender is dropped or the peer closes; its error shows in the request.
+        tokio::spawn(async move { drop(connection.await) });
+        sender.ready().await.map_err(|error| NoAnswer::Http(describe(&error)))?;
+        Ok(sender)
+    }
+
+    /// A panic elsewhere leaves a list of connections, whichever they are.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes out what belongs to the connection a message came on.
+pub(super) fn strip(headers: &mut HeaderMap) {
+    for name in &OWN_OF_A_HOP {
+        headers.remove(name);
+    }
+    headers.remove("keep-alive");
+    headers.remove("proxy-connection");
+}
+
+/// An HTTP error with its cause: hyper's own text alone is often only "connection error".
+fn describe(error: &hyper::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

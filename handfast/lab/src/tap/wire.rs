@@ -1,0 +1,189 @@
+//! The state all listeners of a tap share.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use handfast_faults::{Direction, HoldId, Link, Observed, RuleId, Verdict, WireRules, text_of};
+use hyper::http::request;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::evidence::{Evidence, Fact};
+use crate::tap::exchange::Exchange;
+use crate::tap::upstream::Upstream;
+use crate::tap::{CONCURRENT_MAX, TapConfig};
+
+/// Messages a tap keeps for replay (guessed: as many as the evidence holds).
+pub const RECORDED_MAX: usize = 200_000;
+
+/// Size of the bodies a tap keeps for replay, in bytes. They are shared with the evidence.
+pub const RECORDED_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Wire {
+    pub(super) config: TapConfig,
+    pub(super) evidence: Evidence,
+    upstreams: BTreeMap<String, Upstream>,
+    state: Mutex<State>,
+    exchanges: Arc<Semaphore>,
+}
+
+/// A request as it came from the asker, complete.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) head: Arc<request::Parts>,
+    pub(super) body: Bytes,
+}
+
+impl Wire {
+    pub(super) fn new(roles: &[String], config: TapConfig, evidence: Evidence) -> io::Result<Self> {
+        let upstreams = roles.iter().map(|role| (role.clone(), Upstream::default())).collect();
+        let permits = u32::try_from(CONCURRENT_MAX).map_err(io::Error::other)?;
+        let exchanges = Arc::new(Semaphore::new(usize::try_from(permits).unwrap_or_default()));
+        Ok(Self { config, evidence, upstreams, state: Mutex::default(), exchanges })
+    }
+
+    pub(super) fn upstream(&self, role: &str) -> Option<&Upstream> {
+        self.upstreams.get(role)
+    }
+
+    pub(super) fn set_upstream(&self, role: &str, address: SocketAddr) {
+        if let Some(upstream) = self.upstreams.get(role) {
+            upstream.set_address(address);
+        }
+    }
+
+    pub(super) fn has_role(&self, name: &str) -> bool {
+        self.upstreams.contains_key(name)
+    }
+
+    /// A panic elsewhere leaves the state whole enough: counters and tables change independently.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn record(&self, exchange: Exchange) {
+        self.evidence.record(Fact::Exchange(Arc::new(exchange)));
+    }
+
+    /// Waits for room for one more exchange; held until it is written down.
+    pub(super) async fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        self.exchanges.clone().acquire_owned().await.ok()
+    }
+
+    /// Waits until no exchange is on its way.
+    pub(super) async fn idle(&self) {
+        let all = u32::try_from(CONCURRENT_MAX).unwrap_or(u32::MAX);
+        // The semaphore is never closed, so there is no error to see.
+        drop(self.exchanges.acquire_many(all).await);
+    }
+
+    /// Takes a request in: its type, its number, and what the rules say.
+    pub(super) fn admit(&self, link: &Link, request: &Request) -> Admitted {
+        let head = &request.head;
+        let is_message =
+            head.method == hyper::Method::POST && head.uri.path() == self.config.message_path;
+        let kind = is_message.then(|| text_of(&request.body, &self.config.kind_field)).flatten();
+        let began_us = self.evidence.clock().now_us();
+        let mut state = self.state();
+        let index = is_message.then(|| state.keep(link, request));
+        let (verdict, rule) = state.rules.decide(&Observed {
+            link,
+            direction: Direction::Request,
+            index,
+            kind: kind.as_deref(),
+            body: &request.body,
+        });
+        let hold = state.hold(&verdict);
+        drop(state);
+        let exchange = Exchange::new(link.clone(), index, kind, began_us, request);
+        Admitted { exchange, decided: Decided { verdict, rule, hold } }
+    }
+
+    /// What the rules say of an answer.
+    pub(super) fn judge_answer(&self, exchange: &Exchange, body: &[u8]) -> Decided {
+        let mut state = self.state();
+        let (verdict, rule) = state.rules.decide(&Observed {
+            link: &exchange.link,
+            direction: Direction::Response,
+            index: exchange.index,
+            kind: exchange.kind.as_deref(),
+            body,
+        });
+        let hold = state.hold(&verdict);
+        Decided { verdict, rule, hold }
+    }
+}
+
+/// A request that was taken in.
+pub(super) struct Admitted {
+    pub(super) exchange: Exchange,
+    pub(super) decided: Decided,
+}
+
+/// What the rules said of one half of an exchange.
+pub(super) struct Decided {
+    pub(super) verdict: Verdict,
+    pub(super) rule: Option<RuleId>,
+    /// Comes when the message is released; fails when it never will be. Set for a hold only.
+    pub(super) hold: Option<oneshot::Receiver<()>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) rules: WireRules,
+    holds: BTreeMap<HoldId, oneshot::Sender<()>>,
+    closed: bool,
+    counters: BTreeMap<Link, u64>,
+    recorded: BTreeMap<(Link, u64), Request>,
+    recorded_bytes: usize,
+}
+
+impl State {
+    pub(super) fn last_index(&self, link: &Link) -> u64 {
+        self.counters.get(link).copied().unwrap_or(0)
+    }
+
+    pub(super) fn recording(&self, link: &Link, index: u64) -> Option<Request> {
+        self.recorded.get(&(link.clone(), index)).cloned()
+    }
+
+    pub(super) fn release(&mut self, id: HoldId) -> bool {
+        self.rules.released(id);
+        self.holds.remove(&id).is_some_and(|hold| hold.send(()).is_ok())
+    }
+
+    /// Ends every hold without releasing it, and every later one at once.
+    pub(super) fn withhold_all(&mut self) {
+        self.closed = true;
+        for id in std::mem::take(&mut self.holds).into_keys() {
+            self.rules.released(id);
+        }
+    }
+
+    /// Numbers a message and keeps it while there is room.
+    fn keep(&mut self, link: &Link, request: &Request) -> u64 {
+        let counter = self.counters.entry(link.clone()).or_default();
+        *counter += 1;
+        let index = *counter;
+        let bytes = self.recorded_bytes + request.body.len();
+        if self.recorded.len() < RECORDED_MAX && bytes <= RECORDED_BYTES_MAX {
+            self.recorded_bytes = bytes;
+            self.recorded.insert((link.clone(), index), request.clone());
+        }
+        index
+    }
+
+    fn hold(&mut self, verdict: &Verdict) -> Option<oneshot::Receiver<()>> {
+        let Verdict::Hold(id) = verdict else { return None };
+        let (release, released) = oneshot::channel();
+        if self.closed {
+            self.rules.released(*id);
+        } else {
+            self.holds.insert(*id, release);
+        }
+        Some(released)
+    }
+}

@@ -1,2 +1,0 @@
-//! Stands in for `handfast`.
-fn main() {}
