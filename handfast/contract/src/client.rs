@@ -87,7 +87,9 @@ pub enum Violation {
         method: String,
     },
     /// The counter of events left something out or went back.
-    #[error("event {event} has n = {found}, expected {expected}: events are counted from 1 without a gap")]
+    #[error(
+        "event {event} has n = {found}, expected {expected}: events are counted from 1 without a gap"
+    )]
     EventCounter {
         /// The event.
         event: String,
@@ -191,20 +193,17 @@ impl Client {
     fn on_event(&mut self, event: String, mut params: Value) {
         let counter = params.as_object_mut().and_then(|fields| fields.remove("n"));
         let expected = self.last_event + 1;
-        match counter.as_ref().and_then(Value::as_u64) {
-            Some(n) => {
-                if n != expected {
-                    let (event, found) = (event.clone(), n.to_string());
-                    self.violation(Violation::EventCounter { event, expected, found });
-                }
-                // One gap is one violation, not one for every event after it.
-                self.last_event = n.max(self.last_event);
-                self.outputs.push_back(Output::Event { n, event, params });
-            }
-            None => {
-                let found = counter.unwrap_or(Value::Null).to_string();
+        if let Some(n) = counter.as_ref().and_then(Value::as_u64) {
+            if n != expected {
+                let (event, found) = (event.clone(), n.to_string());
                 self.violation(Violation::EventCounter { event, expected, found });
             }
+            // One gap is one violation, not one for every event after it.
+            self.last_event = n.max(self.last_event);
+            self.outputs.push_back(Output::Event { n, event, params });
+        } else {
+            let found = counter.unwrap_or(Value::Null).to_string();
+            self.violation(Violation::EventCounter { event, expected, found });
         }
     }
 

@@ -142,7 +142,8 @@ impl Probe {
                 Stage::Done
             }
             (stage, Outcome::Exited(code)) => {
-                let code = code.map_or_else(|| "a signal".to_owned(), |code| format!("code {code}"));
+                let code =
+                    code.map_or_else(|| "a signal".to_owned(), |code| format!("code {code}"));
                 let rule = format!("the peer lives until shutdown ({})", stage.rule());
                 self.report.check(rule, Some(format!("it ended with {code}")));
                 Stage::Done

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Longest duration a file may name: a day. Nothing the platform waits for lasts longer.
-pub const DURATION_MAX: Duration = Duration::from_secs(24 * 3_600);
+pub const DURATION_MAX: Duration = Duration::from_hours(24);
 
 /// Why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +61,9 @@ pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
 /// Shape: what [`parse`] reads back as the same duration (microseconds are the finest unit).
 pub fn display(length: Duration) -> String {
     let us = length.as_micros();
-    for (unit_us, unit) in [(3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"), (1_000, "ms")] {
+    for (unit_us, unit) in
+        [(3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"), (1_000, "ms")]
+    {
         if us >= unit_us && us.is_multiple_of(unit_us) {
             return format!("{}{unit}", us / unit_us);
         }
@@ -85,7 +87,7 @@ mod tests {
         check("7us", Ok(Duration::from_micros(7)));
         check("500ms", Ok(Duration::from_millis(500)));
         check("1s", Ok(Duration::from_secs(1)));
-        check("2 min", Ok(Duration::from_secs(120)));
+        check("2 min", Ok(Duration::from_mins(2)));
         check("24h", Ok(DURATION_MAX));
     }
 

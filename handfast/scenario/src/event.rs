@@ -1,6 +1,6 @@
 //! What a run says: the one interface after the runner.
 //!
-//! Console, JUnit, JSON lines, oracles and exit code all read [`Recorded`] events and nothing else, so
+//! Console, `JUnit`, JSON lines, oracles and exit code all read [`Recorded`] events and nothing else, so
 //! a recorded run replayed from its file gives the same reports as the live one. A record is JSON
 //! lines, one [`Recorded`] a line; the first is [`RunEvent::RunStarted`] and names the format.
 
@@ -461,6 +461,10 @@ pub enum RecordError {
 
 impl Recorded {
     /// One line of a record, with its line feed.
+    ///
+    /// # Panics
+    ///
+    /// Never: the encoder refuses only maps whose keys are no texts, and events have none.
     pub fn to_line(&self) -> String {
         let mut line = serde_json::to_string(self).expect("events have only text keys");
         line.push('\n');

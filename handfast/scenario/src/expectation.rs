@@ -119,7 +119,11 @@ impl Filled {
     /// # Errors
     ///
     /// [`Mismatch`] says what was expected and what was there.
-    pub fn check<'a>(&self, result: &'a Value, field: Option<&Path>) -> Result<&'a Value, Mismatch> {
+    pub fn check<'a>(
+        &self,
+        result: &'a Value,
+        field: Option<&Path>,
+    ) -> Result<&'a Value, Mismatch> {
         let target = field.map_or(Some(result), |field| field.find(result));
         if let Self::Exists(there) = self {
             return match (there, target) {
@@ -237,10 +241,7 @@ pub fn difference(value: &Value, like: &Value) -> Option<String> {
 
 fn differ(value: Option<&Value>, like: &Value, at: &mut Vec<String>) -> Option<String> {
     if let Some((name, argument)) = matcher(like) {
-        return match satisfies(value, name, argument) {
-            true => None,
-            false => Some(describe(value, like, at)),
-        };
+        return (!satisfies(value, name, argument)).then(|| describe(value, like, at));
     }
     match (value, like) {
         (Some(Value::Object(fields)), Value::Object(likes)) => {
@@ -276,11 +277,15 @@ fn describe(value: Option<&Value>, like: &Value, at: &[String]) -> String {
 fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => {
-            left == right || left.as_f64().zip(right.as_f64()).is_some_and(|(left, right)| {
-                #[expect(clippy::float_cmp, reason = "written numbers are compared, not computed ones")]
-                let same = left == right;
-                same && (left.fract() != 0.0 || left.abs() < 9_007_199_254_740_992.0)
-            })
+            left == right
+                || left.as_f64().zip(right.as_f64()).is_some_and(|(left, right)| {
+                    #[expect(
+                        clippy::float_cmp,
+                        reason = "written numbers are compared, not computed ones"
+                    )]
+                    let same = left == right;
+                    same && (left.fract() != 0.0 || left.abs() < 9_007_199_254_740_992.0)
+                })
         }
         _ => left == right,
     }
@@ -333,9 +338,7 @@ fn satisfies(value: Option<&Value>, name: &str, argument: &Value) -> bool {
         }
         "$not" => !includes(value, argument),
         "$glob" => value.as_str().zip(argument.as_str()).is_some_and(|(text, glob)| {
-            GlobBuilder::new(glob)
-                .build()
-                .is_ok_and(|glob| glob.compile_matcher().is_match(text))
+            GlobBuilder::new(glob).build().is_ok_and(|glob| glob.compile_matcher().is_match(text))
         }),
         "$any" => argument == &Value::Bool(true),
         "$length" => {

@@ -84,7 +84,9 @@ pub enum PlanError {
         role: RoleName,
     },
     /// Scenarios are asked for, but the project has no peer to play in them.
-    #[error("handfast.toml has no peer to play the role {role} of {scenario}; add a [peers.NAME] with start = [..]")]
+    #[error(
+        "handfast.toml has no peer to play the role {role} of {scenario}; add a [peers.NAME] with start = [..]"
+    )]
     NoPeer {
         /// The scenario.
         scenario: String,

@@ -24,7 +24,7 @@ pub struct Problem {
 pub struct Problems {
     file: String,
     source: Arc<NamedSource<String>>,
-    problems: Vec<Shown>,
+    mistakes: Vec<Shown>,
 }
 
 /// A problem beside the text it points into, which is what `miette` needs to draw it.
@@ -41,8 +41,8 @@ impl Problems {
         problems.sort_by_key(|problem| problem.span.start);
         let source = Arc::new(NamedSource::new(file, text.to_owned()).with_language("TOML"));
         let show = |problem| Shown { problem, source: Arc::clone(&source) };
-        let problems = problems.into_iter().map(show).collect();
-        Self { file: file.to_owned(), source, problems }
+        let mistakes = problems.into_iter().map(show).collect();
+        Self { file: file.to_owned(), source, mistakes }
     }
 
     /// The file as it was named.
@@ -52,7 +52,7 @@ impl Problems {
 
     /// The mistakes, in the order of the file. Never empty.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.problems.iter().map(|shown| &shown.problem)
+        self.mistakes.iter().map(|shown| &shown.problem)
     }
 
     /// `file:line:column: message (help)` for each, where no terminal can show the drawing.
@@ -68,8 +68,8 @@ impl Problems {
 
 impl std::fmt::Display for Problems {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.problems.as_slice() {
-            [only] => write!(formatter, "{}", only),
+        match self.mistakes.as_slice() {
+            [only] => write!(formatter, "{only}"),
             all => write!(formatter, "{} has {} mistakes", self.file, all.len()),
         }
     }
@@ -83,21 +83,21 @@ impl Diagnostic for Problems {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        match self.problems.as_slice() {
+        match self.mistakes.as_slice() {
             [only] => only.labels(),
             _ => None,
         }
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        match self.problems.as_slice() {
+        match self.mistakes.as_slice() {
             [only] => only.help(),
             _ => None,
         }
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        match self.problems.as_slice() {
+        match self.mistakes.as_slice() {
             [_] => None,
             all => Some(Box::new(all.iter().map(|shown| {
                 let diagnostic: &dyn Diagnostic = shown;

@@ -96,7 +96,7 @@ pub struct Suite {
 pub enum SuiteKind {
     /// `cargo nextest run`, or `cargo test` where nextest is not installed.
     Cargo,
-    /// A program that leaves a JUnit file.
+    /// A program that leaves a `JUnit` file.
     JUnit {
         /// The program.
         command: Command,
@@ -109,7 +109,9 @@ pub enum SuiteKind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CategoryError {
     /// No pattern matches, and the file names no category.
-    #[error("{test} belongs to no category: its name begins with none of {patterns}; rename it or give it `category = \"..\"`")]
+    #[error(
+        "{test} belongs to no category: its name begins with none of {patterns}; rename it or give it `category = \"..\"`"
+    )]
     None {
         /// The test.
         test: String,
@@ -182,7 +184,11 @@ impl Project {
         if let Some(named) = named.filter(|named| self.category(named).is_none()) {
             let known = self.categories.iter().map(|category| category.name.to_string());
             let known = known.collect::<Vec<_>>().join(", ");
-            return Err(CategoryError::Unknown { test: test.to_owned(), named: named.clone(), known });
+            return Err(CategoryError::Unknown {
+                test: test.to_owned(),
+                named: named.clone(),
+                known,
+            });
         }
         let mut found = found.into_iter().map(|index| &self.categories[index]);
         match (found.next(), found.next()) {

@@ -247,8 +247,13 @@ pub enum WireAction {
     Duplicate,
     /// Keep it until `release` or `clear`.
     Hold,
-    /// Pass half of its bytes on, then close the connection.
+    /// Reset the connection it comes on, in place of passing it on.
     Cut,
+    /// Pass on only its first bytes, as a whole message.
+    Truncate {
+        /// How many.
+        keep: usize,
+    },
     /// Change a field of its JSON body.
     ReplaceField {
         /// Which; dots lead inwards. Resolved when the rule is laid.
@@ -274,12 +279,8 @@ pub enum Change {
     /// (hexadecimal, base64) changes in what it encodes, other text in one letter, a number by one,
     /// `true` to `false`. A field that is not there: the step fails.
     FlipOneBit,
-    /// Take it away.
+    /// Take it away. A field that is not there: the step fails.
     Remove,
-    /// Set it to `null`.
-    Null,
-    /// Cut the text to its first half.
-    Truncate,
 }
 
 /// Sends a recorded request again.

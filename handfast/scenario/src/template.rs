@@ -40,7 +40,9 @@ pub enum TemplateError {
         text: String,
     },
     /// `$base64`, `$json`, `$times` or `$text` stand in a form that is not known.
-    #[error("{found} is not a way to build a value; use {{\"$base64\" = ..}}, {{\"$json\" = ..}} or {{\"$times\" = n, \"$text\" = ..}}")]
+    #[error(
+        "{found} is not a way to build a value; use {{\"$base64\" = ..}}, {{\"$json\" = ..}} or {{\"$times\" = n, \"$text\" = ..}}"
+    )]
     Builder {
         /// The keys found.
         found: String,
@@ -209,7 +211,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): spreads one number over 64 bits.
+/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014): spreads one number over 64 bits.
 fn mix(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

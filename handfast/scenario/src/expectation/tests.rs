@@ -44,15 +44,31 @@ fn matchers_look_at_more_than_equality() {
     check(json!(2), json!({"$min": 3}), Some(r#"expected {"$min":3}, found 2"#));
     check(json!(3), json!({"$max": 3}), None);
     check(json!("b"), json!({"$one_of": ["a", "b"]}), None);
-    check(json!("c"), json!({"$one_of": ["a", "b"]}), Some(r#"expected {"$one_of":["a","b"]}, found "c""#));
+    check(
+        json!("c"),
+        json!({"$one_of": ["a", "b"]}),
+        Some(r#"expected {"$one_of":["a","b"]}, found "c""#),
+    );
     check(json!("c"), json!({"$not": "a"}), None);
     check(json!("handshake_ack"), json!({"$glob": "handshake*"}), None);
-    check(json!("data"), json!({"$glob": "handshake*"}), Some(r#"expected {"$glob":"handshake*"}, found "data""#));
+    check(
+        json!("data"),
+        json!({"$glob": "handshake*"}),
+        Some(r#"expected {"$glob":"handshake*"}, found "data""#),
+    );
     check(json!("äöü"), json!({"$length": 3}), None);
     check(json!({"a": 1}), json!({"a": {"$any": true}}), None);
-    check(json!({}), json!({"a": {"$any": true}}), Some(r#"a: expected {"$any":true}, found nothing"#));
+    check(
+        json!({}),
+        json!({"a": {"$any": true}}),
+        Some(r#"a: expected {"$any":true}, found nothing"#),
+    );
     check(json!({}), json!({"a": {"$absent": true}}), None);
-    check(json!({"a": 1}), json!({"a": {"$absent": true}}), Some(r#"a: expected {"$absent":true}, found 1"#));
+    check(
+        json!({"a": 1}),
+        json!({"a": {"$absent": true}}),
+        Some(r#"a: expected {"$absent":true}, found 1"#),
+    );
 }
 
 fn sessions() -> Value {

@@ -1,16 +1,69 @@
 //! Reading files: from a tree with places to validated types.
+//!
+//! A reader never stops at the first mistake: it notes it in [`Sink`], goes on with what is left, and
+//! the file is refused at the end with all of them.
 
-use crate::problem::Problems;
+mod condition;
+mod fields;
+mod project;
+mod roles;
+mod scenario;
+mod scope;
+mod step;
+mod values;
+mod verb;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use crate::document;
+use crate::problem::{Problem, Problems};
 use crate::project::Project;
-use crate::scenario::{Scenario, Vocabulary};
+use crate::scenario::{FILE_LEN_MAX, Scenario, Vocabulary};
+use crate::span::Span;
 
-pub(crate) fn scenario(_file: &str, _text: &str, _: &Vocabulary) -> Result<Vec<Scenario>, Problems> {
-    Ok(Vec::new())
+pub(crate) fn scenario(
+    file: &str,
+    text: &str,
+    vocabulary: &Vocabulary,
+) -> Result<Vec<Scenario>, Problems> {
+    read(file, text, |node, sink| scenario::read(file, node, vocabulary, sink))
 }
 
 pub(crate) fn project(file: &str, text: &str) -> Result<Project, Problems> {
-    let place = crate::document::parse(text).map_err(|problem| Problems::new(file, text, vec![problem]))?;
-    let _ = place.to_json();
-    let _ = place.kind();
-    Ok(Project { name: String::new(), peers: vec![], scenario_folders: vec![], categories: vec![], suites: vec![] })
+    read(file, text, project::read)
+}
+
+fn read<T>(
+    file: &str,
+    text: &str,
+    build: impl FnOnce(&document::Node, &mut Sink) -> Option<T>,
+) -> Result<T, Problems> {
+    let mut sink = Sink::default();
+    if text.len() > FILE_LEN_MAX {
+        let message =
+            format!("a file has at most {FILE_LEN_MAX} bytes, this one has {}", text.len());
+        sink.note(Span::of(text, 0..0), message, "too long", "split it".to_owned());
+        return Err(Problems::new(file, "", sink.problems));
+    }
+    let node = document::parse(text).map_err(|problem| Problems::new(file, text, vec![problem]))?;
+    let built = build(&node, &mut sink);
+    match built {
+        Some(built) if sink.problems.is_empty() => Ok(built),
+        Some(_) | None => Err(Problems::new(file, text, sink.problems)),
+    }
+}
+
+/// The mistakes found so far.
+#[derive(Default)]
+pub(crate) struct Sink {
+    problems: Vec<Problem>,
+}
+
+impl Sink {
+    fn note(&mut self, span: Span, message: String, label: &str, help: String) {
+        let label = label.to_owned();
+        self.problems.push(Problem { span, message, label, help: Some(help) });
+    }
 }
