@@ -22,7 +22,7 @@ fn good() -> Peer {
         })),
         unknown: Err(rpc_error(METHOD_NOT_FOUND)),
         bad_params: Err(rpc_error(crate::message::INVALID_PARAMS)),
-        inbox: Outcome::Answered(Ok(json!({"messages": [], "next": null}))),
+        inbox: Outcome::Answered(Ok(json!({"messages": [], "next": 0}))),
         end: Outcome::Exited(Some(0)),
     }
 }
@@ -81,10 +81,10 @@ fn a_peer_that_knows_every_method_does_not_conform() {
 #[test]
 fn a_peer_that_takes_any_parameter_does_not_conform() {
     check(
-        Peer { bad_params: Ok(json!({"messages": [], "next": null})), ..good() },
+        Peer { bad_params: Ok(json!({"messages": [], "next": 0})), ..good() },
         &[concat!(
             "parameters of a wrong shape are answered -32602: ",
-            r#"it answered {"messages":[],"next":null}"#
+            r#"it answered {"messages":[],"next":0}"#
         )],
     );
 }
