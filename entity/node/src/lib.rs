@@ -1,1 +1,28 @@
-//! The node.
+//! The program `entity`: one peer as a process.
+//!
+//! The peer itself is pure (`entity-peer`); this crate gives it what it may not take for itself, and decides as little as
+//! possible:
+//!
+//! ```text
+//! clock, seed, key_file   time, randomness, identity
+//! config                  what the operator decides: file, environment, flags
+//! node                    the run loop: inputs into the peer, its outputs to the wires, its deadlines to a timer
+//! serve                   a node that listens: what run and shim have in common
+//! endpoints, views        the HTTP side: POST /message and what GET shows
+//! rpc                     the peer contract as JSON-RPC lines: one set of methods for the shim and the admin socket
+//! shim, admin             the two places where these lines are spoken
+//! cli                     one file a command
+//! ```
+
+pub mod admin;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod endpoints;
+pub mod key_file;
+pub mod node;
+pub mod rpc;
+pub mod seed;
+pub mod serve;
+pub mod shim;
+mod views;

@@ -1,3 +1,7 @@
 //! The program `entity`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    entity_node::cli::main()
+}

@@ -1,6 +1,8 @@
 //! What a server answers and a client receives.
 
 use bytes::Bytes;
+use entity_wire::code::ErrorCode;
+use entity_wire::reply::Reply;
 
 /// One HTTP answer: a status and a JSON body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,16 @@ impl Answer {
     }
 }
 
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self {
+            status: reply.status,
+            body: reply.body.into(),
+            retry_after_seconds: reply.retry_after_seconds,
+        }
+    }
+}
+
 /// The answer to a path that does not exist (`docs/protocol/1.0.md#endpoints`).
 pub(crate) const NOT_FOUND: Answer = Answer::fixed(404, r#"{"detail":"Not Found"}"#);
 
@@ -38,16 +50,14 @@ pub(crate) const BODY_TOO_SLOW: Answer = Answer::fixed(408, r#"{"detail":"Reques
 pub(crate) const BODY_BROKEN: Answer = Answer::fixed(400, r#"{"detail":"Bad Request"}"#);
 
 /// The answer to a body above the limit (`docs/protocol/1.1.md#error-codes`; 1.0 callers read `detail`).
-pub(crate) const TOO_LARGE: Answer = Answer::fixed(
-    413,
-    r#"{"detail":"Message too large","error":{"code":"MESSAGE_TOO_LARGE","message":"Message too large"}}"#,
-);
+pub(crate) fn too_large() -> Answer {
+    Reply::error(ErrorCode::MessageTooLarge).into()
+}
 
-/// The answer when the memory for bodies is spent (`docs/protocol/1.1.md#error-codes`).
-pub(crate) const OVERLOADED: Answer = Answer {
-    status: 503,
-    body: Bytes::from_static(
-        br#"{"detail":"Service unavailable","error":{"code":"SERVICE_UNAVAILABLE","message":"Service unavailable"}}"#,
-    ),
-    retry_after_seconds: Some(1),
-};
+/// The answer when the places for connections or the memory for bodies are taken (`docs/protocol/1.1.md#error-codes`).
+pub(crate) fn overloaded() -> Answer {
+    Reply::retry_later(ErrorCode::ServiceUnavailable, RETRY_AFTER_MS).into()
+}
+
+/// How long an overloaded server asks its callers to stay away. Guessed: a place is free again after the next few answers.
+const RETRY_AFTER_MS: u64 = 1000;

@@ -213,9 +213,9 @@ async fn receive<'a, H>(
         .map_or(limits.body_max_bytes, |length| usize::try_from(length).unwrap_or(usize::MAX));
     let mut reserved = None;
     if length > ServerLimits::SMALL_BODY_BYTES && length <= limits.body_max_bytes {
-        let permits = u32::try_from(length).map_err(|_| answer::OVERLOADED)?;
+        let permits = u32::try_from(length).map_err(|_| answer::overloaded())?;
         reserved =
-            Some(shared.body_budget.try_acquire_many(permits).map_err(|_| answer::OVERLOADED)?);
+            Some(shared.body_budget.try_acquire_many(permits).map_err(|_| answer::overloaded())?);
     }
     let whole = async {
         match body::collect(body, limits.body_max_bytes).await {
@@ -225,7 +225,7 @@ async fn receive<'a, H>(
                 if !expects_continue {
                     body::discard(body, limits.discard_max_bytes).await;
                 }
-                Err(answer::TOO_LARGE)
+                Err(answer::too_large())
             }
             Err(BodyError::Broken(error)) => {
                 debug!(%error, "request body broke off");
@@ -253,7 +253,7 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
 
 /// Tells a caller for whom there is no place to come back, without spending a task on it.
 fn refuse(stream: &TcpStream) {
-    let body = std::str::from_utf8(&answer::OVERLOADED.body).unwrap_or_default().to_owned();
+    let body = std::str::from_utf8(&answer::overloaded().body).unwrap_or_default().to_owned();
     let text = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()

@@ -88,7 +88,7 @@ async fn a_body_in_many_pieces_arrives_whole() {
     check(&read_answer(&mut stream).await, "HTTP/1.1 200 OK", "abc");
 }
 
-const TOO_LARGE_BODY: &str = r#"{"detail":"Message too large","error":{"code":"MESSAGE_TOO_LARGE","message":"Message too large"}}"#;
+const TOO_LARGE_BODY: &str = r#"{"detail":"message too large","error":{"code":"MESSAGE_TOO_LARGE","message":"message too large"}}"#;
 
 #[tokio::test]
 async fn a_body_at_the_limit_passes_and_one_byte_more_is_413() {

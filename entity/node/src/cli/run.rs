@@ -1,0 +1,209 @@
+//! `entity run`: a peer until it is told to stop.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use entity_crypto::identity::PeerId;
+use entity_crypto::signing::SigningKey;
+use entity_peer::command::{AddPeer, Command};
+use entity_transport::http::Address;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+use super::console::{Failed, Kind};
+use super::options::{Log, runtime};
+use crate::admin::{AdminError, AdminSocket};
+use crate::config::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
+use crate::config::file::{self, ConfigFile};
+use crate::config::{Overrides, Settings, default_data_dir};
+use crate::node::Node;
+use crate::rpc::methods::{Audience, Service};
+use crate::serve::Serving;
+use crate::{key_file, seed};
+
+/// Run the peer until Ctrl-C or SIGTERM
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct RunArgs {
+    /// Own id: 1 to 128 of A-Z a-z 0-9 . _ - [default: `entity-` and the start of the key]
+    #[arg(long, env = "ENTITY_ID")]
+    id: Option<PeerId>,
+    /// Where to listen; port 0 chooses one [default: 127.0.0.1:8000]
+    #[arg(long, value_name = "HOST:PORT", env = "ENTITY_LISTEN")]
+    listen: Option<ListenAddress>,
+    /// The address others are told [default: the one listened on]
+    #[arg(long, value_name = "URL", env = "ENTITY_ADVERTISE")]
+    advertise: Option<Address>,
+    /// Protocol versions to speak [default: both]
+    #[arg(long, value_enum, env = "ENTITY_PROTOCOL")]
+    protocol: Option<Protocol>,
+    /// How strictly protocol 1.0 is received [default: hardened]
+    #[arg(long, value_enum, env = "ENTITY_PROFILE")]
+    profile: Option<Profile>,
+    /// Which keys are believed [default: pinned]
+    #[arg(long, value_enum, env = "ENTITY_TRUST")]
+    trust: Option<Trust>,
+    /// Whether to open sessions without being asked for [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_CONNECT")]
+    connect: Option<bool>,
+    /// A peer to know, may be given many times: id=NAME,address=http://HOST:PORT[,key=64 HEX][,connect=BOOL]
+    #[arg(long = "peer", value_name = "PEER")]
+    peers: Vec<PeerEntry>,
+    /// Directory of the node's files [default: `entity` in `$XDG_DATA_HOME` or in `~/.local/share`]
+    #[arg(long, value_name = "DIR", env = "ENTITY_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// File with the identity [default: identity.seed in the data directory]
+    #[arg(long, value_name = "FILE", env = "ENTITY_KEY_FILE")]
+    key_file: Option<PathBuf>,
+    /// Configuration file [default: entity.toml, if there is one]
+    #[arg(long, value_name = "FILE", env = "ENTITY_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    log: Log,
+}
+
+const AFTER_HELP: &str = "\
+Precedence: flags, then environment (ENTITY_*), then the configuration file.
+The log goes to standard error; `GET /health` tells whether the peer runs.
+In the profile hardened, `GET /peers` and `GET /stats` answer callers on this machine alone.
+
+Examples:
+  entity run
+  entity run --id entity-a --listen 0.0.0.0:8001 --advertise http://192.0.2.1:8001
+  entity run --protocol 1.0 --profile compat --peer id=entity-b,address=http://127.0.0.1:8002,key=KEY
+  ENTITY_LISTEN=127.0.0.1:0 entity run --log debug --log-format json
+
+Example of entity.toml:
+  id = \"entity-a\"
+  listen = \"0.0.0.0:8001\"
+  advertise = \"http://192.0.2.1:8001\"
+  protocol = \"both\"              # \"1.0\", \"1.1\" or \"both\"
+  profile = \"hardened\"           # or \"compat\"
+  trust = \"pinned\"               # or \"first-use\"
+  connect = true
+  data_dir = \"/var/lib/entity\"
+  key_file = \"/var/lib/entity/identity.seed\"
+
+  [[peers]]
+  id = \"entity-b\"
+  address = \"http://192.0.2.2:8002\"
+  key = \"64 HEX, as `entity keys show` prints on the other side\"
+
+  [rate_limits.ping]             # by message type; `other` stands for all types not named
+  burst = 60
+  per_second = 10";
+
+pub(super) fn run(args: RunArgs) -> Result<(), Failed> {
+    args.log.start()?;
+    let file = config_file(args.config.as_deref())?;
+    let overrides = Overrides {
+        id: args.id,
+        listen: args.listen,
+        advertise: args.advertise.map(|address| address.to_string()),
+        protocol: args.protocol,
+        profile: args.profile,
+        trust: args.trust,
+        connect: args.connect,
+        data_dir: args.data_dir,
+        key_file: args.key_file,
+        peers: args.peers,
+    };
+    let settings = Settings::resolve(overrides, file, default_data_dir());
+    let key = key_file::load(&settings.key_file)?;
+    runtime()?.block_on(serve(settings, key))
+}
+
+/// The named file, or `entity.toml` of the working directory if there is one.
+pub(super) fn config_file(named: Option<&Path>) -> Result<ConfigFile, Failed> {
+    let usual = Path::new("entity.toml");
+    match named {
+        Some(path) => Ok(file::load(path)?),
+        None if usual.exists() => Ok(file::load(usual)?),
+        None => Ok(ConfigFile::default()),
+    }
+}
+
+async fn serve(settings: Settings, key: SigningKey) -> Result<(), Failed> {
+    let id = settings.id.clone().map_or_else(|| id_of(&key), Ok)?;
+    let randomness = seed::from_system().map_err(|error| Failed::new(Kind::System, error, None))?;
+    let listen_failed = |error| {
+        let text = format!("listen on {}: {error}", settings.listen);
+        let help = "give another address with --listen; port 0 chooses a free one".to_owned();
+        Failed::new(Kind::System, std::io::Error::other(text), Some(help))
+    };
+    // Before the peer speaks: a second node in the same directory must not.
+    key_file::create_private_dir(&settings.data_dir)?;
+    let admin = AdminSocket::bind(&settings.data_dir).map_err(admin_failed)?;
+    let mut ends = Ends::watch()?;
+    let listen = settings.listen.resolve().await.map_err(listen_failed)?;
+    let serving = Serving::start(settings.peer_config(id.clone()), key, randomness, listen)
+        .map_err(listen_failed)?;
+    if settings.advertise.is_none() && listen.ip().is_unspecified() {
+        warn!("others cannot learn the address of this peer: give it with --advertise");
+    }
+    let service = Service {
+        node: serving.node().clone(),
+        audience: Audience::Public,
+        http_address: serving.http_address().to_owned(),
+        protocol_versions: settings.protocol.versions(),
+    };
+    let administration = tokio::spawn(admin.serve(service));
+    let key = serving.node().look(|peer, _| peer.public_key());
+    info!(%id, address = %serving.address(), %key, peers = settings.peers.len(), "ready");
+    add_peers(serving.node(), settings.peers).await;
+    info!(signal = ends.next().await, "stopping");
+    administration.abort();
+    // The socket's file goes when the task has ended.
+    drop(administration.await);
+    serving.stop().await;
+    Ok(())
+}
+
+/// A name that is this key's alone.
+fn id_of(key: &SigningKey) -> Result<PeerId, Failed> {
+    let digits: String = key.public_key().to_hex().chars().take(16).collect();
+    format!("entity-{digits}").parse().map_err(|error| Failed::new(Kind::Usage, error, None))
+}
+
+async fn add_peers(node: &Node, peers: Vec<PeerEntry>) {
+    for PeerEntry { id, address, key, connect } in peers {
+        let added = AddPeer { name: id.clone(), address: address.to_string(), key, connect };
+        if let Err(error) = node.command(Command::AddPeer(added)).await {
+            warn!(peer = %id, %error, "peer cannot be added");
+        }
+    }
+}
+
+fn admin_failed(error: AdminError) -> Failed {
+    let help = match &error {
+        AdminError::Taken { .. } => "stop it, or give this one another --data-dir".to_owned(),
+        AdminError::OpenToOthers { path, .. } => format!("chmod go-rwx {}", path.display()),
+        AdminError::Io { .. } => {
+            "give a directory with a short path that can be written, with --data-dir".to_owned()
+        }
+    };
+    Failed::new(Kind::System, error, Some(help))
+}
+
+/// The signals that end a node.
+struct Ends {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Ends {
+    fn watch() -> Result<Self, Failed> {
+        let watch = |kind| signal(kind).map_err(|error| Failed::new(Kind::System, error, None));
+        Ok(Self {
+            interrupt: watch(SignalKind::interrupt())?,
+            terminate: watch(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => "terminate",
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `entity shim`: the peer under the control of a test platform.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use entity_crypto::identity::PeerId;
+use entity_transport::http::Address;
+use tracing::warn;
+
+use super::console::{Failed, Kind};
+use super::options::{Log, runtime};
+use super::run::config_file;
+use crate::config::choice::{ListenAddress, Profile, Protocol, Trust};
+use crate::config::{Overrides, Settings, default_data_dir};
+use crate::rpc::methods::Audience;
+use crate::seed::TestSeed;
+use crate::shim::{self, Setup, ShimError};
+
+/// Speak the peer contract on standard input and output
+///
+/// JSON-RPC 2.0, one message a line; the log goes to standard error. Ends after `shutdown` or at the end of standard input.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct ShimArgs {
+    /// Offer the methods of test peers (clock and raw requests) and honour the seed
+    #[arg(long)]
+    test_peer: bool,
+    /// Own id
+    #[arg(long, env = "HANDFAST_NAME")]
+    name: PeerId,
+    /// Where to listen; port 0 chooses one
+    #[arg(long, value_name = "HOST:PORT", env = "HANDFAST_LISTEN", default_value = "127.0.0.1:0")]
+    listen: ListenAddress,
+    /// The address others are told [default: the one listened on]
+    #[arg(long, value_name = "URL", env = "HANDFAST_ADVERTISE")]
+    advertise: Option<Address>,
+    /// Directory of the peer's files [default: none, and a new identity in every start]
+    #[arg(long, value_name = "DIR", env = "HANDFAST_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Protocol versions to speak [default: both]
+    #[arg(long, value_enum, env = "HANDFAST_PROTOCOL")]
+    protocol: Option<Protocol>,
+    /// Test peers only: any text; key and randomness follow from it
+    #[arg(long, value_name = "TEXT", env = "HANDFAST_SEED")]
+    seed: Option<String>,
+    /// How strictly protocol 1.0 is received [default: hardened]
+    #[arg(long, value_enum, env = "ENTITY_PROFILE")]
+    profile: Option<Profile>,
+    /// Which keys are believed [default: pinned]
+    #[arg(long, value_enum, env = "ENTITY_TRUST")]
+    trust: Option<Trust>,
+    /// Whether to open sessions without being asked for [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_CONNECT")]
+    connect: Option<bool>,
+    /// Configuration file, for what has no flag here [default: entity.toml, if there is one]
+    #[arg(long, value_name = "FILE", env = "ENTITY_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    log: Log,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  HANDFAST_NAME=a entity shim
+  entity shim --test-peer --name a --seed 7 --protocol 1.0
+  echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"contract\":\"1\"}}' | entity shim --name a --log warn";
+
+pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
+    args.log.start()?;
+    let file = config_file(args.config.as_deref())?;
+    let overrides = Overrides {
+        id: Some(args.name.clone()),
+        listen: Some(args.listen),
+        advertise: args.advertise.map(|address| address.to_string()),
+        protocol: args.protocol,
+        profile: args.profile,
+        trust: args.trust,
+        connect: args.connect,
+        data_dir: args.data_dir.clone(),
+        ..Overrides::default()
+    };
+    let settings = Settings::resolve(overrides, file, default_data_dir());
+    let audience = if args.test_peer { Audience::Test } else { Audience::Public };
+    let seed = match audience {
+        Audience::Test => args.seed.map(|text| TestSeed::new(args.name.as_str(), text)),
+        Audience::Public => {
+            if args.seed.is_some() {
+                warn!("the seed is ignored: this is no test peer");
+            }
+            None
+        }
+    };
+    let setup = Setup {
+        config: settings.peer_config(args.name),
+        protocol: settings.protocol,
+        listen: settings.listen,
+        audience,
+        data_dir: args.data_dir,
+        seed,
+    };
+    runtime()?.block_on(shim::run(setup)).map(|_| ()).map_err(failed)
+}
+
+fn failed(error: ShimError) -> Failed {
+    let help = match &error {
+        ShimError::Identity(error) => error.help(),
+        ShimError::Listen { .. } => Some("give another address with HANDFAST_LISTEN".to_owned()),
+        ShimError::Starts { .. } | ShimError::Entropy(_) | ShimError::Streams(_) => None,
+    };
+    Failed::new(Kind::System, error, help)
+}

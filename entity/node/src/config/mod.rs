@@ -1,0 +1,165 @@
+//! What the operator decides: file, environment and flags, in rising precedence.
+//!
+//! - [`choice`]: the words an operator writes, shared by all three.
+//! - [`file`]: `entity.toml`, with errors that point into it.
+//! - this file: [`Settings`], the outcome.
+//!
+//! Flags and environment arrive together as [`Overrides`]: the command line library reads both and prefers flags.
+
+pub mod choice;
+pub mod file;
+
+use std::path::PathBuf;
+
+use entity_crypto::identity::PeerId;
+use entity_peer::Config;
+use entity_peer::config::AutoConnect;
+use entity_session::rate_limit::RateLimits;
+
+use choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
+use file::ConfigFile;
+
+/// Where a node keeps its files when nobody says: `$XDG_DATA_HOME/entity`, `~/.local/share/entity`, or `entity-data` here.
+pub fn default_data_dir() -> PathBuf {
+    let directory =
+        |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    match (directory("XDG_DATA_HOME"), directory("HOME")) {
+        (Some(data), _) => data.join("entity"),
+        (None, Some(home)) => home.join(".local").join("share").join("entity"),
+        (None, None) => PathBuf::from("entity-data"),
+    }
+}
+
+/// What flags and environment say; `None` leaves the word to the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// The peer's own id.
+    pub id: Option<PeerId>,
+    /// Where to listen.
+    pub listen: Option<ListenAddress>,
+    /// The address others are told.
+    pub advertise: Option<String>,
+    /// The versions spoken.
+    pub protocol: Option<Protocol>,
+    /// How 1.0 is received.
+    pub profile: Option<Profile>,
+    /// Which keys are believed.
+    pub trust: Option<Trust>,
+    /// Whether sessions are opened without being asked for.
+    pub connect: Option<bool>,
+    /// Where the node keeps its files.
+    pub data_dir: Option<PathBuf>,
+    /// The identity, if not in the data directory.
+    pub key_file: Option<PathBuf>,
+    /// Peers to know, added to those of the file; one of the same id replaces it.
+    pub peers: Vec<PeerEntry>,
+}
+
+/// Everything an operator has decided, defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The peer's own id; `None` derives it from the key.
+    pub id: Option<PeerId>,
+    /// Where to listen.
+    pub listen: ListenAddress,
+    /// The address others are told; `None` derives it from the listening address.
+    pub advertise: Option<String>,
+    /// The versions spoken.
+    pub protocol: Protocol,
+    /// How 1.0 is received.
+    pub profile: Profile,
+    /// Which keys are believed.
+    pub trust: Trust,
+    /// Whether sessions are opened without being asked for.
+    pub connect: bool,
+    /// Where the node keeps its files.
+    pub data_dir: PathBuf,
+    /// The file with the identity.
+    pub key_file: PathBuf,
+    /// Messages a sender may spend, by type.
+    pub rate_limits: RateLimits,
+    /// The peers to know from the start.
+    pub peers: Vec<PeerEntry>,
+}
+
+impl Settings {
+    /// Lays `overrides` over `file`, and both over the defaults; `default_data_dir` is used where neither names one.
+    pub fn resolve(overrides: Overrides, file: ConfigFile, default_data_dir: PathBuf) -> Self {
+        let data_dir = overrides.data_dir.or(file.data_dir).unwrap_or(default_data_dir);
+        let key_file = overrides.key_file.or(file.key_file);
+        let mut peers = file.peers;
+        for peer in overrides.peers {
+            match peers.iter_mut().find(|known| known.id == peer.id) {
+                Some(known) => *known = peer,
+                None => peers.push(peer),
+            }
+        }
+        Self {
+            id: overrides.id.or(file.id),
+            listen: overrides.listen.or(file.listen).unwrap_or_default(),
+            advertise: overrides.advertise.or(file.advertise),
+            protocol: overrides.protocol.or(file.protocol).unwrap_or(Protocol::Both),
+            profile: overrides.profile.or(file.profile).unwrap_or(Profile::Hardened),
+            trust: overrides.trust.or(file.trust).unwrap_or(Trust::Pinned),
+            connect: overrides.connect.or(file.connect).unwrap_or(true),
+            key_file: key_file.unwrap_or_else(|| data_dir.join(crate::key_file::FILE_NAME)),
+            data_dir,
+            rate_limits: file.rate_limits.limits(),
+            peers,
+        }
+    }
+
+    /// The configuration of the peer called `id`.
+    pub fn peer_config(&self, id: PeerId) -> Config {
+        let mut config = Config::new(id);
+        config.protocols = self.protocol.protocols();
+        config.profile = self.profile.profile();
+        config.trust = self.trust.trust();
+        config.address.clone_from(&self.advertise);
+        config.auto_connect =
+            if self.connect { AutoConnect::Connect } else { AutoConnect::OnCommand };
+        config.rate_limits = self.rate_limits.clone();
+        config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> ConfigFile {
+        file::parse("entity.toml", text).unwrap()
+    }
+
+    fn entry(text: &str) -> PeerEntry {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let text = "id = 'file'\nprotocol = '1.0'\n[[peers]]\nid = 'b'\naddress = 'http://b:1'\n[[peers]]\nid = 'c'\naddress = 'http://c:1'\n";
+        let overrides = Overrides {
+            id: Some("flag".parse().unwrap()),
+            peers: vec![entry("id=b,address=http://b:2"), entry("id=d,address=http://d:1")],
+            ..Overrides::default()
+        };
+        let settings = Settings::resolve(overrides, file(text), PathBuf::from("data"));
+        assert_eq!(settings.id.unwrap().as_str(), "flag");
+        assert_eq!((settings.protocol, settings.profile), (Protocol::V1_0, Profile::Hardened));
+        assert_eq!(settings.key_file, PathBuf::from("data").join("identity.seed"));
+        let peers: Vec<_> = settings.peers.iter().map(|peer| peer.address.to_string()).collect();
+        assert_eq!(peers, ["http://b:2", "http://c:1", "http://d:1"]);
+    }
+
+    #[test]
+    fn every_decision_reaches_the_peer() {
+        let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nadvertise = 'http://a:1'\n";
+        let settings = Settings::resolve(Overrides::default(), file(text), PathBuf::from("data"));
+        let config = settings.peer_config("a".parse().unwrap());
+        assert_eq!(config.protocols, entity_peer::config::Protocols::OnlyV1_1);
+        assert_eq!(config.profile, entity_peer::config::Profile::Compat);
+        assert_eq!(config.trust, entity_peer::config::Trust::FirstUse);
+        assert_eq!(config.auto_connect, AutoConnect::OnCommand);
+        assert_eq!(config.address.as_deref(), Some("http://a:1"));
+    }
+}

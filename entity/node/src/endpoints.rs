@@ -1,0 +1,83 @@
+//! The HTTP side of a node: `POST /message`, and what GET shows of it (`docs/protocol/1.0.md#endpoints`).
+//!
+//! `/peers` and `/stats` name the addresses of others. In the profile `hardened` only callers on this machine see them; in
+//! `compat` everybody does, as with the earlier peer.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use entity_peer::Peer;
+use entity_peer::config::Profile;
+use entity_transport::http::{Answer, Handler, Request, ServerLimits, Verb};
+use entity_wire::limits::{COMPAT_MESSAGE_LEN_MAX, MESSAGE_LEN_MAX};
+use entity_wire::time::Timestamp;
+use serde::Serialize;
+
+use crate::node::Node;
+use crate::views::{HealthReport, Peers, PublicKeyView, Root, Stats};
+
+/// The endpoints of one node.
+#[derive(Debug)]
+pub struct Endpoints {
+    node: Node,
+    port: u16,
+    profile: Profile,
+}
+
+impl Endpoints {
+    /// The endpoints of `node`, which listens on `address`.
+    pub fn new(node: Node, address: SocketAddr) -> Arc<Self> {
+        let profile = node.look(|peer, _| peer.config().profile);
+        Arc::new(Self { node, port: address.port(), profile })
+    }
+
+    /// The limits of a server for a node of this profile.
+    pub fn limits(profile: Profile) -> ServerLimits {
+        let body_max_bytes = match profile {
+            Profile::Hardened => MESSAGE_LEN_MAX,
+            Profile::Compat => COMPAT_MESSAGE_LEN_MAX,
+        };
+        ServerLimits { body_max_bytes, ..ServerLimits::default() }
+    }
+
+    fn show<T: Serialize>(&self, view: impl FnOnce(&Peer, Timestamp) -> T) -> Answer {
+        json(&self.node.look(view))
+    }
+
+    fn may_see_addresses(&self, caller: IpAddr) -> bool {
+        match self.profile {
+            Profile::Hardened => caller.to_canonical().is_loopback(),
+            Profile::Compat => true,
+        }
+    }
+}
+
+impl Handler for Endpoints {
+    fn endpoint(&self, path: &str) -> Option<Verb> {
+        match path {
+            "/message" => Some(Verb::Post),
+            "/" | "/health" | "/peers" | "/stats" | "/public-key" => Some(Verb::Get),
+            _ => None,
+        }
+    }
+
+    fn answer(&self, request: Request<'_>) -> Answer {
+        match request.path {
+            "/message" => self.node.message(&request.body).into(),
+            "/" => self.show(|peer, _| Root::of(peer)),
+            "/health" => self.show(|peer, now| HealthReport::of(peer, now, self.port)),
+            "/public-key" => self.show(|peer, _| PublicKeyView::of(peer)),
+            "/peers" | "/stats" if !self.may_see_addresses(request.remote.ip()) => {
+                Answer::new(403, r#"{"detail":"Forbidden"}"#)
+            }
+            "/peers" => self.show(|peer, _| Peers::of(peer)),
+            "/stats" => self.show(|peer, _| Stats::of(peer)),
+            _ => Answer::new(404, r#"{"detail":"Not Found"}"#),
+        }
+    }
+}
+
+fn json<T: Serialize>(view: &T) -> Answer {
+    // The views are structs of texts and numbers with text keys, which always have a JSON form.
+    serde_json::to_vec(view).map_or_else(|_| Answer::new(500, "{}"), |body| Answer::new(200, body))
+}

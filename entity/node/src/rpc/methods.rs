@@ -1,0 +1,423 @@
+//! What each method of the contract does to a node (`docs/contract/`).
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use entity_crypto::encoding::{base64_decode_strict, base64_encode};
+use entity_crypto::signing::PublicKey;
+use entity_peer::PeerName;
+use entity_peer::command::{AddPeer, Command, CommandResult, Seal, Send};
+use entity_peer::view::SessionName;
+use entity_transport::http::{Address, Call, Method};
+use entity_wire::json::{Object, RULES_1_0_HARDENED, Value, parse};
+use entity_wire::kind::MessageKind;
+use entity_wire::v1_0::Flavour;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::RpcError;
+use super::shapes::{EVENTS, MessageShape, PeerShape, ReceiptShape, SessionShape, raw_object};
+use crate::node::Node;
+use crate::views::stats_lines;
+
+/// The version of the contract.
+pub const CONTRACT: &str = "1";
+
+/// The methods of every peer.
+pub const METHODS: &[&str] = &[
+    "initialize",
+    "shutdown",
+    "peer.add",
+    "peer.list",
+    "session.open",
+    "session.list",
+    "session.close",
+    "message.send",
+    "message.inbox",
+    "peer.ping",
+    "capability.query",
+    "stats",
+];
+
+/// The methods of test peers alone: each could be used to harm a real one.
+pub const TEST_METHODS: &[&str] = &["clock.offset", "wire.send_raw"];
+
+/// Most messages in one answer of `message.inbox`.
+pub const INBOX_ANSWER_MAX: usize = 1000;
+
+/// Bytes of message bodies in one answer of `message.inbox`, so that it fits a line of the contract with room for the rest.
+const INBOX_ANSWER_BYTES_MAX: usize = 512 * 1024;
+
+/// Time for a raw request of a test peer: protocol 1.0's timeout of a message.
+const RAW_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Whether the methods of test peers exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// They do not: calling one is calling an unknown method.
+    Public,
+    /// They do.
+    Test,
+}
+
+/// A node as the contract shows it.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The node.
+    pub node: Node,
+    /// Which methods exist.
+    pub audience: Audience,
+    /// The base address the node announces.
+    pub http_address: String,
+    /// The protocol versions it speaks.
+    pub protocol_versions: &'static [&'static str],
+}
+
+type Outcome = Result<Box<RawValue>, RpcError>;
+
+impl Service {
+    /// Does one request. `shutdown` and `$/cancel` belong to the conversation, not to the node.
+    ///
+    /// # Errors
+    ///
+    /// [`RpcError`] as the caller is to be told.
+    pub async fn call(&self, method: &str, params: Option<&RawValue>) -> Outcome {
+        match (method, self.audience) {
+            ("initialize", _) => self.initialize(read(params)?),
+            ("peer.add", _) => self.peer_add(read(params)?).await,
+            ("peer.list", _) => read::<NoParams>(params).and_then(|_| self.peer_list()),
+            ("session.open", _) => self.session_open(read(params)?).await,
+            ("session.list", _) => read::<NoParams>(params).and_then(|_| self.session_list()),
+            ("session.close", _) => self.session_close(read(params)?).await,
+            ("message.send", _) => self.message_send(read(params)?).await,
+            ("message.inbox", _) => self.message_inbox(read(params)?),
+            ("peer.ping", _) => self.peer_ping(read(params)?).await,
+            ("capability.query", _) => self.capability_query(read(params)?).await,
+            ("stats", _) => read::<NoParams>(params).and_then(|_| self.stats()),
+            ("clock.offset", Audience::Test) => self.clock_offset(read(params)?).await,
+            ("wire.send_raw", Audience::Test) => self.send_raw(read(params)?).await,
+            _ => Err(RpcError::new(
+                RpcError::METHOD_NOT_FOUND,
+                format!("method `{method}` is not supported"),
+            )),
+        }
+    }
+
+    /// The methods that exist here.
+    pub fn methods(&self) -> Vec<&'static str> {
+        let test: &[_] = match self.audience {
+            Audience::Public => &[],
+            Audience::Test => TEST_METHODS,
+        };
+        METHODS.iter().chain(test).copied().collect()
+    }
+
+    fn initialize(&self, params: InitializeParams) -> Outcome {
+        if params.contract != CONTRACT {
+            return Err(RpcError::params(format!(
+                "contract `{}` is not supported, only `{CONTRACT}`",
+                params.contract
+            )));
+        }
+        let (name, key) =
+            self.node.look(|peer, _| (peer.config().id.to_string(), peer.public_key().to_hex()));
+        result(&Initialized {
+            contract: CONTRACT,
+            name,
+            version: env!("CARGO_PKG_VERSION"),
+            protocol_versions: self.protocol_versions,
+            methods: self.methods(),
+            events: EVENTS,
+            addresses: BTreeMap::from([("http", self.http_address.clone())]),
+            keys: BTreeMap::from([("ed25519", key)]),
+        })
+    }
+
+    async fn peer_add(&self, params: PeerAddParams) -> Outcome {
+        let address: Address = parameter("address", &params.address)?;
+        let key = params.key.as_deref().map(PublicKey::from_hex).transpose();
+        let key = key.map_err(|error| RpcError::params(format!("key: {error}")))?;
+        let name = parameter("name", &params.name)?;
+        let added = AddPeer { name, address: address.to_string(), key, connect: params.connect };
+        self.node.command(Command::AddPeer(added)).await?;
+        empty()
+    }
+
+    fn peer_list(&self) -> Outcome {
+        let peers: Vec<PeerShape> =
+            self.node.look(|peer, _| peer.peers().map(PeerShape::from).collect());
+        result(&BTreeMap::from([("peers", peers)]))
+    }
+
+    async fn session_open(&self, params: ToParams) -> Outcome {
+        let done =
+            self.node.command(Command::OpenSession { to: parameter("to", &params.to)? }).await?;
+        let CommandResult::Session(view) = done else { return Err(unexpected(&done)) };
+        result(&SessionShape::from(view))
+    }
+
+    fn session_list(&self) -> Outcome {
+        let sessions: Vec<_> = self.node.look(|peer, _| peer.sessions());
+        let sessions: Vec<_> = sessions.into_iter().map(SessionShape::from).collect();
+        result(&BTreeMap::from([("sessions", sessions)]))
+    }
+
+    async fn session_close(&self, params: SessionCloseParams) -> Outcome {
+        self.node.command(Command::CloseSession { session: SessionName(params.id) }).await?;
+        empty()
+    }
+
+    async fn message_send(&self, params: MessageSendParams) -> Outcome {
+        let body = body_object(&params.body)?;
+        let message = Send {
+            to: parameter("to", &params.to)?,
+            kind: MessageKind::from_text(params.kind.as_deref().unwrap_or("message")),
+            body,
+            seal: params.seal.seal(),
+            flavour: params.flavour.map(FlavourWord::flavour),
+        };
+        let done = self.node.command(Command::Send(message)).await?;
+        let CommandResult::Sent(receipt) = done else { return Err(unexpected(&done)) };
+        result(&ReceiptShape::from(receipt))
+    }
+
+    fn message_inbox(&self, params: MessageInboxParams) -> Outcome {
+        let from =
+            params.from.as_deref().map(|from| parameter::<PeerName>("from", from)).transpose()?;
+        let after = params.after.unwrap_or(0);
+        let limit = params.limit.unwrap_or(INBOX_ANSWER_MAX).min(INBOX_ANSWER_MAX);
+        let messages = self.node.look(|peer, _| {
+            let mut messages: Vec<MessageShape> = Vec::new();
+            let mut bytes = 0;
+            for received in peer.inbox(from.as_ref(), after).take(limit) {
+                let message = MessageShape::from(received);
+                bytes += message.body_len();
+                // One message always fits: its body was below the limit of a message when it came.
+                if bytes > INBOX_ANSWER_BYTES_MAX && !messages.is_empty() {
+                    break;
+                }
+                messages.push(message);
+            }
+            messages
+        });
+        let next = messages.last().and_then(|message| message.index).unwrap_or(after);
+        result(&Inbox { messages, next })
+    }
+
+    async fn peer_ping(&self, params: ToParams) -> Outcome {
+        let done = self.node.command(Command::Ping { to: parameter("to", &params.to)? }).await?;
+        let CommandResult::RoundTrip(time) = done else { return Err(unexpected(&done)) };
+        result(&BTreeMap::from([("round_trip_us", time.as_micros())]))
+    }
+
+    async fn capability_query(&self, params: ToParams) -> Outcome {
+        let query = Command::QueryCapabilities { to: parameter("to", &params.to)? };
+        let done = self.node.command(query).await?;
+        let CommandResult::Capabilities(object) = done else { return Err(unexpected(&done)) };
+        result(&BTreeMap::from([("capabilities", raw_object(&object))]))
+    }
+
+    fn stats(&self) -> Outcome {
+        result(&BTreeMap::from([("stats", self.node.look(|peer, _| stats_lines(peer)))]))
+    }
+
+    async fn clock_offset(&self, params: ClockOffsetParams) -> Outcome {
+        let offset = params.seconds * 1e6;
+        // A hundred years: enough for every test, and far from what a timestamp cannot hold.
+        if offset.is_nan() || offset.abs() > 3.2e15 {
+            return Err(RpcError::params("seconds: more than a hundred years"));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "checked to be far below 2^63")]
+        let offset_us = offset.round() as i64;
+        self.node.command(Command::SetClockOffset { offset_us }).await?;
+        empty()
+    }
+
+    async fn send_raw(&self, params: SendRawParams) -> Outcome {
+        let address = match (&params.to, &params.address) {
+            (_, Some(address)) => address.clone(),
+            (Some(to), None) => {
+                let name: PeerName = parameter("to", to)?;
+                let known = self.node.look(|peer, _| peer.peer(&name).map(|view| view.address));
+                known.ok_or_else(|| {
+                    RpcError::refused("UNKNOWN_RECIPIENT", format!("no peer `{to}` in the roster"))
+                })?
+            }
+            (None, None) => return Err(RpcError::params("either `to` or `address` is needed")),
+        };
+        let address: Address = parameter("address", &address)?;
+        let method = params.method.as_deref().unwrap_or("POST");
+        let path = params.path.as_deref().unwrap_or("/message");
+        if !path.starts_with('/') {
+            return Err(RpcError::params("path: does not start with `/`"));
+        }
+        let body = base64_decode_strict(params.body.as_deref().unwrap_or(""));
+        let body = body.map_err(|error| RpcError::params(format!("body: {error}")))?.into();
+        let call = Call {
+            method: parameter::<Method>("method", method)?,
+            path,
+            body,
+            timeout: RAW_TIMEOUT,
+        };
+        let answer = self.node.client().call(&address, call).await;
+        let answer = answer
+            .map_err(|failure| RpcError::refused("SERVICE_UNAVAILABLE", failure.to_string()))?;
+        result(&RawAnswer { status: answer.status, body: base64_encode(&answer.body) })
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, RpcError> {
+    serde_json::from_str(params.map_or("{}", RawValue::get)).map_err(RpcError::params)
+}
+
+fn parameter<T: FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, RpcError> {
+    text.parse().map_err(|error| RpcError::params(format!("{name}: {error}")))
+}
+
+/// Bodies keep integers digit by digit, so they go through the parser of the wire.
+fn body_object(body: &RawValue) -> Result<Object, RpcError> {
+    match parse(body.get().as_bytes(), &RULES_1_0_HARDENED) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(RpcError::params("body: not an object")),
+        Err(error) => Err(RpcError::params(format!("body: {error}"))),
+    }
+}
+
+fn result<T: Serialize>(value: &T) -> Outcome {
+    to_raw_value(value).map_err(|error| RpcError::new(RpcError::INTERNAL_ERROR, error.to_string()))
+}
+
+fn empty() -> Outcome {
+    result(&serde_json::Map::new())
+}
+
+fn unexpected(result: &CommandResult) -> RpcError {
+    RpcError::new(RpcError::INTERNAL_ERROR, format!("the peer answered with {result:?}"))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoParams {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InitializeParams {
+    contract: String,
+}
+
+#[derive(Serialize)]
+struct Initialized {
+    contract: &'static str,
+    name: String,
+    version: &'static str,
+    protocol_versions: &'static [&'static str],
+    methods: Vec<&'static str>,
+    events: &'static [&'static str],
+    addresses: BTreeMap<&'static str, String>,
+    keys: BTreeMap<&'static str, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PeerAddParams {
+    name: String,
+    address: String,
+    key: Option<String>,
+    connect: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToParams {
+    to: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SessionCloseParams {
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MessageSendParams {
+    to: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    body: Box<RawValue>,
+    #[serde(default)]
+    seal: SealWord,
+    flavour: Option<FlavourWord>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum SealWord {
+    #[default]
+    Auto,
+    Never,
+    Require,
+}
+
+impl SealWord {
+    fn seal(self) -> Seal {
+        match self {
+            Self::Auto => Seal::Auto,
+            Self::Never => Seal::Never,
+            Self::Require => Seal::Require,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FlavourWord {
+    Iso,
+    Dataclass,
+}
+
+impl FlavourWord {
+    fn flavour(self) -> Flavour {
+        match self {
+            Self::Iso => Flavour::Iso,
+            Self::Dataclass => Flavour::Dataclass,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MessageInboxParams {
+    from: Option<String>,
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Inbox {
+    messages: Vec<MessageShape>,
+    next: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockOffsetParams {
+    seconds: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SendRawParams {
+    to: Option<String>,
+    address: Option<String>,
+    method: Option<String>,
+    path: Option<String>,
+    body: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RawAnswer {
+    status: u16,
+    body: String,
+}

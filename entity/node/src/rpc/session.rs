@@ -1,0 +1,164 @@
+//! One conversation: requests run concurrently, `$/cancel` withdraws one, events are told as they come.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tracing::warn;
+
+use super::lines::Line;
+use super::methods::Service;
+use super::{Incoming, RequestId, RpcError, response_line, shapes};
+use crate::node::Numbered;
+
+/// Requests of one conversation under way; one more is refused with `SERVICE_UNAVAILABLE`.
+pub const REQUESTS_MAX: usize = 1024;
+
+/// Why a conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The other side asked for `shutdown`, and was answered.
+    Shutdown,
+    /// The other side closed the stream.
+    Closed,
+}
+
+/// Holds one conversation until its end. `events` is absent where nobody wants them.
+pub async fn converse(
+    service: Service,
+    mut lines: mpsc::Receiver<Line>,
+    answers: mpsc::Sender<String>,
+    mut events: Option<mpsc::Receiver<Numbered>>,
+) -> End {
+    let session = Session { service, answers, open: Arc::default() };
+    loop {
+        tokio::select! {
+            // Events first: an event that happened before a request was read is told before its answer.
+            biased;
+            event = next_event(&mut events) => match event.as_ref().map(shapes::event_line) {
+                Some(Some(line)) => session.say(line).await,
+                Some(None) => {}
+                None => events = None,
+            },
+            line = lines.recv() => match line {
+                Some(Line::Text(text)) => {
+                    if session.take(&text).await.is_break() {
+                        return End::Shutdown;
+                    }
+                }
+                Some(Line::TooLong) => session.refuse("line is longer than 1 MiB").await,
+                Some(Line::NotText) => session.refuse("line is not UTF-8").await,
+                None => return End::Closed,
+            },
+        }
+    }
+}
+
+async fn next_event(events: &mut Option<mpsc::Receiver<Numbered>>) -> Option<Numbered> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Session {
+    service: Service,
+    answers: mpsc::Sender<String>,
+    /// The requests under way, to be found by `$/cancel`.
+    open: Arc<Mutex<HashMap<RequestId, AbortHandle>>>,
+}
+
+impl Drop for Session {
+    /// Withdraws what is under way: nobody will hear its end.
+    fn drop(&mut self) {
+        for (_, running) in self.open.lock().unwrap_or_else(PoisonError::into_inner).drain() {
+            running.abort();
+        }
+    }
+}
+
+impl Session {
+    async fn take(&self, text: &str) -> std::ops::ControlFlow<()> {
+        let incoming = match Incoming::parse(text) {
+            Ok(incoming) => incoming,
+            Err(error) => {
+                self.say(response_line(None, &Err(error))).await;
+                return std::ops::ControlFlow::Continue(());
+            }
+        };
+        match (incoming.method.as_str(), incoming.id) {
+            ("$/cancel", _) => self.cancel(incoming.params.as_deref()).await,
+            (_, None) => {}
+            ("shutdown", Some(id)) => {
+                let done = RawValue::from_string("{}".to_owned());
+                let done = done
+                    .map_err(|error| RpcError::new(RpcError::INTERNAL_ERROR, error.to_string()));
+                self.say(response_line(Some(&id), &done)).await;
+                return std::ops::ControlFlow::Break(());
+            }
+            (_, Some(id)) => self.start(id, incoming.method, incoming.params).await,
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    async fn start(&self, id: RequestId, method: String, params: Option<Box<RawValue>>) {
+        let refusal = {
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            if open.contains_key(&id) {
+                Some(RpcError::new(
+                    RpcError::INVALID_REQUEST,
+                    "a request with this id is under way",
+                ))
+            } else if open.len() >= REQUESTS_MAX {
+                Some(RpcError::refused("SERVICE_UNAVAILABLE", "too many requests under way"))
+            } else {
+                None
+            }
+        };
+        if let Some(error) = refusal {
+            return self.say(response_line(Some(&id), &Err(error))).await;
+        }
+        let (service, answers, open, name) =
+            (self.service.clone(), self.answers.clone(), Arc::clone(&self.open), id.clone());
+        // Held over the start, so that the request cannot end before it can be found.
+        let mut found = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = tokio::spawn(async move {
+            let outcome = service.call(&method, params.as_deref()).await;
+            let is_open =
+                open.lock().unwrap_or_else(PoisonError::into_inner).remove(&name).is_some();
+            if is_open {
+                // The reader may be gone; then there is nobody to tell.
+                drop(answers.send(response_line(Some(&name), &outcome)).await);
+            }
+        });
+        found.insert(id, running.abort_handle());
+    }
+
+    async fn cancel(&self, params: Option<&RawValue>) {
+        #[derive(Deserialize)]
+        struct CancelParams {
+            id: RequestId,
+        }
+        let Ok(CancelParams { id }) = serde_json::from_str(params.map_or("", RawValue::get)) else {
+            return warn!("a withdrawal without the id of a request is ignored");
+        };
+        let running = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        if let Some(running) = running {
+            running.abort();
+            let error = RpcError::new(RpcError::CANCELLED, "request was withdrawn");
+            self.say(response_line(Some(&id), &Err(error))).await;
+        }
+    }
+
+    async fn refuse(&self, reason: &str) {
+        self.say(response_line(None, &Err(RpcError::new(RpcError::INVALID_REQUEST, reason)))).await;
+    }
+
+    async fn say(&self, line: String) {
+        // The reader may be gone; the end of the lines tells so.
+        drop(self.answers.send(line).await);
+    }
+}

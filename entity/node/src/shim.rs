@@ -1,0 +1,136 @@
+//! The peer contract on standard input and output (`docs/contract/`): how a test platform drives this peer.
+
+use std::io;
+use std::path::PathBuf;
+
+use entity_crypto::signing::SigningKey;
+use entity_peer::Config;
+use tracing::info;
+
+use crate::config::choice::{ListenAddress, Protocol};
+use crate::key_file::{self, KeyFileError};
+use crate::rpc::lines::{Writer, read_from};
+use crate::rpc::methods::{Audience, Service};
+use crate::rpc::session::{End, converse};
+use crate::seed::{self, NoEntropy, TestSeed};
+use crate::serve::Serving;
+
+/// What a shim is started with.
+#[derive(Debug)]
+pub struct Setup {
+    /// The peer; its id is the name that the platform gave.
+    pub config: Config,
+    /// The versions spoken, as `config` has them.
+    pub protocol: Protocol,
+    /// Where to listen.
+    pub listen: ListenAddress,
+    /// Whether the methods of test peers exist.
+    pub audience: Audience,
+    /// Where the identity is kept; without it every start has a new one.
+    pub data_dir: Option<PathBuf>,
+    /// What everything random is derived from, in a test peer.
+    pub seed: Option<TestSeed>,
+}
+
+/// Why a shim could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ShimError {
+    /// The address cannot be listened on.
+    #[error("listen on {listen}")]
+    Listen {
+        /// The address.
+        listen: ListenAddress,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no identity.
+    #[error("have an identity")]
+    Identity(#[source] KeyFileError),
+    /// The count of starts cannot be kept.
+    #[error("count the starts in {}", path.display())]
+    Starts {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no randomness.
+    #[error("start")]
+    Entropy(#[from] NoEntropy),
+    /// Standard input and output cannot be served.
+    #[error("speak on standard input and output")]
+    Streams(#[source] io::Error),
+}
+
+/// Runs until `shutdown` or the end of standard input.
+///
+/// # Errors
+///
+/// [`ShimError`] before the first line is read; afterwards every error is an answer.
+pub async fn run(setup: Setup) -> Result<End, ShimError> {
+    let (key, randomness) = secrets(&setup)?;
+    let listen_failed = |source| ShimError::Listen { listen: setup.listen.clone(), source };
+    let listen = setup.listen.resolve().await.map_err(listen_failed)?;
+    let serving = Serving::start(setup.config, key, randomness, listen).map_err(listen_failed)?;
+    info!(address = %serving.address(), "ready");
+    let service = Service {
+        node: serving.node().clone(),
+        audience: setup.audience,
+        http_address: serving.http_address().to_owned(),
+        protocol_versions: setup.protocol.versions(),
+    };
+    let events = serving.node().listen();
+    let lines = read_from(io::stdin()).map_err(ShimError::Streams)?;
+    let writer = Writer::to(io::stdout()).map_err(ShimError::Streams)?;
+    let end = converse(service, lines, writer.lines(), Some(events)).await;
+    writer.close().await;
+    serving.stop().await;
+    Ok(end)
+}
+
+/// The identity and the randomness of this start.
+fn secrets(setup: &Setup) -> Result<(SigningKey, [u8; 32]), ShimError> {
+    match (&setup.seed, &setup.data_dir) {
+        (Some(seed), data_dir) => {
+            let start = data_dir.as_ref().map_or(Ok(0), |data_dir| count_start(data_dir))?;
+            Ok((seed.identity(), seed.randomness(start)))
+        }
+        (None, Some(data_dir)) => {
+            Ok((identity_in(data_dir).map_err(ShimError::Identity)?, seed::from_system()?))
+        }
+        (None, None) => Ok((SigningKey::from_seed(seed::from_system()?), seed::from_system()?)),
+    }
+}
+
+/// The identity kept in `data_dir`, made on the first start.
+fn identity_in(data_dir: &std::path::Path) -> Result<SigningKey, KeyFileError> {
+    let path = data_dir.join(key_file::FILE_NAME);
+    match key_file::load(&path) {
+        Err(KeyFileError::Missing { .. }) => {
+            let seed = seed::from_system().map_err(|error| KeyFileError::Io {
+                path: path.clone(),
+                source: io::Error::other(error),
+            })?;
+            let key = SigningKey::from_seed(seed);
+            key_file::create(&path, &key)?;
+            Ok(key)
+        }
+        outcome => outcome,
+    }
+}
+
+/// How many starts there were before this one, so that each has its own randomness.
+fn count_start(data_dir: &std::path::Path) -> Result<u64, ShimError> {
+    let path = data_dir.join("starts");
+    let failed = |source| ShimError::Starts { path: path.clone(), source };
+    std::fs::create_dir_all(data_dir).map_err(failed)?;
+    let start = match std::fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse::<u64>().map_err(|error| failed(io::Error::other(error)))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(failed(error)),
+    };
+    std::fs::write(&path, format!("{}\n", start.saturating_add(1))).map_err(failed)?;
+    Ok(start)
+}

@@ -1,0 +1,203 @@
+//! What the GET endpoints show, with the field names of protocol 1.0 (`docs/protocol/1.0.md#endpoints`).
+
+use std::collections::BTreeMap;
+
+use entity_peer::Peer;
+use entity_peer::view::{Health, PeerStats, PeerView};
+use entity_wire::time::Timestamp;
+use serde::Serialize;
+
+/// `GET /`
+#[derive(Debug, Serialize)]
+pub(crate) struct Root {
+    entity_id: String,
+    service: &'static str,
+    version: &'static str,
+    peers_count: usize,
+    #[serde(flatten)]
+    abilities: Abilities,
+}
+
+/// What this implementation always does; the earlier peer could be run without.
+#[derive(Debug, Serialize)]
+struct Abilities {
+    crypto_available: bool,
+    signing_enabled: bool,
+    verification_enabled: bool,
+}
+
+const ABILITIES: Abilities =
+    Abilities { crypto_available: true, signing_enabled: true, verification_enabled: true };
+
+impl Root {
+    pub(crate) fn of(peer: &Peer) -> Self {
+        Self {
+            entity_id: peer.config().id.to_string(),
+            service: "peer-communication",
+            version: "1.0",
+            peers_count: peer.peers().count(),
+            abilities: ABILITIES,
+        }
+    }
+}
+
+/// `GET /health`
+#[derive(Debug, Serialize)]
+pub(crate) struct HealthReport {
+    entity_id: String,
+    port: u16,
+    peers: usize,
+    healthy_peers: usize,
+    total_stats_entries: usize,
+    #[serde(flatten)]
+    abilities: Abilities,
+    public_key: String,
+    status: &'static str,
+    timestamp: String,
+    queue: Queue,
+    heartbeat: Heartbeat,
+}
+
+#[derive(Debug, Serialize)]
+struct Queue {
+    size: usize,
+    stats: QueueCounters,
+}
+
+#[derive(Debug, Serialize)]
+struct QueueCounters {
+    queued: u64,
+    sent: u64,
+    failed: u64,
+    discarded: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Heartbeat {
+    peer_status: BTreeMap<String, &'static str>,
+    healthy_count: usize,
+}
+
+impl HealthReport {
+    pub(crate) fn of(peer: &Peer, now: Timestamp, port: u16) -> Self {
+        let peer_status: BTreeMap<_, _> =
+            peer.peers().map(|view| (view.name.to_string(), view.health.as_str())).collect();
+        let healthy = peer.peers().filter(|view| view.health == Health::Healthy).count();
+        let queue = peer.queue_stats();
+        Self {
+            entity_id: peer.config().id.to_string(),
+            port,
+            peers: peer_status.len(),
+            healthy_peers: healthy,
+            total_stats_entries: peer.stats().count(),
+            abilities: ABILITIES,
+            public_key: peer.public_key().to_hex(),
+            status: "healthy",
+            timestamp: peer.wall_clock(now).to_string(),
+            queue: Queue {
+                size: queue.size,
+                stats: QueueCounters {
+                    queued: queue.queued,
+                    sent: queue.sent,
+                    failed: queue.failed,
+                    discarded: queue.discarded,
+                },
+            },
+            heartbeat: Heartbeat { peer_status, healthy_count: healthy },
+        }
+    }
+}
+
+/// `GET /peers`
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the fields of the endpoint, one for one")]
+pub(crate) struct Peers {
+    entity_id: String,
+    peers: Vec<PeerLine>,
+    count: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct PeerLine {
+    entity_id: String,
+    address: String,
+    has_public_key: bool,
+}
+
+impl Peers {
+    pub(crate) fn of(peer: &Peer) -> Self {
+        let line = |view: PeerView| PeerLine {
+            entity_id: view.name.to_string(),
+            address: view.address,
+            has_public_key: view.key.is_some(),
+        };
+        let peers: Vec<_> = peer.peers().map(line).collect();
+        Self { entity_id: peer.config().id.to_string(), count: peers.len(), peers }
+    }
+}
+
+/// `GET /stats`
+#[derive(Debug, Serialize)]
+pub(crate) struct Stats {
+    entity_id: String,
+    stats: BTreeMap<String, StatsLine>,
+}
+
+/// The counters of one peer; the contract's `stats` shows the same.
+#[derive(Debug, Serialize)]
+pub(crate) struct StatsLine {
+    entity_id: String,
+    address: String,
+    total_messages_sent: u64,
+    total_messages_received: u64,
+    successful_deliveries: u64,
+    failed_deliveries: u64,
+    last_seen: Option<String>,
+    last_error: Option<String>,
+    is_healthy: bool,
+}
+
+impl Stats {
+    pub(crate) fn of(peer: &Peer) -> Self {
+        Self { entity_id: peer.config().id.to_string(), stats: stats_lines(peer) }
+    }
+}
+
+pub(crate) fn stats_lines(peer: &Peer) -> BTreeMap<String, StatsLine> {
+    peer.stats().map(|(view, stats)| (view.name.to_string(), StatsLine::of(view, stats))).collect()
+}
+
+impl StatsLine {
+    fn of(view: PeerView, stats: &PeerStats) -> Self {
+        Self {
+            entity_id: view.name.to_string(),
+            is_healthy: is_healthy(&view),
+            address: view.address,
+            total_messages_sent: stats.messages_sent,
+            total_messages_received: stats.messages_received,
+            successful_deliveries: stats.deliveries_successful,
+            failed_deliveries: stats.deliveries_failed,
+            last_seen: stats.last_seen.map(|at| at.to_string()),
+            last_error: stats.last_error.clone(),
+        }
+    }
+}
+
+/// Whether a peer counts as healthy: until three probes failed it does, as in the earlier peer
+/// (`docs/protocol/1.0.md#liveness`).
+pub(crate) fn is_healthy(view: &PeerView) -> bool {
+    view.health != Health::Unhealthy
+}
+
+/// `GET /public-key`
+#[derive(Debug, Serialize)]
+pub(crate) struct PublicKeyView {
+    entity_id: String,
+    public_key: String,
+}
+
+impl PublicKeyView {
+    pub(crate) fn of(peer: &Peer) -> Self {
+        Self { entity_id: peer.config().id.to_string(), public_key: peer.public_key().to_hex() }
+    }
+}

@@ -1,0 +1,229 @@
+//! The command line of the program.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::json;
+
+fn entity(data: &Path, arguments: &[&str]) -> Output {
+    command(data, arguments).output().unwrap()
+}
+
+fn command(data: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_entity"));
+    command.args(arguments).env("ENTITY_DATA_DIR", data).current_dir(data);
+    command
+}
+
+#[track_caller]
+fn check(output: &Output, code: i32, on_error: &str) {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{error}");
+    assert!(error.contains(on_error), "{error}");
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn terminate(child: &Child) {
+    let status = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// A running `entity run` that is killed when dropped; it has said that it is ready.
+struct Run {
+    child: Child,
+    ready: serde_json::Value,
+}
+
+impl Run {
+    fn start(data: &Path, arguments: &[&str]) -> Self {
+        let all: Vec<_> = ["run", "--log-format", "json", "--listen", "127.0.0.1:0"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .collect();
+        let mut child = command(data, &all).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let ready = loop {
+            let line: serde_json::Value =
+                serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+            if line["fields"]["message"] == "ready" {
+                break line["fields"].clone();
+            }
+        };
+        // Keeps the pipe open and empty.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, ready }
+    }
+
+    fn address(&self) -> String {
+        format!("http://{}", self.ready["address"].as_str().unwrap())
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    let data = tempfile::tempdir().unwrap();
+    let commands: &[&[&str]] = &[
+        &[],
+        &["run"],
+        &["keys"],
+        &["keys", "generate"],
+        &["keys", "show"],
+        &["peers"],
+        &["send"],
+        &["shim"],
+    ];
+    for arguments in commands {
+        let output = entity(data.path(), &[*arguments, &["--help"]].concat());
+        check(&output, 0, "");
+        let help = stdout(&output);
+        assert!(help.contains("Examples:") && help.contains("entity"), "{arguments:?}: {help}");
+        assert!(!help.contains('\u{1b}'), "no colours without a terminal");
+    }
+    check(&entity(data.path(), &[]), 2, "Usage: entity <COMMAND>");
+    check(&entity(data.path(), &["fly"]), 2, "unrecognized subcommand 'fly'");
+}
+
+/// The whole text, so that a change of the command line is seen in review.
+#[test]
+fn the_help_of_the_program_is_this() {
+    let data = tempfile::tempdir().unwrap();
+    let expected = "\
+A peer of the Entity protocol, versions 1.0 and 1.1
+
+Usage: entity <COMMAND>
+
+Commands:
+  run    Run the peer until Ctrl-C or SIGTERM
+  keys   Make and show the identity of this entity
+  peers  Show whom the running node knows
+  send   Send one message from the running node and wait for its answer
+  shim   Speak the peer contract on standard input and output
+  help   Print this message or the help of the given subcommand(s)
+
+Options:
+  -h, --help     Print help
+  -V, --version  Print version
+
+Examples:
+  entity keys generate                      make the identity of this entity
+  entity run --listen 127.0.0.1:8001        run the peer
+  entity peers                              show whom the running peer knows
+  entity send entity-b --body '{\"text\":\"hello\"}'
+
+Exit codes:
+  0  done
+  1  refused: by the other peer, or by the running node
+  2  usage or configuration
+  3  the system: address in use, key file missing, no rights
+  4  no node is running in the data directory
+";
+    assert_eq!(stdout(&entity(data.path(), &["--help"])), expected);
+}
+
+#[test]
+fn an_identity_is_made_once_and_its_seed_is_never_printed() {
+    let root = tempfile::tempdir().unwrap();
+    let data = root.path().join("data");
+    let made = command(root.path(), &["keys", "generate", "--json"])
+        .env("ENTITY_DATA_DIR", &data)
+        .output()
+        .unwrap();
+    check(&made, 0, "");
+    let made: serde_json::Value = serde_json::from_str(&stdout(&made)).unwrap();
+    let file = data.join("identity.seed");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(&data)), (0o600, 0o700));
+    let content = std::fs::read_to_string(&file).unwrap();
+    assert!(content.contains("Plain storage until the encrypted keystore exists"), "{content}");
+    let seed = content.lines().last().unwrap();
+    let shown =
+        command(root.path(), &["keys", "show"]).env("ENTITY_DATA_DIR", &data).output().unwrap();
+    check(&shown, 0, "");
+    assert!(stdout(&shown).contains(made["public_key"].as_str().unwrap()));
+    assert!(!stdout(&shown).contains(seed) && !made.to_string().contains(seed));
+    let again =
+        command(root.path(), &["keys", "generate"]).env("ENTITY_DATA_DIR", &data).output().unwrap();
+    check(&again, 3, "it exists");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
+}
+
+#[test]
+fn mistakes_have_their_exit_code_and_say_what_to_do() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    check(&entity(data.path(), &["run"]), 3, "make one with `entity keys generate`");
+    check(&entity(data.path(), &["peers"]), 4, "start it with `entity run`");
+    check(
+        &entity(data.path(), &["run", "--protocol", "2.0"]),
+        2,
+        "[possible values: 1.0, 1.1, both]",
+    );
+    check(&entity(data.path(), &["run", "--config", "none.toml"]), 2, "name an existing file");
+    check(&entity(data.path(), &["run", "--log", "=,="]), 2, "--log info");
+    check(&entity(data.path(), &["run", "--peer", "id=b"]), 2, "`address=..` is missing");
+    std::fs::write(data.path().join("entity.toml"), "id = 'a'\nprotocl = 'both'\n").unwrap();
+    let output = entity(data.path(), &["run"]);
+    check(&output, 2, "unknown field `protocl`");
+    check(&output, 2, "entity.toml:2:1");
+    std::fs::remove_file(data.path().join("entity.toml")).unwrap();
+    check(&entity(data.path(), &["keys", "generate"]), 0, "");
+    check(&entity(data.path(), &["send", "b", "--body", "{"]), 2, "write a JSON object");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    check(
+        &entity(data.path(), &["run", "--listen", &address]),
+        3,
+        "give another address with --listen",
+    );
+}
+
+#[test]
+fn two_running_programs_talk_and_are_administered_by_their_owner() {
+    let (home_a, home_b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let key_of = |data: &Path| {
+        let made = entity(data, &["keys", "generate", "--json"]);
+        let made: serde_json::Value = serde_json::from_str(&stdout(&made)).unwrap();
+        made["public_key"].as_str().unwrap().to_owned()
+    };
+    let (data_a, data_b) = (home_a.path().join("a"), home_b.path().join("b"));
+    std::fs::create_dir(&data_a).unwrap();
+    std::fs::create_dir(&data_b).unwrap();
+    let (key_a, key_b) = (key_of(&data_a), key_of(&data_b));
+    let common = ["--protocol", "1.0", "--connect=false"];
+    // Both must know each other's address, so `a` listens on a port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let peer_a = format!("id=a,address=http://{port},key={key_a}");
+    let b = Run::start(&data_b, &[&common[..], &["--id", "b", "--peer", &peer_a]].concat());
+    let peer_b = format!("id=b,address={},key={key_b}", b.address());
+    let mut a = Run::start(
+        &data_a,
+        &[&common[..], &["--id", "a", "--peer", &peer_b, "--listen", &port.to_string()]].concat(),
+    );
+    let socket = data_a.join("admin").join("socket");
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let sent = entity(&data_a, &["send", "b", "--body", r#"{"text":"hello"}"#, "--json"]);
+    check(&sent, 0, "");
+    let sent: serde_json::Value = serde_json::from_str(&stdout(&sent)).unwrap();
+    assert_eq!((&sent["status"], &sent["version"]), (&json!(200), &json!("1.0")));
+    let peers = entity(&data_b, &["peers"]);
+    assert!(stdout(&peers).contains(&key_a), "{}", stdout(&peers));
+    check(&entity(&data_a, &["send", "nobody"]), 1, "UNKNOWN_RECIPIENT");
+    check(&entity(&data_a, &["run"]), 3, "another node runs in it");
+    terminate(&a.child);
+    assert_eq!(a.child.wait().unwrap().code(), Some(0));
+    assert!(!socket.exists(), "the socket goes with the node");
+    check(&entity(&data_a, &["peers"]), 4, "reach a running node");
+}

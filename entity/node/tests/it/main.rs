@@ -1,0 +1,8 @@
+//! The node over real loopback connections, and the program as a process.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
+mod cli;
+mod contract;
+mod endpoints;
+mod nodes;
+mod support;
