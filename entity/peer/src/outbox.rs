@@ -2,7 +2,7 @@
 //!
 //! A parcel keeps its bytes, so that every attempt sends the same ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -81,7 +81,7 @@ pub(crate) struct Outbox<P> {
     last_delivery: u64,
     parcels: BTreeMap<u64, (Parcel<P>, usize)>,
     in_flight: BTreeMap<DeliveryId, u64>,
-    due: BTreeMap<(Timestamp, u64), ()>,
+    due: BTreeSet<(Timestamp, u64)>,
     stats: QueueStats,
 }
 
@@ -94,7 +94,7 @@ impl<P> Outbox<P> {
             last_delivery: 0,
             parcels: BTreeMap::new(),
             in_flight: BTreeMap::new(),
-            due: BTreeMap::new(),
+            due: BTreeSet::new(),
             stats: QueueStats::default(),
         }
     }
@@ -130,7 +130,7 @@ impl<P> Outbox<P> {
             Delivery::Failed { kind } => (Outcome::Unreachable { kind }, false),
         };
         if let (false, Some(pause)) = (is_final, parcel.attempts.pause_after(*made)) {
-            self.due.insert((now.plus(pause), id), ());
+            self.due.insert((now.plus(pause), id));
             return None;
         }
         let (parcel, _) = self.parcels.remove(&id)?;
@@ -143,7 +143,7 @@ impl<P> Outbox<P> {
 
     /// Returns the next attempt that is due at `now`, if any; call until `None`.
     pub(crate) fn next_due(&mut self, now: Timestamp) -> Option<Transmit> {
-        while let Some((&(at, id), ())) = self.due.first_key_value() {
+        while let Some(&(at, id)) = self.due.first() {
             if at > now {
                 return None;
             }
@@ -157,7 +157,7 @@ impl<P> Outbox<P> {
 
     /// Returns when the next attempt is due.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.due.first_key_value().map(|(&(at, _), ())| at)
+        self.due.first().map(|(at, _)| *at)
     }
 
     /// Returns the counters.

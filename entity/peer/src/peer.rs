@@ -256,9 +256,10 @@ impl Peer {
 
     fn close_session(&mut self, id: CommandId, session: &SessionName) {
         let closed = self.v1_0.close(&mut self.core, session);
-        let result = match closed {
-            true => Ok(CommandResult::Done),
-            false => Err(CommandError::UnknownSession { session: session.clone() }),
+        let result = if closed {
+            Ok(CommandResult::Done)
+        } else {
+            Err(CommandError::UnknownSession { session: session.clone() })
         };
         self.core.done(id, result);
     }

@@ -5,8 +5,12 @@ use entity_wire::kind::MessageKind;
 /// What a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Feature {
-    /// The handshake of 1.0.
-    Handshake1_0,
+    /// Opens a 1.0 handshake.
+    Handshake,
+    /// Acknowledges a 1.0 handshake.
+    HandshakeAck,
+    /// Confirms a 1.0 handshake.
+    HandshakeConfirm,
     /// Handshake and control messages of 1.1.
     Session1_1,
     /// Asks what we can do.
@@ -23,7 +27,9 @@ pub(crate) enum Feature {
 pub(crate) fn feature(kind: &MessageKind) -> Feature {
     use MessageKind as Kind;
     match kind {
-        Kind::Handshake | Kind::HandshakeAck | Kind::HandshakeConfirm => Feature::Handshake1_0,
+        Kind::Handshake => Feature::Handshake,
+        Kind::HandshakeAck => Feature::HandshakeAck,
+        Kind::HandshakeConfirm => Feature::HandshakeConfirm,
         Kind::HandshakeInit
         | Kind::HandshakeInitAck
         | Kind::ChallengeResponse

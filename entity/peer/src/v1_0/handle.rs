@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use entity_wire::kind::MessageKind;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
@@ -32,7 +31,15 @@ impl State {
         let Some(payload) = opened.payload else { return Ok(()) };
         let feature = feature(&message.kind);
         match feature {
-            Feature::Handshake1_0 => return self.handle_handshake(core, &message, &payload, now),
+            Feature::Handshake => return self.on_handshake(core, &message, &payload, now),
+            Feature::HandshakeAck => {
+                self.on_ack(core, &message, &payload, now);
+                return Ok(());
+            }
+            Feature::HandshakeConfirm => {
+                self.on_confirm(core, &message, &payload, now);
+                return Ok(());
+            }
             // Outside 1.1 these are types like any other.
             Feature::Session1_1 | Feature::Inbox | Feature::CapabilityQuery => {}
             Feature::CapabilityResponse => {
@@ -60,25 +67,5 @@ impl State {
             }
         }
         Ok(())
-    }
-
-    fn handle_handshake(
-        &mut self,
-        core: &mut Core,
-        message: &Message,
-        payload: &entity_wire::json::Object,
-        now: Timestamp,
-    ) -> Result<(), Fault> {
-        match message.kind {
-            MessageKind::Handshake => self.on_handshake(core, message, payload, now),
-            MessageKind::HandshakeAck => {
-                self.on_ack(core, message, payload, now);
-                Ok(())
-            }
-            _ => {
-                self.on_confirm(core, message, payload, now);
-                Ok(())
-            }
-        }
     }
 }

@@ -87,7 +87,13 @@ impl State {
     fn parse(&self, plaintext: &[u8], fault: Fault) -> Result<Object, Fault> {
         match json::parse(plaintext, &self.profile.json_rules()) {
             Ok(Value::Object(object)) => Ok(object),
-            Ok(_) => Err(Fault::Handler),
+            Ok(
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_),
+            ) => Err(Fault::Handler),
             Err(_) => Err(fault),
         }
     }

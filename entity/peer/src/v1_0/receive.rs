@@ -27,6 +27,7 @@ use crate::config::{Protocols, Trust};
 use crate::core::Core;
 use crate::inbound::Refusal;
 use crate::name::PeerName;
+use crate::routing::{Feature, feature};
 
 /// A 1.0 message whose form is right.
 #[derive(Debug)]
@@ -171,13 +172,17 @@ impl State {
     /// Returns the key that a peer of the roster without a key shows, where a handshake may show one.
     fn first_key(&self, peer: &PeerName, unverified: &Unverified) -> Option<PublicKey> {
         let sessions = self.peers.get(peer);
-        match unverified.kind()? {
-            MessageKind::Handshake => {}
-            MessageKind::HandshakeAck => {
+        match feature(&unverified.kind()?) {
+            Feature::Handshake => {}
+            Feature::HandshakeAck => {
                 sessions?.opening.as_ref()?;
             }
             // Any other message is under the key that the unfinished handshake was signed with.
-            _ => return sessions?.provisional_key(),
+            Feature::HandshakeConfirm
+            | Feature::Session1_1
+            | Feature::CapabilityQuery
+            | Feature::CapabilityResponse
+            | Feature::Inbox => return sessions?.provisional_key(),
         }
         let payload = Fields::new(unverified.payload()?.as_object()?);
         PublicKey::from_hex(payload.text("public_key").ok()?).ok()
@@ -365,4 +370,4 @@ fn judge_downgrade(core: &Core, checked: &Checked) -> Result<(), Fault> {
 }
 
 /// How far a message's time may be from ours in the profile `hardened` (`docs/protocol/1.0.md#profile-hardened`).
-const CLOCK_DISTANCE_MAX: Duration = Duration::from_secs(60);
+const CLOCK_DISTANCE_MAX: Duration = Duration::from_mins(1);

@@ -1,4 +1,7 @@
 //! Whole peers, without IO and in virtual time.
+#![expect(clippy::unwrap_used, reason = "a test may stop at its first surprise")]
 
+mod golden_errors;
 mod handshake;
+mod stranger;
 mod world;

@@ -8,7 +8,7 @@ use entity_wire::time::Timestamp;
 use thiserror::Error;
 
 /// How long an accepted nonce is remembered (`docs/protocol/1.0.md#profile-hardened`).
-pub const LIFETIME: Duration = Duration::from_secs(300);
+pub const LIFETIME: Duration = Duration::from_mins(5);
 
 /// The first 16 bytes of a SHA-256. Who could find two messages with the same one has to be their signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -32,7 +32,7 @@ pub enum OrderRefusal {
 impl Established {
     /// How long a session lives from its creation; activity does not prolong it
     /// (`docs/protocol/1.0.md#sessions-and-sequence`).
-    pub const LIFETIME: Duration = Duration::from_secs(3_600);
+    pub const LIFETIME: Duration = Duration::from_hours(1);
 
     /// The last sequence number of the handshake: the next message of either side has 2
     /// (`docs/protocol/1.0.md#handshake-behaviour`).

@@ -50,7 +50,7 @@ pub enum ConfirmRefusal {
 
 impl AwaitingConfirm {
     /// How far the time in `handshake_confirm` may be from ours (`docs/protocol/1.0.md#handshake-confirm`).
-    pub const CLOCK_DISTANCE_MAX: Duration = Duration::from_secs(60);
+    pub const CLOCK_DISTANCE_MAX: Duration = Duration::from_mins(1);
 
     /// Answers a `handshake` that `signer` signed: makes the state and the payload to send.
     ///

@@ -34,7 +34,7 @@ pub enum OpenRefusal {
 
 impl SealedSession {
     /// How long a sealed session may be idle (`docs/protocol/1.0.md#session-sealing`).
-    pub const IDLE_MAX: Duration = Duration::from_secs(3_600);
+    pub const IDLE_MAX: Duration = Duration::from_hours(1);
 
     /// The highest outer sequence number that may carry a sealed payload.
     pub const SEQUENCE_MAX: u64 = (1 << 31) - 1;
