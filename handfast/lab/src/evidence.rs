@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use handfast_faults::{Effect, HoldId};
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -55,6 +56,13 @@ pub enum Fact {
     },
     /// A request went through the tap and is over.
     Exchange(Arc<Exchange>),
+    /// The tap keeps a message back from here on.
+    Held {
+        /// The name to release it by.
+        hold: HoldId,
+        /// The message.
+        message: Effect,
+    },
     /// A peer wrote a line on its stderr; only lines of the log's head come as facts.
     LogLine {
         /// Its role.
@@ -201,7 +209,10 @@ impl Fact {
         const FRAME: usize = 128;
         FRAME
             + match self {
-                Self::Ready { .. } | Self::Fault { .. } | Self::Exited { .. } => 0,
+                Self::Ready { .. }
+                | Self::Fault { .. }
+                | Self::Exited { .. }
+                | Self::Held { .. } => 0,
                 Self::Notification { method, params, .. } => {
                     method.len() + params.to_string().len() * 2
                 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use handfast_faults::{Direction, Link, Verdict};
+use handfast_faults::{Direction, Effect, HoldId, Link, Verdict};
 use hyper::http::response;
 use tokio::sync::oneshot;
 
+use crate::evidence::Fact;
 use crate::tap::ReplayError;
 use crate::tap::exchange::{Answer, Exchange, Fate};
 use crate::tap::upstream::Received;
@@ -91,8 +92,8 @@ async fn to_deliver(
             exchange.fate = replaced(wire, exchange, direction);
             Ok((body.into(), Copy::None))
         }
-        Verdict::Hold(_) => {
-            exchange.fate = held(wire, direction, decided.hold).await;
+        Verdict::Hold(id) => {
+            exchange.fate = held(wire, exchange, (id, direction), decided.hold).await;
             if matches!(exchange.fate, Fate::Withheld(_)) {
                 return Err(Outcome::Closed);
             }
@@ -126,8 +127,8 @@ async fn to_return(wire: &Wire, exchange: &mut Exchange, received: Received) -> 
             exchange.fate = replaced(wire, exchange, direction);
             body = changed.into();
         }
-        Verdict::Hold(_) => {
-            exchange.fate = held(wire, direction, decided.hold).await;
+        Verdict::Hold(id) => {
+            exchange.fate = held(wire, exchange, (id, direction), decided.hold).await;
             if matches!(exchange.fate, Fate::Withheld(_)) {
                 return Outcome::Closed;
             }
@@ -152,10 +153,18 @@ fn replaced(wire: &Wire, exchange: &Exchange, direction: Direction) -> Fate {
     Fate::Replaced { direction, what: what.unwrap_or_default() }
 }
 
-async fn held(wire: &Wire, direction: Direction, hold: Option<oneshot::Receiver<()>>) -> Fate {
+/// Waits for the release of a held message.
+async fn held(
+    wire: &Wire,
+    exchange: &Exchange,
+    (id, direction): (HoldId, Direction),
+    hold: Option<oneshot::Receiver<()>>,
+) -> Fate {
     let clock = wire.evidence.clock();
     let since_us = clock.now_us();
     let Some(hold) = hold else { return Fate::Withheld(direction) };
+    let (link, index, kind) = (exchange.link.clone(), exchange.index, exchange.kind.clone());
+    wire.evidence.record(Fact::Held { hold: id, message: Effect { link, direction, index, kind } });
     match hold.await {
         Ok(()) => Fate::Held { direction, for_us: clock.now_us().saturating_sub(since_us) },
         Err(_) => Fate::Withheld(direction),

@@ -1,0 +1,158 @@
+//! Nothing a unit started outlives it, whoever dies first.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use handfast_lab::{Clock, Lab, LabConfig};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{STAND_IN, TestLab, fixture, marked, run_id, wait_for_the_end_of};
+
+#[tokio::test]
+async fn a_daemon_that_a_peer_left_is_reported_and_ended() {
+    let lab = TestLab::open();
+    let unit = lab.unit(&[("a", "leaves-a-daemon")]).await;
+    let a = unit.start("a").await.unwrap();
+    let pids = marked(&lab.run);
+    assert_eq!(pids.len(), 3, "reaper, peer and daemon");
+    let reaper = unit.reaper_pid();
+    let report = unit.close().await;
+    assert!(report.clean);
+    let left: Vec<u32> = report.left.iter().map(|process| process.pid).collect();
+    let daemon = pids.iter().map(|pid| pid.unsigned_abs());
+    let daemon: Vec<u32> = daemon.filter(|pid| ![reaper, a.pid()].contains(pid)).collect();
+    assert_eq!(left, daemon);
+    lab.check_nothing_is_left();
+}
+
+#[tokio::test]
+async fn a_dropped_unit_ends_its_processes() {
+    let lab = TestLab::open();
+    let unit = lab.unit(&[("a", "leaves-a-daemon"), ("b", "hangs-at-initialize")]).await;
+    unit.start("a").await.unwrap();
+    let pids = marked(&lab.run);
+    assert!(pids.len() >= 3, "{pids:?}");
+    drop(unit);
+    wait_for_the_end_of(&pids);
+    lab.check_nothing_is_left();
+}
+
+#[tokio::test]
+async fn a_killed_reaper_is_noticed_and_its_peers_die_with_it() {
+    let lab = TestLab::open();
+    let unit = lab.unit(&[("a", "good")]).await;
+    let a = unit.start("a").await.unwrap();
+    let pids = marked(&lab.run);
+    kill(unit.reaper_pid());
+    wait_for_the_end_of(&pids);
+    assert_eq!(a.exited().await, None);
+    let report = unit.close().await;
+    assert!(!report.clean);
+    assert_eq!(marked(&lab.run), Vec::<i32>::new());
+}
+
+/// A stand-in for handfast whose two peers left a daemon each.
+struct StandIn {
+    process: Child,
+    run: String,
+    reaper: u32,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl StandIn {
+    fn start(root: &std::path::Path) -> Self {
+        let run = run_id();
+        let mut process = Command::new(STAND_IN)
+            .arg("start-and-wait")
+            .arg(root)
+            .arg(&run)
+            .args(["python3", "-I", "-S"])
+            .arg(fixture())
+            .arg("leaves-a-daemon")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "swept 0 0");
+        let line = lines.next().unwrap().unwrap();
+        let reaper = line.strip_prefix("reaper ").unwrap().parse().unwrap();
+        Self { process, run, reaper, lines }
+    }
+
+    fn wait_until_ready(&mut self) {
+        assert_eq!(self.lines.next().unwrap().unwrap(), "ready true true");
+    }
+
+    fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+fn kill(pid: u32) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+}
+
+#[test]
+fn killing_handfast_leaves_nothing_of_its_units() {
+    let root = tempfile::tempdir().unwrap();
+    let mut handfast = StandIn::start(root.path());
+    handfast.wait_until_ready();
+    let pids = marked(&handfast.run);
+    assert_eq!(pids.len(), 5, "a reaper, two peers, two daemons");
+    let unit = root.path().join(&handfast.run).join("0-waits");
+    assert!(unit.is_dir());
+    handfast.kill();
+    wait_for_the_end_of(&pids);
+    assert_eq!(marked(&handfast.run), Vec::<i32>::new());
+    assert!(!unit.exists());
+}
+
+#[test]
+fn killing_handfast_while_it_starts_leaves_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    for _ in 0..20 {
+        let mut handfast = StandIn::start(root.path());
+        // The peers are somewhere between being asked for and being ready.
+        handfast.kill();
+        wait_for_the_end_of(&[i32::try_from(handfast.reaper).unwrap()]);
+        assert_eq!(marked(&handfast.run), Vec::<i32>::new());
+        // The run's own folder is the next start's business; the stand-in asserts there is none.
+        std::fs::remove_dir_all(root.path().join(&handfast.run)).unwrap();
+    }
+}
+
+#[test]
+fn what_a_killed_handfast_and_its_killed_reaper_left_is_swept_by_the_next_start() {
+    let root = tempfile::tempdir().unwrap();
+    let mut handfast = StandIn::start(root.path());
+    handfast.wait_until_ready();
+    let pids = marked(&handfast.run);
+    // Stopped, the reaper cannot clean up when its lifeline breaks; then it dies, too.
+    let reaper = Pid::from_raw(i32::try_from(handfast.reaper).unwrap()).unwrap();
+    kill_process(reaper, Signal::STOP).unwrap();
+    handfast.kill();
+    kill(handfast.reaper);
+    let folder = root.path().join(&handfast.run);
+    assert!(folder.is_dir());
+    assert!(!marked(&handfast.run).is_empty(), "the daemons are left");
+
+    let config = |run: String| LabConfig {
+        scratch_root: root.path().to_owned(),
+        run,
+        reaper: vec![STAND_IN.into(), handfast_lab::reaper::ARGUMENT.into()],
+        clock: Clock::start(),
+    };
+    let (living, swept) = Lab::open(config(run_id())).unwrap();
+    assert_eq!(swept.folders, [folder.as_path()]);
+    assert!(swept.processes.len() >= 2, "{swept:?}");
+    wait_for_the_end_of(&pids);
+    assert_eq!(marked(&handfast.run), Vec::<i32>::new());
+    assert!(!folder.exists());
+
+    // A run that lives is left alone.
+    let (_other, swept) = Lab::open(config(run_id())).unwrap();
+    assert!(swept.is_empty(), "{swept:?}");
+    drop(living);
+}
