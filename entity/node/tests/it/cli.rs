@@ -41,12 +41,13 @@ struct Run {
 
 impl Run {
     fn start(data: &Path, arguments: &[&str]) -> Self {
-        let all: Vec<_> = ["run", "--log-format", "json", "--listen", "127.0.0.1:0"]
-            .iter()
-            .chain(arguments)
-            .copied()
-            .collect();
-        let mut child = command(data, &all).stderr(Stdio::piped()).spawn().unwrap();
+        let all: Vec<_> =
+            ["run", "--log-format", "json"].iter().chain(arguments).copied().collect();
+        let mut child = command(data, &all)
+            .env("ENTITY_LISTEN", "127.0.0.1:0")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let ready = loop {
             let line: serde_json::Value =

@@ -1,11 +1,14 @@
 //! Two nodes in one process over real loopback connections.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
 use entity_peer::CommandId;
-use entity_peer::command::{Command, CommandError, CommandResult};
+use entity_peer::command::{AddPeer, Command, CommandError, CommandResult};
 use entity_peer::config::Protocols;
 use entity_wire::version::Version;
 
-use crate::support::{TestNode, acquainted};
+use crate::support::{TestNode, acquainted, http};
 
 async fn check_conversation(protocols: Protocols, version: Version) {
     let (a, b) = acquainted(|config| config.protocols = protocols).await;
@@ -24,20 +27,32 @@ async fn two_nodes_shake_hands_and_talk_both_ways_in_1_0() {
     check_conversation(Protocols::OnlyV1_0, Version::V1_0).await;
 }
 
-/// Every request of one node waits for a request of the other, so both must serve while their own is open.
+/// The other side answers a handshake only after it has asked us something itself, as the earlier peer does
+/// (`docs/protocol/1.0.md#handshake-behaviour`).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_requests_cross_in_both_directions() {
-    let (a, b) = acquainted(|config| config.protocols = Protocols::OnlyV1_0).await;
-    assert!(a.open(&b).await.is_ok());
-    let query = |from: &TestNode, to: &TestNode| {
-        let (node, to) = (from.node().clone(), to.name.parse().unwrap());
-        tokio::spawn(async move { node.command(Command::QueryCapabilities { to }).await })
+async fn a_node_serves_requests_while_its_own_is_open() {
+    let a = TestNode::start("a", |config| config.protocols = Protocols::OnlyV1_0);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = AddPeer {
+        name: "b".parse().unwrap(),
+        address: format!("http://{}", listener.local_addr().unwrap()),
+        key: Some(a.key()),
+        connect: None,
     };
-    let queries: Vec<_> = (0..20).flat_map(|_| [query(&a, &b), query(&b, &a)]).collect();
-    for query in queries {
-        let outcome = tokio::time::timeout(crate::support::PATIENCE, query).await.unwrap().unwrap();
-        assert!(matches!(outcome, Ok(CommandResult::Capabilities(_))), "{outcome:?}");
-    }
+    assert_eq!(a.command(Command::AddPeer(other)).await, Ok(CommandResult::Done));
+    let address = a.serving.address();
+    let nested = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = vec![0; 16 * 1024];
+        let length = stream.read(&mut request).unwrap();
+        assert!(request[..length].starts_with(b"POST /message HTTP/1.1\r\n"));
+        let nested = http(address, "GET", "/health", b"").0;
+        stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+        nested
+    });
+    let refused = a.command(Command::OpenSession { to: "b".parse().unwrap() }).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(nested.join().unwrap(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
