@@ -115,10 +115,9 @@ fn the_example_passes_the_probe() {
             }
             Action::Call { method, params, .. } => {
                 peer.ask(&method, params);
-                match peer.next() {
-                    Output::Answered { outcome, .. } => Outcome::Answered(outcome),
-                    other => panic!("{other:?}"),
-                }
+                let answered = peer.next();
+                let Output::Answered { outcome, .. } = answered else { panic!("{answered:?}") };
+                Outcome::Answered(outcome)
             }
         };
         probe.on_outcome(outcome);

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use globset::GlobBuilder;
 use serde_json::{Map, Value};
 
@@ -229,7 +231,8 @@ impl std::fmt::Display for Mismatch {
 /// plain values have to be equal (list elements include each other pairwise). An object whose only
 /// key begins with `$` is a matcher: `$min`, `$max` (numbers), `$one_of` (list), `$not`, `$glob`
 /// (text), `$any = true` (whatever it is), `$absent = true` (the field is not there),
-/// `$length` (of a text, in characters, or a list).
+/// `$length` (of a text, in characters, or a list), `$decoded` (text that is base64 of JSON, which
+/// includes this).
 pub fn includes(value: &Value, like: &Value) -> bool {
     difference(value, like).is_none()
 }
@@ -308,8 +311,8 @@ fn includes_exactly(value: &Value, like: &Value) -> bool {
 }
 
 /// Names of the matchers, for checking a file.
-pub const MATCHERS: [&str; 8] =
-    ["$min", "$max", "$one_of", "$not", "$glob", "$any", "$absent", "$length"];
+pub const MATCHERS: [&str; 9] =
+    ["$min", "$max", "$one_of", "$not", "$glob", "$any", "$absent", "$length", "$decoded"];
 
 fn matcher(like: &Value) -> Option<(&str, &Value)> {
     let Value::Object(fields) = like else { return None };
@@ -349,9 +352,15 @@ fn satisfies(value: Option<&Value>, name: &str, argument: &Value) -> bool {
             };
             len.is_some_and(|len| includes(&Value::from(len), argument))
         }
+        "$decoded" => decoded(value).is_some_and(|value| includes(&value, argument)),
         // `$absent` of something that is there; `matcher` lets no other name through.
         _ => false,
     }
+}
+
+fn decoded(value: &Value) -> Option<Value> {
+    let bytes = STANDARD.decode(value.as_str()?).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 fn items(target: &Value) -> Vec<&Value> {

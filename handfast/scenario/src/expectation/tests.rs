@@ -71,6 +71,17 @@ fn matchers_look_at_more_than_equality() {
     );
 }
 
+#[test]
+fn json_inside_base64_is_looked_into() {
+    let encoded = json!("eyJkZXRhaWwiOiJubyIsIm4iOjF9");
+    check(encoded, json!({"$decoded": {"detail": "no"}}), None);
+    check(
+        json!("no base64"),
+        json!({"$decoded": {}}),
+        Some(r#"expected {"$decoded":{}}, found "no base64""#),
+    );
+}
+
 fn sessions() -> Value {
     json!({"sessions": [
         {"id": "s1", "state": "error"},
