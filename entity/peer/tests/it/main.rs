@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at its first surprise")]
 
 mod golden_errors;
+mod golden_handshake;
 mod handshake;
 mod stranger;
 mod world;
