@@ -98,3 +98,46 @@ impl fmt::Display for ErrorCode {
         formatter.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(status: u16, codes: &[ErrorCode]) {
+        let found: Vec<_> =
+            ErrorCode::ALL.iter().copied().filter(|code| code.status() == status).collect();
+        assert_eq!(found, codes);
+    }
+
+    #[test]
+    fn statuses_are_those_of_the_table() {
+        use ErrorCode as Code;
+        // docs/protocol/1.1.md#error-codes
+        let bad = [
+            Code::InvalidVersion,
+            Code::InvalidMessage,
+            Code::ExpiredTimestamp,
+            Code::DecryptionFailed,
+            Code::ChunkError,
+            Code::DhtError,
+        ];
+        let conflict = [
+            Code::ReplayDetected,
+            Code::SequenceError,
+            Code::InvalidState,
+            Code::HandshakeInProgress,
+            Code::ChallengeExpired,
+            Code::EncryptionNotReady,
+        ];
+        check(400, &bad);
+        check(401, &[Code::InvalidSignature, Code::UnknownSender, Code::ChallengeInvalid]);
+        check(403, &[Code::UnknownRecipient, Code::EncryptionRequired, Code::TransferRefused]);
+        check(404, &[Code::SessionNotFound, Code::SessionExpired]);
+        check(409, &conflict);
+        check(413, &[Code::MessageTooLarge]);
+        check(429, &[Code::RateLimited]);
+        check(503, &[Code::ServiceUnavailable]);
+        assert_eq!(ErrorCode::ALL.len(), 23);
+    }
+}

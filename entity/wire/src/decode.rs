@@ -58,12 +58,11 @@ impl DecodeRules {
     }
 
     /// The rules that a text is parsed under before its version is known: what any enabled version accepts.
+    ///
+    /// Floats and duplicate keys pass even where 1.1 is alone, so that a message of 1.0 is told that its version is
+    /// not spoken, and not that it is malformed.
     pub fn json_rules(self) -> Rules {
-        match self {
-            Self::V1_0(profile) => profile.json_rules(),
-            Self::V1_1 => json::RULES_1_1,
-            Self::Both(profile) => profile.json_rules().union(json::RULES_1_1),
-        }
+        self.profile().unwrap_or_default().json_rules().union(json::RULES_1_1)
     }
 
     /// Longest body that is read, in bytes: what a server lets through.

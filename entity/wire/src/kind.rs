@@ -150,3 +150,24 @@ impl fmt::Display for MessageKind {
         formatter.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_named_kind_reads_back() {
+        for kind in MessageKind::NAMED {
+            assert_eq!(MessageKind::from_text(kind.as_str()), *kind);
+        }
+        assert_eq!(MessageKind::from_text("Ping"), MessageKind::Other("Ping".to_owned()));
+    }
+
+    #[test]
+    fn handshake_steps_are_numbered_as_in_the_protocol() {
+        let steps: Vec<_> =
+            MessageKind::NAMED.iter().filter_map(MessageKind::handshake_step).collect();
+        assert_eq!(steps, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(MessageKind::Handshake.handshake_step(), None);
+    }
+}

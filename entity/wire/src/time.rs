@@ -106,7 +106,7 @@ impl Timestamp {
         let offset_seconds = cursor.offset_seconds()?;
         let total = days * 86_400 + hours * 3_600 + minutes * 60 + seconds - offset_seconds;
         let value = total * MICROS_PER_SECOND + micros;
-        if value < Self::MIN.0 || value > Self::MAX.0 {
+        if !(Self::MIN.0..=Self::MAX.0).contains(&value) {
             return Err(InvalidTimestamp);
         }
         Ok(Self(value))
@@ -120,27 +120,29 @@ impl Timestamp {
     ///
     /// Source: `docs/protocol/1.0.md#flavours`.
     pub fn from_seconds(seconds: f64) -> Result<Self, InvalidTimestamp> {
-        let micros = (seconds * 1e6).round();
-        // 2^62 is far outside the years that a timestamp can have and well inside what the cast keeps exactly.
-        if !(micros.abs() < 4_611_686_018_427_387_904.0) {
+        // The fraction is taken first: multiplying the whole number would round twice.
+        let whole = seconds.trunc();
+        let micros = ((seconds - whole) * 1e6).round();
+        // Far outside the years that a timestamp can have, and well inside what the casts keep exactly.
+        if !seconds.is_finite() || whole.abs() >= 1e12 {
             return Err(InvalidTimestamp);
         }
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "checked to be integral and below 2^62"
+            reason = "checked to be integral and below 10^12"
         )]
-        let micros = micros as i64;
-        if micros < Self::MIN.0 || micros > Self::MAX.0 {
+        let micros = whole as i64 * MICROS_PER_SECOND + micros as i64;
+        if !(Self::MIN.0..=Self::MAX.0).contains(&micros) {
             return Err(InvalidTimestamp);
         }
         Ok(Self(micros))
     }
 
-    /// Unix seconds as the nearest 64-bit float: exact to the microsecond until the year 2255.
+    /// Unix seconds as the nearest 64-bit float: exact to the microsecond until the year 2242.
     pub fn as_seconds(self) -> f64 {
         #[expect(
             clippy::cast_precision_loss,
-            reason = "the loss is documented, and below a microsecond until 2255"
+            reason = "the loss is documented, and below a microsecond until 2242"
         )]
         let micros = self.0 as f64;
         micros / 1e6

@@ -67,26 +67,26 @@ fn pad_zeros(out: &mut Vec<u8>, count: usize) {
     out.resize(out.len() + count, b'0');
 }
 
-/// The shortest digits of a finite, non-negative number and the power of ten of the first of them.
-///
-/// The standard library's exponent form has the same digits as Python's: the shortest that read back, and of
-/// those the nearest to the number.
+/// The digits of a finite, non-negative number and the power of ten of the first of them: the fewest that read back,
+/// of those the nearest to the number, of two as near the even one.
 fn shortest_digits(value: f64) -> (Text, i16) {
     let mut text = Text::default();
-    // The buffer holds any `{:e}` of a float: 17 digits, a point, `e`, a sign and 3 digits make 23 characters.
-    let _ = write!(text, "{value:e}");
-    let all = text.as_bytes();
-    let split = all.iter().position(|byte| *byte == b'e').unwrap_or(all.len());
-    let exponent = std::str::from_utf8(&all[(split + 1).min(all.len())..])
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
-    let mut digits = Text::default();
-    for byte in all[..split].iter().filter(|byte| **byte != b'.') {
-        digits.push(*byte);
+    text.write(format_args!("{value:e}"));
+    let (digits, exponent) = text.split();
+    if digits.len < TIE_DIGITS_MIN {
+        return (digits, exponent);
     }
-    (digits, exponent)
+    // The standard library takes the larger of two as near; its exact form rounds half to even. That form may fall
+    // outside what reads back only where the float below is nearer than the one above, and does not count then.
+    let mut even = Text::default();
+    even.write(format_args!("{value:.*e}", digits.len - 1));
+    let reads_back =
+        std::str::from_utf8(even.as_bytes()).ok().and_then(|text| text.parse().ok()) == Some(value);
+    if reads_back { even.split() } else { (digits, exponent) }
 }
+
+/// Fewer digits cannot be in the middle of two: a decimal of up to 15 digits is the only one of its float.
+const TIE_DIGITS_MIN: usize = 15;
 
 #[derive(Default)]
 struct Text {
@@ -99,17 +99,29 @@ impl Text {
         &self.bytes[..self.len]
     }
 
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.len) {
-            *slot = byte;
-            self.len += 1;
+    /// Writes an exponent form: at most 17 digits, a point, `e`, a sign and 3 digits make 23 characters.
+    fn write(&mut self, form: fmt::Arguments<'_>) {
+        self.write_fmt(form).expect("32 characters hold any exponent form of a float");
+    }
+
+    /// Parts `d.ddde-x` into its digits and its exponent.
+    fn split(&self) -> (Self, i16) {
+        let mut digits = Self::default();
+        let mut halves = self.as_bytes().splitn(2, |byte| *byte == b'e');
+        for byte in halves.next().unwrap_or_default().iter().filter(|byte| **byte != b'.') {
+            digits.bytes[digits.len] = *byte;
+            digits.len += 1;
         }
+        let exponent = halves.next().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        (digits, exponent.unwrap_or(0))
     }
 }
 
 impl Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(|byte| self.push(byte));
+        let end = self.len + text.len();
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = end;
         Ok(())
     }
 }

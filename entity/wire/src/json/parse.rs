@@ -15,6 +15,13 @@ pub struct ParseError {
     pub position: usize,
 }
 
+impl ParseError {
+    /// Whether the text is too long, which has an answer of its own.
+    pub fn is_too_long(&self) -> bool {
+        matches!(self.kind, ParseErrorKind::TooLong { .. })
+    }
+}
+
 /// What is wrong with a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseErrorKind {

@@ -1,1 +1,405 @@
+use proptest::prelude::*;
 
+use super::*;
+use crate::canonical;
+
+#[track_caller]
+fn parsed(text: &str) -> Value {
+    parse(text.as_bytes(), &RULES_1_0_COMPAT).unwrap()
+}
+
+#[track_caller]
+fn refused(text: &str, kind: ParseErrorKind, position: usize) {
+    assert_eq!(
+        parse(text.as_bytes(), &RULES_1_0_COMPAT),
+        Err(ParseError { kind, position }),
+        "{text}"
+    );
+}
+
+#[track_caller]
+fn refused_strictly(text: &str, rules: &Rules, kind: ParseErrorKind, position: usize) {
+    let error = Err(ParseError { kind, position });
+    assert_eq!(parse(text.as_bytes(), rules), error, "{text}");
+    let (_, seen) = parse_noting(text.as_bytes(), &RULES_1_0_COMPAT).unwrap();
+    assert_eq!(seen.satisfies(rules).map(|()| Value::Null), error, "{text}");
+}
+
+#[test]
+fn malformed_texts_are_refused_where_they_go_wrong() {
+    use ParseErrorKind as Kind;
+    refused("", Kind::UnexpectedEnd, 0);
+    refused("  ", Kind::UnexpectedEnd, 2);
+    refused("{nope", Kind::UnexpectedCharacter, 1);
+    refused("{\"a\" 1}", Kind::UnexpectedCharacter, 5);
+    refused("{\"a\":1,}", Kind::UnexpectedCharacter, 7);
+    refused("{\"a\":1", Kind::UnexpectedEnd, 6);
+    refused("[1,]", Kind::UnexpectedCharacter, 3);
+    refused("[1 2]", Kind::UnexpectedCharacter, 3);
+    refused("[", Kind::UnexpectedEnd, 1);
+    refused("tru", Kind::UnexpectedCharacter, 0);
+    refused("nul", Kind::UnexpectedCharacter, 0);
+    refused("1 2", Kind::TrailingCharacters, 2);
+    refused("\u{feff}1", Kind::UnexpectedCharacter, 0);
+    refused("\u{a0}1", Kind::UnexpectedCharacter, 0);
+    refused("'a'", Kind::UnexpectedCharacter, 0);
+}
+
+#[test]
+fn numbers_that_json_does_not_have_are_refused() {
+    use ParseErrorKind as Kind;
+    for text in ["01", "-", "-01", "1.", "1.e5", ".5", "1e", "1e+", "+1", "00", "-a"] {
+        let kind = parse(text.as_bytes(), &RULES_1_0_COMPAT).unwrap_err().kind;
+        let expected = if text.starts_with(['.', '+']) {
+            Kind::UnexpectedCharacter
+        } else {
+            Kind::MalformedNumber
+        };
+        assert_eq!(kind, expected, "{text}");
+    }
+    for text in ["0x10", "1_0", "1f", "Nan", "infinity", "-Inf", "-NaN"] {
+        assert!(parse(text.as_bytes(), &RULES_1_0_COMPAT).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn strings_are_strict() {
+    use ParseErrorKind as Kind;
+    refused("\"a", Kind::UnexpectedEnd, 2);
+    refused("\"a\\", Kind::UnexpectedEnd, 3);
+    refused("\"a\nb\"", Kind::ControlCharacter, 2);
+    refused("\"\\n\u{0}\"", Kind::ControlCharacter, 3);
+    refused("\"\\x\"", Kind::MalformedEscape, 1);
+    refused("\"\\u12g4\"", Kind::MalformedEscape, 1);
+    refused("\"\\u123", Kind::MalformedEscape, 1);
+    refused("\"\\u+123\"", Kind::MalformedEscape, 1);
+    refused("\"\\ud800\"", Kind::LoneSurrogate, 1);
+    refused("\"\\udc00\"", Kind::LoneSurrogate, 1);
+    refused("\"\\ud800x\"", Kind::LoneSurrogate, 1);
+    refused("\"\\ud800\\ud800\"", Kind::LoneSurrogate, 1);
+    refused("\"\\ud800\\u0041\"", Kind::LoneSurrogate, 1);
+    refused("{\"\\ud800\":1}", Kind::LoneSurrogate, 2);
+    assert_eq!(
+        parsed("\"\\ud83d\\ude00\\u007f\u{7f}\\/\"").as_str(),
+        Some("\u{1f600}\u{7f}\u{7f}/")
+    );
+    assert_eq!(parse(b"\"\xed\xa0\x80\"", &RULES_1_0_COMPAT), Err(Kind::NotUtf8.at(1)));
+    assert_eq!(parse(b"[1,\xff]", &RULES_1_0_COMPAT), Err(Kind::NotUtf8.at(3)));
+}
+
+#[test]
+fn integers_are_kept_exactly_and_apart_from_floats() {
+    assert_eq!(parsed("1").as_integer().and_then(Integer::as_i64), Some(1));
+    assert_eq!(parsed("1.0").as_integer(), None);
+    assert_eq!(parsed("-0"), parsed("0"));
+    assert_ne!(parsed("1"), parsed("1.0"));
+    assert_eq!(
+        parsed("9223372036854775807").as_integer().and_then(Integer::as_i64),
+        Some(i64::MAX)
+    );
+    assert_eq!(parsed("9223372036854775808").as_integer().and_then(Integer::as_i64), None);
+    assert_eq!(
+        parsed("18446744073709551615").as_integer().and_then(Integer::as_u64),
+        Some(u64::MAX)
+    );
+    assert_eq!(parsed("18446744073709551616").as_integer().and_then(Integer::as_u64), None);
+    assert_eq!(parsed("-1").as_integer().and_then(Integer::as_u64), None);
+    assert_eq!(Integer::from(u64::MAX), *parsed("18446744073709551615").as_integer().unwrap());
+    let long = "9".repeat(crate::limits::INTEGER_DIGITS_MAX);
+    assert_eq!(canonical::to_vec(&parsed(&long)), long.as_bytes());
+    refused(&format!("-{long}9"), ParseErrorKind::IntegerTooLong, 0);
+}
+
+#[test]
+fn the_last_of_duplicate_keys_counts_at_the_place_of_the_first() {
+    let value = parsed("{\"a\":1,\"b\":2,\"a\":3}");
+    assert_eq!(to_vec(&value, Layout::Compact), b"{\"a\":3,\"b\":2}");
+    let many: Vec<String> = (0..40).map(|number| format!("\"{}\":{number}", number % 37)).collect();
+    let value = parsed(&format!("{{{}}}", many.join(",")));
+    let object = value.as_object().unwrap();
+    assert_eq!(object.len(), 37);
+    assert_eq!(object.get("2"), Some(&Value::from(39_u64)));
+    assert_eq!(object.get("3"), Some(&Value::from(3_u64)));
+    assert_eq!(object.iter().next().map(|(key, _)| key), Some("0"));
+}
+
+#[test]
+fn stricter_rules_can_be_applied_after_parsing() {
+    use ParseErrorKind as Kind;
+    refused_strictly("{\"x\":{\"a\":1,\"\\u0061\":1}}", &RULES_1_1, Kind::DuplicateKey, 5);
+    refused_strictly("[1,2.0]", &RULES_1_1, Kind::Float, 3);
+    refused_strictly("[1e5]", &RULES_1_1, Kind::Float, 1);
+    refused_strictly("[NaN]", &RULES_1_1, Kind::NonFinite, 1);
+    refused_strictly("[1,Infinity]", &RULES_1_0_HARDENED, Kind::NonFinite, 3);
+    refused_strictly("[1,-Infinity]", &RULES_1_0_HARDENED, Kind::NonFinite, 4);
+    refused_strictly("[1e400]", &RULES_1_0_HARDENED, Kind::NonFinite, 1);
+}
+
+#[test]
+fn nesting_is_refused_at_exactly_the_limit() {
+    use crate::limits::{COMPAT_DEPTH_MAX, DEPTH_MAX};
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let objects = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+    for rules in [RULES_1_1, RULES_1_0_HARDENED] {
+        assert!(parse(nested(DEPTH_MAX).as_bytes(), &rules).is_ok());
+        assert!(parse(objects(DEPTH_MAX).as_bytes(), &rules).is_ok());
+        refused_strictly(
+            &nested(DEPTH_MAX + 1),
+            &rules,
+            ParseErrorKind::TooDeep { max: DEPTH_MAX },
+            DEPTH_MAX,
+        );
+        let position = DEPTH_MAX * "{\"a\":".len();
+        refused_strictly(
+            &objects(DEPTH_MAX + 1),
+            &rules,
+            ParseErrorKind::TooDeep { max: DEPTH_MAX },
+            position,
+        );
+    }
+    let value = parsed(&nested(COMPAT_DEPTH_MAX));
+    assert_eq!(canonical::to_vec(&value).len(), 2 * COMPAT_DEPTH_MAX);
+    let max = COMPAT_DEPTH_MAX;
+    refused(&nested(max + 1), ParseErrorKind::TooDeep { max }, max);
+    refused(&"[".repeat(50_000), ParseErrorKind::TooDeep { max }, max);
+    let unbounded = Rules { depth_max: usize::MAX, ..RULES_1_0_COMPAT };
+    let error = parse("[".repeat(1_000_000).as_bytes(), &unbounded).unwrap_err();
+    assert_eq!(error.kind, ParseErrorKind::TooDeep { max });
+}
+
+#[test]
+fn length_is_refused_at_exactly_the_limit() {
+    use crate::limits::{COMPAT_MESSAGE_LEN_MAX, MESSAGE_LEN_MAX};
+    let text = |len: usize| format!("\"{}\"", "x".repeat(len - 2));
+    for (rules, max) in [
+        (RULES_1_1, MESSAGE_LEN_MAX),
+        (RULES_1_0_HARDENED, MESSAGE_LEN_MAX),
+        (RULES_1_0_COMPAT, COMPAT_MESSAGE_LEN_MAX),
+    ] {
+        assert!(parse(text(max).as_bytes(), &rules).is_ok());
+        let error = parse(text(max + 1).as_bytes(), &rules).unwrap_err();
+        assert_eq!(error, ParseErrorKind::TooLong { max }.at(max));
+        assert!(error.is_too_long());
+    }
+    refused_strictly(
+        &text(MESSAGE_LEN_MAX + 1),
+        &RULES_1_1,
+        ParseErrorKind::TooLong { max: MESSAGE_LEN_MAX },
+        MESSAGE_LEN_MAX,
+    );
+}
+
+#[test]
+fn an_object_keeps_the_order_of_its_keys() {
+    let mut object = Object::new().with("b", 1_u64).with("a", 2_u64);
+    assert_eq!(object.insert("b", 3_u64), Some(Value::from(1_u64)));
+    assert_eq!(to_vec(&Value::Object(object.clone()), Layout::Spaced), b"{\"b\": 3, \"a\": 2}");
+    assert_eq!(canonical::object_to_vec(&object), b"{\"a\":2,\"b\":3}");
+    assert_eq!(canonical::object_without(&object, "a"), b"{\"b\":3}");
+    assert_eq!(object.remove("b"), Some(Value::from(3_u64)));
+    assert_eq!(object.remove("b"), None);
+    assert_eq!(canonical::object_to_vec(&Object::new().with("", true)), b"{\"\":true}");
+    assert_eq!(canonical::text_to_vec("a\"\u{7f}"), b"\"a\\\"\\u007f\"");
+}
+
+#[test]
+fn fields_name_what_is_wrong() {
+    let value = parsed("{\"t\":\"x\",\"n\":null,\"i\":-1,\"f\":1.0,\"l\":[\"a\",1],\"o\":{}}");
+    let fields = Fields::new(value.as_object().unwrap());
+    assert_eq!(fields.text("t"), Ok("x"));
+    assert_eq!(fields.text("absent"), Err(Problem::Missing.of("absent")));
+    assert_eq!(fields.text("n"), Err(Problem::Null.of("n")));
+    assert_eq!(fields.optional_text("n"), Ok(None));
+    assert_eq!(fields.text("i").unwrap_err().to_string(), "field i: not a string");
+    assert!(fields.unsigned("i").is_err());
+    assert!(fields.unsigned("f").is_err());
+    assert!(fields.texts("l").is_err());
+    assert!(fields.flag("t").is_err());
+    assert!(fields.array("o").is_err());
+    assert!(fields.object("o").is_ok());
+    assert!(fields.exactly("t", "y").is_err());
+    assert_eq!(fields.short_text("t", 0), Err(Problem::TooLong { max: 0 }.of("t")));
+}
+
+#[test]
+fn lists_of_texts_are_bounded() {
+    use crate::limits::{LIST_ENTRY_LEN_MAX, LIST_LEN_MAX};
+    let list = |count: usize, len: usize| {
+        let items = vec![Value::String("x".repeat(len)); count];
+        let object = Object::new().with("l", items);
+        Fields::new(&object).texts("l").map(|texts| texts.len())
+    };
+    assert_eq!(list(LIST_LEN_MAX, LIST_ENTRY_LEN_MAX), Ok(LIST_LEN_MAX));
+    assert_eq!(list(LIST_LEN_MAX + 1, 1), Err(Problem::TooLong { max: LIST_LEN_MAX }.of("l")));
+    assert_eq!(
+        list(1, LIST_ENTRY_LEN_MAX + 1),
+        Err(Problem::TooLong { max: LIST_ENTRY_LEN_MAX }.of("l"))
+    );
+}
+
+/// The value as the other library has it, with integers beyond its range as floats.
+fn as_other(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Number(number) => match number {
+            Number::Integer(integer) => integer
+                .as_i64()
+                .map(serde_json::Value::from)
+                .or(integer.as_u64().map(serde_json::Value::from))
+                .unwrap_or(number.as_f64().into()),
+            Number::Float(float) => (*float).into(),
+        },
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => items.iter().map(as_other).collect(),
+        Value::Object(object) => object
+            .iter()
+            .map(|(key, value)| (key.to_owned(), as_other(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    }
+}
+
+/// Equal but for the last bits of floats and the type of zero and of large integers, where the other library
+/// differs by design.
+fn alike(a: &serde_json::Value, b: &serde_json::Value) -> bool {
+    use serde_json::Value as Other;
+    match (a, b) {
+        (Other::Number(a), Other::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            a.total_cmp(&b).is_eq() || a.abs().max(b.abs()) == 0.0 || ((a - b) / a).abs() < 1e-14
+        }
+        (Other::Array(a), Other::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b))
+        }
+        (Other::Object(a), Other::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| alike(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        "-?[1-9][0-9]{0,40}".prop_map(|digits| parsed(&digits)),
+        any::<f64>().prop_filter("finite", |float| float.is_finite()).prop_map(Value::float),
+        any::<String>().prop_map(Value::String),
+    ];
+    leaf.prop_recursive(5, 64, 8, |inner| {
+        let entries = prop::collection::btree_map(any::<String>(), inner.clone(), 0..8);
+        prop_oneof![
+            prop::collection::vec(inner, 0..8).prop_map(Value::Array),
+            entries.prop_map(|entries| {
+                // Reversed, so that sorting has something to do.
+                entries
+                    .into_iter()
+                    .rev()
+                    .fold(Object::new(), |object, (key, value)| object.with(&key, value))
+                    .into()
+            }),
+        ]
+    })
+}
+
+fn is_sorted(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().all(is_sorted),
+        Value::Object(object) => {
+            let keys: Vec<_> =
+                object.iter().map(|(key, _)| key.chars().collect::<Vec<_>>()).collect();
+            keys.is_sorted() && object.iter().all(|(_, value)| is_sorted(value))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_layout_reads_back(value in any_value()) {
+        for layout in [Layout::Compact, Layout::Spaced] {
+            prop_assert_eq!(&parse(&to_vec(&value, layout), &RULES_1_0_HARDENED).unwrap(), &value);
+        }
+    }
+
+    #[test]
+    fn the_canonical_form_is_ascii_sorted_and_its_own_canonical_form(value in any_value()) {
+        let bytes = canonical::to_vec(&value);
+        prop_assert!(bytes.iter().all(|byte| (0x20..=0x7e).contains(byte)));
+        let again = parse(&bytes, &RULES_1_0_HARDENED).unwrap();
+        prop_assert!(is_sorted(&again));
+        prop_assert_eq!(canonical::to_vec(&again), bytes);
+    }
+
+    #[test]
+    fn another_library_reads_the_same(value in any_value()) {
+        for layout in [Layout::Canonical, Layout::Compact, Layout::Spaced] {
+            let other: serde_json::Value = serde_json::from_slice(&to_vec(&value, layout)).unwrap();
+            prop_assert!(alike(&as_other(&value), &other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_another_library_writes_is_read_the_same(value in any_value()) {
+        let other = as_other(&value);
+        let pretty = serde_json::to_string_pretty(&other).unwrap();
+        prop_assert!(alike(&as_other(&parsed(&pretty)), &other), "{pretty}");
+    }
+
+    #[test]
+    fn another_library_accepts_the_same_texts(
+        value in any_value(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..4),
+    ) {
+        let mut text = to_vec(&value, Layout::Spaced);
+        let alphabet = b"{}[]\",:\\/0123456789eE+-.utnfals \n\x00\x80xNI";
+        for (place, byte) in changes {
+            let place = place.index(text.len());
+            text[place] = alphabet[byte.index(alphabet.len())];
+        }
+        let other = serde_json::from_slice::<serde_json::Value>(&text);
+        let ours = parse(&text, &Rules { depth_max: 100, ..RULES_1_0_HARDENED });
+        if let (Ok(ours), Ok(other)) = (&ours, &other) {
+            prop_assert!(alike(&as_other(ours), other), "{other}");
+        } else {
+            prop_assert_eq!(ours.is_ok(), other.is_ok(), "{:?} {:?} {}", &ours, &other, String::from_utf8_lossy(&text));
+        }
+    }
+
+    #[test]
+    fn rules_applied_later_judge_as_rules_applied_at_once(text in "[\\[\\]{}\",:a0.eN-]{0,24}") {
+        let loose = parse_noting(text.as_bytes(), &RULES_1_0_COMPAT);
+        for rules in [RULES_1_1, RULES_1_0_HARDENED] {
+            let later = loose.as_ref().map_err(|error| *error).and_then(|(value, seen)| seen.satisfies(&rules).map(|()| value));
+            let at_once = parse(text.as_bytes(), &rules).ok();
+            prop_assert_eq!(at_once.as_ref(), later.ok());
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        for rules in [RULES_1_1, RULES_1_0_HARDENED, RULES_1_0_COMPAT] {
+            drop(parse(&bytes, &rules));
+        }
+    }
+
+    #[test]
+    fn a_float_reads_back_and_has_the_shape_of_python(bits: u64) {
+        let float = f64::from_bits(bits);
+        prop_assume!(float.is_finite());
+        let text = String::from_utf8(canonical::to_vec(&Value::float(float))).unwrap();
+        prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), float.to_bits());
+        let scientific = float != 0.0 && !(1e-4..1e16).contains(&float.abs());
+        prop_assert_eq!(text.contains('e'), scientific, "{}", &text);
+        match text.split_once('e') {
+            Some((_, exponent)) => {
+                prop_assert!(exponent.starts_with(['+', '-']) && exponent.len() >= 3, "{}", &text);
+                prop_assert!(exponent.len() == 3 || !exponent[1..].starts_with('0'), "{}", &text);
+            }
+            None => prop_assert!(text.contains('.'), "{}", &text),
+        }
+    }
+}

@@ -123,12 +123,12 @@ impl Handshake {
         let fields = Fields::new(object);
         let list = |field| fields.optional(field).map(|_| fields.texts(field)).transpose();
         Ok(Self {
-            session_id: uuid_text(&fields, "session_id")?,
+            session_id: uuid_text(fields, "session_id")?,
             challenge: fields.read("challenge", "64 hex digits", Challenge::from_text)?,
-            public_key: public_key(&fields)?,
+            public_key: public_key(fields)?,
             supported_versions: list("supported_versions")?.unwrap_or_default(),
             capabilities: list("capabilities")?.unwrap_or_default(),
-            sealing: Sealing::from_fields(&fields, "e2e_enabled")?,
+            sealing: Sealing::from_fields(fields, "e2e_enabled")?,
         })
     }
 
@@ -156,8 +156,8 @@ impl HandshakeAck {
         let fields = Fields::new(object);
         let signature = |text: &str| Signature::from_base64(text).ok();
         Ok(Self {
-            session_id: session_of(&fields)?,
-            public_key: public_key(&fields)?,
+            session_id: session_of(fields)?,
+            public_key: public_key(fields)?,
             challenge_response: fields.read_optional(
                 "challenge_response",
                 "base64 of 64 bytes",
@@ -167,7 +167,7 @@ impl HandshakeAck {
                 .optional("supported_versions")
                 .map(|_| fields.texts("supported_versions"))
                 .transpose()?,
-            sealing: Sealing::from_fields(&fields, "e2e_accepted")?,
+            sealing: Sealing::from_fields(fields, "e2e_accepted")?,
         })
     }
 
@@ -201,7 +201,7 @@ impl HandshakeConfirm {
         let fields = Fields::new(object);
         let time = |text: &str| Timestamp::from_iso(text).ok();
         Ok(Self {
-            session_id: session_of(&fields)?,
+            session_id: session_of(fields)?,
             timestamp: fields.read_optional("timestamp", "ISO 8601 with an offset", time)?,
         })
     }
@@ -222,7 +222,7 @@ impl HandshakeConfirm {
 
 impl Sealing {
     /// Reads the two fields of a sealing, where the flag before them is true.
-    fn from_fields(fields: &Fields<'_>, flag: &'static str) -> Result<Option<Self>, FieldError> {
+    fn from_fields(fields: Fields<'_>, flag: &'static str) -> Result<Option<Self>, FieldError> {
         if fields.optional(flag).and_then(Value::as_bool) != Some(true) {
             return Ok(None);
         }
@@ -244,18 +244,18 @@ impl Sealing {
     }
 }
 
-fn session_of(fields: &Fields<'_>) -> Result<Option<String>, FieldError> {
+fn session_of(fields: Fields<'_>) -> Result<Option<String>, FieldError> {
     let text = fields.optional_text("session_id")?;
     text.map(|text| bounded("session_id", text, LEGACY_ID_LEN_MAX)).transpose()
 }
 
-fn public_key(fields: &Fields<'_>) -> Result<PublicKey, FieldError> {
+fn public_key(fields: Fields<'_>) -> Result<PublicKey, FieldError> {
     // The earlier peer reads hex of either case.
     let key = |text: &str| PublicKey::from_hex(&text.to_ascii_lowercase()).ok();
     fields.read("public_key", "64 hex digits of an Ed25519 public key", key)
 }
 
-fn uuid_text(fields: &Fields<'_>, field: &'static str) -> Result<String, FieldError> {
+fn uuid_text(fields: Fields<'_>, field: &'static str) -> Result<String, FieldError> {
     fields.read(field, "a UUID of version 4", |text| is_uuid_v4(text).then(|| text.to_owned()))
 }
 

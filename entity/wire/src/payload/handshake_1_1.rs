@@ -50,14 +50,14 @@ pub struct HandshakeInitAck {
     pub challenge: [u8; 32],
     /// What both sides can do, in the order of step 1.
     pub capabilities: Capabilities,
-    /// The signature over T'_2; `None` only in a draft that is not signed yet.
+    /// The signature over `T'_2`; `None` only in a draft that is not signed yet.
     pub challenge_signature: Option<Signature>,
 }
 
 /// Step 3, `challenge_response`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChallengeResponse {
-    /// The signature over T'_3; `None` only in a draft that is not signed yet.
+    /// The signature over `T'_3`; `None` only in a draft that is not signed yet.
     pub challenge_signature: Option<Signature>,
     /// The session, once more.
     pub session_id_ack: SessionId,
@@ -75,7 +75,7 @@ pub struct SessionEstablished {
 pub struct SessionConfirm {
     /// The session.
     pub session_id: SessionId,
-    /// T_4.
+    /// `T_4`.
     pub transcript: [u8; 32],
 }
 
@@ -84,7 +84,7 @@ pub struct SessionConfirm {
 pub struct Ready {
     /// The session.
     pub session_id: SessionId,
-    /// T_5.
+    /// `T_5`.
     pub transcript: [u8; 32],
 }
 
@@ -128,18 +128,18 @@ impl HandshakeInit {
     /// A field is absent or not what it should be; a required capability is not listed; the address is no `http` URL.
     pub fn from_object(object: &Object) -> Result<Self, FieldError> {
         let fields = Fields::new(object);
-        step(&fields, 1)?;
+        step(fields, 1)?;
         fields.exactly("handshake_version", "1.1")?;
         Ok(Self {
-            ephemeral_public_key: ephemeral_key(&fields)?,
-            identity_key: identity_key(&fields, "identity_key")?,
+            ephemeral_public_key: ephemeral_key(fields)?,
+            identity_key: identity_key(fields, "identity_key")?,
             supported_versions: fields.texts("supported_versions")?,
-            capabilities: capabilities(&fields)?,
-            challenge: challenge(&fields)?,
+            capabilities: capabilities(fields)?,
+            challenge: challenge(fields)?,
             peer_identity_key: present(object, "peer_identity_key")
-                .then(|| identity_key(&fields, "peer_identity_key"))
+                .then(|| identity_key(fields, "peer_identity_key"))
                 .transpose()?,
-            address: present(object, "address").then(|| address(&fields)).transpose()?,
+            address: present(object, "address").then(|| address(fields)).transpose()?,
         })
     }
 
@@ -172,15 +172,15 @@ impl HandshakeInitAck {
     /// a required capability is not listed.
     pub fn from_object(object: &Object) -> Result<Self, FieldError> {
         let fields = Fields::new(object);
-        step(&fields, 2)?;
+        step(fields, 2)?;
         fields.exactly("handshake_version", "1.1")?;
         fields.exactly("accepted_version", "1.1")?;
         Ok(Self {
-            ephemeral_public_key: ephemeral_key(&fields)?,
-            identity_key: identity_key(&fields, "identity_key")?,
-            challenge: challenge(&fields)?,
-            capabilities: capabilities(&fields)?,
-            challenge_signature: Some(challenge_signature(&fields)?),
+            ephemeral_public_key: ephemeral_key(fields)?,
+            identity_key: identity_key(fields, "identity_key")?,
+            challenge: challenge(fields)?,
+            capabilities: capabilities(fields)?,
+            challenge_signature: Some(challenge_signature(fields)?),
         })
     }
 
@@ -206,10 +206,10 @@ impl ChallengeResponse {
     /// A field is absent or not what it should be.
     pub fn from_object(object: &Object) -> Result<Self, FieldError> {
         let fields = Fields::new(object);
-        step(&fields, 3)?;
+        step(fields, 3)?;
         Ok(Self {
-            challenge_signature: Some(challenge_signature(&fields)?),
-            session_id_ack: session_id(&fields, "session_id_ack")?,
+            challenge_signature: Some(challenge_signature(fields)?),
+            session_id_ack: session_id(fields, "session_id_ack")?,
         })
     }
 
@@ -230,14 +230,14 @@ impl SessionEstablished {
     /// A field is absent or not exactly what the protocol says.
     pub fn from_object(object: &Object) -> Result<Self, FieldError> {
         let fields = Fields::new(object);
-        step(&fields, 4)?;
+        step(fields, 4)?;
         fields.exactly_true("established")?;
         fields.exactly_true("encryption_ready")?;
         let params = Fields::new(fields.object("session_params")?);
         params.exactly("algorithm", "AES-256-GCM")?;
         params.exactly("key_exchange", "X25519")?;
         params.exactly_true("forward_secrecy")?;
-        Ok(Self { session_id: session_id(&fields, "session_id")? })
+        Ok(Self { session_id: session_id(fields, "session_id")? })
     }
 
     /// Writes the payload.
@@ -263,13 +263,10 @@ impl SessionConfirm {
     /// A field is absent or not exactly what the protocol says.
     pub fn from_object(object: &Object) -> Result<Self, FieldError> {
         let fields = Fields::new(object);
-        step(&fields, 5)?;
+        step(fields, 5)?;
         fields.exactly_true("confirmed")?;
         fields.exactly_true("ready")?;
-        Ok(Self {
-            session_id: session_id(&fields, "session_id")?,
-            transcript: transcript(&fields)?,
-        })
+        Ok(Self { session_id: session_id(fields, "session_id")?, transcript: transcript(fields)? })
     }
 
     /// Writes the body.
@@ -291,13 +288,10 @@ impl Ready {
     /// A field is absent or not exactly what the protocol says.
     pub fn from_object(object: &Object) -> Result<Self, FieldError> {
         let fields = Fields::new(object);
-        step(&fields, 6)?;
+        step(fields, 6)?;
         fields.exactly("status", "ready")?;
         fields.exactly_true("encryption_active")?;
-        Ok(Self {
-            session_id: session_id(&fields, "session_id")?,
-            transcript: transcript(&fields)?,
-        })
+        Ok(Self { session_id: session_id(fields, "session_id")?, transcript: transcript(fields)? })
     }
 
     /// Writes the body.
@@ -311,7 +305,7 @@ impl Ready {
     }
 }
 
-fn step(fields: &Fields<'_>, number: u64) -> Result<(), FieldError> {
+fn step(fields: Fields<'_>, number: u64) -> Result<(), FieldError> {
     let expected = "the step of this kind of message";
     if fields.unsigned("step")? == number {
         Ok(())
@@ -325,34 +319,34 @@ fn present(object: &Object, field: &str) -> bool {
     object.contains_key(field)
 }
 
-fn ephemeral_key(fields: &Fields<'_>) -> Result<AgreementKey, FieldError> {
+fn ephemeral_key(fields: Fields<'_>) -> Result<AgreementKey, FieldError> {
     let key = |text: &str| AgreementKey::from_base64(text).ok();
     fields.read("ephemeral_public_key", "base64 of 32 bytes", key)
 }
 
-fn identity_key(fields: &Fields<'_>, field: &'static str) -> Result<PublicKey, FieldError> {
+fn identity_key(fields: Fields<'_>, field: &'static str) -> Result<PublicKey, FieldError> {
     fields.read(field, "64 lower-case hex digits of an Ed25519 public key", |text| {
         PublicKey::from_hex(text).ok()
     })
 }
 
-fn challenge(fields: &Fields<'_>) -> Result<[u8; 32], FieldError> {
+fn challenge(fields: Fields<'_>) -> Result<[u8; 32], FieldError> {
     fields.read("challenge", "base64 of 32 bytes", |text| base64_decode_array(text).ok())
 }
 
-fn challenge_signature(fields: &Fields<'_>) -> Result<Signature, FieldError> {
+fn challenge_signature(fields: Fields<'_>) -> Result<Signature, FieldError> {
     fields.read(CHALLENGE_SIGNATURE, "base64 of 64 bytes", |text| Signature::from_base64(text).ok())
 }
 
-fn session_id(fields: &Fields<'_>, field: &'static str) -> Result<SessionId, FieldError> {
+fn session_id(fields: Fields<'_>, field: &'static str) -> Result<SessionId, FieldError> {
     fields.parsed(field, "a lower-case UUID of version 4")
 }
 
-fn transcript(fields: &Fields<'_>) -> Result<[u8; 32], FieldError> {
+fn transcript(fields: Fields<'_>) -> Result<[u8; 32], FieldError> {
     fields.read("transcript", "64 lower-case hex digits", |text| hex_decode_array(text).ok())
 }
 
-fn capabilities(fields: &Fields<'_>) -> Result<Capabilities, FieldError> {
+fn capabilities(fields: Fields<'_>) -> Result<Capabilities, FieldError> {
     let capabilities = Capabilities(fields.texts("capabilities")?);
     let expected = "a list with every required capability";
     if capabilities.suffice() {
@@ -362,7 +356,7 @@ fn capabilities(fields: &Fields<'_>) -> Result<Capabilities, FieldError> {
     }
 }
 
-fn address(fields: &Fields<'_>) -> Result<String, FieldError> {
+fn address(fields: Fields<'_>) -> Result<String, FieldError> {
     let address = fields.short_text("address", ADDRESS_LEN_MAX)?;
     if address.starts_with("http://") {
         Ok(address.to_owned())

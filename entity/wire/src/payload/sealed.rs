@@ -62,7 +62,7 @@ pub struct Plaintext {
     pub body: Object,
 }
 
-/// Why the plaintext of a sealed message is refused: INVALID_MESSAGE.
+/// Why the plaintext of a sealed message is refused: [`crate::code::ErrorCode::InvalidMessage`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaintextError {
     /// Not JSON as 1.1 wants it.
@@ -98,12 +98,11 @@ impl Plaintext {
     fn with_body(object: &Object, body: Object) -> Result<Self, FieldError> {
         let fields = Fields::new(object);
         let expected = "a message number, 1 to 2^53 - 1";
-        let number = match object.get("number") {
-            None => None,
-            Some(_) => {
-                let number = MessageNumber::new(fields.unsigned("number")?);
-                Some(number.ok_or(Problem::Invalid { expected }.of("number"))?)
-            }
+        let number = if object.contains_key("number") {
+            let number = MessageNumber::new(fields.unsigned("number")?);
+            Some(number.ok_or(Problem::Invalid { expected }.of("number"))?)
+        } else {
+            None
         };
         let ack = fields.unsigned("ack")?;
         if ack > MessageNumber::MAX.get() {

@@ -88,10 +88,10 @@ impl Draft {
             "nonce" => writer.text(field, &self.nonce),
             "signature" => writer.text(field, signature),
             "recipient_id" => {
-                self.write_optional(writer, field, self.recipient.as_deref().map(Value::from))
+                self.write_optional(writer, field, self.recipient.as_deref().map(Value::from));
             }
             "session_id" => {
-                self.write_optional(writer, field, self.session.as_deref().map(Value::from))
+                self.write_optional(writer, field, self.session.as_deref().map(Value::from));
             }
             "sequence_num" => self.write_optional(writer, field, self.sequence.map(Value::from)),
             // The fields that are null in every message of the flavour that has them.

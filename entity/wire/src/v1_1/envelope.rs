@@ -4,13 +4,15 @@ use entity_crypto::signing::{InvalidSignature, PublicKey, Signature};
 
 use super::Header;
 use super::header::{Payload, write};
+use crate::code::ErrorCode;
 use crate::id::{Generation, Sequence};
 use crate::json::{FieldError, Fields, Object, ParseError, Problem, RULES_1_1, Seen, Value};
 use crate::kind::MessageKind;
 use crate::limits::KIND_LEN_MAX;
 use crate::time::Timestamp;
 
-/// Why an object is no envelope of 1.1: INVALID_MESSAGE, or MESSAGE_TOO_LARGE for a text that is too long.
+/// Why an object is no envelope of 1.1: [`ErrorCode::InvalidMessage`], or [`ErrorCode::MessageTooLarge`] for a text
+/// that is too long.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
     /// The text breaks the rules of JSON of 1.1: length, nesting, a duplicate key, a float.
@@ -32,6 +34,18 @@ pub struct Unverified {
     /// Fields that the protocol does not name: signed, and ignored.
     extra: Object,
     signature: Signature,
+}
+
+impl ShapeError {
+    /// The code that the sender is told.
+    ///
+    /// Source: `docs/protocol/1.1.md#error-codes`.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Json(error) if error.is_too_long() => ErrorCode::MessageTooLarge,
+            Self::Json(_) | Self::Field(_) | Self::NullField => ErrorCode::InvalidMessage,
+        }
+    }
 }
 
 impl Unverified {

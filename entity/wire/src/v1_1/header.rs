@@ -79,8 +79,8 @@ pub(super) fn write(
 
 /// A field to be written in its place.
 enum Field<'a> {
-    Text(&'static str, &'a str),
-    Time(&'static str, &'a Timestamp),
+    Text(&'a str, &'a str),
+    Time(&'a str, &'a Timestamp),
     Nonce(&'a Nonce),
     Payload(Payload<'a>),
     Sequence(Sequence),
@@ -92,13 +92,12 @@ enum Field<'a> {
 impl<'a> Field<'a> {
     fn key(&self) -> &'a str {
         match self {
-            Self::Text(key, _) | Self::Time(key, _) => key,
+            Self::Text(key, _) | Self::Time(key, _) | Self::Extra(key, _) => key,
             Self::Nonce(_) => "nonce",
             Self::Payload(_) => "payload",
             Self::Sequence(_) => "sequence_num",
             Self::Session(_) => "session_id",
             Self::Signature(_) => "signature",
-            Self::Extra(key, _) => key,
         }
     }
 
@@ -113,7 +112,7 @@ impl<'a> Field<'a> {
             Self::Signature(signature) => writer.text(key, &signature.to_base64()),
             Self::Extra(_, value) => writer.value(key, value),
             Self::Payload(Payload::Whole(object)) => {
-                write_object(writer.key(key), object, Layout::Canonical)
+                write_object(writer.key(key), object, Layout::Canonical);
             }
             Self::Payload(Payload::Without(object, omitted)) => {
                 write_object_without(writer.key(key), object, omitted, Layout::Canonical);
