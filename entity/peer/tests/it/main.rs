@@ -4,5 +4,6 @@
 mod golden_errors;
 mod golden_handshake;
 mod handshake;
+mod hardened;
 mod stranger;
 mod world;
