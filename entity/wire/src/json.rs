@@ -6,7 +6,7 @@
 //!
 //! - [`Value`], [`Object`], [`Number`], [`Integer`]: the tree.
 //! - [`Rules`]: what is refused; [`RULES_1_1`], [`RULES_1_0_HARDENED`], [`RULES_1_0_COMPAT`].
-//! - [`parse`], [`parse_noting`], [`Seen`]: text to tree.
+//! - [`parse()`], [`parse_noting`], [`Seen`]: text to tree.
 //! - [`to_vec`], [`Layout`]: tree to text, with Python's spelling of floats.
 //! - [`Fields`]: typed reading of an object.
 //!

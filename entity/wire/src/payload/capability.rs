@@ -38,7 +38,9 @@ pub enum Form {
 }
 
 impl CapabilityReport {
-    /// The paths that every peer serves, as the earlier peer lists them.
+    /// The five paths that are listed: those of the table of endpoints, without `/`.
+    ///
+    /// Source: `docs/protocol/1.0.md#endpoints`.
     pub const ENDPOINTS: [&'static str; 5] =
         ["/message", "/health", "/peers", "/stats", "/public-key"];
 

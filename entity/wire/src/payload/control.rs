@@ -31,8 +31,10 @@ impl Skip {
     pub fn new(ranges: Vec<(MessageNumber, MessageNumber)>) -> Option<Self> {
         let ascending = ranges.iter().all(|(first, last)| first <= last)
             && ranges.windows(2).all(|pair| pair[0].1 < pair[1].0);
-        let total: u64 =
-            ranges.iter().map(|(first, last)| last.get().saturating_sub(first.get()) + 1).sum();
+        // Saturating, because hostile ranges may overlap and so add up beyond any number.
+        let total = ranges.iter().fold(0, |total: u64, (first, last)| {
+            total.saturating_add(last.get().saturating_sub(first.get()) + 1)
+        });
         (ascending && (1..=SKIP_NUMBERS_MAX).contains(&total)).then_some(Self(ranges))
     }
 

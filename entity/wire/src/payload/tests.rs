@@ -322,6 +322,8 @@ fn skipped_ranges_are_ascending_and_bounded() {
     ] {
         assert!(!read(ranges), "{ranges}");
     }
+    let overlapping = vec!["[1,9007199254740991]"; 3_000].join(",");
+    assert!(!read(&format!("[{overlapping}]")));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::Header;
 use super::header::{Payload, write};
 use crate::code::ErrorCode;
 use crate::id::{Generation, Sequence};
-use crate::json::{FieldError, Fields, Object, ParseError, Problem, RULES_1_1, Seen, Value};
+use crate::json::{FieldError, Fields, Object, ParseError, Problem, RULES_1_1, Seen};
 use crate::kind::MessageKind;
 use crate::limits::KIND_LEN_MAX;
 use crate::time::Timestamp;
@@ -195,7 +195,7 @@ fn read_header(object: &Object) -> Result<(Header, Signature), FieldError> {
     };
     let signature =
         fields.read("signature", "base64 of 64 bytes", |text| Signature::from_base64(text).ok())?;
-    fields.required("payload").map(Value::is_null)?;
+    fields.object("payload")?;
     Ok((header, signature))
 }
 
