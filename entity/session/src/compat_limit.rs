@@ -14,12 +14,12 @@ pub const PER_MINUTE: usize = 60;
 /// How many messages pass in an hour.
 pub const PER_HOUR: usize = 1_000;
 /// For how long a sender that reached one of the two windows is refused everything.
-pub const BLOCK: Duration = Duration::from_secs(300);
+pub const BLOCK: Duration = Duration::from_mins(5);
 /// How many claimed senders are counted apart: a guess. Each costs at most 8 KiB.
 pub const SENDERS_MAX: usize = 1_024;
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// The message is refused with 400 `rate_limited`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -11,7 +11,7 @@ use thiserror::Error;
 ///
 /// Specified by `docs/protocol/1.1.md#order-of-checks`. A message is fresh for at most 120 s around its
 /// timestamp, so a nonce is forgotten only after its message has gone stale.
-pub const LIFETIME: Duration = Duration::from_secs(300);
+pub const LIFETIME: Duration = Duration::from_mins(5);
 
 /// How often expired nonces are looked for. An expired nonce is never *seen*; until the next sweep it
 /// only occupies room.

@@ -23,7 +23,7 @@ pub mod proof;
 pub mod refusal;
 mod seal;
 pub mod session;
-// pub mod sessions;
+pub mod sessions;
 pub mod simultaneous;
 pub mod state;
 pub mod transcript;

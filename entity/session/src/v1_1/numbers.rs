@@ -43,4 +43,4 @@ pub const LOST_AFTER: Duration = Duration::from_secs(30);
 pub const SKIP_REPEAT_MIN: Duration = Duration::from_secs(2);
 
 /// The longest wait between two repetitions of a `skip`: 60 s, a guess.
-pub const SKIP_REPEAT_MAX: Duration = Duration::from_secs(60);
+pub const SKIP_REPEAT_MAX: Duration = Duration::from_mins(1);

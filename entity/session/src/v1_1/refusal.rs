@@ -211,11 +211,12 @@ impl Refusal {
 
     /// After how long the same message may succeed, where that is known.
     pub const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Limited(Limited { retry_after })
-            | Self::Nonce(NonceRefusal::Full { retry_after }) => Some(*retry_after),
-            _ => None,
+        if let Self::Limited(Limited { retry_after })
+        | Self::Nonce(NonceRefusal::Full { retry_after }) = self
+        {
+            return Some(*retry_after);
         }
+        None
     }
 }
 

@@ -27,12 +27,12 @@ pub use receive::{Delivery, Effect, Opened};
 /// How long a session lives without an authenticated message: 3,600 s.
 ///
 /// Specified by `docs/protocol/1.1.md#session-limits`.
-pub const IDLE_LIMIT: Duration = Duration::from_secs(3_600);
+pub const IDLE_LIMIT: Duration = Duration::from_hours(1);
 
 /// How long a session lives at all: 24 h.
 ///
 /// Specified by `docs/protocol/1.1.md#session-limits`.
-pub const ABSOLUTE_LIMIT: Duration = Duration::from_secs(24 * 3_600);
+pub const ABSOLUTE_LIMIT: Duration = Duration::from_hours(24);
 
 /// How long a session still receives after a newer one took its place: 30 s.
 ///
@@ -250,6 +250,11 @@ impl Session {
         self.use_ == Use::Both && self.send.remaining() > 0
     }
 
+    /// Whether a newer session took this one's place.
+    pub(super) fn is_retired(&self) -> bool {
+        self.use_ != Use::Both
+    }
+
     fn expires_at(&self) -> Timestamp {
         let limit = self.heard_at.plus(IDLE_LIMIT).min(self.ready_at.plus(ABSOLUTE_LIMIT));
         match self.use_ {
@@ -258,6 +263,3 @@ impl Session {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

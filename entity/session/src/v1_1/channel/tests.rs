@@ -19,8 +19,8 @@ fn the_nonce_is_zeros_then_generation_then_sequence() {
 #[test]
 fn every_slot_has_its_own_sequence_number() {
     let mut channel = sender(2);
-    let first = channel.reserve().unwrap().sequence();
-    let second = channel.reserve().unwrap().sequence();
+    let first = channel.reserve().unwrap().sequence().get();
+    let second = channel.reserve().unwrap().sequence().get();
     assert_eq!((first, second), (2, 3));
 }
 
@@ -28,7 +28,7 @@ fn every_slot_has_its_own_sequence_number() {
 fn the_last_message_of_a_generation_is_number_2_to_the_21_minus_1() {
     let mut channel = sender(MESSAGES_MAX - 1);
     assert_eq!(channel.remaining(), 1);
-    assert_eq!(channel.reserve().unwrap().sequence(), MESSAGES_MAX - 1);
+    assert_eq!(channel.reserve().unwrap().sequence().get(), MESSAGES_MAX - 1);
     let exhausted = GenerationExhausted { generation: Generation::ZERO };
     assert_eq!(channel.reserve().unwrap_err(), exhausted);
     assert_eq!(channel.reserve().unwrap_err(), exhausted);

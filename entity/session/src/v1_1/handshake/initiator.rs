@@ -128,6 +128,16 @@ impl InitSent {
         Ok((state, outbound))
     }
 
+    /// The key that the peer must prove, if one is pinned.
+    pub const fn pinned(&self) -> Option<PublicKey> {
+        self.pinned
+    }
+
+    /// When step 2 is too late: its challenge dies before the handshake does.
+    pub(in crate::v1_1) fn deadline(&self) -> Timestamp {
+        self.exchange.challenge_deadline()
+    }
+
     /// Checks that the peer's answer can still come in time.
     ///
     /// # Errors
@@ -172,6 +182,11 @@ impl ResponseSent {
     /// The key that the peer proved in step 2.
     pub const fn peer_key(&self) -> &PublicKey {
         &self.peer_key
+    }
+
+    /// When the handshake is over its time.
+    pub(in crate::v1_1) fn deadline(&self) -> Timestamp {
+        self.exchange.deadline()
     }
 }
 
@@ -219,6 +234,11 @@ impl ConfirmSent {
     /// The key that the peer proved in step 2.
     pub const fn peer_key(&self) -> &PublicKey {
         &self.0.peer_key
+    }
+
+    /// When the handshake is over its time.
+    pub(in crate::v1_1) fn deadline(&self) -> Timestamp {
+        self.0.deadline()
     }
 }
 

@@ -131,6 +131,11 @@ impl AckSent {
     pub const fn init_timestamp(&self) -> Timestamp {
         self.init_timestamp
     }
+
+    /// When the handshake is over its time.
+    pub(in crate::v1_1) fn deadline(&self) -> Timestamp {
+        self.agreed.exchange.deadline()
+    }
 }
 
 impl EstablishedSent {
@@ -190,6 +195,11 @@ impl EstablishedSent {
     /// When the peer wrote step 1.
     pub const fn init_timestamp(&self) -> Timestamp {
         self.init_timestamp
+    }
+
+    /// When the handshake is over its time.
+    pub(in crate::v1_1) fn deadline(&self) -> Timestamp {
+        self.agreed.exchange.deadline()
     }
 }
 

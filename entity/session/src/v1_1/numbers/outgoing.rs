@@ -210,7 +210,7 @@ mod tests {
         let mut outgoing = sent(3);
         outgoing.record_ack(1);
         assert_eq!(outgoing.next_deadline(), Some(after(LOST_AFTER)));
-        let just_before = after(LOST_AFTER - Duration::from_micros(1));
+        let just_before = after(LOST_AFTER).offset(-1);
         outgoing.expire(just_before);
         assert_eq!(skipped(&mut outgoing, just_before), None);
         outgoing.expire(after(LOST_AFTER));

@@ -147,18 +147,18 @@ impl Session {
     }
 
     fn look_at_control(&self, kind: &MessageKind, body: &Object) -> Result<Meaning, Refusal> {
-        match kind {
-            MessageKind::Ack => Ok(Meaning::Ack),
-            MessageKind::SessionClose => {
-                Ok(Meaning::Close { reason: SessionClose::from_object(body)?.reason })
-            }
-            MessageKind::Skip => {
-                let skip = Skip::from_object(body)?;
-                self.incoming.look_at_skip(&skip)?;
-                Ok(Meaning::Skip(skip))
-            }
-            // Keys are not renewed within a session yet, and a handshake is over once the session is ready.
-            other => Err(Refusal::Unexpected { kind: other.clone() }),
+        if *kind == MessageKind::Ack {
+            return Ok(Meaning::Ack);
         }
+        if *kind == MessageKind::SessionClose {
+            return Ok(Meaning::Close { reason: SessionClose::from_object(body)?.reason });
+        }
+        if *kind == MessageKind::Skip {
+            let skip = Skip::from_object(body)?;
+            self.incoming.look_at_skip(&skip)?;
+            return Ok(Meaning::Skip(skip));
+        }
+        // Keys are not renewed within a session, and a handshake is over once the session is ready.
+        Err(Refusal::Unexpected { kind: kind.clone() })
     }
 }

@@ -1,0 +1,495 @@
+//! Everything that is open with any peer, and the order in which a message is checked against it.
+//!
+//! [`Sessions::receive`] takes a message whose signature held through steps 8 to 16 of
+//! `docs/protocol/1.1.md#order-of-checks`: first it only looks, then it records, then it acts.
+//!
+//! The caller owes a `now` that never goes back; it calls [`Sessions::attend`] when
+//! [`Sessions::next_deadline`] has come, and takes what ended out of [`Sessions::poll_ended`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use entity_crypto::identity::PeerId;
+use entity_crypto::signing::PublicKey;
+use entity_wire::id::SessionId;
+use entity_wire::json::Object;
+use entity_wire::kind::MessageKind;
+use entity_wire::payload::sealed::{Plaintext, Sealed};
+use entity_wire::time::Timestamp;
+use entity_wire::v1_1::Envelope;
+use thiserror::Error;
+
+use super::author::{Author, Outbound};
+use super::deadlines::Deadlines;
+use super::handshake::{Offer, step_sequence};
+use super::refusal::{HandshakeError, Refusal};
+use super::session::{Delivery, Opened, SendError, Sent};
+use super::simultaneous::{Survivor, survivor};
+use super::state::{Role, SessionState};
+use crate::nonce_memory::{NonceLimits, NonceMemory};
+use crate::rate_limit::{RateLimiter, RateLimits};
+
+mod advance;
+mod held;
+mod upkeep;
+
+use held::{Answered, Held, Stage};
+pub use upkeep::SessionView;
+
+/// How far a timestamp may be from this node's clock, in either direction: 60 s, inclusive.
+///
+/// Specified by `docs/protocol/1.1.md#order-of-checks`.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
+
+/// How many sessions of one peer may still receive after newer ones took their place: 4, a guess.
+///
+/// The oldest ends early beyond it, so that a peer that opens sessions as fast as it may does not
+/// pile them up.
+pub const RETIRED_PER_PEER_MAX: usize = 4;
+
+/// What [`Sessions`] is allowed to do and to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What this node says about itself in handshakes.
+    pub offer: Offer,
+    /// What an authenticated sender may send.
+    pub rate_limits: RateLimits,
+    /// How many nonces are remembered; pinned senders and strangers have a memory of this size each.
+    pub nonces: NonceLimits,
+    /// How many handshakes strangers may have half open at once.
+    ///
+    /// A stranger costs only a key to make, so there have to be few. Pinned peers have one each.
+    pub strangers_half_open_max: usize,
+    /// How many handshakes and sessions are held in all.
+    pub held_max: usize,
+}
+
+impl Default for Config {
+    /// 64 half-open strangers, 4,096 sessions: guesses.
+    fn default() -> Self {
+        Self {
+            offer: Offer::default(),
+            rate_limits: RateLimits::default(),
+            nonces: NonceLimits::DEFAULT,
+            strangers_half_open_max: 64,
+            held_max: 4_096,
+        }
+    }
+}
+
+/// How the key that a message was verified under came to be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The key is pinned for this sender.
+    Pinned,
+    /// The sender is unknown; its handshake runs under the key it brought.
+    FirstUse,
+}
+
+/// What came of a message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Received {
+    /// A step that was accepted before; this is the answer it got, to be delivered again.
+    Repeat(Option<Outbound>),
+    /// A handshake moved on; this is the next step.
+    Advanced(Outbound),
+    /// A handshake is done and its session is ready.
+    Ready(Readied),
+    /// Messages to be handled now, in this order.
+    Deliver(Vec<Delivery>),
+    /// The peer ended the session; it is gone.
+    Closed,
+}
+
+/// A session that has just become ready.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Readied {
+    /// The session.
+    pub session: SessionId,
+    /// The peer.
+    pub peer: PeerId,
+    /// The key that the peer has proved.
+    pub key: PublicKey,
+    /// How that key came to be trusted; a stranger's is to be pinned now.
+    pub standing: Standing,
+    /// Which side of the handshake this node was.
+    pub role: Role,
+    /// Where the peer says it takes messages, if this node responded.
+    pub address: Option<String>,
+    /// Step 6, if it is this node's to send.
+    pub answer: Option<Outbound>,
+}
+
+/// A handshake or session that is not held any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Its id.
+    pub session: SessionId,
+    /// The peer it was with.
+    pub peer: PeerId,
+    /// Which side this node was.
+    pub role: Role,
+    /// Where it stood.
+    pub state: SessionState,
+    /// Why it ended.
+    pub reason: EndReason,
+}
+
+/// Why a handshake or session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndReason {
+    /// The handshake failed, or was not answered in time.
+    Failed(HandshakeError),
+    /// A session reached its idle or absolute limit.
+    Expired,
+    /// A newer handshake or session of the same peer took its place.
+    Superseded,
+    /// Both sides opened at once and the peer's handshake goes on.
+    SimultaneousOpen,
+    /// The peer closed the session.
+    ClosedByPeer {
+        /// What it gave as its reason.
+        reason: String,
+    },
+    /// This side closed the session or gave the handshake up.
+    Closed,
+}
+
+/// Why no handshake is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum OpenError {
+    /// This side has already opened one, or is answering one, with that peer.
+    #[error("a handshake with this peer is open: {session}")]
+    InProgress {
+        /// The open one.
+        session: SessionId,
+    },
+    /// Too many handshakes and sessions are held.
+    #[error("{held} handshakes and sessions are held")]
+    Full {
+        /// How many.
+        held: usize,
+    },
+}
+
+/// All handshakes and sessions of a node, with the memories that protect them.
+#[derive(Debug)]
+pub struct Sessions {
+    config: Config,
+    held: BTreeMap<SessionId, Held>,
+    /// The newest ready session of each peer.
+    current: BTreeMap<PeerId, SessionId>,
+    /// Sessions that only receive, oldest first.
+    retired: BTreeMap<PeerId, VecDeque<SessionId>>,
+    deadlines: Deadlines,
+    limiter: RateLimiter<PublicKey>,
+    pinned_nonces: NonceMemory<PublicKey>,
+    /// Strangers have a memory of their own, so that they cannot fill that of the pinned peers.
+    strangers_nonces: NonceMemory<PublicKey>,
+    ended: VecDeque<Ended>,
+}
+
+/// A message that passed every check. Nothing is recorded yet.
+#[derive(Debug)]
+enum Admitted {
+    /// Step 1 of a new handshake, in whose favour these half-open ones end.
+    Init { ending: Vec<(SessionId, EndReason)> },
+    /// A later step of an open handshake; opened, if the handshake waits for a sealed one.
+    Step { plaintext: Option<Plaintext> },
+    /// A message in a ready session.
+    Ready(Opened),
+}
+
+/// Where a message belongs, and that it may be there.
+#[derive(Debug)]
+enum Seat {
+    Init { ending: Vec<(SessionId, EndReason)> },
+    Step,
+    Ready { sealed: Sealed },
+}
+
+impl Sessions {
+    /// Holds nothing yet.
+    pub fn new(config: Config) -> Self {
+        let limiter =
+            RateLimiter::new(config.rate_limits.clone(), RateLimiter::<PublicKey>::SENDERS_MAX);
+        let (pinned_nonces, strangers_nonces) =
+            (NonceMemory::new(config.nonces), NonceMemory::new(config.nonces));
+        Self {
+            config,
+            held: BTreeMap::new(),
+            current: BTreeMap::new(),
+            retired: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+            limiter,
+            pinned_nonces,
+            strangers_nonces,
+            ended: VecDeque::new(),
+        }
+    }
+
+    /// Takes a message whose signature held, for this node, from somebody else.
+    ///
+    /// `standing` says how the key it was verified under came to be trusted. Whatever is returned has to be
+    /// acted on: answers delivered, deliveries handled in order.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`]. Unless it is [`Refusal::Handshake`], nothing has changed; then the handshake it
+    /// belongs to has ended, or was not begun.
+    pub fn receive(
+        &mut self,
+        message: &Envelope,
+        standing: Standing,
+        author: &mut Author<'_>,
+    ) -> Result<Received, Refusal> {
+        if let Some(answered) = self.answered(message) {
+            return Ok(Received::Repeat(answered.answer.clone()));
+        }
+        self.pinned_nonces.expire(author.now);
+        self.strangers_nonces.expire(author.now);
+        let admitted = self.look(message, standing, author)?;
+        self.record_nonce(message, standing, &admitted, author.now);
+        self.accept(message, standing, admitted, author)
+    }
+
+    /// Opens a handshake with `peer` and returns its session id with step 1.
+    ///
+    /// Without a `pinned` key the first key that answers is taken.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open(
+        &mut self,
+        peer: &PeerId,
+        pinned: Option<PublicKey>,
+        author: &mut Author<'_>,
+    ) -> Result<(SessionId, Outbound), OpenError> {
+        if let Some(session) = self.handshake_with(peer) {
+            return Err(OpenError::InProgress { session });
+        }
+        if self.held.len() >= self.config.held_max {
+            return Err(OpenError::Full { held: self.held.len() });
+        }
+        let (state, outbound) =
+            super::handshake::initiator::open(peer.clone(), pinned, &self.config.offer, author);
+        let session = outbound.session;
+        let standing = if pinned.is_some() { Standing::Pinned } else { Standing::FirstUse };
+        self.hold(session, Held::new(Stage::InitSent(state), peer.clone(), standing));
+        Ok((session, outbound))
+    }
+
+    /// Seals a message in the newest ready session with `peer`.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] where there is no session that sends, and see [`SendError`].
+    pub fn send(
+        &mut self,
+        peer: &PeerId,
+        kind: MessageKind,
+        body: Object,
+        author: &mut Author<'_>,
+    ) -> Result<Sent, SendError> {
+        let session = self.current(peer).ok_or(SendError::Closed)?;
+        let held = self.held.get_mut(&session).ok_or(SendError::Closed)?;
+        let Stage::Ready(ready) = &mut held.stage else { return Err(SendError::Closed) };
+        let sent = ready.seal(kind, body, author);
+        self.reschedule(session);
+        sent
+    }
+
+    /// The key that a later step of an open handshake with a stranger is verified under.
+    ///
+    /// Source: `docs/protocol/1.1.md#trust-on-first-use`.
+    pub fn handshake_key(&self, session: SessionId, sender: &PeerId) -> Option<PublicKey> {
+        self.held
+            .get(&session)
+            .filter(|held| held.peer == *sender)
+            .and_then(|held| held.stage.peer_key())
+    }
+
+    /// Whether step 1 with this id was sent to `sender` and waits for its answer, whose own key it is then
+    /// verified under if none is pinned.
+    pub fn awaits_init_ack(&self, session: SessionId, sender: &PeerId) -> bool {
+        self.held
+            .get(&session)
+            .is_some_and(|held| held.peer == *sender && matches!(held.stage, Stage::InitSent(_)))
+    }
+
+    /// Steps 9 to 14 of the order of checks. Decides and records nothing, except that the rate limiter counts what
+    /// an authenticated sender has sent whether or not it opens.
+    fn look(
+        &mut self,
+        message: &Envelope,
+        standing: Standing,
+        author: &Author<'_>,
+    ) -> Result<Admitted, Refusal> {
+        look_at_time(message, author.wall)?;
+        self.look_at_nonce(message, standing, author.now)?;
+        let seat = self.look_at_seat(message, standing, author)?;
+        self.limiter.take(*message.signer(), &message.header().kind, author.now)?;
+        self.open_at(seat, message)
+    }
+
+    /// Steps 11 and 12: the session and the place in it.
+    fn look_at_seat(
+        &self,
+        message: &Envelope,
+        standing: Standing,
+        author: &Author<'_>,
+    ) -> Result<Seat, Refusal> {
+        let header = message.header();
+        let is_init = header.kind == MessageKind::HandshakeInit;
+        match self.held.get(&header.session) {
+            Some(_) if is_init => Err(Refusal::SessionIdTaken),
+            None if is_init => {
+                look_at_step_sequence(message)?;
+                let ending = self.look_at_init(message, standing, &author.key.public_key())?;
+                Ok(Seat::Init { ending })
+            }
+            Some(held) if held.belongs_to(message) => {
+                look_at_place(message, &held.stage, author.now)
+            }
+            Some(_) | None => Err(Refusal::NoSession),
+        }
+    }
+
+    /// Step 14: opens what is sealed.
+    fn open_at(&self, seat: Seat, message: &Envelope) -> Result<Admitted, Refusal> {
+        let held = self.held.get(&message.header().session);
+        match (seat, held.map(|held| &held.stage)) {
+            (Seat::Init { ending }, _) => Ok(Admitted::Init { ending }),
+            (Seat::Ready { sealed }, Some(Stage::Ready(session))) => {
+                Ok(Admitted::Ready(session.open(message, &sealed)?))
+            }
+            (Seat::Step, Some(stage)) => {
+                Ok(Admitted::Step { plaintext: stage.open_awaited(message).transpose()? })
+            }
+            (Seat::Ready { .. } | Seat::Step, _) => Err(Refusal::NoSession),
+        }
+    }
+
+    /// Whether a new handshake may begin, and which half-open ones end when it does.
+    fn look_at_init(
+        &self,
+        message: &Envelope,
+        standing: Standing,
+        own: &PublicKey,
+    ) -> Result<Vec<(SessionId, EndReason)>, Refusal> {
+        let mut ending = Vec::new();
+        for (&session, held) in &self.held {
+            if held.peer != message.header().sender {
+                continue;
+            }
+            match held.stage.init_timestamp() {
+                None if held.stage.is_opening() => match survivor(own, message.signer()) {
+                    Survivor::Ours => return Err(Refusal::SimultaneousOpen),
+                    Survivor::Theirs => ending.push((session, EndReason::SimultaneousOpen)),
+                },
+                Some(earlier) if held.stage.peer_key() == Some(*message.signer()) => {
+                    if message.header().timestamp <= earlier {
+                        return Err(Refusal::NotNewer);
+                    }
+                    ending.push((session, EndReason::Superseded));
+                }
+                Some(_) | None => {}
+            }
+        }
+        self.look_at_room(standing, ending.len())?;
+        Ok(ending)
+    }
+
+    fn look_at_room(&self, standing: Standing, ending: usize) -> Result<(), Refusal> {
+        let held = self.held.len() - ending;
+        if held >= self.config.held_max {
+            return Err(Refusal::Full { held });
+        }
+        if standing == Standing::FirstUse {
+            let strangers = self.held.values().filter(|held| held.is_half_open_stranger()).count();
+            if strangers.saturating_sub(ending) >= self.config.strangers_half_open_max {
+                return Err(Refusal::Full { held: strangers });
+            }
+        }
+        Ok(())
+    }
+
+    /// Step 10: the nonce, for messages outside a ready session.
+    fn look_at_nonce(
+        &self,
+        message: &Envelope,
+        standing: Standing,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let header = message.header();
+        if self.held.get(&header.session).is_some_and(Held::is_ready) {
+            return Ok(());
+        }
+        Ok(self.nonces(standing).look(message.signer(), header.nonce.as_bytes(), now)?)
+    }
+
+    /// Step 15 for the nonce; a ready session records its sequence numbers itself.
+    fn record_nonce(
+        &mut self,
+        message: &Envelope,
+        standing: Standing,
+        admitted: &Admitted,
+        now: Timestamp,
+    ) {
+        let nonces = match standing {
+            Standing::Pinned => &mut self.pinned_nonces,
+            Standing::FirstUse => &mut self.strangers_nonces,
+        };
+        match admitted {
+            Admitted::Init { .. } | Admitted::Step { .. } => {
+                nonces.record(*message.signer(), message.header().nonce.as_bytes(), now);
+            }
+            Admitted::Ready(_) => {}
+        }
+    }
+
+    const fn nonces(&self, standing: Standing) -> &NonceMemory<PublicKey> {
+        match standing {
+            Standing::Pinned => &self.pinned_nonces,
+            Standing::FirstUse => &self.strangers_nonces,
+        }
+    }
+
+    /// Step 8: whether the message is a byte-identical repeat of a step that was accepted.
+    fn answered(&self, message: &Envelope) -> Option<&Answered> {
+        message.header().kind.handshake_step()?;
+        let held = self.held.get(&message.header().session)?;
+        held.answers.find(message)
+    }
+}
+
+/// Step 12, and what of step 11 depends on the state: the place of a message in what is held.
+fn look_at_place(message: &Envelope, stage: &Stage, now: Timestamp) -> Result<Seat, Refusal> {
+    if let Stage::Ready(session) = stage {
+        return Ok(Seat::Ready { sealed: session.look(message, now)? });
+    }
+    if message.header().kind.handshake_step().is_none() {
+        return Err(Refusal::NotReady { state: stage.state() });
+    }
+    look_at_step_sequence(message)?;
+    Ok(Seat::Step)
+}
+
+/// Step 9: the timestamp.
+fn look_at_time(message: &Envelope, wall: Timestamp) -> Result<(), Refusal> {
+    let distance = message.header().timestamp.distance(wall);
+    if distance > CLOCK_TOLERANCE { Err(Refusal::Stale { distance }) } else { Ok(()) }
+}
+
+/// Step 12 for a handshake step: each has its one sequence number.
+fn look_at_step_sequence(message: &Envelope) -> Result<(), Refusal> {
+    let header = message.header();
+    match header.kind.handshake_step() {
+        Some(step) if header.sequence == step_sequence(step) => Ok(()),
+        Some(_) | None => Err(Refusal::StepSequence {
+            kind: header.kind.clone(),
+            sequence: header.sequence.get(),
+        }),
+    }
+}
