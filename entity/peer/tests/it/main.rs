@@ -5,5 +5,6 @@ mod golden_errors;
 mod golden_handshake;
 mod handshake;
 mod hardened;
+mod mutations;
 mod stranger;
 mod world;
