@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use entity_session::rate_limit::{Rate, RateLimits};
 use entity_session::v1_1::handshake::{CHALLENGE_LIFETIME, HANDSHAKE_LIFETIME};
 use entity_session::v1_1::refusal::{HandshakeError, Lateness, Refusal};
 use entity_session::v1_1::sessions::{
@@ -90,7 +91,7 @@ fn a_repeated_step_gets_its_stored_answer_and_changes_nothing() {
     let steps = pair.handshake();
     let before = state(&pair);
     for (index, step) in steps.iter().enumerate() {
-        let receiver = if index % 2 == 0 { &mut pair.bob } else { &mut pair.alice };
+        let receiver = pair.sides(index + 1).1;
         let expected = Received::Repeat(steps.get(index + 1).cloned());
         assert_eq!(receiver.receive(&step.body).unwrap(), expected, "step {}", index + 1);
     }
@@ -105,8 +106,8 @@ fn a_repeat_in_the_middle_of_a_handshake_does_not_disturb_it() {
     for delivered in 1..6 {
         let mut pair = Pair::pinned();
         let mut steps = vec![pair.half_open(0)];
-        for step in 0..6 {
-            let receiver = if step % 2 == 0 { &mut pair.bob } else { &mut pair.alice };
+        for step in 0..6_usize {
+            let receiver = pair.sides(step + 1).1;
             let answer = answer_of(receiver.receive(&steps[step].body).unwrap());
             if step + 1 == delivered {
                 let again = receiver.receive(&steps[step].body).unwrap();
@@ -127,7 +128,7 @@ fn check_time(delivered: usize, pause: Duration, expected: Option<Lateness>) {
     // The clocks that messages are checked against stay behind, so that only the age of the handshake matters.
     let back = -i64::try_from(pause.as_micros()).unwrap();
     (pair.alice.clock_offset, pair.bob.clock_offset) = (back, back);
-    let receiver = if delivered % 2 == 0 { &mut pair.bob } else { &mut pair.alice };
+    let receiver = pair.sides(delivered + 1).1;
     let late = receiver.receive(&next.body).err();
     let expected = expected
         .map(|lateness| NotAccepted::Refused(Refusal::Handshake(HandshakeError::Late(lateness))));
@@ -310,10 +311,8 @@ fn the_old_session_is_used_until_the_new_one_is_ready_and_then_receives_for_30_s
 
 #[test]
 fn sessions_that_only_receive_do_not_pile_up() {
-    let mut config = Config::default();
-    config.rate_limits = entity_session::rate_limit::RateLimits::uniform(
-        entity_session::rate_limit::Rate::per_second(1_000, 1_000),
-    );
+    let rate_limits = RateLimits::uniform(Rate::per_second(1_000, 1_000));
+    let config = Config { rate_limits, ..Config::default() };
     let mut pair = Pair::with_config(config);
     for _ in 0..RETIRED_PER_PEER_MAX + 5 {
         pair.connect();
@@ -422,7 +421,7 @@ fn data_of_any_kind_sent_to_a_half_open_handshake_leaves_it_open() {
     let mut pair = Pair::pinned();
     let third = pair.half_open(2);
     let plain = crate::pair::resigned(&third.body, &pair.alice.key, |draft| {
-        draft.header.kind = MessageKind::Ping
+        draft.header.kind = MessageKind::Ping;
     });
     assert_eq!(pair.bob.receive(&plain).unwrap_err().code(), Some(ErrorCode::EncryptionNotReady));
     assert!(pair.bob.receive(&third.body).is_ok());

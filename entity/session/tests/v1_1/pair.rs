@@ -56,7 +56,7 @@ impl Node {
             entropy: Entropy::from_seed([seed.wrapping_add(100); 32]),
             sessions: Sessions::new(config),
             pinned: BTreeMap::new(),
-            now: START.get(),
+            now: start(),
             clock_offset: 0,
         }
     }
@@ -106,25 +106,21 @@ impl Node {
             return Some((key, Standing::Pinned));
         }
         let own = || PublicKey::from_hex(message.payload().get("identity_key")?.as_str()?).ok();
-        let key = match header.kind {
-            MessageKind::HandshakeInit => own(),
-            _ if self.sessions.awaits_init_ack(header.session, &header.sender) => own(),
-            _ => self.sessions.handshake_key(header.session, &header.sender),
+        let brings_key = header.kind == MessageKind::HandshakeInit
+            || self.sessions.awaits_init_ack(header.session, &header.sender);
+        let key = if brings_key {
+            own()
+        } else {
+            self.sessions.handshake_key(header.session, &header.sender)
         };
         Some((key?, Standing::FirstUse))
     }
 }
 
-/// A time of day that is stamped on the golden handshake: 2027-01-15T08:00:00Z.
-pub(crate) struct Start;
-
-impl Start {
-    pub(crate) fn get(&self) -> Timestamp {
-        Timestamp::from_micros(1_800_000_000_000_000)
-    }
+/// The time of day that is stamped on the golden handshake: 2027-01-15T08:00:00Z.
+pub(crate) fn start() -> Timestamp {
+    Timestamp::from_micros(1_800_000_000_000_000)
 }
-
-pub(crate) const START: Start = Start;
 
 pub(crate) struct Pair {
     pub(crate) alice: Node,
@@ -154,11 +150,20 @@ impl Pair {
         self.bob.now = self.bob.now.plus(span);
     }
 
+    /// The key that signs a step, counted from 1, and the node that receives it.
+    pub(crate) fn sides(&mut self, step: usize) -> (&SigningKey, &mut Node) {
+        if step.is_multiple_of(2) {
+            (&self.bob.key, &mut self.alice)
+        } else {
+            (&self.alice.key, &mut self.bob)
+        }
+    }
+
     /// Runs a whole handshake from alice to bob; returns all six steps.
     pub(crate) fn handshake(&mut self) -> [Outbound; 6] {
         let mut steps = vec![self.alice.open(&self.bob.id.clone())];
-        for step in 1..6 {
-            let receiver = if step % 2 == 1 { &mut self.bob } else { &mut self.alice };
+        for step in 1..6_usize {
+            let receiver = self.sides(step).1;
             let received = receiver.receive(&steps[step - 1].body).unwrap();
             steps.push(answer_of(received).expect("every step but the last is answered"));
         }
@@ -176,7 +181,7 @@ impl Pair {
     pub(crate) fn half_open(&mut self, steps: usize) -> Outbound {
         let mut next = self.alice.open(&self.bob.id.clone());
         for step in 0..steps {
-            let receiver = if step % 2 == 0 { &mut self.bob } else { &mut self.alice };
+            let receiver = self.sides(step + 1).1;
             next = answer_of(receiver.receive(&next.body).unwrap()).unwrap();
         }
         next

@@ -38,15 +38,11 @@ fn half_open(node: &Node) -> usize {
 fn check(step: usize, change: impl FnOnce(&mut Draft), code: ErrorCode, after: After) {
     let mut pair = Pair::pinned();
     let genuine = pair.half_open(step - 1);
-    let (sender, receiver) = if step % 2 == 1 {
-        (&pair.alice.key, &mut pair.bob)
-    } else {
-        (&pair.bob.key, &mut pair.alice)
-    };
+    let (sender, receiver) = pair.sides(step);
     let changed = resigned(&genuine.body, sender, change);
     let refused = receiver.receive(&changed).unwrap_err();
     assert_eq!(refused.code(), Some(code), "step {step}: {refused:?}");
-    let expected = if after == After::Open && step > 1 { 1 } else { 0 };
+    let expected = usize::from(after == After::Open && step > 1);
     assert_eq!(half_open(receiver), expected, "step {step}: {code} leaves it {after:?}");
     let accepted = receiver.receive(&genuine.body);
     assert_eq!(accepted.is_ok(), after == After::Open || step == 1, "step {step}: {accepted:?}");
@@ -106,20 +102,16 @@ fn every_step_with_a_changed_place_is_refused_and_leaves_the_handshake_open() {
 
 #[test]
 fn a_step_with_the_nonce_of_an_earlier_one_is_a_replay() {
-    for step in 3..=6 {
+    for step in 3..=6_usize {
         let mut pair = Pair::pinned();
         let mut next = pair.alice.open(&pair.bob.id.clone());
         let mut nonces = Vec::new();
         for delivered in 0..step - 1 {
             nonces.push(parse(&next.body).unwrap().header().nonce);
-            let receiver = if delivered % 2 == 0 { &mut pair.bob } else { &mut pair.alice };
+            let receiver = pair.sides(delivered + 1).1;
             next = answer_of(receiver.receive(&next.body).unwrap()).unwrap();
         }
-        let (sender, receiver) = if step % 2 == 1 {
-            (&pair.alice.key, &mut pair.bob)
-        } else {
-            (&pair.bob.key, &mut pair.alice)
-        };
+        let (sender, receiver) = pair.sides(step);
         let reused = nonces[step - 3];
         let changed = resigned(&next.body, sender, |draft| draft.header.nonce = reused);
         let refused = receiver.receive(&changed).unwrap_err();
@@ -134,7 +126,7 @@ fn a_step_changed_by_anybody_else_does_not_get_past_its_signature() {
     for step in 1..=6 {
         let mut pair = Pair::pinned();
         let genuine = pair.half_open(step - 1);
-        let receiver = if step % 2 == 1 { &mut pair.bob } else { &mut pair.alice };
+        let receiver = pair.sides(step).1;
         let changed = resigned(&genuine.body, &stranger, |_| {});
         assert_eq!(receiver.receive(&changed), Err(NotAccepted::Unverified), "step {step}");
         assert!(receiver.receive(&genuine.body).is_ok(), "step {step}");
@@ -235,7 +227,7 @@ fn a_sealed_step_with_changed_sealing_is_refused_and_leaves_the_handshake_open()
         let next_generation = |draft: &mut Draft| drop(draft.payload.insert("generation", 1_u64));
         check(step, next_generation, ErrorCode::SequenceError, After::Open);
         let unsealed = |draft: &mut Draft| {
-            draft.payload = Object::new().with("step", u64::try_from(step).unwrap())
+            draft.payload = Object::new().with("step", u64::try_from(step).unwrap());
         };
         check(step, unsealed, ErrorCode::EncryptionRequired, After::Open);
         let more = |draft: &mut Draft| drop(draft.payload.insert("more", 1_u64));
@@ -271,7 +263,7 @@ fn check_plaintext(change: impl FnOnce(&str) -> String, code: ErrorCode, after: 
     });
     let refused = pair.bob.receive(&body).unwrap_err();
     assert_eq!(refused.code(), Some(code), "{changed}: {refused:?}");
-    let expected = if after == After::Open { 1 } else { 0 };
+    let expected = usize::from(after == After::Open);
     assert_eq!(half_open(&pair.bob), expected, "{changed}");
 }
 
@@ -339,11 +331,7 @@ fn every_other_step_out_of_order_ends_the_handshake() {
             }
             let mut pair = Pair::pinned();
             let next = pair.half_open(delivered);
-            let (sender, receiver) = if delivered % 2 == 0 {
-                (&pair.alice.key, &mut pair.bob)
-            } else {
-                (&pair.bob.key, &mut pair.alice)
-            };
+            let (sender, receiver) = pair.sides(delivered + 1);
             let kind =
                 MessageKind::NAMED.iter().find(|kind| kind.handshake_step() == Some(step)).unwrap();
             let changed = resigned(&next.body, sender, |draft| {

@@ -434,7 +434,7 @@ proptest! {
             pair.connect();
             sent(&mut pair, 1).remove(0)
         };
-        let receiver = if which % 2 == 0 { &mut pair.bob } else { &mut pair.alice };
+        let receiver = pair.sides(which + 1).1;
         let mut mutated = body.clone();
         let at = position % mutated.len();
         mutated[at] ^= mask;
@@ -457,11 +457,7 @@ proptest! {
         let next = pair.half_open(which);
         let payload = entity_wire::json::parse(text.as_bytes(), &entity_wire::json::RULES_1_1);
         let payload = payload.unwrap().into_object().unwrap();
-        let (sender, receiver) = if which % 2 == 0 {
-            (&pair.alice.key, &mut pair.bob)
-        } else {
-            (&pair.bob.key, &mut pair.alice)
-        };
+        let (sender, receiver) = pair.sides(which + 1);
         let changed = resigned(&next.body, sender, |draft| {
             draft.payload = payload;
             draft.header.sequence = Sequence::new(sequence).unwrap();

@@ -29,6 +29,8 @@ pub struct Delivery {
     pub number: MessageNumber,
     /// When its sender wrote it.
     pub timestamp: Timestamp,
+    /// How many bytes were sealed: what it weighs.
+    pub len_bytes: usize,
 }
 
 /// A sealed message that was opened and found acceptable. Nothing is recorded yet.
@@ -44,7 +46,7 @@ pub struct Opened {
 
 #[derive(Debug)]
 enum Meaning {
-    Message { delivery: Delivery, len: usize },
+    Message(Delivery),
     Ack,
     Skip(Skip),
     Close { reason: String },
@@ -72,7 +74,8 @@ impl Session {
         self.heard_at = now;
         self.outgoing.record_ack(opened.ack);
         match opened.meaning {
-            Meaning::Message { delivery, len } => {
+            Meaning::Message(delivery) => {
+                let len = delivery.len_bytes;
                 Effect::Deliver(self.incoming.record(delivery.number.get(), delivery, len, now))
             }
             Meaning::Ack => Effect::Deliver(Vec::new()),
@@ -140,8 +143,9 @@ impl Session {
                 sequence: header.sequence,
                 number,
                 timestamp: header.timestamp,
+                len_bytes: len,
             };
-            return Ok(Meaning::Message { delivery, len });
+            return Ok(Meaning::Message(delivery));
         }
         self.look_at_control(kind, &plaintext.body)
     }
