@@ -22,7 +22,11 @@
 //! | `link` | the relation to one peer: which version, opening, waiting commands, connecting again |
 //! | `routing` | which feature a message goes to |
 //! | `outbox`, `inbox`, `roster`, `health`, `capabilities` | one concept each |
-//! | `v1_0`, `v1_1` | receiving, handshakes and sending of one version |
+//! | `v1_0` | receiving, handshakes and sending of 1.0 |
+//!
+//! The room of a version has a `State` with `admit`, `handle_checked`, `open`, `send`, `settle`, `close`, `expire`,
+//! `next_deadline`, `sessions` and `live_session`, which `Peer` calls by a `match` on the version, and a `Purpose` that
+//! says what the outcome of a delivery means to it. It tells the rest of the peer what happened with `core::News`.
 
 pub mod command;
 pub mod config;

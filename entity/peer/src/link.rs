@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use entity_wire::code::ErrorCode;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
-use crate::command::{CommandId, Send};
+use crate::command::{CommandError, CommandId, Send};
+use crate::config::Protocols;
 use crate::core::Reason;
 use crate::name::PeerName;
 
@@ -17,10 +19,8 @@ pub(crate) struct Link {
     pub(crate) keep: bool,
     /// The version of the handshake we have under way.
     pub(crate) opening: Option<Version>,
-    /// Whether the peer was found not to speak 1.1. Believed only as long as its key has not proved otherwise.
-    ///
-    /// Source: docs/protocol/1.1.md#downgrade-protection
-    pub(crate) fell_back: bool,
+    /// How often the other version was tried since a session was asked for.
+    switches: u32,
     waiters: VecDeque<Waiter>,
     failures: u32,
     retry_at: Option<Timestamp>,
@@ -70,9 +70,39 @@ impl Link {
         self.waiters.remove(place)
     }
 
+    /// Returns the other version, where a handshake that failed like this is to be repeated in it at once.
+    ///
+    /// `proved` is the highest version that the peer's key has proved.
+    ///
+    /// Source: docs/protocol/1.1.md#negotiation, docs/protocol/1.1.md#downgrade-protection
+    pub(crate) fn switch_version(
+        &mut self,
+        protocols: Protocols,
+        proved: Option<Version>,
+        error: &CommandError,
+    ) -> Option<Version> {
+        let failed = self.opening?;
+        if protocols != Protocols::Both || self.switches >= SWITCHES_MAX {
+            return None;
+        }
+        let other = match failed {
+            // An answer is not authenticated, so it counts only for a key that has not proved otherwise.
+            Version::V1_1 if proved == Some(Version::V1_1) => return None,
+            Version::V1_1 => Version::V1_0,
+            Version::V0_3 | Version::V1_0 => Version::V1_1,
+        };
+        if !refuses_version(error, failed) {
+            return None;
+        }
+        self.switches += 1;
+        self.opening = Some(other);
+        Some(other)
+    }
+
     /// Notes that a session is ready.
     pub(crate) fn succeeded(&mut self) {
         self.opening = None;
+        self.switches = 0;
         self.failures = 0;
         self.retry_at = None;
     }
@@ -80,6 +110,7 @@ impl Link {
     /// Notes that a handshake failed, and when to try again where a session is to be kept.
     pub(crate) fn failed(&mut self, now: Timestamp) {
         self.opening = None;
+        self.switches = 0;
         self.retry_at = self.keep.then(|| now.plus(retry_pause(self.failures)));
         self.failures = self.failures.saturating_add(1);
     }
@@ -91,6 +122,31 @@ impl Link {
         }
     }
 }
+
+/// Says whether a handshake ended because the other side does not go on with `version`: by its answer, or by what it
+/// signed in its acknowledgement.
+fn refuses_version(error: &CommandError, version: Version) -> bool {
+    match error {
+        CommandError::Refused { status: 400, detail, .. } => {
+            *detail == format!("Unsupported version: {version}")
+        }
+        CommandError::Handshake { code, .. } => *code == ErrorCode::InvalidVersion,
+        CommandError::Refused { .. }
+        | CommandError::UnknownPeer { .. }
+        | CommandError::UnknownSession { .. }
+        | CommandError::KeyMismatch { .. }
+        | CommandError::NoKey { .. }
+        | CommandError::Sealing { .. }
+        | CommandError::TooLarge { .. }
+        | CommandError::Overloaded { .. }
+        | CommandError::Unreachable { .. }
+        | CommandError::TimedOut { .. }
+        | CommandError::Cancelled => false,
+    }
+}
+
+/// From 1.1 to 1.0, and back where 1.0 turns out to be a downgrade.
+const SWITCHES_MAX: u32 = 2;
 
 /// Returns how long to wait after the handshake number `failures` (from 0) failed.
 ///
@@ -141,21 +197,4 @@ impl Links {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_half_a_minute() {
-        let pauses = [0, 1, 2, 6, 7, 8, 1_000].map(|failures| retry_pause(failures).as_millis());
-        assert_eq!(pauses, [250, 500, 1_000, 16_000, 30_000, 30_000, 30_000]);
-    }
-
-    #[test]
-    fn waiters_are_bounded() {
-        let mut link = Link::default();
-        assert!(link.wait(Waiter::Open(CommandId(1)), 1).is_ok());
-        assert!(link.wait(Waiter::Open(CommandId(2)), 1).is_err());
-        assert!(link.withdraw(CommandId(1)).is_some());
-        assert!(link.wait(Waiter::Open(CommandId(2)), 1).is_ok());
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_wire::code::ErrorCode;
 use entity_wire::decode::DecodeRules;
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
@@ -11,7 +12,7 @@ use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
 use crate::command::{AddPeer, Command, CommandError, CommandId, CommandResult, Seal, Send};
-use crate::config::{AutoConnect, Config, Protocols};
+use crate::config::{AutoConnect, Config, Protocols, V1_1_IS_SPOKEN};
 use crate::core::{Core, News, Purpose, Query, Reason};
 use crate::inbound::{
     Check, CheckVersion, Checked, CheckedVersion, Decoded, DecodedVersion, Refusal, decode,
@@ -276,7 +277,7 @@ impl Peer {
             let error = CommandError::UnknownPeer { name: message.to };
             return self.core.finish_send(reason, Err(error), now);
         }
-        let opens = self.opens_by_itself(&message.to);
+        let opens = self.opens_by_itself();
         let is_doubted = opens && self.v1_0.is_doubted(&message.to);
         let sent = match self.live_version(&message.to, now) {
             Some(Version::V0_3 | Version::V1_0) if !is_doubted => {
@@ -318,20 +319,25 @@ impl Peer {
         }
     }
 
-    /// Opens a session in the version that the peer is believed to speak.
+    /// Opens a session, unless one is being opened.
     fn open(&mut self, peer: &PeerName, now: Timestamp) {
-        let version = self.version_for(peer);
+        let version = self.first_version();
         let link = self.links.to(peer);
-        if link.opening.is_some() {
-            return;
+        if link.opening.is_none() {
+            link.opening = Some(version);
+            self.start_handshake(peer, version, now);
         }
-        link.opening = Some(version);
-        let opened = match version {
-            Version::V0_3 | Version::V1_0 | Version::V1_1 => {
-                self.v1_0.open(&mut self.core, peer, now)
-            }
+    }
+
+    fn start_handshake(&mut self, peer: &PeerName, version: Version, now: Timestamp) {
+        let started = match version {
+            Version::V0_3 | Version::V1_0 => self.v1_0.open(&mut self.core, peer, now),
+            Version::V1_1 => Err(CommandError::Handshake {
+                code: ErrorCode::InvalidVersion,
+                reason: "1.1 is not spoken here".to_owned(),
+            }),
         };
-        if let Err(error) = opened {
+        if let Err(error) = started {
             self.core.tell(News::OpenFailed { peer: peer.clone(), version, error });
         }
     }
@@ -369,19 +375,26 @@ impl Peer {
     fn open_failed(
         &mut self,
         peer: &PeerName,
-        _version: Version,
+        version: Version,
         error: CommandError,
         now: Timestamp,
     ) {
-        let link = self.links.to(peer);
-        link.failed(now);
-        let waiters = link.take_waiters();
         self.core.event(PeerEvent::HandshakeFailed {
             peer: peer.clone(),
             code: error.code(),
             reason: error.to_string(),
         });
-        for waiter in waiters {
+        let proved = self.core.roster.get(peer.as_str()).and_then(|entry| entry.proved);
+        let link = self.links.to(peer);
+        if link.opening.is_some_and(|opening| opening != version) {
+            // What failed is a handshake that the other side had opened; ours goes on in another version.
+            return;
+        }
+        if let Some(other) = link.switch_version(self.core.config.protocols, proved, &error) {
+            return self.start_handshake(peer, other, now);
+        }
+        link.failed(now);
+        for waiter in link.take_waiters() {
             self.fail_waiter(waiter, error.clone(), now);
         }
     }
@@ -420,22 +433,21 @@ impl Peer {
         self.v1_0.sessions(&self.core).find(|session| session.id.0 == id)
     }
 
-    /// Returns the version to open a session in.
+    /// Returns the version that a session is first tried in.
     ///
     /// Source: docs/protocol/1.1.md#negotiation
-    fn version_for(&self, _peer: &PeerName) -> Version {
+    fn first_version(&self) -> Version {
         match self.core.config.protocols {
-            Protocols::OnlyV1_0 | Protocols::Both => Version::V1_0,
-            Protocols::OnlyV1_1 => Version::V1_1,
+            Protocols::OnlyV1_0 => Version::V1_0,
+            Protocols::Both if !V1_1_IS_SPOKEN => Version::V1_0,
+            Protocols::OnlyV1_1 | Protocols::Both => Version::V1_1,
         }
     }
 
-    /// Says whether a message to a peer without a session opens one, or goes without.
-    fn opens_by_itself(&self, peer: &PeerName) -> bool {
-        match self.version_for(peer) {
-            Version::V1_1 => true,
-            Version::V0_3 | Version::V1_0 => self.core.config.auto_connect == AutoConnect::Connect,
-        }
+    /// Says whether a message to a peer without a session opens one, or goes without, which only 1.0 knows.
+    fn opens_by_itself(&self) -> bool {
+        self.first_version() == Version::V1_1
+            || self.core.config.auto_connect == AutoConnect::Connect
     }
 }
 

@@ -103,11 +103,6 @@ impl Roster {
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&PeerName, &mut Entry)> {
         self.entries.iter_mut()
     }
-
-    /// Returns how many peers there are.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
 }
 
 impl Entry {

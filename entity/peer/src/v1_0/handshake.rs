@@ -18,7 +18,7 @@ use super::receive::Message;
 use super::send::{Address, write};
 use super::{Purpose, State};
 use crate::command::CommandError;
-use crate::config::{Protocols, SessionSealing, Trust};
+use crate::config::{Protocols, SessionSealing, Trust, V1_1_IS_SPOKEN};
 use crate::core::{self, Core, News, refusal};
 use crate::name::PeerName;
 use crate::outbox::{Attempts, Outcome};
@@ -202,7 +202,8 @@ impl State {
                 self.send_confirm(core, peer, (session, confirm), now);
             }
             Err(refusal) => {
-                core.tell(handshake_failed(peer, ErrorCode::ChallengeInvalid, &refusal.to_string()))
+                let reason = refusal.to_string();
+                core.tell(handshake_failed(peer, ErrorCode::ChallengeInvalid, &reason));
             }
         }
     }
@@ -377,6 +378,3 @@ fn says_session_is_unknown(error: &CommandError) -> bool {
 
 /// Why a handshake by 1.0 ends with a peer that, like us, has 1.1.
 const SPEAKS_1_1: &str = "the other side speaks 1.1 as well";
-
-/// Whether this crate has the room for 1.1 yet: without it nobody may be told to use 1.1 instead.
-const V1_1_IS_SPOKEN: bool = false;

@@ -362,23 +362,6 @@ fn an_established_session_locks_a_new_one_out_in_compat_alone() {
 }
 
 #[test]
-fn what_was_sent_before_the_change_of_sessions_still_arrives() {
-    let mut world = connected();
-    let under_way = world.start("a", Command::Send(message("b", "old session")));
-    // `b` starts anew while the message is under way.
-    let session = world.peer("b").sessions()[0].id.clone();
-    let now = world.now;
-    let opening = world.start("b", Command::OpenSession { to: name("a") });
-    assert_eq!(
-        world.end_of(opening).unwrap().unwrap(),
-        CommandResult::Session(world.peer("b").sessions()[0].clone())
-    );
-    world.settle();
-    assert_eq!(receipt(world.end_of(under_way)).session, session);
-    assert_eq!(world.now, now);
-}
-
-#[test]
 fn counters_tell_what_happened() {
     let mut world = connected();
     receipt(world.run("a", Command::Send(message("b", "hello"))));

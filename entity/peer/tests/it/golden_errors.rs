@@ -90,17 +90,14 @@ fn the_table_has_every_case_and_each_deviation_names_a_rule_that_exists() {
 #[track_caller]
 fn check_golden(golden: &Object, entry: &Object) {
     let case = text(golden, "case");
-    match golden.get("status") {
-        Some(status) => {
-            assert_eq!(entry.get("status"), Some(status), "{case}");
-            let recorded = object(golden, "response").get("detail").cloned().unwrap_or_default();
-            assert_eq!(entry.get("detail"), Some(&recorded), "{case}");
-        }
-        None => {
-            let statuses = Fields::new(golden).array("statuses").unwrap();
-            let accepted = statuses.iter().filter(|status| **status == Value::from(200_u64));
-            assert_eq!(entry.get("accepted"), Some(&Value::from(count(accepted))), "{case}");
-        }
+    if let Some(status) = golden.get("status") {
+        assert_eq!(entry.get("status"), Some(status), "{case}");
+        let recorded = object(golden, "response").get("detail").cloned().unwrap_or_default();
+        assert_eq!(entry.get("detail"), Some(&recorded), "{case}");
+    } else {
+        let statuses = Fields::new(golden).array("statuses").unwrap();
+        let accepted = statuses.iter().filter(|status| **status == Value::from(200_u64));
+        assert_eq!(entry.get("accepted"), Some(&Value::from(count(accepted))), "{case}");
     }
 }
 
@@ -228,7 +225,7 @@ fn body_of(case: &str, recorded: &mut Recorded) -> Vec<u8> {
         "_e2e_encrypted tampered ciphertext" => {
             let payload = crate::stranger::payload_of(&request(case));
             let mut sealed = SessionSealed::from_object(&payload).unwrap();
-            sealed.session_id = recorded.agreed.as_ref().unwrap().sealed_id.clone();
+            sealed.session_id.clone_from(&recorded.agreed.as_ref().unwrap().sealed_id);
             let payload = sealed.to_object();
             let draft = recorded.a.draft(MessageKind::Status, payload, 1_100, recorded.now);
             recorded.a.sign(&draft)

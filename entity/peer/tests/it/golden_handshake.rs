@@ -109,7 +109,7 @@ fn resealed(recorded: &[u8], sealing: (&str, &EphemeralSecret, &AgreementKey)) -
     let (id, own, other) = sealing;
     let mut message = parse(recorded);
     let mut sealed = SessionSealed::from_object(&payload_of(recorded)).unwrap();
-    sealed.session_id = id.to_owned();
+    id.clone_into(&mut sealed.session_id);
     sealed.data = agree(own, other).seal(&sealed.nonce, &[], br#"{"secret": 1}"#);
     message.insert("payload", sealed.to_object());
     message

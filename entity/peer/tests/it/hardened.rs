@@ -408,3 +408,23 @@ fn a_sender_that_spends_its_memory_of_nonces_is_limited_and_others_are_not() {
     let later = met.now.plus(Duration::from_secs(301));
     assert_eq!(peer.handle_message(&met.stranger.status(4, later), later).status, 200);
 }
+
+#[test]
+fn what_was_sent_before_the_change_of_sessions_still_arrives_for_30_s() {
+    let mut met = meet(Profile::Hardened);
+    let before = met.stranger.session.clone();
+    met.stranger.session = "11111111-1111-4111-8111-111111111111".to_owned();
+    met.stranger.shake_hands(&mut met.peer, met.now);
+    let status_of = |met: &mut Met, session: &str, sequence, after| {
+        let now = met.now.plus(Duration::from_secs(after));
+        met.stranger.session = session.to_owned();
+        let message = met.stranger.status(sequence, now);
+        met.peer.handle_message(&message, now).status
+    };
+    let after = met.stranger.session.clone();
+    assert_eq!(status_of(&mut met, &before, 10, 0), 400, "numbers of the old session still count");
+    assert_eq!(status_of(&mut met, &before, 11, 30), 200);
+    assert_eq!(status_of(&mut met, &after, 2, 30), 200);
+    assert_eq!(status_of(&mut met, &before, 12, 31), 400);
+    assert_eq!(status_of(&mut met, &after, 3, 31), 200);
+}

@@ -1,5 +1,6 @@
 //! Whole peers, without IO and in virtual time.
 #![expect(clippy::unwrap_used, reason = "a test may stop at its first surprise")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test picks the case it is about")]
 
 mod commands;
 mod golden_errors;

@@ -20,7 +20,6 @@ use entity_wire::time::Timestamp;
 /// One message as it travelled, and its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Passed {
-    pub(crate) to: String,
     pub(crate) body: Bytes,
     pub(crate) status: u16,
 }
@@ -189,13 +188,15 @@ impl World {
     }
 
     fn deliver(&mut self, from: &str, transmit: &Transmit) {
-        let to = transmit.address.trim_start_matches("http://").to_owned();
+        let to = transmit.address.trim_start_matches("http://");
         let delivery = match &transmit.request {
-            _ if self.unreachable.contains(&to) => Delivery::Failed { kind: FailureKind::Refused },
+            _ if self.unreachable.iter().any(|id| id == to) => {
+                Delivery::Failed { kind: FailureKind::Refused }
+            }
             Request::Health => Delivery::Answered { status: 200, body: Bytes::new() },
             Request::Message(body) => {
-                let reply = self.inject(&to, body);
-                self.passed.push(Passed { to, body: body.clone(), status: reply.status });
+                let reply = self.inject(to, body);
+                self.passed.push(Passed { body: body.clone(), status: reply.status });
                 Delivery::Answered { status: reply.status, body: reply.body.into() }
             }
         };
