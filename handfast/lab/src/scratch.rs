@@ -10,20 +10,13 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::reaper::tree;
+use crate::reaper::tree::{self, Marker};
+use crate::reaper::{LeftProcess, RUN_MARKER};
 
 /// The lock file in a run's folder, and in the root while folders are made or swept.
 const LOCK: &str = "lock";
-
-/// Rounds of killing before a sweep gives up on processes that keep coming (guessed).
-const ROUNDS_MAX: usize = 100;
-
-/// How long a killed process may take to vanish (guessed: a full disk's worth of exit work).
-const VANISH_WITHIN: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// The folder of one run, locked and removed when dropped.
 #[derive(Debug)]
@@ -37,8 +30,8 @@ pub struct Scratch {
 pub struct Swept {
     /// Folders of dead runs.
     pub folders: Vec<PathBuf>,
-    /// Processes of dead runs that still lived.
-    pub processes: Vec<u32>,
+    /// Processes of dead runs that still lived; they are dead.
+    pub processes: Vec<LeftProcess>,
 }
 
 impl Swept {
@@ -105,46 +98,16 @@ fn sweep(root: &Path) -> io::Result<Swept> {
             Err(rustix::io::Errno::WOULDBLOCK) => continue,
             Err(error) => return Err(error.into()),
         }
-        swept.processes.extend(end_marked(run)?);
+        let ended = tree::end_marked(&Marker::new(RUN_MARKER, run))?;
+        swept.processes.extend(ended);
         remove(&dir)?;
         swept.folders.push(dir);
     }
     Ok(swept)
 }
 
-/// Kills every process of a dead run; a reaper among them may be at its own cleaning, and what it
-/// leaves is found in the next round.
-fn end_marked(run: &str) -> io::Result<Vec<u32>> {
-    let mut ended = Vec::new();
-    for _ in 0..ROUNDS_MAX {
-        let marked = tree::marked(run)?;
-        if marked.is_empty() {
-            return Ok(ended);
-        }
-        for pid in marked {
-            if end(pid, run)? {
-                ended.push(pid.as_raw_nonzero().get().unsigned_abs());
-            }
-        }
-    }
-    Err(io::Error::other(format!("processes of the dead run {run} keep coming back")))
-}
-
-/// Kills one process and waits until it is gone; `false` if it was gone already.
-fn end(pid: Pid, run: &str) -> io::Result<bool> {
-    let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return Ok(false) };
-    // The id may have been given to another process before the handle was opened, not after.
-    if !tree::is_marked(pid, run) || pidfd_send_signal(&handle, Signal::KILL).is_err() {
-        return Ok(false);
-    }
-    let ended = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&VANISH_WITHIN))?;
-    if ended == 0 {
-        return Err(io::Error::new(io::ErrorKind::TimedOut, "a killed process does not end"));
-    }
-    Ok(true)
-}
-
-fn remove(dir: &Path) -> io::Result<()> {
+/// Removes a folder that may be gone already.
+pub(crate) fn remove(dir: &Path) -> io::Result<()> {
     match fs::remove_dir_all(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

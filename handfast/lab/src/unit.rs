@@ -18,7 +18,9 @@ use crate::evidence::{Evidence, Fact};
 use crate::exit::Exit;
 use crate::lab::{LabConfig, LabError, is_file_name_char};
 use crate::peer::{CallError, Peer, PeerPipes, StartError};
-use crate::reaper::{LeftProcess, Reaper, SpawnError, SpawnOrder};
+use crate::reaper::tree::{self, Marker};
+use crate::reaper::{LeftProcess, Reaper, SpawnError, SpawnOrder, UNIT_MARKER};
+use crate::scratch;
 use crate::tap::{Tap, TapConfig};
 
 /// What a unit consists of.
@@ -130,7 +132,8 @@ impl Unit {
     ///
     /// # Errors
     ///
-    /// [`StartError`]; after an error the role's process is killed and may be started again.
+    /// [`StartError`]; after an error, and when the future is dropped, the role's process is killed
+    /// and may be started again.
     pub async fn start(&self, role: &str) -> Result<Arc<Peer>, StartError> {
         let config =
             self.roles.get(role).ok_or_else(|| StartError::NoSuchRole { role: role.to_owned() })?;
@@ -138,6 +141,7 @@ impl Unit {
         let claim = Claim { unit: self, role, before: Some(before) };
         let asked_us = self.evidence.clock().now_us();
         let peer = Arc::new(self.spawn(config, listen).await?);
+        let mut guard = KillOnDrop { unit: self, peer: Some(peer.clone()) };
         let address = match self.initialize(config, &peer, asked_us).await {
             Ok(address) => address,
             Err(error) => {
@@ -145,6 +149,7 @@ impl Unit {
                 return Err(error);
             }
         };
+        guard.peer = None;
         claim.keep(peer.clone(), address);
         Ok(peer)
     }
@@ -230,12 +235,16 @@ impl Unit {
         }
         let stopped: BTreeMap<_, _> = stops.join_all().await.into_iter().collect();
         let finished = unit.reaper.finish().await;
+        let clean = matches!(&finished, Ok(finished) if finished.folder.is_none());
+        let left = match finished {
+            Ok(finished) => finished.left,
+            Err(_gone) => end_without_reaper(unit.dir.clone()).await,
+        };
         let settled = timeout(Self::SETTLE_WITHIN, unit.settle(&names)).await;
         unit.evidence.close();
-        let clean = matches!(&finished, Ok(finished) if finished.folder.is_none());
         CloseReport {
             stopped,
-            left: finished.map(|finished| finished.left).unwrap_or_default(),
+            left,
             clean,
             settled: settled.is_ok(),
             lost_facts: unit.evidence.lost(),
@@ -356,6 +365,18 @@ impl Unit {
     }
 }
 
+/// Does a dead reaper's work, as far as it can be done from outside: what removed the unit's marker
+/// from its environment is not found.
+async fn end_without_reaper(dir: PathBuf) -> Vec<LeftProcess> {
+    let work = move || {
+        let ended = tree::end_marked(&Marker::new(UNIT_MARKER, &dir));
+        // What cannot be removed is found by the next start.
+        drop(scratch::remove(&dir));
+        ended.unwrap_or_default()
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
 /// A role that is being started. Unless kept, it becomes again what it was.
 struct Claim<'a> {
     unit: &'a Unit,
@@ -377,6 +398,21 @@ impl Drop for Claim<'_> {
             && let Some(slot) = self.unit.slots().get_mut(self.role)
         {
             slot.state = before;
+        }
+    }
+}
+
+/// Kills a peer whose start nobody waits for any more.
+struct KillOnDrop<'a> {
+    unit: &'a Unit,
+    peer: Option<Arc<Peer>>,
+}
+
+impl Drop for KillOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(peer) = self.peer.take().filter(|peer| peer.exit().is_none()) {
+            peer.expect_end();
+            self.unit.reaper.kill_at_once(peer.running());
         }
     }
 }
@@ -409,10 +445,10 @@ pub enum StopError {
 pub struct CloseReport {
     /// How each peer that still ran was stopped.
     pub stopped: BTreeMap<String, Result<Exit, StopError>>,
-    /// Processes the peers left behind, which the reaper ended.
+    /// Processes the peers left behind, which were ended.
     pub left: Vec<LeftProcess>,
     /// Whether the reaper said that no process is left and the folder is gone. If `false`, the
-    /// machine failed or the reaper was killed.
+    /// machine failed or the reaper was killed, and handfast has cleaned up as far as it could.
     pub clean: bool,
     /// Whether all logs and exchanges came to their end in time.
     pub settled: bool,

@@ -26,6 +26,9 @@ pub const EVENTS_MAX: u64 = 100_000;
 /// Size of the notifications a unit takes from one peer, in bytes (guessed).
 pub const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Requests that may wait for a peer to read its stdin, in bytes (guessed: eight of the longest).
+pub const OUTGOING_MAX: usize = 8 * 1024 * 1024;
+
 /// How much is read from stdout at once, in bytes: a pipe's own capacity.
 const READ_LEN: usize = 64 * 1024;
 
@@ -125,6 +128,11 @@ impl Driver {
                 if let Some(fault) = self.shared.fault() {
                     // The caller may have given up waiting; so with every reply below.
                     drop(reply.send(Err(CallError::Fault(fault))));
+                    return;
+                }
+                if self.outgoing.len() > OUTGOING_MAX {
+                    let max_bytes = OUTGOING_MAX;
+                    drop(reply.send(Err(CallError::NotReading { max_bytes })));
                     return;
                 }
                 match self.client.request(&method, params, within, self.now()) {

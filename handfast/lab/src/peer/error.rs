@@ -55,6 +55,12 @@ pub enum CallError {
     /// The peer broke the contract before it answered.
     #[error("it broke the contract")]
     Fault(#[source] PeerFault),
+    /// The peer does not read its stdin: the requests that wait for it have reached the limit.
+    #[error("it does not read its stdin; {max_bytes} bytes wait for it")]
+    NotReading {
+        /// The limit.
+        max_bytes: usize,
+    },
     /// Too many calls are open, or the request does not fit into a line: the scenario is to blame.
     #[error("the request could not be made")]
     Request(#[source] RequestError),

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub use capture::{CapturedLog, LOG_HEAD_MAX, LOG_LINE_MAX, LOG_TAIL_MAX, LogLine};
-pub use driver::{EVENT_BYTES_MAX, EVENTS_MAX};
+pub use driver::{EVENT_BYTES_MAX, EVENTS_MAX, OUTGOING_MAX};
 pub use error::{CallError, PeerFault, StartError};
 
 use crate::evidence::{Evidence, Fact};

@@ -116,3 +116,68 @@ pub(crate) fn receive<M: DeserializeOwned>(
     let frame = buffer.get(..received.bytes).unwrap_or_default();
     Ok(Some((serde_json::from_slice(frame)?, descriptors)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write, pipe};
+
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+
+    fn sockets() -> (OwnedFd, OwnedFd) {
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap()
+    }
+
+    fn order(argument_len: usize) -> Order {
+        let order = SpawnOrder {
+            program: "program".to_owned(),
+            args: vec!["x".repeat(argument_len)],
+            env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
+            cwd: "/".to_owned(),
+        };
+        Order::Spawn { id: 7, order }
+    }
+
+    #[test]
+    fn an_order_arrives_with_its_descriptors() {
+        let (near, far) = sockets();
+        let (mut reader, writer) = pipe().unwrap();
+        let writer = OwnedFd::from(writer);
+        send(&near, &order(1), &[writer.as_fd(), writer.as_fd()]).unwrap();
+        drop(writer);
+        let (received, descriptors) = receive::<Order>(&far, &mut Vec::new()).unwrap().unwrap();
+        assert!(matches!(received, Order::Spawn { id: 7, .. }));
+        let [first, second] = <[OwnedFd; 2]>::try_from(descriptors).unwrap();
+        drop(second);
+        File::from(first).write_all(b"through").unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "through");
+    }
+
+    #[test]
+    fn a_closed_end_is_the_end() {
+        let (near, far) = sockets();
+        drop(near);
+        assert!(receive::<Order>(&far, &mut Vec::new()).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_longest_frame_passes_and_a_longer_one_is_refused() {
+        let (near, far) = sockets();
+        let frame_len = |len| serde_json::to_vec(&order(len)).unwrap().len();
+        let longest = FRAME_MAX - frame_len(0);
+        assert_eq!(frame_len(longest), FRAME_MAX);
+        send(&near, &order(longest), &[]).unwrap();
+        let (Order::Spawn { order: received, .. }, _) =
+            receive(&far, &mut Vec::new()).unwrap().unwrap()
+        else {
+            panic!("another order")
+        };
+        assert_eq!(received.args[0].len(), longest);
+        let refused = send(&near, &order(longest + 1), &[]).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+    }
+}

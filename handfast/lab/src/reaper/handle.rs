@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::exit::Exit;
 use crate::reaper::frame::{self, Order, Report, SpawnOrder};
-use crate::reaper::{LeftProcess, RUN_MARKER};
+use crate::reaper::{LeftProcess, RUN_MARKER, UNIT_MARKER};
 
 /// Processes one reaper starts in its life, restarts included (guessed).
 pub const SPAWNS_MAX: u64 = 10_000;
@@ -81,6 +81,7 @@ impl Reaper {
             .args(arguments)
             .arg(dir)
             .env(RUN_MARKER, run)
+            .env(UNIT_MARKER, dir)
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -131,6 +132,12 @@ impl Reaper {
     /// If the reaper is gone.
     pub async fn kill(&self, running: &Running) -> io::Result<()> {
         self.send(&Order::Kill { id: running.id }, &[]).await
+    }
+
+    /// Sends SIGKILL to a process without waiting for room on the lifeline; where there is none,
+    /// the unit's end kills it.
+    pub(crate) fn kill_at_once(&self, running: &Running) {
+        drop(frame::send(self.lifeline.get_ref(), &Order::Kill { id: running.id }, &[]));
     }
 
     /// Ends everything and waits for the reaper's own end.
@@ -275,4 +282,24 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 
 fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the reaper is gone")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reaper_starts_at_most_so_many_processes() {
+        let expected = || {
+            let (exit, _) = watch::channel(None);
+            Expected { answer: None, exit }
+        };
+        let mut shared = Shared::default();
+        for id in 0..SPAWNS_MAX {
+            assert_eq!(shared.expect(expected()).unwrap(), id);
+            shared.on_report(Report::Exited { id, exit: Exit::Code(0) });
+        }
+        assert!(shared.expect(expected()).is_err());
+        assert!(shared.expected.is_empty(), "ended processes are forgotten");
+    }
 }

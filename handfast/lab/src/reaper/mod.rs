@@ -32,6 +32,9 @@ pub const ARGUMENT: &str = "__reaper";
 /// The variable that marks every process of a run; its value is the run's id.
 pub const RUN_MARKER: &str = "HANDFAST_RUN";
 
+/// The variable that marks every process of a unit; its value is the unit's folder.
+pub const UNIT_MARKER: &str = "HANDFAST_UNIT";
+
 /// Whether a program was started to be a reaper.
 ///
 /// Its `main` then returns the value of [`main`] at once, before it parses anything or starts a

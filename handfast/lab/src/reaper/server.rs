@@ -1,7 +1,6 @@
 //! The reaper's own loop: one thread, two descriptors, no time.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -15,6 +14,7 @@ use rustix::process::{Pid, Signal, WaitStatus, kill_process, set_child_subreaper
 use crate::exit::Exit;
 use crate::reaper::frame::{self, Order, Report, SpawnOrder};
 use crate::reaper::tree;
+use crate::scratch;
 use crate::sys::death_signal;
 
 /// Serves the lifeline on standard input until it says so or breaks, then ends every descendant and
@@ -31,7 +31,7 @@ pub(crate) fn serve(dir: &Path) -> io::Result<()> {
     // An error on the lifeline is as good as its end: the duty to clean up does not depend on it.
     let asked = reaper.until_the_end().unwrap_or(false);
     let left = tree::end_descendants();
-    let folder = remove(dir);
+    let folder = scratch::remove(dir);
     if asked && let Ok(left) = &left {
         let folder = folder.as_ref().err().map(ToString::to_string);
         let report = Report::Finished { left: left.clone(), folder };
@@ -137,12 +137,5 @@ fn exit_of(status: WaitStatus) -> Exit {
     match status.terminating_signal() {
         Some(signal) => Exit::Signal(signal),
         None => Exit::Code(status.exit_status().unwrap_or_default()),
-    }
-}
-
-fn remove(dir: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }

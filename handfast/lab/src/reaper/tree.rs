@@ -1,13 +1,17 @@
 //! What `/proc` says about processes: who descends from whom, and who carries a run's marker.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait, waitpid};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, pidfd_send_signal, wait,
+    waitpid,
+};
 use serde::{Deserialize, Serialize};
-
-use crate::reaper::RUN_MARKER;
 
 /// A process that outlived its peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,18 +65,66 @@ pub(crate) fn reap_the_dead(
     }
 }
 
-/// The processes of this user whose environment carries the marker of `run`.
-pub(crate) fn marked(run: &str) -> io::Result<Vec<Pid>> {
-    let pids = all_pids()?.into_iter().filter_map(Pid::from_raw);
-    Ok(pids.filter(|&pid| is_marked(pid, run)).collect())
+/// A variable that marks processes, such as `HANDFAST_RUN=x`.
+#[derive(Clone, Debug)]
+pub(crate) struct Marker(Vec<u8>);
+
+impl Marker {
+    pub(crate) fn new(variable: &str, value: impl AsRef<OsStr>) -> Self {
+        Self([variable.as_bytes(), b"=", value.as_ref().as_bytes()].concat())
+    }
+
+    /// Whether a process carries it. Zombies have no environment any more.
+    fn is_on(&self, pid: Pid) -> bool {
+        // Other users' processes are unreadable, and those that just ended are gone: neither is ours.
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|&byte| byte == 0).any(|variable| variable == self.0)
+    }
 }
 
-/// Whether a process carries the marker of `run`. Zombies have no environment any more.
-pub(crate) fn is_marked(pid: Pid, run: &str) -> bool {
-    let marker = format!("{RUN_MARKER}={run}").into_bytes();
-    // Other users' processes are unreadable, and those that just ended are gone: neither is ours.
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environment.split(|&byte| byte == 0).any(|variable| variable == marker)
+/// Rounds of killing before giving up on processes that keep coming (guessed).
+const ROUNDS_MAX: usize = 100;
+
+/// How long a killed process may take to vanish (guessed: a full disk's worth of exit work).
+const VANISH_WITHIN: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+
+/// Kills every process that carries a marker, and waits until each is gone.
+///
+/// For the case that there is no reaper any more. What is killed may be a parent that leaves a
+/// child behind; that one is found in the next round.
+///
+/// # Errors
+///
+/// If `/proc` cannot be read, or processes do not end or keep coming.
+pub(crate) fn end_marked(marker: &Marker) -> io::Result<Vec<LeftProcess>> {
+    let mut ended = Vec::new();
+    for _ in 0..ROUNDS_MAX {
+        let pids = all_pids()?.into_iter().filter_map(Pid::from_raw);
+        let marked: Vec<Pid> = pids.filter(|&pid| marker.is_on(pid)).collect();
+        if marked.is_empty() {
+            return Ok(ended);
+        }
+        for pid in marked {
+            ended.extend(end(pid, marker)?);
+        }
+    }
+    Err(io::Error::other("killed processes keep coming back"))
+}
+
+/// Kills one process and waits until it is gone; `None` if it was gone already.
+fn end(pid: Pid, marker: &Marker) -> io::Result<Option<LeftProcess>> {
+    let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return Ok(None) };
+    // The id may have been given to another process before the handle was opened, not after.
+    let Some(process) = read(pid.as_raw_nonzero().get()).filter(|_| marker.is_on(pid)) else {
+        return Ok(None);
+    };
+    if pidfd_send_signal(&handle, Signal::KILL).is_err() {
+        return Ok(None);
+    }
+    if poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&VANISH_WITHIN))? == 0 {
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "a killed process does not end"));
+    }
+    Ok(Some(process.left()))
 }
 
 struct Process {

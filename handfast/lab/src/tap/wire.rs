@@ -187,3 +187,41 @@ impl State {
         Some(released)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(len: usize) -> Request {
+        let (head, ()) = hyper::Request::post("/message").body(()).unwrap().into_parts();
+        Request { head: Arc::new(head), body: vec![0; len].into() }
+    }
+
+    #[test]
+    fn a_full_recording_numbers_on_but_keeps_no_more() {
+        let link = Link::new("a", "b");
+        let mut state = State::default();
+        let small = request(1);
+        for index in 1..=RECORDED_MAX as u64 {
+            assert_eq!(state.keep(&link, &small), index);
+        }
+        let beyond = state.keep(&link, &small);
+        assert_eq!(beyond, RECORDED_MAX as u64 + 1);
+        assert!(state.recording(&link, beyond - 1).is_some());
+        assert!(state.recording(&link, beyond).is_none());
+    }
+
+    #[test]
+    fn a_recording_keeps_so_many_bytes() {
+        let link = Link::new("a", "b");
+        let mut state = State::default();
+        // Shared: the bodies are one and the same buffer.
+        let large = request(RECORDED_BYTES_MAX / 4);
+        for _ in 0..5 {
+            state.keep(&link, &large);
+        }
+        assert!(state.recording(&link, 4).is_some());
+        assert!(state.recording(&link, 5).is_none());
+        assert_eq!(state.last_index(&link), 5);
+    }
+}

@@ -38,17 +38,24 @@ async fn a_dropped_unit_ends_its_processes() {
 }
 
 #[tokio::test]
-async fn a_killed_reaper_is_noticed_and_its_peers_die_with_it() {
+async fn a_killed_reaper_is_noticed_and_handfast_cleans_up_itself() {
     let lab = TestLab::open();
-    let unit = lab.unit(&[("a", "good")]).await;
-    let a = unit.start("a").await.unwrap();
-    let pids = marked(&lab.run);
-    kill(unit.reaper_pid());
-    wait_for_the_end_of(&pids);
+    let broken = lab.unit(&[("a", "leaves-a-daemon")]).await;
+    let whole = lab.unit(&[("a", "good")]).await;
+    let a = broken.start("a").await.unwrap();
+    let before = marked(&lab.run);
+    let bystander = whole.start("a").await.unwrap();
+    kill(broken.reaper_pid());
     assert_eq!(a.exited().await, None);
-    let report = unit.close().await;
+    let report = broken.close().await;
     assert!(!report.clean);
-    assert_eq!(marked(&lab.run), Vec::<i32>::new());
+    assert!(!report.left.is_empty(), "the daemon was left");
+    let own: Vec<i32> =
+        before.into_iter().filter(|&pid| pid.unsigned_abs() != whole.reaper_pid()).collect();
+    wait_for_the_end_of(&own);
+    assert_eq!(bystander.exit(), None);
+    assert!(whole.close().await.clean);
+    lab.check_nothing_is_left();
 }
 
 /// A stand-in for handfast whose two peers left a daemon each.

@@ -222,6 +222,40 @@ async fn a_crash_right_after_initialize_names_the_signal() {
 }
 
 #[tokio::test]
+async fn a_start_that_nobody_waits_for_is_undone() {
+    let lab = TestLab::open();
+    let unit = lab.unit(&[("a", "hangs-at-initialize")]).await;
+    let given_up = tokio::time::timeout(Duration::from_millis(300), unit.start("a")).await;
+    assert!(given_up.is_err());
+    let mut facts = unit.evidence().reader();
+    let exited = wait_for(&mut facts, |fact| matches!(fact, Fact::Exited { .. })).await;
+    let Fact::Exited { exit, expected, .. } = &exited.fact else { unreachable!() };
+    assert_eq!((*exit, *expected), (Exit::Signal(9), true));
+    assert!(unit.close().await.left.is_empty());
+    lab.check_nothing_is_left();
+}
+
+#[tokio::test]
+async fn a_peer_that_stops_reading_is_told_no_more_than_the_limit() {
+    let lab = TestLab::open();
+    let unit = lab.unit(&[("a", "good")]).await;
+    let a = unit.start("a").await.unwrap();
+    a.call("stop-reading", json!({}), LONG).await.unwrap();
+    let mut calls = tokio::task::JoinSet::new();
+    let large = "x".repeat(900_000);
+    for _ in 0..20 {
+        let (a, large) = (a.clone(), large.clone());
+        calls.spawn(async move { a.call("echo", json!({"x": large}), LONG).await });
+    }
+    let refused = calls.join_next().await.unwrap().unwrap();
+    let max_bytes = handfast_lab::peer::OUTGOING_MAX;
+    assert_eq!(refused, Err(CallError::NotReading { max_bytes }));
+    calls.shutdown().await;
+    unit.kill("a").await.unwrap();
+    unit.close().await;
+}
+
+#[tokio::test]
 async fn a_peer_that_ignores_shutdown_is_killed() {
     let lab = TestLab::open();
     let unit = lab.unit(&[("a", "ignores-shutdown")]).await;
