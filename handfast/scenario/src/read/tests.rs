@@ -45,7 +45,10 @@ fn check_step_problem(lines: &str, expected: &[&str]) {
 fn a_file_without_roles_has_a_and_b() {
     let scenario = one("name = \"n\"");
     assert_eq!(scenario.id.to_string(), "meeting/test_e2e_x");
-    assert_eq!(scenario.roles.keys().map(|role| role.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(
+        scenario.roles.keys().map(crate::name::RoleName::as_str).collect::<Vec<_>>(),
+        ["a", "b"]
+    );
     assert_eq!(scenario.introduce, Introduce::All);
     assert!(scenario.steps.is_empty());
 }
@@ -82,11 +85,11 @@ fn a_saved_name_is_known_afterwards_and_a_where_belongs_to_count() {
 
 #[test]
 fn refusals_are_read_in_their_three_forms() {
-    let outcome =
-        |line: &str| match only_step(&format!("[[step]]\nrole = \"a\"\ncall = \"x\"\n{line}\n")) {
-            StepKind::Call(call) => call.outcome,
-            other => panic!("{other:?}"),
-        };
+    let outcome = |line: &str| {
+        let kind = only_step(&format!("[[step]]\nrole = \"a\"\ncall = \"x\"\n{line}\n"));
+        let StepKind::Call(call) = kind else { panic!("{kind:?}") };
+        call.outcome
+    };
     assert_eq!(outcome("refused = true"), Expected::Refused { like: None });
     assert_eq!(outcome("outcome = \"refused\""), Expected::Refused { like: None });
     assert!(matches!(outcome("refused = { status = 409 }"), Expected::Refused { like: Some(_) }));
@@ -95,14 +98,13 @@ fn refusals_are_read_in_their_three_forms() {
 
 #[test]
 fn a_repeat_reads_its_rounds_by_column_and_by_row() {
-    let rows = |repeat: &str| match only_step(&format!(
-        "[[step]]\nrepeat = {repeat}\n[[step.do]]\nstop = \"a\"\n"
-    )) {
-        StepKind::Repeat(repeat) => match repeat.rounds {
+    let rows = |repeat: &str| {
+        let kind = only_step(&format!("[[step]]\nrepeat = {repeat}\n[[step.do]]\nstop = \"a\"\n"));
+        let StepKind::Repeat(repeat) = kind else { panic!("{kind:?}") };
+        match repeat.rounds {
             Rounds::Rows(rows) => rows.len(),
             Rounds::Count(count) => count,
-        },
-        other => panic!("{other:?}"),
+        }
     };
     assert_eq!(rows("{ count = 7 }"), 7);
     assert_eq!(rows("{ f = [1, 2, 3], g = [4, 5, 6] }"), 3);
@@ -130,11 +132,11 @@ fn a_wire_rule_touches_the_next_request_unless_it_says_otherwise() {
 
 #[test]
 fn a_never_lasts_until_the_next_step_unless_it_says_otherwise() {
-    let lasts = |line: &str| match only_step(&format!(
-        "[[step]]\nnever = \"message.received\"\non = [\"b\"]\n{line}\n"
-    )) {
-        StepKind::Never(never) => never.lasts,
-        other => panic!("{other:?}"),
+    let lasts = |line: &str| {
+        let head = "[[step]]\nnever = \"message.received\"\non = [\"b\"]\n";
+        let kind = only_step(&format!("{head}{line}\n"));
+        let StepKind::Never(never) = kind else { panic!("{kind:?}") };
+        never.lasts
     };
     assert_eq!(lasts(""), Lasts::UntilNextStep);
     assert_eq!(lasts("for = \"rest\""), Lasts::Rest);
@@ -147,9 +149,9 @@ fn a_clock_step_is_a_call_for_each_role() {
     let seconds: Vec<_> = scenario
         .steps
         .iter()
-        .map(|step| match &step.kind {
-            StepKind::Call(call) => call.params.raw()["seconds"].clone(),
-            other => panic!("{other:?}"),
+        .map(|step| {
+            let StepKind::Call(call) = &step.kind else { panic!("{:?}", step.kind) };
+            call.params.raw()["seconds"].clone()
         })
         .collect();
     assert_eq!(seconds, [json!(-61), json!(0.5)]);
@@ -462,7 +464,7 @@ fn steps_inside_steps_have_a_limit() {
         let mut text = "name = \"n\"\n".to_owned();
         let mut path = "step".to_owned();
         for _ in 0..depth {
-            text += &format!("[[{path}]]\nrepeat = {{ count = 1 }}\n");
+            text.extend(["[[", &path, "]]\nrepeat = { count = 1 }\n"]);
             path += ".do";
         }
         text + &format!("[[{path}]]\nstop = \"a\"\n")
