@@ -49,7 +49,8 @@ pub enum Command {
         /// Microseconds, negative into the past.
         offset_us: i64,
     },
-    /// Withdraws a command that is not done yet; it is answered with [`CommandError::Cancelled`], this one with `Done`.
+    /// Withdraws a command that is not done yet; it ends with [`CommandError::Cancelled`], this one with `Done`. What
+    /// was sent for it stays sent.
     Cancel {
         /// Which.
         command: CommandId,

@@ -6,6 +6,7 @@ use entity_crypto::identity::PeerId;
 pub use entity_session::rate_limit::{Rate, RateLimits};
 use entity_wire::decode::DecodeRules;
 pub use entity_wire::decode::Profile;
+use entity_wire::kind::MessageKind;
 pub use entity_wire::v1_0::Flavour;
 use entity_wire::version::Version;
 
@@ -56,7 +57,7 @@ impl Config {
             flavour: Flavour::Iso,
             session_sealing: SessionSealing::Offered,
             auto_connect: AutoConnect::Connect,
-            rate_limits: RateLimits::default(),
+            rate_limits: default_rate_limits(),
             liveness: Liveness::Probe,
             limits: Limits::default(),
         }
@@ -70,6 +71,15 @@ impl Config {
             Protocols::Both => DecodeRules::Both(self.profile),
         }
     }
+}
+
+/// Returns the limits of 1.1, with those of its handshake for the messages of the 1.0 handshake: each makes us send one.
+fn default_rate_limits() -> RateLimits {
+    let mut limits = RateLimits::default();
+    for kind in [MessageKind::Handshake, MessageKind::HandshakeAck, MessageKind::HandshakeConfirm] {
+        limits.set(kind, Rate::per_second(20, 2));
+    }
+    limits
 }
 
 /// The protocol versions a peer speaks. 0.3 is part of 1.0.

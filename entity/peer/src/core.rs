@@ -77,6 +77,26 @@ pub(crate) enum News {
     Gone { peer: PeerName },
 }
 
+impl Purpose {
+    /// Returns why a message is sent, to change; `None` for what no command waits for.
+    fn reason_mut(&mut self) -> Option<&mut Reason> {
+        match self {
+            Self::V1_0(v1_0::Purpose::Message { reason, .. }) => Some(reason),
+            Self::Health | Self::V1_0(_) => None,
+        }
+    }
+}
+
+impl Reason {
+    /// Returns the command that waits, or `None` where nobody does.
+    pub(crate) fn command(self) -> Option<CommandId> {
+        match self {
+            Self::Send(command) | Self::Ping(command, _) | Self::Query(command) => Some(command),
+            Self::Answer => None,
+        }
+    }
+}
+
 impl Core {
     /// Puts a configuration, a key and a seed together.
     pub(crate) fn new(config: Config, key: SigningKey, seed: [u8; 32]) -> Self {
@@ -204,6 +224,20 @@ impl Core {
             }
             (Reason::Query(_), Ok(_)) | (Reason::Answer, _) => {}
         }
+    }
+
+    /// Ends a command that waits for an answer, and says whether there was one. What was sent for it stays sent.
+    pub(crate) fn cancel(&mut self, command: CommandId) -> bool {
+        let count = self.queries.len();
+        self.queries.retain(|query| query.command != command);
+        let mut found = self.queries.len() < count;
+        for reason in self.outbox.purposes_mut().filter_map(Purpose::reason_mut) {
+            if reason.command() == Some(command) {
+                *reason = Reason::Answer;
+                found = true;
+            }
+        }
+        found
     }
 
     /// Ends the capability queries that were not answered in time.

@@ -39,12 +39,8 @@ impl Waiter {
     /// Returns the command that waits, or `None` where nobody does.
     pub(crate) fn command(&self) -> Option<CommandId> {
         match self {
-            Self::Open(command)
-            | Self::Message(
-                Reason::Send(command) | Reason::Ping(command, _) | Reason::Query(command),
-                _,
-            ) => Some(*command),
-            Self::Message(Reason::Answer, _) => None,
+            Self::Open(command) => Some(*command),
+            Self::Message(reason, _) => reason.command(),
         }
     }
 }

@@ -155,6 +155,11 @@ impl<P> Outbox<P> {
         None
     }
 
+    /// Returns what the parcels under way are for, to change.
+    pub(crate) fn purposes_mut(&mut self) -> impl Iterator<Item = &mut P> {
+        self.parcels.values_mut().map(|(parcel, _)| &mut parcel.purpose)
+    }
+
     /// Returns when the next attempt is due.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)

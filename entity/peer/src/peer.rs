@@ -1,28 +1,25 @@
 //! One whole agent: its inputs, its outputs, and what belongs to no version.
 
-use std::time::Duration;
-
-use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_crypto::signing::SigningKey;
 use entity_wire::code::ErrorCode;
-use entity_wire::decode::DecodeRules;
-use entity_wire::json::Object;
-use entity_wire::kind::MessageKind;
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
-use crate::command::{AddPeer, Command, CommandError, CommandId, CommandResult, Seal, Send};
+use crate::command::{Command, CommandError, CommandId, CommandResult};
 use crate::config::{AutoConnect, Config, Protocols, V1_1_IS_SPOKEN};
-use crate::core::{Core, News, Purpose, Query, Reason};
+use crate::core::{Core, News, Purpose, Reason};
 use crate::inbound::{
     Check, CheckVersion, Checked, CheckedVersion, Decoded, DecodedVersion, Refusal, decode,
 };
 use crate::link::{Links, Waiter};
 use crate::name::PeerName;
-use crate::output::{Delivery, DeliveryId, Output, PeerEvent, Received};
-use crate::roster::{AddError, Added};
+use crate::output::{Delivery, DeliveryId, Output, PeerEvent};
 use crate::v1_0;
-use crate::view::{PeerStats, PeerView, QueueStats, SessionName, SessionView};
+use crate::view::SessionView;
+
+mod commands;
+mod getters;
 
 /// One whole agent without IO.
 ///
@@ -103,9 +100,7 @@ impl Peer {
             Command::OpenSession { to } => self.open_session(id, to, now),
             Command::CloseSession { session } => self.close_session(id, &session),
             Command::Send(message) => self.send(Reason::Send(id), message, now),
-            Command::Ping { to } => {
-                self.send(Reason::Ping(id, now), empty_message(to, MessageKind::Ping), now);
-            }
+            Command::Ping { to } => self.ping(id, to, now),
             Command::QueryCapabilities { to } => self.query_capabilities(id, to, now),
             Command::SetClockOffset { offset_us } => {
                 self.core.clock_offset_us = offset_us;
@@ -157,152 +152,6 @@ impl Peer {
     /// Takes the next output, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.core.poll_output()
-    }
-
-    /// Returns the configuration.
-    pub fn config(&self) -> &Config {
-        &self.core.config
-    }
-
-    /// Returns what [`decode`] needs; it never changes.
-    pub fn decode_rules(&self) -> DecodeRules {
-        self.core.config.decode_rules()
-    }
-
-    /// Returns our key.
-    pub fn public_key(&self) -> PublicKey {
-        self.core.public_key
-    }
-
-    /// Returns our wall clock, shifted as commanded.
-    pub fn wall_clock(&self, now: Timestamp) -> Timestamp {
-        self.core.wall(now)
-    }
-
-    /// Returns the roster, by name.
-    pub fn peers(&self) -> impl Iterator<Item = PeerView> {
-        self.core.roster.iter().map(|(name, entry)| entry.view(name))
-    }
-
-    /// Returns one peer of the roster.
-    pub fn peer(&self, name: &PeerName) -> Option<PeerView> {
-        self.core.roster.get(name.as_str()).map(|entry| entry.view(name))
-    }
-
-    /// Returns the counters of every peer, by name.
-    pub fn stats(&self) -> impl Iterator<Item = (PeerView, &PeerStats)> {
-        self.core.roster.iter().map(|(name, entry)| (entry.view(name), &entry.stats))
-    }
-
-    /// Returns the counters of what is sent.
-    pub fn queue_stats(&self) -> QueueStats {
-        self.core.outbox.stats()
-    }
-
-    /// Returns what a peer said it can do, where it was asked.
-    pub fn capabilities(&self, name: &PeerName) -> Option<&Object> {
-        self.core.roster.get(name.as_str())?.capabilities.as_ref()
-    }
-
-    /// Returns the sessions, half-open ones included.
-    pub fn sessions(&self) -> Vec<SessionView> {
-        self.v1_0.sessions(&self.core).collect()
-    }
-
-    /// Returns kept messages with an index above `after`, of one sender where `from` says so, oldest first.
-    pub fn inbox<'a>(
-        &'a self,
-        from: Option<&'a PeerName>,
-        after: u64,
-    ) -> impl Iterator<Item = &'a Received> {
-        self.core.inbox.after(after, from)
-    }
-
-    fn add_peer(&mut self, id: CommandId, peer: AddPeer, now: Timestamp) {
-        let AddPeer { name, address, key, connect } = peer;
-        let auto = self.core.config.auto_connect == AutoConnect::Connect;
-        match self.core.roster.add(name.clone(), address, key) {
-            Ok(added) => {
-                if added == Added::New {
-                    self.core.event(PeerEvent::PeerAdded { peer: name.clone() });
-                    self.core.start_probing(&name, now);
-                }
-                self.core.done(id, Ok(CommandResult::Done));
-            }
-            Err(AddError::OtherKey) => {
-                return self.core.done(id, Err(CommandError::KeyMismatch { name }));
-            }
-            Err(AddError::Full) => {
-                return self.core.done(id, Err(CommandError::Overloaded { limit: "peers_max" }));
-            }
-        }
-        let link = self.links.to(&name);
-        link.keep = connect.unwrap_or(auto || link.keep);
-        if link.keep && self.live_version(&name, now).is_none() {
-            self.open(&name, now);
-        }
-    }
-
-    fn open_session(&mut self, id: CommandId, to: PeerName, now: Timestamp) {
-        if self.core.roster.get(to.as_str()).is_none() {
-            return self.core.done(id, Err(CommandError::UnknownPeer { name: to }));
-        }
-        match self.live_session(&to, now) {
-            Some(session) if !self.v1_0.is_doubted(&to) => {
-                self.core.done(id, Ok(CommandResult::Session(session)));
-            }
-            Some(_) | None => self.wait(&to, Waiter::Open(id), now),
-        }
-    }
-
-    fn close_session(&mut self, id: CommandId, session: &SessionName) {
-        let closed = self.v1_0.close(&mut self.core, session);
-        let result = if closed {
-            Ok(CommandResult::Done)
-        } else {
-            Err(CommandError::UnknownSession { session: session.clone() })
-        };
-        self.core.done(id, result);
-    }
-
-    fn query_capabilities(&mut self, id: CommandId, to: PeerName, now: Timestamp) {
-        let deadline = now.plus(QUERY_TIMEOUT);
-        self.core.queries.push_back(Query { command: id, peer: to.clone(), deadline });
-        self.send(Reason::Query(id), empty_message(to, MessageKind::CapabilityQuery), now);
-    }
-
-    /// Sends a message in the live session, or lets it wait for one.
-    fn send(&mut self, reason: Reason, message: Send, now: Timestamp) {
-        if self.core.roster.get(message.to.as_str()).is_none() {
-            let error = CommandError::UnknownPeer { name: message.to };
-            return self.core.finish_send(reason, Err(error), now);
-        }
-        let opens = self.opens_by_itself();
-        let is_doubted = opens && self.v1_0.is_doubted(&message.to);
-        let sent = match self.live_version(&message.to, now) {
-            Some(Version::V0_3 | Version::V1_0) if !is_doubted => {
-                self.v1_0.send(&mut self.core, reason, message, now)
-            }
-            None | Some(Version::V0_3 | Version::V1_0) if opens => {
-                let to = message.to.clone();
-                return self.wait(&to, Waiter::Message(reason, message), now);
-            }
-            None | Some(Version::V0_3 | Version::V1_0) => {
-                self.v1_0.send(&mut self.core, reason, message, now)
-            }
-            Some(Version::V1_1) => Ok(()),
-        };
-        if let Err(error) = sent {
-            self.core.finish_send(reason, Err(error), now);
-        }
-    }
-
-    fn cancel(&mut self, id: CommandId, command: CommandId) {
-        if self.links.withdraw(command).is_some() {
-            self.core.queries.retain(|query| query.command != command);
-            self.core.done(command, Err(CommandError::Cancelled));
-        }
-        self.core.done(id, Ok(CommandResult::Done));
     }
 
     /// Lets something wait for a session, and opens one where none is being opened.
@@ -450,10 +299,3 @@ impl Peer {
             || self.core.config.auto_connect == AutoConnect::Connect
     }
 }
-
-fn empty_message(to: PeerName, kind: MessageKind) -> Send {
-    Send { to, kind, body: Object::new(), seal: Seal::Auto, flavour: None }
-}
-
-/// How long a peer may take to answer a `capability_query`. Guessed: as long as an attempt may take.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(10);

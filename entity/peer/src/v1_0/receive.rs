@@ -327,7 +327,12 @@ impl State {
         }
         let Some(sessions) = sessions else { return Ok((Place::Outside, sequence)) };
         let id = envelope.session().unwrap_or_default();
-        let place = sessions.place(id, now).ok_or(Fault::SessionExpired)?;
+        let place = match (sessions.place(id, now), self.profile) {
+            (Some(place), _) => place,
+            // A session that has expired is no reason to refuse what does not belong to it.
+            (None, Profile::Hardened) if sessions.live(now).is_none() => Place::Outside,
+            (None, Profile::Hardened | Profile::Compat) => return Err(Fault::SessionExpired),
+        };
         if let Some(session) = sessions.at(place) {
             session.look(sequence, now).map_err(|refusal| match refusal {
                 OrderRefusal::Expired => Fault::SessionExpired,

@@ -300,6 +300,45 @@ fn a_command_can_be_withdrawn_while_it_waits() {
 }
 
 #[test]
+fn a_command_can_be_withdrawn_while_its_message_is_under_way() {
+    let mut world = connected();
+    for command in [
+        Command::Send(message("b", "hello")),
+        Command::Ping { to: name("b") },
+        Command::QueryCapabilities { to: name("b") },
+    ] {
+        let waiting = world.start("a", command);
+        let cancel = world.start("a", Command::Cancel { command: waiting });
+        assert_eq!(world.end_of(cancel), Some(Ok(CommandResult::Done)));
+        assert_eq!(world.end_of(waiting), Some(Err(CommandError::Cancelled)));
+        world.settle();
+        assert_eq!(world.end_of(waiting), None, "a command ends once");
+    }
+    assert_eq!(world.handled("b"), 3);
+}
+
+#[test]
+fn handshakes_are_limited_after_they_are_authenticated() {
+    let mut world = pair();
+    let limited = |world: &World| {
+        world.events.iter().any(|(at, event)| {
+            let code = ErrorCode::RateLimited;
+            at == "b"
+                && matches!(event, PeerEvent::MessageRefused { code: other, .. } if *other == code)
+        })
+    };
+    for _ in 0..20 {
+        world.run("a", Command::OpenSession { to: name("b") }).unwrap().unwrap();
+        let session = world.peer("a").sessions()[0].id.clone();
+        world.run("a", Command::CloseSession { session }).unwrap().unwrap();
+    }
+    assert!(!limited(&world));
+    let refused = error(world.run("a", Command::OpenSession { to: name("b") }));
+    assert_eq!(refused.code(), ErrorCode::RateLimited);
+    assert!(limited(&world));
+}
+
+#[test]
 fn a_wrong_clock_is_refused_and_a_right_one_is_not() {
     let mut world = connected();
     let offset_us = 61_000_000;

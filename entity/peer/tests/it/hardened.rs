@@ -428,3 +428,16 @@ fn what_was_sent_before_the_change_of_sessions_still_arrives_for_30_s() {
     assert_eq!(status_of(&mut met, &before, 12, 31), 400);
     assert_eq!(status_of(&mut met, &after, 3, 31), 200);
 }
+
+#[test]
+fn after_a_session_has_expired_its_number_is_refused_and_others_are_not() {
+    let mut met = meet(Profile::Hardened);
+    let late = met.now.plus(Duration::from_secs(3_601));
+    let in_it = met.stranger.status(11, late);
+    let reply = met.peer.handle_message(&in_it, late);
+    let detail = Answer::read(reply.status, &reply.body).detail;
+    assert_eq!(detail.as_deref(), Some("SESSION_EXPIRED"));
+    met.stranger.session = "11111111-1111-4111-8111-111111111111".to_owned();
+    let outside = met.stranger.status(1, late);
+    assert_eq!(met.peer.handle_message(&outside, late).status, 200);
+}

@@ -1,0 +1,118 @@
+//! The commands, one method each.
+
+use std::time::Duration;
+
+use entity_wire::json::Object;
+use entity_wire::kind::MessageKind;
+use entity_wire::time::Timestamp;
+use entity_wire::version::Version;
+
+use super::Peer;
+use crate::command::{AddPeer, CommandError, CommandId, CommandResult, Seal, Send};
+use crate::config::AutoConnect;
+use crate::core::{Query, Reason};
+use crate::link::Waiter;
+use crate::name::PeerName;
+use crate::output::PeerEvent;
+use crate::roster::{AddError, Added};
+use crate::view::SessionName;
+
+impl Peer {
+    pub(super) fn add_peer(&mut self, id: CommandId, peer: AddPeer, now: Timestamp) {
+        let AddPeer { name, address, key, connect } = peer;
+        let auto = self.core.config.auto_connect == AutoConnect::Connect;
+        match self.core.roster.add(name.clone(), address, key) {
+            Ok(added) => {
+                if added == Added::New {
+                    self.core.event(PeerEvent::PeerAdded { peer: name.clone() });
+                    self.core.start_probing(&name, now);
+                }
+                self.core.done(id, Ok(CommandResult::Done));
+            }
+            Err(AddError::OtherKey) => {
+                return self.core.done(id, Err(CommandError::KeyMismatch { name }));
+            }
+            Err(AddError::Full) => {
+                return self.core.done(id, Err(CommandError::Overloaded { limit: "peers_max" }));
+            }
+        }
+        let link = self.links.to(&name);
+        link.keep = connect.unwrap_or(auto || link.keep);
+        if link.keep && self.live_version(&name, now).is_none() {
+            self.open(&name, now);
+        }
+    }
+
+    pub(super) fn open_session(&mut self, id: CommandId, to: PeerName, now: Timestamp) {
+        if self.core.roster.get(to.as_str()).is_none() {
+            return self.core.done(id, Err(CommandError::UnknownPeer { name: to }));
+        }
+        match self.live_session(&to, now) {
+            Some(session) if !self.v1_0.is_doubted(&to) => {
+                self.core.done(id, Ok(CommandResult::Session(session)));
+            }
+            Some(_) | None => self.wait(&to, Waiter::Open(id), now),
+        }
+    }
+
+    pub(super) fn close_session(&mut self, id: CommandId, session: &SessionName) {
+        let closed = self.v1_0.close(&mut self.core, session);
+        let result = if closed {
+            Ok(CommandResult::Done)
+        } else {
+            Err(CommandError::UnknownSession { session: session.clone() })
+        };
+        self.core.done(id, result);
+    }
+
+    pub(super) fn ping(&mut self, id: CommandId, to: PeerName, now: Timestamp) {
+        self.send(Reason::Ping(id, now), empty_message(to, MessageKind::Ping), now);
+    }
+
+    pub(super) fn query_capabilities(&mut self, id: CommandId, to: PeerName, now: Timestamp) {
+        let deadline = now.plus(QUERY_TIMEOUT);
+        self.core.queries.push_back(Query { command: id, peer: to.clone(), deadline });
+        self.send(Reason::Query(id), empty_message(to, MessageKind::CapabilityQuery), now);
+    }
+
+    /// Sends a message in the live session, or lets it wait for one.
+    pub(super) fn send(&mut self, reason: Reason, message: Send, now: Timestamp) {
+        if self.core.roster.get(message.to.as_str()).is_none() {
+            let error = CommandError::UnknownPeer { name: message.to };
+            return self.core.finish_send(reason, Err(error), now);
+        }
+        let opens = self.opens_by_itself();
+        let is_doubted = opens && self.v1_0.is_doubted(&message.to);
+        let sent = match self.live_version(&message.to, now) {
+            Some(Version::V0_3 | Version::V1_0) if !is_doubted => {
+                self.v1_0.send(&mut self.core, reason, message, now)
+            }
+            None | Some(Version::V0_3 | Version::V1_0) if opens => {
+                let to = message.to.clone();
+                return self.wait(&to, Waiter::Message(reason, message), now);
+            }
+            None | Some(Version::V0_3 | Version::V1_0) => {
+                self.v1_0.send(&mut self.core, reason, message, now)
+            }
+            Some(Version::V1_1) => Ok(()),
+        };
+        if let Err(error) = sent {
+            self.core.finish_send(reason, Err(error), now);
+        }
+    }
+
+    pub(super) fn cancel(&mut self, id: CommandId, command: CommandId) {
+        let was_waiting = self.links.withdraw(command).is_some();
+        if self.core.cancel(command) || was_waiting {
+            self.core.done(command, Err(CommandError::Cancelled));
+        }
+        self.core.done(id, Ok(CommandResult::Done));
+    }
+}
+
+fn empty_message(to: PeerName, kind: MessageKind) -> Send {
+    Send { to, kind, body: Object::new(), seal: Seal::Auto, flavour: None }
+}
+
+/// How long a peer may take to answer a `capability_query`. Guessed: as long as an attempt may take.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(10);

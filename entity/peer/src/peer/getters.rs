@@ -1,0 +1,73 @@
+//! What can be seen of a peer; nothing here has an effect.
+
+use entity_crypto::signing::PublicKey;
+use entity_wire::decode::DecodeRules;
+use entity_wire::json::Object;
+use entity_wire::time::Timestamp;
+
+use super::Peer;
+use crate::config::Config;
+use crate::name::PeerName;
+use crate::output::Received;
+use crate::view::{PeerStats, PeerView, QueueStats, SessionView};
+
+impl Peer {
+    /// Returns the configuration.
+    pub fn config(&self) -> &Config {
+        &self.core.config
+    }
+
+    /// Returns what [`decode`] needs; it never changes.
+    pub fn decode_rules(&self) -> DecodeRules {
+        self.core.config.decode_rules()
+    }
+
+    /// Returns our key.
+    pub fn public_key(&self) -> PublicKey {
+        self.core.public_key
+    }
+
+    /// Returns our wall clock, shifted as commanded.
+    pub fn wall_clock(&self, now: Timestamp) -> Timestamp {
+        self.core.wall(now)
+    }
+
+    /// Returns the roster, by name.
+    pub fn peers(&self) -> impl Iterator<Item = PeerView> {
+        self.core.roster.iter().map(|(name, entry)| entry.view(name))
+    }
+
+    /// Returns one peer of the roster.
+    pub fn peer(&self, name: &PeerName) -> Option<PeerView> {
+        self.core.roster.get(name.as_str()).map(|entry| entry.view(name))
+    }
+
+    /// Returns the counters of every peer, by name.
+    pub fn stats(&self) -> impl Iterator<Item = (PeerView, &PeerStats)> {
+        self.core.roster.iter().map(|(name, entry)| (entry.view(name), &entry.stats))
+    }
+
+    /// Returns the counters of what is sent.
+    pub fn queue_stats(&self) -> QueueStats {
+        self.core.outbox.stats()
+    }
+
+    /// Returns what a peer said it can do, where it was asked.
+    pub fn capabilities(&self, name: &PeerName) -> Option<&Object> {
+        self.core.roster.get(name.as_str())?.capabilities.as_ref()
+    }
+
+    /// Returns the sessions, half-open ones included.
+    pub fn sessions(&self) -> Vec<SessionView> {
+        self.v1_0.sessions(&self.core).collect()
+    }
+
+    /// Returns kept messages with an index above `after`, of one sender where `from` says so, oldest first.
+    pub fn inbox<'a>(
+        &'a self,
+        from: Option<&'a PeerName>,
+        after: u64,
+    ) -> impl Iterator<Item = &'a Received> {
+        self.core.inbox.after(after, from)
+    }
+}
