@@ -81,3 +81,34 @@ fn json<T: Serialize>(view: &T) -> Answer {
     // The views are structs of texts and numbers with text keys, which always have a JSON form.
     serde_json::to_vec(view).map_or_else(|_| Answer::new(500, "{}"), |body| Answer::new(200, body))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use entity_crypto::signing::SigningKey;
+    use entity_peer::Config;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    /// The statuses that a caller at `remote` gets.
+    fn check(profile: Profile, remote: &str, expected: [u16; 3]) {
+        let mut config = Config::new("a".parse().unwrap());
+        config.profile = profile;
+        let node = Node::new(config, SigningKey::from_seed([1; 32]), [2; 32], Clock::start());
+        let endpoints = Endpoints::new(node, "127.0.0.1:8001".parse().unwrap());
+        let remote = SocketAddr::new(remote.parse().unwrap(), 50_000);
+        let status = |path| endpoints.answer(Request { path, body: Bytes::new(), remote }).status;
+        assert_eq!(["/peers", "/stats", "/health"].map(status), expected, "{profile:?} {remote}");
+    }
+
+    #[test]
+    fn a_hardened_peer_shows_addresses_on_this_machine_alone() {
+        check(Profile::Hardened, "127.0.0.1", [200; 3]);
+        check(Profile::Hardened, "::1", [200; 3]);
+        check(Profile::Hardened, "::ffff:127.0.0.1", [200; 3]);
+        check(Profile::Hardened, "192.0.2.1", [403, 403, 200]);
+        check(Profile::Hardened, "2001:db8::1", [403, 403, 200]);
+        check(Profile::Compat, "192.0.2.1", [200; 3]);
+    }
+}

@@ -6,12 +6,10 @@ use std::time::Duration;
 use entity_crypto::signing::SigningKey;
 use tokio::time::Instant;
 
-use crate::median;
-
 /// As long as the signed part of the messages of the other measurements.
 const MESSAGE_LEN: usize = 450;
 
-const ROUND: Duration = Duration::from_millis(300);
+const ROUND: Duration = Duration::from_millis(200);
 
 /// Operations a second of one core.
 #[derive(Debug)]
@@ -20,31 +18,26 @@ pub(crate) struct Rates {
     pub(crate) verify: f64,
 }
 
-pub(crate) fn rates(rounds: usize) -> Rates {
+/// Measures both once.
+pub(crate) fn rates() -> Rates {
     let key = SigningKey::from_seed([1; 32]);
     let public = key.public_key();
     let message = [b'x'; MESSAGE_LEN];
     let signature = key.sign(&message);
     Rates {
-        sign: rate(rounds, || drop(black_box(key.sign(black_box(&message)).to_bytes().to_vec()))),
-        verify: rate(rounds, || public.verify(black_box(&message), &signature).unwrap()),
+        sign: rate(|| drop(black_box(key.sign(black_box(&message)).to_bytes().to_vec()))),
+        verify: rate(|| public.verify(black_box(&message), &signature).unwrap()),
     }
 }
 
-fn rate(rounds: usize, mut operation: impl FnMut()) -> f64 {
-    median(
-        (0..rounds)
-            .map(|_| {
-                let start = Instant::now();
-                let mut done = 0_u32;
-                while start.elapsed() < ROUND {
-                    for _ in 0..32 {
-                        operation();
-                    }
-                    done += 32;
-                }
-                f64::from(done) / start.elapsed().as_secs_f64()
-            })
-            .collect(),
-    )
+fn rate(mut operation: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    let mut done = 0_u32;
+    while start.elapsed() < ROUND {
+        for _ in 0..32 {
+            operation();
+        }
+        done += 32;
+    }
+    f64::from(done) / start.elapsed().as_secs_f64()
 }

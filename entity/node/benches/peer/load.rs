@@ -16,68 +16,67 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-use crate::processes::{Known, Run};
+use crate::processes::{Known, Process, Run};
 use crate::trivial::{self, REQUEST_LEN};
-use crate::{Effort, median};
 
 const CONNECTIONS: usize = 16;
 
 /// Makes the requests of one connection, one after the other.
 type Requests = Box<dyn FnMut() -> Vec<u8> + Send>;
 
-/// What the server of 1.0 did.
-#[derive(Debug)]
-pub(crate) struct ServerRates {
+/// Two servers under load: one with a handler that does nothing, and a hardened 1.0 peer with 16 senders, each with a session
+/// and a connection of its own.
+pub(crate) struct Loads {
+    runtime: Runtime,
+    trivial: (Process, SocketAddr),
+    server: Run,
+    senders: Vec<Sender>,
+    exchanges: usize,
+}
+
+impl Loads {
+    /// Starts both servers and warms them up; a round has `exchanges` exchanges.
+    pub(crate) fn start(exchanges: usize) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (server, senders) = runtime.block_on(async { senders().await });
+        let mut loads = Self { runtime, trivial: trivial::start(), server, senders, exchanges };
+        loads.http_only();
+        loads.signed_before();
+        loads
+    }
+
+    /// Exchanges a second with a handler that does nothing.
+    pub(crate) fn http_only(&self) -> f64 {
+        let request = request(&[b'x'; REQUEST_LEN]);
+        let connection = |_| -> Requests {
+            let request = request.clone();
+            Box::new(move || request.clone())
+        };
+        self.round(self.trivial.1, (0..CONNECTIONS).map(connection).collect())
+    }
+
     /// Messages a second that were signed before the clock ran.
-    pub(crate) signed_before: f64,
+    pub(crate) fn signed_before(&mut self) -> f64 {
+        let each = self.exchanges / CONNECTIONS;
+        let requests = self.senders.iter_mut().map(|sender| sender.signed_before(each)).collect();
+        self.round(self.server.address, requests)
+    }
+
     /// Messages a second that the load generator signed on the same cores as it went.
-    pub(crate) signed_as_sent: f64,
-    /// Resident memory afterwards.
-    pub(crate) memory_mib: f64,
-}
+    pub(crate) fn signed_as_sent(&mut self) -> f64 {
+        let each = self.exchanges / CONNECTIONS;
+        let requests = self.senders.iter_mut().map(|sender| sender.signed_as_sent(each)).collect();
+        self.round(self.server.address, requests)
+    }
 
-/// Exchanges a second with a handler that does nothing.
-pub(crate) fn http_only(effort: Effort) -> f64 {
-    let (_server, address) = trivial::start();
-    let request = request(&[b'x'; REQUEST_LEN]);
-    let connection = || -> Requests {
-        let request = request.clone();
-        Box::new(move || request.clone())
-    };
-    let runtime = Runtime::new().unwrap();
-    let round = || {
-        runtime.block_on(round(
-            address,
-            (0..CONNECTIONS).map(|_| connection()).collect(),
-            effort.exchanges,
-        ))
-    };
-    round();
-    median((0..effort.rounds).map(|_| round()).collect())
-}
+    /// Resident memory of the peer in MiB.
+    pub(crate) fn memory_mib(&self) -> f64 {
+        self.server.process.resident_mib()
+    }
 
-/// Messages a second of a hardened 1.0 server: 16 senders with a session each, one connection each.
-pub(crate) fn signed_messages(effort: Effort) -> ServerRates {
-    let runtime = Runtime::new().unwrap();
-    let (server, mut senders) = runtime.block_on(async { senders().await });
-    let rounds = |sign: fn(&mut Sender, usize) -> Requests, senders: &mut Vec<Sender>| {
-        let mut rates = Vec::new();
-        // The first round warms up.
-        for number in 0..=effort.rounds {
-            let requests = senders
-                .iter_mut()
-                .map(|sender| sign(sender, effort.exchanges / CONNECTIONS))
-                .collect();
-            let rate = runtime.block_on(round(server.address, requests, effort.exchanges));
-            if number > 0 {
-                rates.push(rate);
-            }
-        }
-        median(rates)
-    };
-    let signed_before = rounds(Sender::signed_before, &mut senders);
-    let signed_as_sent = rounds(Sender::signed_as_sent, &mut senders);
-    ServerRates { signed_before, signed_as_sent, memory_mib: server.process.resident_mib() }
+    fn round(&self, address: SocketAddr, connections: Vec<Requests>) -> f64 {
+        self.runtime.block_on(round(address, connections, self.exchanges))
+    }
 }
 
 /// One round: `exchanges` exchanges, evenly over the connections; returns exchanges a second.

@@ -9,7 +9,8 @@
 //! - *ceiling of a round trip on one core*: the same things one after the other: `1 / ceiling = http + 1 / verify + 1 / sign`,
 //!   with `http` the time of an exchange of the same client and server on that core.
 //!
-//! Servers, and both ends of the round trips, are processes of their own. Rates are medians of several rounds.
+//! Servers, and both ends of the round trips, are processes of their own. Rates are medians of several rounds; a share is taken
+//! inside a round, because on a shared machine only ratios of neighbours mean something.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot measure ends")]
 #![expect(clippy::print_stdout, reason = "the result of a benchmark is what it prints")]
 #![expect(clippy::cast_precision_loss, reason = "counts and times far below 2^52 are averaged")]
@@ -66,31 +67,9 @@ fn measure(effort: Effort) -> Figures {
     let mut figures = Figures::default();
     let cores = std::thread::available_parallelism().unwrap().get() as f64;
     figures.add("cores", cores, "", Aim::None);
-    let crypto::Rates { sign, verify } = crypto::rates(effort.rounds);
-    figures.add("signatures, one core", sign, "/s", Aim::None);
-    figures.add("verifications, one core", verify, "/s", Aim::None);
-
-    let http = load::http_only(effort);
-    figures.add("HTTP only, 16 connections", http, "/s", Aim::None);
-    let server = load::signed_messages(effort);
-    let ceiling_verify = 1.0 / (1.0 / http + 1.0 / (cores * verify));
-    let ceiling_both = 1.0 / (1.0 / ceiling_verify + 1.0 / (cores * sign));
-    figures.add("ceiling of verify + HTTP", ceiling_verify, "/s", Aim::None);
-    figures.add("ceiling of sign + verify + HTTP", ceiling_both, "/s", Aim::None);
-    figures.add("server 1.0, signed before", server.signed_before, "/s", Aim::AtLeast(10_000.0));
-    figures.add(
-        "  share of verify + HTTP",
-        100.0 * server.signed_before / ceiling_verify,
-        "%",
-        Aim::AtLeast(60.0),
-    );
-    figures.add("server 1.0, signed as sent", server.signed_as_sent, "/s", Aim::None);
-    figures.add(
-        "  share of sign + verify + HTTP",
-        100.0 * server.signed_as_sent / ceiling_both,
-        "%",
-        Aim::AtLeast(60.0),
-    );
+    let rounds = under_load(effort, cores, &mut figures);
+    let of = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
+    let (sign, verify) = (of(|round| round.rates.sign), of(|round| round.rates.verify));
 
     let trip = trips::measured(effort.trips);
     let ceiling = 1e6 / (trip.http_us + 1e6 / verify + 1e6 / sign);
@@ -118,8 +97,52 @@ fn measure(effort: Effort) -> Figures {
     );
     figures.add("start to ready, p50", starts::to_ready(effort.starts), "ms", Aim::AtMost(50.0));
     figures.add("idle memory (resident)", starts::idle_memory(), "MiB", Aim::AtMost(15.0));
-    figures.add("memory after the load (resident)", server.memory_mib, "MiB", Aim::None);
     figures
+}
+
+/// One round of everything that loads all cores. Shares are taken inside a round: what else the machine does meets all of it.
+struct Round {
+    rates: crypto::Rates,
+    http: f64,
+    signed_before: f64,
+    signed_as_sent: f64,
+    ceiling_verify: f64,
+    ceiling_both: f64,
+}
+
+impl Round {
+    fn measure(loads: &mut load::Loads, cores: f64) -> Self {
+        let rates = crypto::rates();
+        let http = loads.http_only();
+        let signed_before = loads.signed_before();
+        let signed_as_sent = loads.signed_as_sent();
+        let ceiling_verify = 1.0 / (1.0 / http + 1.0 / (cores * rates.verify));
+        let ceiling_both = 1.0 / (1.0 / ceiling_verify + 1.0 / (cores * rates.sign));
+        Self { rates, http, signed_before, signed_as_sent, ceiling_verify, ceiling_both }
+    }
+}
+
+fn under_load(effort: Effort, cores: f64, figures: &mut Figures) -> Vec<Round> {
+    let mut loads = load::Loads::start(effort.exchanges);
+    let rounds: Vec<_> = (0..effort.rounds).map(|_| Round::measure(&mut loads, cores)).collect();
+    let mut add = |name, unit, aim, figure: fn(&Round) -> f64| {
+        figures.add(name, median(rounds.iter().map(figure).collect()), unit, aim);
+    };
+    add("signatures, one core", "/s", Aim::None, |round| round.rates.sign);
+    add("verifications, one core", "/s", Aim::None, |round| round.rates.verify);
+    add("HTTP only, 16 connections", "/s", Aim::None, |round| round.http);
+    add("ceiling of verify + HTTP", "/s", Aim::None, |round| round.ceiling_verify);
+    add("ceiling of sign + verify + HTTP", "/s", Aim::None, |round| round.ceiling_both);
+    add("server 1.0, signed before", "/s", Aim::AtLeast(10_000.0), |round| round.signed_before);
+    add("  share of verify + HTTP", "%", Aim::AtLeast(60.0), |round| {
+        100.0 * round.signed_before / round.ceiling_verify
+    });
+    add("server 1.0, signed as sent", "/s", Aim::None, |round| round.signed_as_sent);
+    add("  share of sign + verify + HTTP", "%", Aim::AtLeast(60.0), |round| {
+        100.0 * round.signed_as_sent / round.ceiling_both
+    });
+    figures.add("memory after the load (resident)", loads.memory_mib(), "MiB", Aim::None);
+    rounds
 }
 
 /// The middle of some measurements.
