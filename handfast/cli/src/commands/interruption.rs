@@ -1,0 +1,35 @@
+//! Ctrl-C and SIGTERM: the first ends a run in order, the second ends handfast at once.
+
+use handfast_runner::interrupt::Lever;
+use handfast_scenario::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::console::Stream;
+
+/// Listens until the runtime ends. What handfast leaves behind when it ends at once, its reapers end.
+pub(crate) async fn listen(lever: Lever) {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    loop {
+        tokio::select! {
+            asked = tokio::signal::ctrl_c() => {
+                if asked.is_err() {
+                    return;
+                }
+            }
+            _ = terminate.recv() => {}
+        }
+        if lever.is_pulled() {
+            end_at_once();
+        }
+        Stream::Error.print("ending the run in order; once more ends it at once\n");
+        lever.pull();
+    }
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the user asked twice; reapers clean up when their lifelines break"
+)]
+fn end_at_once() {
+    std::process::exit(i32::from(ExitCode::Infrastructure.number()));
+}

@@ -1,0 +1,10 @@
+//! One file a command: its arguments, whose documentation is its help, and what it does.
+
+pub(crate) mod list;
+pub(crate) mod probe;
+pub(crate) mod replay;
+pub(crate) mod run;
+
+mod interruption;
+mod selection;
+mod session;

@@ -1,0 +1,75 @@
+//! `handfast replay`
+
+use std::path::PathBuf;
+
+use handfast_report::book::Book;
+use handfast_report::junit;
+use handfast_runner::project::Loaded;
+use handfast_runner::record::Records;
+use handfast_runner::sink::{self, EventSink};
+use handfast_scenario::{ExitCode, Recorded, RunEvent};
+
+use super::selection::load;
+use crate::around::{Around, Moving, Screen};
+use crate::console::{ConsoleSink, JsonSink, Stream};
+use crate::error::CommandError;
+
+/// Show a recorded run once more
+///
+/// Feeds the events of the record into the same outputs as a live run and ends with its exit code.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The run: its id, the beginning of it, or `last`
+    #[arg(value_name = "RUN", default_value = "last")]
+    run: String,
+    /// Print the summary as JSON on standard output, everything else on standard error
+    #[arg(long)]
+    json: bool,
+    /// Write the JUnit file here, too
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+/// Carries out the command.
+pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError> {
+    let loaded: Loaded = load(around)?;
+    let events = Records::of(&loaded.root).read(&args.run).map_err(CommandError::usage)?;
+    let (stream, screen) =
+        if args.json { (Stream::Error, around.error) } else { (Stream::Out, around.out) };
+    // Nothing moves in a run that is over.
+    let screen = Screen { moving: Moving::Lasting, ..screen };
+    let mut sinks: Vec<Box<dyn EventSink>> =
+        vec![Box::new(ConsoleSink::new(stream, screen, Vec::new()))];
+    if args.json {
+        sinks.push(Box::new(JsonSink::default()));
+    }
+    if let Some(path) = args.junit {
+        sinks.push(Box::new(JUnitSink { path, book: Book::new() }));
+    }
+    sink::replay(&events, &mut sinks)
+        .map_err(|error| CommandError::infra(&error, "the outputs could not be written"))?;
+    Ok(exit_of(&events))
+}
+
+/// A run that has no end was killed: what it would have ended with nobody knows.
+fn exit_of(events: &[Recorded]) -> ExitCode {
+    match events.last().map(|recorded| &recorded.event) {
+        Some(RunEvent::RunEnded { exit, .. }) => *exit,
+        Some(_) | None => ExitCode::Infrastructure,
+    }
+}
+
+struct JUnitSink {
+    path: PathBuf,
+    book: Book,
+}
+
+impl EventSink for JUnitSink {
+    fn event(&mut self, recorded: &Recorded) {
+        self.book.read(recorded);
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        std::fs::write(&self.path, junit::junit(&self.book)?)
+    }
+}

@@ -1,0 +1,245 @@
+//! The one place that prints.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use handfast_report::book::Book;
+use handfast_report::console::Console;
+use handfast_report::palette::{Ink, Palette};
+use handfast_report::quantity::{clipped, tame, time};
+use handfast_report::{summary, table};
+use handfast_runner::sink::{EventSink, Progress};
+use handfast_scenario::Recorded;
+
+use crate::around::{Around, Moving, Screen};
+use crate::error::CommandError;
+
+/// Where text goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Error,
+}
+
+impl Stream {
+    /// Writes text; a reader that is gone (`handfast list | head`) is not an error.
+    pub(crate) fn print(self, text: &str) {
+        let written = match self {
+            Self::Out => {
+                let mut out = io::stdout().lock();
+                out.write_all(text.as_bytes()).and_then(|()| out.flush())
+            }
+            Self::Error => io::stderr().lock().write_all(text.as_bytes()),
+        };
+        written.unwrap_or_default();
+    }
+}
+
+/// Prints what the parser of the command line has to say: help and version are no errors.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    error.print().unwrap_or_default();
+    ExitCode::from(if error.use_stderr() { handfast_scenario::ExitCode::Usage.number() } else { 0 })
+}
+
+/// Prints why a command ended early.
+pub(crate) fn failed(error: &CommandError, around: &Around) -> ExitCode {
+    let theme = match around.error.palette {
+        Palette::Coloured => miette::GraphicalTheme::unicode(),
+        Palette::Plain => miette::GraphicalTheme::unicode_nocolor(),
+    };
+    let mut text = String::new();
+    let handler =
+        miette::GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
+    match handler.render_report(&mut text, error.report.as_ref()) {
+        Ok(()) => Stream::Error.print(&text),
+        Err(_) => Stream::Error.print(&format!("{}\n", error.report)),
+    }
+    ExitCode::from(error.code.number())
+}
+
+/// Shows a run to a person.
+#[derive(Debug)]
+pub(crate) struct ConsoleSink {
+    console: Console,
+    stream: Stream,
+    screen: Screen,
+    building: Option<Building>,
+    /// Passing lines that are on the screen below the lasting ones.
+    drawn: usize,
+    now_us: u64,
+    last_words: Vec<String>,
+}
+
+/// A command that builds something.
+#[derive(Debug)]
+struct Building {
+    what: String,
+    began_us: u64,
+    line: String,
+}
+
+/// Lines that move at most: a screen must keep room for what lasts.
+const LIVE_LINES_MAX: usize = 8;
+
+impl ConsoleSink {
+    /// A console on a stream; `last_words` are lines to print before the closing one.
+    pub(crate) fn new(stream: Stream, screen: Screen, last_words: Vec<String>) -> Self {
+        let console = Console::new(screen.palette);
+        Self { console, stream, screen, building: None, drawn: 0, now_us: 0, last_words }
+    }
+
+    fn last(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let mut all = self.erase();
+        all.push_str(text);
+        self.stream.print(&all);
+    }
+
+    /// The codes that take the passing lines away.
+    fn erase(&mut self) -> String {
+        let drawn = std::mem::take(&mut self.drawn);
+        if drawn == 0 { String::new() } else { format!("\u{1b}[{drawn}A\u{1b}[J") }
+    }
+
+    fn draw(&mut self) {
+        let columns = columns().saturating_sub(1);
+        let mut lines = self.console.live(self.now_us, columns, LIVE_LINES_MAX);
+        if let Some(building) = &self.building {
+            let elapsed = time(self.now_us.saturating_sub(building.began_us));
+            let line = format!("building {} {elapsed}  {}", building.what, building.line.trim());
+            lines.push(clipped(&tame(&line), columns));
+        }
+        let mut text = self.erase();
+        for line in &lines {
+            text.push_str(&self.screen.palette.paint(Ink::Faint, line));
+            text.push('\n');
+        }
+        self.drawn = lines.len();
+        if !text.is_empty() {
+            self.stream.print(&text);
+        }
+    }
+}
+
+impl EventSink for ConsoleSink {
+    fn event(&mut self, recorded: &Recorded) {
+        let text = self.console.read(recorded);
+        self.last(&text);
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let palette = self.screen.palette;
+        match progress {
+            Progress::Building { what, command } => {
+                let (what, line) = (what.clone(), String::new());
+                self.last(&format!(
+                    "building {what}: {}\n",
+                    palette.paint(Ink::Faint, tame(command))
+                ));
+                self.building = Some(Building { what, began_us: self.now_us, line });
+            }
+            Progress::BuildLine { line, .. } => {
+                if let Some(building) = &mut self.building {
+                    building.line.clone_from(line);
+                }
+            }
+            Progress::Built { what, duration_us } => {
+                self.building = None;
+                self.last(&format!("built {what} in {}\n", time(*duration_us)));
+            }
+            Progress::BuildFailed { reason, last_lines, .. } => {
+                self.building = None;
+                let mut text = format!("\n{}\n", palette.paint(Ink::Bad, tame(reason)));
+                for line in last_lines {
+                    text.push_str(&format!("    {}\n", tame(line)));
+                }
+                text.push('\n');
+                self.last(&text);
+            }
+            Progress::Note { text } => {
+                self.last(&format!("{}\n", palette.paint(Ink::Doubtful, tame(text))));
+            }
+        }
+    }
+
+    fn tick(&mut self, now_us: u64) {
+        // Ticks come with every event; ten drawings a second are enough.
+        let due = now_us / 100_000 != self.now_us / 100_000;
+        self.now_us = now_us;
+        if due && self.screen.moving == Moving::Redrawn {
+            self.draw();
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let mut text = self.last_words.join("\n");
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&table::closing_line(self.console.book()));
+        text.push('\n');
+        self.last(&text);
+        Ok(())
+    }
+}
+
+/// Shows only progress, for a command that makes no run.
+#[derive(Debug)]
+pub(crate) struct ProgressSink {
+    inner: ConsoleSink,
+}
+
+impl ProgressSink {
+    /// On standard error: standard output belongs to the command's result.
+    pub(crate) fn new(screen: Screen) -> Self {
+        Self { inner: ConsoleSink::new(Stream::Error, screen, Vec::new()) }
+    }
+}
+
+impl EventSink for ProgressSink {
+    fn event(&mut self, _recorded: &Recorded) {}
+
+    fn progress(&mut self, progress: &Progress) {
+        self.inner.progress(progress);
+    }
+
+    fn tick(&mut self, now_us: u64) {
+        self.inner.tick(now_us);
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let text = self.inner.erase();
+        Stream::Error.print(&text);
+        Ok(())
+    }
+}
+
+/// Prints the summary of a run as JSON on standard output, once the run is over.
+#[derive(Debug, Default)]
+pub(crate) struct JsonSink {
+    book: Book,
+}
+
+impl EventSink for JsonSink {
+    fn event(&mut self, recorded: &Recorded) {
+        self.book.read(recorded);
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let mut text = serde_json::to_string_pretty(&summary::summary(&self.book))?;
+        text.push('\n');
+        Stream::Out.print(&text);
+        Ok(())
+    }
+}
+
+/// How many characters a line of the terminal holds.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    let size = size.or_else(|_| rustix::termios::tcgetwinsize(io::stdout()));
+    size.map_or(80, |size| usize::from(size.ws_col)).max(20)
+}

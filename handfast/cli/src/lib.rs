@@ -1,0 +1,72 @@
+//! The command line of handfast: parse, carry out, map to an exit code.
+//!
+//! Reading order:
+//!
+//! 1. [`commands`]: one file a command.
+//! 2. [`around`]: what the program is told by its environment, read once.
+//! 3. [`console`]: the one place that prints; `error`: what ends a command early.
+
+mod around;
+mod commands;
+mod console;
+mod error;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::around::Around;
+
+/// Starts independently built peers, makes them talk, checks both sides and the wire, and says who is at fault.
+#[derive(Debug, Parser)]
+#[command(name = "handfast", version, after_help = AFTER_HELP, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(commands::run::Args),
+    List(commands::list::Args),
+    Probe(commands::probe::Args),
+    Replay(commands::replay::Args),
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  handfast run                          every scenario
+  handfast run --all                    every scenario and every test suite of handfast.toml
+  handfast run TC-05                    the scenarios that prove TC-05
+  handfast run 'ab*' --peer b=python    with another peer in role b
+  handfast run --repeat 50 start        one scenario fifty times: is it flaky, how long does it take?
+  handfast list --category e2e          what there is
+  handfast probe entity                 does the peer keep the contract?
+  handfast replay last                  the last run once more, from its record
+
+Exit codes:
+  0  passed                              4  nothing ran
+  1  the product failed                  5  only flaky failures
+  2  usage or configuration is wrong     6  the time budget of a category was spent
+  3  infrastructure failed: a peer that does not build, a machine that gives no port
+
+Hidden: `handfast __reaper` is how handfast starts the process that cleans up after it.";
+
+/// Runs the program and returns its exit code.
+pub fn main() -> ExitCode {
+    let around = Around::read();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return console::usage(&error),
+    };
+    let result = match cli.command {
+        Command::Run(args) => commands::run::run(args, &around),
+        Command::List(args) => commands::list::run(args, &around),
+        Command::Probe(args) => commands::probe::run(args, &around),
+        Command::Replay(args) => commands::replay::run(args, &around),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code.number()),
+        Err(error) => console::failed(&error, &around),
+    }
+}

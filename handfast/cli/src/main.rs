@@ -1,0 +1,10 @@
+//! The program `handfast`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if handfast_lab::reaper::is_reaper_invocation(std::env::args_os()) {
+        return handfast_lab::reaper::main();
+    }
+    handfast_cli::main()
+}

@@ -1,0 +1,33 @@
+//! Carries out a plan and tells what happens.
+//!
+//! Everything observable leaves as [`RunEvent`](handfast_scenario::RunEvent)s through [`sink`]s; nothing here
+//! prints. Data flows one way: files -> plan -> units and suites -> events -> sinks.
+//!
+//! Reading order:
+//!
+//! 1. [`project`]: the project's files on disk; [`place`]: the folders that commands may name.
+//! 2. [`run`]: the dispatcher: category by category, within time and number.
+//! 3. [`build`] and [`probe`]: peers before they play.
+//! 4. [`unit`]: the executor: one scenario on certain peers, from first process to last.
+//! 5. [`suite`]: foreign test tools.
+//! 6. [`sink`], [`record`] and [`tally`]: where events go, what is kept, what they count up to.
+//! 7. [`interrupt`]: Ctrl-C.
+
+pub mod place;
+pub mod project;
+
+pub mod run;
+
+pub mod build;
+pub mod probe;
+
+pub mod suite;
+pub mod unit;
+
+pub mod record;
+pub mod sink;
+pub mod tally;
+
+pub mod interrupt;
+
+pub mod command;

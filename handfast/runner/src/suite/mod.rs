@@ -1,0 +1,194 @@
+//! Foreign test tools: their tests become events of the run.
+
+mod cargo;
+mod junit;
+mod nextest;
+mod plain;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use handfast_scenario::event::Outcome;
+use handfast_scenario::project::{Suite, SuiteKind};
+use handfast_scenario::{RunEvent, duration};
+
+use crate::command::{Program, Workshop};
+use crate::interrupt::Interrupt;
+use crate::place::Places;
+use crate::sink::Mouth;
+use crate::unit::{chain, micros};
+
+/// What a suite needs from the run.
+#[derive(Debug, Clone, Copy)]
+pub struct Bench<'a> {
+    /// Where its programs run.
+    pub workshop: &'a Workshop,
+    /// What the variables of its command stand for.
+    pub places: &'a Places,
+    /// Where its events go.
+    pub mouth: &'a Mouth,
+    /// Tells that the run is to end.
+    pub interrupt: &'a Interrupt,
+}
+
+/// How a suite ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Whether it passed.
+    pub outcome: Outcome,
+    /// How many of its tests passed.
+    pub passed: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// How long it took, without what was built before.
+    pub took: Duration,
+}
+
+/// One test of a suite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Case {
+    /// The test binary or class; may be empty.
+    pub(crate) binary: String,
+    /// The test's own name.
+    pub(crate) name: String,
+    /// How it ended.
+    pub(crate) outcome: CaseOutcome,
+    /// How long it took, where the tool says.
+    pub(crate) duration: Option<Duration>,
+    /// What it printed; kept for failed tests only.
+    pub(crate) output: String,
+}
+
+/// How a test of a suite ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CaseOutcome {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+/// Counts and says the tests of one suite.
+struct Teller<'a> {
+    bench: Bench<'a>,
+    suite: &'a Suite,
+    passed: u64,
+    failed: u64,
+}
+
+/// How the tool itself ended: `Err` holds why the suite failed beside its tests.
+type ToolEnd = Result<(), String>;
+
+impl Teller<'_> {
+    fn tell(&mut self, case: Case) {
+        let outcome = match case.outcome {
+            CaseOutcome::Passed => {
+                self.passed += 1;
+                Outcome::Passed
+            }
+            CaseOutcome::Failed => {
+                self.failed += 1;
+                Outcome::Failed { reason: case.output }
+            }
+            CaseOutcome::Skipped => {
+                Outcome::Skipped { reason: "the suite leaves it out".to_owned() }
+            }
+        };
+        let parts = [case.binary.as_str(), case.name.as_str()];
+        let name: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        self.bench.mouth.say(RunEvent::SuiteTest {
+            suite: self.suite.name.clone(),
+            test: name.join(" "),
+            outcome,
+            duration_us: case.duration.map(micros).unwrap_or_default(),
+        });
+    }
+}
+
+/// Runs a suite and says everything about it, from `suite_started` to `suite_ended`.
+///
+/// What has to be built is built first and is not part of the suite's time.
+pub async fn run(bench: Bench<'_>, suite: &Suite, budget: Duration) -> Ended {
+    let program = program(bench, suite);
+    let mut interrupt = bench.interrupt.clone();
+    let interrupted = || Err("the run was interrupted".to_owned());
+    let built = tokio::select! {
+        built = build(bench, suite, &program) => built,
+        () = interrupt.pulled() => interrupted(),
+    };
+    let clock = bench.mouth.clock();
+    let began_us = clock.now_us();
+    bench.mouth.say(RunEvent::SuiteStarted {
+        suite: suite.name.clone(),
+        category: suite.category.clone(),
+        command: program.words.clone(),
+    });
+    let mut teller = Teller { bench, suite, passed: 0, failed: 0 };
+    let end = match built {
+        Err(reason) => Err(reason),
+        Ok(()) => tokio::select! {
+            end = within(budget, tests(&mut teller, &program)) => end,
+            () = interrupt.pulled() => interrupted(),
+        },
+    };
+    let outcome = match (end, teller.passed + teller.failed, teller.failed) {
+        (Err(reason), _, _) => Outcome::Failed { reason },
+        (Ok(()), 0, _) => Outcome::Failed { reason: "it ran no test".to_owned() },
+        (Ok(()), _, 0) => Outcome::Passed,
+        (Ok(()), _, failed) => Outcome::Failed { reason: format!("{failed} tests failed") },
+    };
+    let (passed, failed) = (teller.passed, teller.failed);
+    let took_us = clock.now_us().saturating_sub(began_us);
+    bench.mouth.say(RunEvent::SuiteEnded {
+        suite: suite.name.clone(),
+        outcome: outcome.clone(),
+        passed,
+        failed,
+        duration_us: took_us,
+    });
+    Ended { outcome, passed, failed, took: Duration::from_micros(took_us) }
+}
+
+async fn build(bench: Bench<'_>, suite: &Suite, program: &Program) -> Result<(), String> {
+    match suite.kind {
+        SuiteKind::Cargo => cargo::build(bench, suite, program).await,
+        SuiteKind::JUnit { .. } => Ok(()),
+    }
+}
+
+async fn within(budget: Duration, tests: impl Future<Output = ToolEnd>) -> ToolEnd {
+    match tokio::time::timeout(budget, tests).await {
+        Ok(end) => end,
+        Err(_) => {
+            Err(format!("it was not done within {}, and was ended", duration::display(budget)))
+        }
+    }
+}
+
+async fn tests(teller: &mut Teller<'_>, program: &Program) -> ToolEnd {
+    match &teller.suite.kind {
+        SuiteKind::Cargo => cargo::tests(teller, program).await,
+        SuiteKind::JUnit { report, .. } => junit::tests(teller, program, report).await,
+    }
+}
+
+/// The program of a suite without its tool's own arguments.
+fn program(bench: Bench<'_>, suite: &Suite) -> Program {
+    let words = match &suite.kind {
+        SuiteKind::Cargo => vec!["cargo".to_owned()],
+        SuiteKind::JUnit { command, .. } => bench.places.fill(command),
+    };
+    let args = if suite.kind == SuiteKind::Cargo { &[] } else { suite.args.as_slice() };
+    Program {
+        words: words.into_iter().chain(args.iter().cloned()).collect(),
+        folder: bench.places.root().join(&suite.folder),
+        env: suite.env.clone(),
+    }
+}
+
+/// Runs a program that says nothing of use, for its exit code.
+async fn quiet(bench: Bench<'_>, words: &[&str], folder: &Program) -> Result<bool, String> {
+    let words = words.iter().map(|word| (*word).to_owned()).collect();
+    let program = Program { words, folder: folder.folder.clone(), env: BTreeMap::new() };
+    let exit = bench.workshop.run(&program, crate::command::Outputs::Merged, |_, _| {}).await;
+    exit.map(|exit| exit == handfast_lab::Exit::Code(0)).map_err(|error| chain(&error))
+}

@@ -1,0 +1,133 @@
+//! The counts of a run, from its events.
+
+use handfast_scenario::RunEvent;
+use handfast_scenario::event::{Outcome, Summary};
+use handfast_scenario::verdict::VerdictKind;
+
+/// Counts events into a [`Summary`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tally {
+    summary: Summary,
+    empty_suites: u64,
+}
+
+impl Tally {
+    /// Counts what an event adds.
+    pub fn count(&mut self, event: &RunEvent) {
+        if let RunEvent::UnitEnded { verdict, .. } = event {
+            self.unit(verdict.kind());
+        }
+        if let RunEvent::SuiteEnded { outcome, passed, failed, .. } = event {
+            self.suite(outcome, *passed, *failed);
+        }
+    }
+
+    /// Counts a unit that ended.
+    pub fn unit(&mut self, kind: VerdictKind) {
+        let counter = match kind {
+            VerdictKind::Passed => &mut self.summary.passed,
+            VerdictKind::Failed => &mut self.summary.failed,
+            VerdictKind::Infra => &mut self.summary.infra,
+            VerdictKind::TimedOut => &mut self.summary.timed_out,
+            VerdictKind::Unsupported => &mut self.summary.unsupported,
+        };
+        *counter += 1;
+    }
+
+    /// Counts a suite that ended.
+    pub fn suite(&mut self, outcome: &Outcome, passed: u64, failed: u64) {
+        self.summary.suite_tests_passed += passed;
+        self.summary.suite_tests_failed += failed;
+        if matches!(outcome, Outcome::Failed { .. }) {
+            let nothing_ran = passed + failed == 0;
+            let counter =
+                if nothing_ran { &mut self.empty_suites } else { &mut self.summary.suites_failed };
+            *counter += 1;
+        }
+    }
+
+    /// Counts units that were never begun.
+    pub fn not_run(&mut self, units: usize) {
+        self.summary.not_run += u64::try_from(units).unwrap_or(u64::MAX);
+    }
+
+    /// Counts a category whose time was over before its work was.
+    pub fn budget_spent(&mut self) {
+        self.summary.budgets_spent += 1;
+    }
+
+    /// The counts so far.
+    ///
+    /// A suite without a single test is a failed suite; but where nothing else ran either, the run as a
+    /// whole is one in which nothing ran, which has an exit code of its own.
+    pub fn summary(&self) -> Summary {
+        let mut summary = self.summary;
+        let ran = summary.passed + summary.failed + summary.infra + summary.timed_out;
+        let ran =
+            ran + summary.suite_tests_passed + summary.suite_tests_failed + summary.suites_failed;
+        if ran > 0 {
+            summary.suites_failed += self.empty_suites;
+        }
+        summary
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use handfast_scenario::ExitCode;
+    use handfast_scenario::name::SuiteName;
+    use handfast_scenario::plan::UnitId;
+    use handfast_scenario::verdict::Verdict;
+
+    use super::*;
+
+    fn unit(verdict: Verdict) -> RunEvent {
+        RunEvent::UnitEnded { unit: UnitId::new("u"), verdict, duration_us: 1 }
+    }
+
+    fn suite(good: bool, passed: u64, failed: u64) -> RunEvent {
+        let outcome =
+            if good { Outcome::Passed } else { Outcome::Failed { reason: String::new() } };
+        let suite = SuiteName::new("cargo").unwrap();
+        RunEvent::SuiteEnded { suite, outcome, passed, failed, duration_us: 1 }
+    }
+
+    #[track_caller]
+    fn check(events: &[RunEvent], expected: ExitCode) {
+        let mut tally = Tally::default();
+        for event in events {
+            tally.count(event);
+        }
+        assert_eq!(ExitCode::of(&tally.summary()), expected);
+    }
+
+    #[test]
+    fn what_passed_ends_well() {
+        check(&[unit(Verdict::Passed), suite(true, 3, 0)], ExitCode::Passed);
+    }
+
+    #[test]
+    fn an_empty_suite_beside_others_is_a_failure() {
+        check(&[unit(Verdict::Passed), suite(false, 0, 0)], ExitCode::ProductFailure);
+    }
+
+    #[test]
+    fn an_empty_suite_alone_is_nothing_that_ran() {
+        check(&[suite(false, 0, 0)], ExitCode::NothingRan);
+    }
+
+    #[test]
+    fn infrastructure_has_its_own_exit_code() {
+        check(&[unit(Verdict::Infra { reason: String::new() })], ExitCode::Infrastructure);
+    }
+
+    #[test]
+    fn a_spent_budget_has_its_own_exit_code() {
+        let mut tally = Tally::default();
+        tally.count(&unit(Verdict::Passed));
+        tally.budget_spent();
+        tally.not_run(2);
+        assert_eq!(ExitCode::of(&tally.summary()), ExitCode::BudgetSpent);
+        assert_eq!(tally.summary().not_run, 2);
+    }
+}

@@ -1,0 +1,90 @@
+//! Who plays: from a plan's unit to the lab's configuration.
+
+use handfast_lab::{RoleConfig, TapConfig, UnitConfig};
+use handfast_scenario::name::{MethodName, PeerName, RoleName};
+use handfast_scenario::scenario::Role;
+use handfast_scenario::verdict::Verdict;
+use handfast_scenario::{Project, plan};
+
+use crate::unit::Surroundings;
+use crate::unit::seed;
+
+/// Why a unit cannot be played by these peers at all: they are declared not to speak a version that it
+/// needs.
+pub(super) fn unplayable(project: &Project, unit: &plan::Unit) -> Option<Verdict> {
+    unit.scenario.roles.iter().find_map(|(name, role)| {
+        let peer = unit.peers.get(name).and_then(|peer| project.peer(peer))?;
+        let missing = missing_version(role, &peer.versions)?;
+        let method = MethodName::new(format!("protocol-{missing}")).ok()?;
+        Some(Verdict::Unsupported { role: name.clone(), method })
+    })
+}
+
+/// The lab's configuration of a unit.
+pub(super) fn config(around: &Surroundings, unit: &plan::Unit) -> UnitConfig {
+    let roles = unit.scenario.roles.iter().filter_map(|(name, role)| {
+        let peer = unit.peers.get(name)?;
+        role_config(around, unit, (name, role), peer)
+    });
+    UnitConfig { name: unit.id.to_string(), roles: roles.collect(), tap: TapConfig::default() }
+}
+
+fn role_config(
+    around: &Surroundings,
+    unit: &plan::Unit,
+    (name, role): (&RoleName, &Role),
+    peer: &PeerName,
+) -> Option<RoleConfig> {
+    let program = around.project.peer(peer)?;
+    let mut words = around.places.fill(&program.start).into_iter();
+    let mut env = program.env.clone();
+    env.extend(role.env.clone());
+    let seed = seed::derive(around.seed, &[unit.id.as_str(), name.as_str()]);
+    Some(RoleConfig {
+        name: name.to_string(),
+        program: words.next()?,
+        args: words.chain(role.args.iter().cloned()).collect(),
+        env,
+        cwd: Some(around.places.root().to_owned()),
+        protocol: role.protocol.clone(),
+        seed: Some(seed.to_string()),
+        ready_within: None,
+    })
+}
+
+fn missing_version<'a>(role: &'a Role, versions: &[String]) -> Option<&'a str> {
+    let needed: &[&'a str] = match role.protocol.as_deref() {
+        None => &[],
+        Some("both") => &["1.0", "1.1"],
+        Some(one) => &[one],
+    };
+    let speaks =
+        |version: &str| versions.is_empty() || versions.iter().any(|known| known == version);
+    needed.iter().copied().find(|version| !speaks(version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(protocol: Option<&str>, versions: &[&str], expected: Option<&str>) {
+        let role = Role { protocol: protocol.map(str::to_owned), ..Role::default() };
+        let versions: Vec<String> = versions.iter().map(|version| (*version).to_owned()).collect();
+        assert_eq!(missing_version(&role, &versions), expected);
+    }
+
+    #[test]
+    fn a_peer_plays_what_it_speaks() {
+        check(Some("1.0"), &["1.0"], None);
+        check(Some("1.1"), &["1.0"], Some("1.1"));
+        check(Some("both"), &["1.0"], Some("1.1"));
+        check(Some("both"), &["1.0", "1.1"], None);
+    }
+
+    #[test]
+    fn a_peer_without_declared_versions_plays_anything() {
+        check(Some("1.1"), &[], None);
+        check(None, &["1.0"], None);
+    }
+}

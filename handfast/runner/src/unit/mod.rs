@@ -1,0 +1,198 @@
+//! The executor: one scenario on certain peers, from the first process to the last.
+//!
+//! A unit opens its own piece of the lab, starts its peers at the same time, introduces them, carries
+//! out the steps, and always closes the lab, however it went. What it says on the way is in
+//! [`journal`]; what it decides is one [`Verdict`].
+
+mod cast;
+mod journal;
+mod observe;
+mod post;
+mod seed;
+mod stage;
+mod step;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use handfast_lab::{CloseReport, Lab};
+use handfast_scenario::event::Outcome;
+use handfast_scenario::verdict::Verdict;
+use handfast_scenario::{Project, RunEvent, plan};
+
+use crate::interrupt::Interrupt;
+use crate::place::Places;
+use crate::sink::Mouth;
+use crate::unit::stage::Stage;
+use crate::unit::step::StepError;
+
+/// What every unit of a run shares.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// The project.
+    pub project: Project,
+    /// What the variables of its commands stand for.
+    pub places: Places,
+    /// Where units are opened.
+    pub lab: Lab,
+    /// Where events go.
+    pub mouth: Mouth,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Tells that the run is to end.
+    pub interrupt: Interrupt,
+}
+
+/// Carries out a unit and says everything about it, from `unit_started` to `unit_ended`.
+///
+/// `file` is the scenario file as a person would open it. The verdict is also returned.
+pub async fn run(around: Arc<Surroundings>, unit: plan::Unit, file: String) -> Verdict {
+    let mouth = around.mouth.clone();
+    let began_us = mouth.clock().now_us();
+    let id = unit.id.clone();
+    mouth.say(RunEvent::UnitStarted {
+        unit: id.clone(),
+        name: unit.scenario.name.clone(),
+        file,
+        category: unit.category.clone(),
+        proves: unit.scenario.proves.clone(),
+        peers: unit.peers.clone(),
+        budget_us: micros(unit.budget),
+    });
+    // A panic in here is a mistake of ours; it ends this unit, not the run.
+    let verdict = tokio::spawn(async move { carry_out(&around, &unit).await }).await;
+    let verdict = verdict.unwrap_or_else(|error| Verdict::Infra {
+        reason: format!("handfast itself failed in this unit: {error}"),
+    });
+    let duration_us = mouth.clock().now_us().saturating_sub(began_us);
+    mouth.say(RunEvent::UnitEnded { unit: id, verdict: verdict.clone(), duration_us });
+    verdict
+}
+
+/// Says that a unit could not even begin.
+pub fn refuse(around: &Surroundings, unit: &plan::Unit, file: String, reason: String) -> Verdict {
+    let verdict = Verdict::Infra { reason };
+    around.mouth.say(RunEvent::UnitStarted {
+        unit: unit.id.clone(),
+        name: unit.scenario.name.clone(),
+        file,
+        category: unit.category.clone(),
+        proves: unit.scenario.proves.clone(),
+        peers: unit.peers.clone(),
+        budget_us: micros(unit.budget),
+    });
+    around.mouth.say(RunEvent::UnitEnded {
+        unit: unit.id.clone(),
+        verdict: verdict.clone(),
+        duration_us: 0,
+    });
+    verdict
+}
+
+async fn carry_out(around: &Surroundings, unit: &plan::Unit) -> Verdict {
+    if let Some(verdict) = cast::unplayable(&around.project, unit) {
+        return verdict;
+    }
+    let config = cast::config(around, unit);
+    let opened = match around.lab.unit(config).await {
+        Ok(opened) => opened,
+        Err(error) => return Verdict::Infra { reason: chain(&error) },
+    };
+    let stage = Stage::new(around, unit, opened);
+    let follower = tokio::spawn(stage.journal().clone().follow());
+    let mut interrupt = around.interrupt.clone();
+    let verdict = tokio::select! {
+        verdict = within_budget(&stage, unit.budget) => verdict,
+        () = interrupt.pulled() => Verdict::Infra { reason: "the run was interrupted".to_owned() },
+    };
+    close(stage, follower, verdict).await
+}
+
+async fn within_budget(stage: &Stage, budget: Duration) -> Verdict {
+    match tokio::time::timeout(budget, play(stage)).await {
+        Ok(Ok(())) => Verdict::Passed,
+        Ok(Err(error)) => error.into_verdict(),
+        Err(_) => Verdict::TimedOut { after_us: micros(budget), during: stage.journal().doing() },
+    }
+}
+
+/// Start, introduce, act; a peer that breaks down ends it at once, whatever step is under way.
+async fn play(stage: &Stage) -> Result<(), StepError> {
+    let acts = async {
+        stage.start_all().await?;
+        stage.introduce_all().await?;
+        stage.act().await
+    };
+    tokio::select! {
+        // The step's own error is the better explanation where both are there.
+        biased;
+        result = acts => match (result, stage.journal().breakdown()) {
+            (Ok(()), Some(reason)) => Err(StepError::Failed(reason)),
+            (result, _) => result,
+        },
+        reason = stage.journal().broken_down() => Err(StepError::Failed(reason)),
+    }
+}
+
+async fn close(stage: Stage, follower: tokio::task::JoinHandle<()>, verdict: Verdict) -> Verdict {
+    let stage = stage.end_background();
+    let (journal, peers) = (stage.journal().clone(), stage.peers());
+    let never_used = stage.rules_without_effect();
+    let report = stage.close().await;
+    // The log of a unit ends with its close, and the follower with the log.
+    drop(follower.await);
+    journal.sync();
+    journal.say_log_ends(&peers);
+    for warning in never_used.into_iter().chain(left_behind(&report)) {
+        let (check, reason) = warning;
+        journal.say_check(check, Outcome::Skipped { reason });
+    }
+    if !verdict.is_passed() {
+        return verdict;
+    }
+    judge_close(&report).unwrap_or(verdict)
+}
+
+/// What the end of a unit takes away from a pass.
+fn judge_close(report: &CloseReport) -> Option<Verdict> {
+    if report.lost_facts > 0 {
+        let reason = format!("{} observations did not fit into the unit's log", report.lost_facts);
+        return Some(Verdict::Infra { reason });
+    }
+    if !report.clean {
+        let reason = "the unit could not be cleaned up: its reaper failed".to_owned();
+        return Some(Verdict::Infra { reason });
+    }
+    let unclean = report.stopped.iter().find_map(|(role, stopped)| {
+        let error = match stopped {
+            Ok(handfast_lab::Exit::Code(0)) => return None,
+            Ok(exit) => format!("{role} ended with {exit} after shutdown, expected exit code 0"),
+            Err(error) => format!("{role} did not shut down: {}", chain(error)),
+        };
+        Some(error)
+    });
+    unclean.map(|reason| Verdict::Failed { reason })
+}
+
+fn left_behind(report: &CloseReport) -> Option<(&'static str, String)> {
+    let names: Vec<String> =
+        report.left.iter().map(|left| format!("{} ({})", left.name, left.pid)).collect();
+    let reason = format!("peers left processes behind, which were ended: {}", names.join(", "));
+    (!names.is_empty()).then_some(("left-processes", reason))
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+pub(crate) fn micros(length: Duration) -> u64 {
+    u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
+}

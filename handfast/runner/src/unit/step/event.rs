@@ -1,0 +1,56 @@
+//! `event`: waits for a notification.
+
+use handfast_scenario::Bindings;
+use handfast_scenario::expectation::includes;
+use handfast_scenario::name::RoleName;
+use handfast_scenario::step::AwaitEvent;
+use serde_json::Value;
+
+use super::call::save;
+use super::{StepError, StepResult};
+use crate::unit::stage::{Stage, deadline_text};
+
+impl Stage {
+    pub(super) async fn await_event(
+        &self,
+        event: &AwaitEvent,
+        bindings: &mut Bindings,
+    ) -> StepResult {
+        let condition =
+            event.condition.as_ref().map(|condition| condition.resolve(bindings)).transpose()?;
+        let claims = async {
+            let mut first = None;
+            for role in &event.on {
+                let fits = |name: &str, params: &Value| {
+                    name == event.event.as_str()
+                        && condition.as_ref().is_none_or(|condition| includes(params, condition))
+                };
+                let params = self.journal().claim(role, fits).await;
+                first.get_or_insert(params);
+            }
+            first
+        };
+        match tokio::time::timeout(event.within, claims).await {
+            Ok(Some(params)) => save(&event.save, &params, bindings),
+            Ok(None) => Ok(()),
+            Err(_) => Err(StepError::Failed(self.missing(event, condition.as_ref()))),
+        }
+    }
+
+    /// What was expected, and what came instead.
+    fn missing(&self, event: &AwaitEvent, condition: Option<&Value>) -> String {
+        let like = condition.map(|condition| format!(" like {condition}")).unwrap_or_default();
+        let within = deadline_text(event.within);
+        let roles: Vec<&str> = event.on.iter().map(RoleName::as_str).collect();
+        let mut text =
+            format!("expected {}{like} from {} within {within}", event.event, roles.join(", "));
+        for role in &event.on {
+            let same = |name: &str, _: &Value| name == event.event.as_str();
+            match self.journal().notice_since(role, 0, same) {
+                Some(params) => text.push_str(&format!("\n{role} said {} {params}", event.event)),
+                None => text.push_str(&format!("\n{role} never said {}", event.event)),
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,242 @@
+//! `wire`: tells the recording proxy what to do.
+
+use std::num::NonZeroU64;
+
+use handfast_faults::{
+    Action, ByteChange, ByteOffset, Edit, Effect, FieldChange, FieldPath, HoldId, JsonText,
+    Lifetime, Link, Position, Rule, Selector,
+};
+use handfast_scenario::event::{Half, WireTaken};
+use handfast_scenario::name::RoleName;
+use handfast_scenario::step::{
+    Change, Recorded, ReleaseOrder, Select, Step, Wire, WireAction, WireReplay, WireRule,
+};
+use handfast_scenario::{Bindings, RunEvent};
+use serde_json::{Value, json};
+
+use super::call::includes;
+use super::{StepError, StepResult};
+use crate::unit::chain;
+use crate::unit::post::post;
+use crate::unit::stage::{INTRODUCE_DEADLINE, Laid, Stage};
+
+impl Stage {
+    pub(super) async fn wire(
+        &self,
+        wire: &Wire,
+        step: &Step,
+        bindings: &mut Bindings,
+    ) -> StepResult {
+        match wire {
+            Wire::Rule(rule) => self.lay(rule, step, bindings),
+            Wire::Replay(replay) => self.replay(replay, bindings).await,
+            Wire::Release { from, to, order } => self.release(&link(from, to), *order).await,
+            Wire::Clear { from, to } => self.clear(&link(from, to)).await,
+        }
+    }
+
+    fn lay(&self, rule: &WireRule, step: &Step, bindings: &mut Bindings) -> StepResult {
+        let link = link(&rule.from, &rule.to);
+        let (position, lifetime) = match rule.select {
+            Select::Nth(nth) => {
+                let nth = NonZeroU64::new(nth)
+                    .ok_or_else(|| StepError::Infra("messages are counted from 1".to_owned()))?;
+                (Position::Nth(nth), Lifetime::Once)
+            }
+            Select::Every => (Position::Any, Lifetime::Standing),
+        };
+        let mut selector = Selector::on(&link).position(position);
+        if let Some(kind) = &rule.message_type {
+            selector = selector.kind(kind.clone());
+        }
+        if rule.half == Half::Response {
+            selector = selector.responses();
+        }
+        let action = action(&rule.action, bindings)?;
+        let rule = Rule::new(selector, lifetime, action)
+            .map_err(|error| StepError::Infra(format!("the rule has no meaning: {error}")))?;
+        let id =
+            self.lab().tap().lay(rule).map_err(|error| {
+                StepError::Infra(format!("the rule could not be laid: {error}"))
+            })?;
+        self.note_rule(Laid { id, link, line: step.span.line, text: step.text.clone() });
+        Ok(())
+    }
+
+    async fn replay(&self, replay: &WireReplay, bindings: &mut Bindings) -> StepResult {
+        let link = link(&replay.from, &replay.to);
+        let index = self.recorded_index(replay).ok_or_else(|| {
+            let kind = replay.message_type.as_deref().unwrap_or("message");
+            StepError::Failed(format!(
+                "expected a recorded {kind} of {link} to send again, there is none"
+            ))
+        })?;
+        let (status, body) = match &replay.redirect {
+            None => {
+                let answer = self.lab().tap().replay(&link, index).await;
+                let answer = answer.map_err(|error| StepError::Failed(chain(&error)))?;
+                (answer.status, answer.body.to_vec())
+            }
+            Some(receiver) => self.redirect(&link, index, receiver).await?,
+        };
+        let body: Value = serde_json::from_slice(&body)
+            .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&body).into_owned()));
+        let part =
+            |pointers: &[&str]| pointers.iter().find_map(|pointer| body.pointer(pointer)).cloned();
+        // Where the code and the text stand: docs/protocol/1.1.md#errors, docs/protocol/1.0.md#error-texts.
+        let shown = json!({
+            "status": status,
+            "code": part(&["/error/code", "/code"]),
+            "detail": part(&["/detail", "/error/message"]),
+            "body": body,
+        });
+        includes("the answer", &shown, replay.answer.as_ref(), bindings)
+    }
+
+    /// Sends a recorded request, byte for byte, to somebody it was not meant for: through the tap, as if its
+    /// sender had.
+    async fn redirect(
+        &self,
+        link: &Link,
+        index: u64,
+        receiver: &RoleName,
+    ) -> Result<(u16, Vec<u8>), StepError> {
+        let other = Link::new(link.from.clone(), receiver.as_str());
+        let address = self.lab().tap().address(&other);
+        let address =
+            address.ok_or_else(|| StepError::Infra(format!("the unit has no way {other}")))?;
+        let recorded = self.journal().events().into_iter().find_map(|recorded| {
+            let RunEvent::WireMessage { from, to, index: at, request, target, .. } = recorded.event
+            else {
+                return None;
+            };
+            let same = from.as_str() == link.from && to.as_str() == link.to && at == index;
+            same.then_some((request, target))
+        });
+        let Some((request, target)) = recorded.filter(|(request, _)| !request.is_truncated())
+        else {
+            return Err(StepError::Infra(format!(
+                "message {index} of {link} is not recorded whole"
+            )));
+        };
+        let body = request.bytes().map_err(|error| StepError::Infra(error.to_string()))?;
+        let path = target.split_once(' ').map_or("/", |(_, path)| path);
+        post(&address, path, body).await.map_err(|error| StepError::Failed(chain(&error)))
+    }
+
+    /// The number of the recorded request that a step means.
+    fn recorded_index(&self, replay: &WireReplay) -> Option<u64> {
+        let events = self.journal().events();
+        let mut indices = events.iter().filter_map(|recorded| {
+            let RunEvent::WireMessage { from, to, index, message_type, action, .. } =
+                &recorded.event
+            else {
+                return None;
+            };
+            let kind = replay.message_type.is_none() || replay.message_type == *message_type;
+            let own = !matches!(action, WireTaken::Replayed | WireTaken::Duplicated);
+            (*from == replay.from && *to == replay.to && kind && own && *index > 0)
+                .then_some(*index)
+        });
+        match replay.which {
+            Recorded::Last => indices.last(),
+            Recorded::Nth(nth) => indices.nth(usize::try_from(nth.checked_sub(1)?).ok()?),
+        }
+    }
+
+    /// Lets held messages go on, one after the other: the next one goes when the one before it is through.
+    async fn release(&self, link: &Link, order: ReleaseOrder) -> StepResult {
+        // The call that makes a message may run beside this step.
+        let some_held = self.journal().wait_for_event(|_| {
+            let held = self.held_on(link);
+            (!held.is_empty()).then_some(held)
+        });
+        let mut held = tokio::time::timeout(INTRODUCE_DEADLINE, some_held).await.map_err(|_| {
+            StepError::Failed(format!("expected a held message of {link}, there is none"))
+        })?;
+        if order == ReleaseOrder::Last {
+            held.reverse();
+        }
+        for (id, effect) in held {
+            let from = self.journal().len();
+            self.lab().tap().release(id);
+            let through = self.journal().wait_for_event(|events| {
+                let later = events.get(from..).unwrap_or_default();
+                later
+                    .iter()
+                    .any(|recorded| is_held(&recorded.event, link, effect.index))
+                    .then_some(())
+            });
+            tokio::time::timeout(INTRODUCE_DEADLINE, through).await.map_err(|_| {
+                StepError::Failed(format!("a released message of {link} was not through in time"))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn held_on(&self, link: &Link) -> Vec<(HoldId, Effect)> {
+        let held = self.lab().tap().held().into_iter();
+        held.filter(|(_, effect)| effect.link == *link).collect()
+    }
+
+    async fn clear(&self, link: &Link) -> StepResult {
+        let tap = self.lab().tap();
+        for rule in self.rules_on(link) {
+            tap.lift(rule);
+        }
+        if !self.held_on(link).is_empty() {
+            self.release(link, ReleaseOrder::First).await
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn link(from: &RoleName, to: &RoleName) -> Link {
+    Link::new(from.as_str(), to.as_str())
+}
+
+fn is_held(event: &RunEvent, link: &Link, wanted: Option<u64>) -> bool {
+    let RunEvent::WireMessage { from, to, index, action, .. } = event else { return false };
+    from.as_str() == link.from
+        && to.as_str() == link.to
+        && wanted.unwrap_or_default() == *index
+        && matches!(action, WireTaken::Held { .. })
+}
+
+fn action(action: &WireAction, bindings: &mut Bindings) -> Result<Action, StepError> {
+    Ok(match action {
+        WireAction::Drop => Action::Drop,
+        WireAction::Duplicate => Action::Duplicate,
+        WireAction::Hold => Action::Hold,
+        WireAction::Cut => Action::Cut,
+        WireAction::Truncate { keep } => Action::Replace(Edit::Truncate { keep: *keep }),
+        WireAction::ReplaceField { field, change } => {
+            let field = field.resolve(bindings)?;
+            let text = field.as_str().map_or_else(|| field.to_string(), str::to_owned);
+            let path: FieldPath = text
+                .parse()
+                .map_err(|error| StepError::Infra(format!("{text:?} is not a field: {error}")))?;
+            Action::Replace(Edit::Field { path, change: field_change(change, bindings)? })
+        }
+        WireAction::ReplaceByte { at, with } => {
+            let offset = match usize::try_from(*at) {
+                Ok(at) => ByteOffset::FromStart(at),
+                Err(_) => {
+                    let back = at.unsigned_abs().saturating_sub(1);
+                    ByteOffset::FromEnd(usize::try_from(back).unwrap_or(usize::MAX))
+                }
+            };
+            let change = with.map_or(ByteChange::FlipBit(0), ByteChange::Set);
+            Action::Replace(Edit::Byte { offset, change })
+        }
+    })
+}
+
+fn field_change(change: &Change, bindings: &mut Bindings) -> Result<FieldChange, StepError> {
+    Ok(match change {
+        Change::With(template) => FieldChange::Set(JsonText::from(&template.resolve(bindings)?)),
+        Change::FlipOneBit => FieldChange::FlipOneBit,
+        Change::Remove => FieldChange::Delete,
+    })
+}
