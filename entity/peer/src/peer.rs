@@ -235,8 +235,8 @@ impl Peer {
         });
         let proved = self.core.roster.get(peer.as_str()).and_then(|entry| entry.proved);
         let link = self.links.to(peer);
-        if link.opening.is_some_and(|opening| opening != version) {
-            // What failed is a handshake that the other side had opened; ours goes on in another version.
+        if link.opening != Some(version) {
+            // What failed is a handshake that the other side had opened; nothing of ours waits for it.
             return;
         }
         if let Some(other) = link.switch_version(self.core.config.protocols, proved, &error) {

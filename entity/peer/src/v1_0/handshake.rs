@@ -120,7 +120,7 @@ impl State {
         Ok(())
     }
 
-    /// Returns why a well-formed handshake is not answered, or `None` where it is. A handshake that gives way is dropped.
+    /// Returns why a well-formed handshake is not answered, or `None` where it is.
     fn refuse_handshake(
         &mut self,
         core: &Core,
@@ -138,7 +138,6 @@ impl State {
         if sessions.confirming.is_some() || (sessions.opening.is_some() && own_survives) {
             return Some((ErrorCode::HandshakeInProgress, "our own handshake goes on"));
         }
-        sessions.opening = None;
         None
     }
 
@@ -159,8 +158,13 @@ impl State {
         };
         let bytes = write(core, address, ack.to_object(), now);
         match post(core, peer, bytes, Purpose::Ack { session }) {
-            Ok(()) => self.with(peer).responding = Some(awaiting),
-            Err(error) => core.tell(open_failed(peer, error)),
+            Ok(()) => {
+                let sessions = self.with(peer);
+                // If we had opened one ourselves, it gives way only now that this one goes on.
+                sessions.opening = None;
+                sessions.responding = Some(awaiting);
+            }
+            Err(error) => failed(core, peer, error.code(), &error.to_string()),
         }
     }
 

@@ -339,6 +339,32 @@ fn handshakes_are_limited_after_they_are_authenticated() {
 }
 
 #[test]
+fn a_handshake_that_cannot_be_answered_does_not_end_our_own() {
+    // The larger key gives way to the smaller one, but only to a handshake that goes on.
+    let (small, large) = if public_key("a").as_bytes() < public_key("b").as_bytes() {
+        ("a", "b")
+    } else {
+        ("b", "a")
+    };
+    let mut world = pair();
+    let id = world.start(large, Command::OpenSession { to: name(small) });
+    let mut stranger = crate::stranger::Stranger::new(small, key(small));
+    let offer = entity_wire::payload::handshake_1_0::Handshake {
+        session_id: stranger.session.clone(),
+        challenge: entity_wire::payload::handshake_1_0::Challenge::from_bytes(&[5; 32]),
+        public_key: public_key("mallory"),
+        supported_versions: Vec::new(),
+        capabilities: Vec::new(),
+        sealing: None,
+    };
+    let draft = stranger.draft(MessageKind::Handshake, offer.to_object(), 1, world.now);
+    assert_eq!(world.inject(large, &stranger.sign(&draft)).status, 200);
+    world.settle();
+    let end = world.end_of(id);
+    assert!(matches!(end, Some(Ok(CommandResult::Session(_)))), "{end:?}");
+}
+
+#[test]
 fn a_wrong_clock_is_refused_and_a_right_one_is_not() {
     let mut world = connected();
     let offset_us = 61_000_000;
