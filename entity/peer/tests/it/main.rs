@@ -9,4 +9,5 @@ mod handshake;
 mod hardened;
 mod mutations;
 mod stranger;
+mod weather;
 mod world;

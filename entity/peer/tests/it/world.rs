@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
+use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_peer::command::{AddPeer, Send};
 use entity_peer::config::{Config, Liveness};
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pending: VecDeque<(String, Transmit)>,
     /// Peers that nobody reaches.
     pub(crate) unreachable: Vec<String>,
+    /// Decides what the network does to a message, where it does anything.
+    pub(crate) weather: Option<Entropy>,
     last_command: u64,
 }
 
@@ -80,6 +83,7 @@ impl World {
             done: BTreeMap::new(),
             pending: VecDeque::new(),
             unreachable: Vec::new(),
+            weather: None,
             last_command: 0,
         }
     }
@@ -194,15 +198,28 @@ impl World {
                 Delivery::Failed { kind: FailureKind::Refused }
             }
             Request::Health => Delivery::Answered { status: 200, body: Bytes::new() },
+            Request::Message(_) if self.happens() => Delivery::Failed { kind: FailureKind::Broken },
             Request::Message(body) => {
+                if self.happens() {
+                    self.inject(to, body);
+                }
                 let reply = self.inject(to, body);
                 self.passed.push(Passed { body: body.clone(), status: reply.status });
-                Delivery::Answered { status: reply.status, body: reply.body.into() }
+                if self.happens() {
+                    Delivery::Failed { kind: FailureKind::TimedOut }
+                } else {
+                    Delivery::Answered { status: reply.status, body: reply.body.into() }
+                }
             }
         };
         let now = self.now;
         self.peer(from).handle_delivery(transmit.id, delivery, now);
         self.drain(from);
+    }
+
+    /// In bad weather, one time in four.
+    fn happens(&mut self) -> bool {
+        self.weather.as_mut().is_some_and(|dice| dice.bytes::<1>()[0] < 64)
     }
 
     fn drain(&mut self, at: &str) {
