@@ -4,7 +4,7 @@ use serde_json::{Map, Number, Value};
 use toml::de::{DeTable, DeValue};
 
 use crate::problem::Problem;
-use crate::span::Span;
+use crate::span::{Places, Span};
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -36,31 +36,32 @@ const DEPTH_MAX: usize = 40;
 
 /// Reads a text into a tree.
 pub(crate) fn parse(text: &str) -> Result<Node, Problem> {
+    let places = Places::new(text);
     let table = DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
-        problem(text, span, error.message().trim().to_owned())
+        problem(&places, span, error.message().trim().to_owned())
     })?;
     let span = Span { start: 0, end: 0, line: 1, column: 1 };
-    let value = NodeValue::Table(entries(text, table.get_ref(), 0)?);
+    let value = NodeValue::Table(entries(&places, table.get_ref(), 0)?);
     Ok(Node { span, value })
 }
 
-fn problem(text: &str, range: std::ops::Range<usize>, message: String) -> Problem {
+fn problem(places: &Places<'_>, range: std::ops::Range<usize>, message: String) -> Problem {
     Problem {
-        span: Span::of(text, range),
+        span: places.span(range),
         message,
         label: "here the file stops being TOML".to_owned(),
         help: Some("see https://toml.io for how values are written".to_owned()),
     }
 }
 
-fn entries(text: &str, table: &DeTable<'_>, depth: usize) -> Result<Vec<Entry>, Problem> {
+fn entries(places: &Places<'_>, table: &DeTable<'_>, depth: usize) -> Result<Vec<Entry>, Problem> {
     let mut entries = Vec::new();
     for (key, value) in table {
         entries.push(Entry {
             key: key.get_ref().to_string(),
-            key_span: Span::of(text, key.span()),
-            node: node(text, value, depth + 1)?,
+            key_span: places.span(key.span()),
+            node: node(places, value, depth + 1)?,
         });
     }
     // Tables come sorted by key; people read and are answered in the order of the file.
@@ -68,8 +69,12 @@ fn entries(text: &str, table: &DeTable<'_>, depth: usize) -> Result<Vec<Entry>, 
     Ok(entries)
 }
 
-fn node(text: &str, value: &toml::Spanned<DeValue<'_>>, depth: usize) -> Result<Node, Problem> {
-    let refuse = |message: &str| problem(text, value.span(), message.to_owned());
+fn node(
+    places: &Places<'_>,
+    value: &toml::Spanned<DeValue<'_>>,
+    depth: usize,
+) -> Result<Node, Problem> {
+    let refuse = |message: &str| problem(places, value.span(), message.to_owned());
     if depth > DEPTH_MAX {
         return Err(refuse("values are nested too deeply"));
     }
@@ -86,12 +91,12 @@ fn node(text: &str, value: &toml::Spanned<DeValue<'_>>, depth: usize) -> Result<
             Ok(_) | Err(_) => return Err(refuse("this number is not finite")),
         },
         DeValue::Array(items) => {
-            let items = items.iter().map(|item| node(text, item, depth + 1));
+            let items = items.iter().map(|item| node(places, item, depth + 1));
             NodeValue::List(items.collect::<Result<_, _>>()?)
         }
-        DeValue::Table(table) => NodeValue::Table(entries(text, table, depth)?),
+        DeValue::Table(table) => NodeValue::Table(entries(places, table, depth)?),
     };
-    Ok(Node { span: Span::of(text, value.span()), value: read })
+    Ok(Node { span: places.span(value.span()), value: read })
 }
 
 impl Node {

@@ -24,9 +24,6 @@ pub const FORMAT: u32 = 1;
 /// Longest body kept whole in a [`WireBytes`]; larger ones keep this many leading bytes.
 pub const WIRE_BYTES_MAX: usize = 64 * 1024;
 
-/// Longest log line kept whole in [`RunEvent::PeerLog`], in bytes.
-pub const LOG_LINE_MAX: usize = 8 * 1024;
-
 /// One event and when it was seen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -191,7 +188,7 @@ pub enum RunEvent {
         unit: UnitId,
         /// Who.
         role: RoleName,
-        /// The line, at most [`LOG_LINE_MAX`] bytes of it.
+        /// The line, or its beginning.
         line: String,
         /// Whether the line was longer.
         truncated: bool,
