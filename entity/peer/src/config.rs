@@ -116,7 +116,7 @@ impl Protocols {
 }
 
 /// Whether this crate has the room for 1.1 yet: without it nobody may be told to use 1.1.
-pub(crate) const V1_1_IS_SPOKEN: bool = false;
+pub(crate) const V1_1_IS_SPOKEN: bool = true;
 
 /// Which keys are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use crate::outbox::{Attempts, Outbox, Outcome, Parcel};
 use crate::output::{Output, PeerEvent, Received, Request};
 use crate::roster::Roster;
 use crate::v1_0;
+use crate::v1_1;
 use crate::view::{Role, SessionName};
 
 /// Everything of a peer that is not the state of one version.
@@ -43,6 +44,8 @@ pub(crate) enum Purpose {
     Health,
     /// A message of protocol 1.0.
     V1_0(v1_0::Purpose),
+    /// A message of protocol 1.1.
+    V1_1(v1_1::Purpose),
 }
 
 /// Why a message is sent, which is who wants to hear of its outcome.
@@ -81,8 +84,9 @@ impl Purpose {
     /// Returns why a message is sent, to change; `None` for what no command waits for.
     fn reason_mut(&mut self) -> Option<&mut Reason> {
         match self {
-            Self::V1_0(v1_0::Purpose::Message { reason, .. }) => Some(reason),
-            Self::Health | Self::V1_0(_) => None,
+            Self::V1_0(v1_0::Purpose::Message { reason, .. })
+            | Self::V1_1(v1_1::Purpose::Message { reason, .. }) => Some(reason),
+            Self::Health | Self::V1_0(_) | Self::V1_1(_) => None,
         }
     }
 }
@@ -163,19 +167,38 @@ impl Core {
         attempts: Attempts,
         purpose: Purpose,
     ) -> Result<(), CommandError> {
-        let Some(entry) = self.roster.get_mut(peer.as_str()) else {
+        self.post_to(peer, None, (body, attempts), purpose)
+    }
+
+    /// Posts a message to a peer at its address in the roster, else at `address`.
+    ///
+    /// # Errors
+    ///
+    /// No address is known, or too much is under way.
+    pub(crate) fn post_to(
+        &mut self,
+        peer: &PeerName,
+        address: Option<&str>,
+        (body, attempts): (Bytes, Attempts),
+        purpose: Purpose,
+    ) -> Result<(), CommandError> {
+        let mut entry = self.roster.get_mut(peer.as_str());
+        let configured = entry.as_ref().map(|entry| entry.address.as_str());
+        let Some(address) = configured.or(address) else {
             return Err(CommandError::UnknownPeer { name: peer.clone() });
         };
         let parcel = Parcel {
             peer: peer.clone(),
-            address: entry.address.clone(),
+            address: address.to_owned(),
             request: Request::Message(body),
             attempts,
             purpose,
         };
         match self.outbox.queue(parcel) {
             Ok(transmit) => {
-                entry.stats.messages_sent += 1;
+                if let Some(entry) = &mut entry {
+                    entry.stats.messages_sent += 1;
+                }
                 self.outputs.push_back(Output::Transmit(transmit));
                 Ok(())
             }
@@ -216,8 +239,10 @@ impl Core {
                 self.done(command, Ok(CommandResult::RoundTrip(now.since(sent_at))));
             }
             (Reason::Query(command), Err(error)) => {
-                self.queries.retain(|query| query.command != command);
-                self.done(command, Err(error));
+                // A query that ran into its time limit has had its end already.
+                if self.forget_query(command) {
+                    self.done(command, Err(error));
+                }
             }
             (Reason::Send(command) | Reason::Ping(command, _), Err(error)) => {
                 self.done(command, Err(error));
@@ -228,9 +253,7 @@ impl Core {
 
     /// Ends a command that waits for an answer, and says whether there was one. What was sent for it stays sent.
     pub(crate) fn cancel(&mut self, command: CommandId) -> bool {
-        let count = self.queries.len();
-        self.queries.retain(|query| query.command != command);
-        let mut found = self.queries.len() < count;
+        let mut found = self.forget_query(command);
         for reason in self.outbox.purposes_mut().filter_map(Purpose::reason_mut) {
             if reason.command() == Some(command) {
                 *reason = Reason::Answer;
@@ -238,6 +261,13 @@ impl Core {
             }
         }
         found
+    }
+
+    /// Forgets a capability query; says whether it was still waited for.
+    fn forget_query(&mut self, command: CommandId) -> bool {
+        let count = self.queries.len();
+        self.queries.retain(|query| query.command != command);
+        self.queries.len() < count
     }
 
     /// Ends the capability queries that were not answered in time.

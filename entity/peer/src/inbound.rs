@@ -6,10 +6,11 @@
 
 use entity_wire::code::ErrorCode;
 pub use entity_wire::decode::DecodeRules;
-use entity_wire::decode::Unsupported;
+use entity_wire::decode::{DecodeError, Unsupported};
 use entity_wire::reply::Reply;
+use entity_wire::version::Version;
 
-use crate::v1_0;
+use crate::{v1_0, v1_1};
 
 /// A message whose shape is right.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Decoded(pub(crate) DecodedVersion);
 pub(crate) enum DecodedVersion {
     Unsupported(Unsupported),
     V1_0(v1_0::Decoded),
+    V1_1(v1_1::Decoded),
 }
 
 /// A message with the key that is to have signed it.
@@ -28,6 +30,7 @@ pub struct Check(pub(crate) CheckVersion);
 #[derive(Debug)]
 pub(crate) enum CheckVersion {
     V1_0(v1_0::Check),
+    V1_1(v1_1::Check),
 }
 
 /// A message with a valid signature.
@@ -37,6 +40,7 @@ pub struct Checked(pub(crate) CheckedVersion);
 #[derive(Debug)]
 pub(crate) enum CheckedVersion {
     V1_0(v1_0::Checked),
+    V1_1(v1_1::Checked),
 }
 
 /// A message that is not accepted.
@@ -68,13 +72,14 @@ pub fn decode(rules: &DecodeRules, body: &[u8]) -> Result<Decoded, Refusal> {
         Ok(entity_wire::decode::Decoded::Unsupported(unsupported)) => {
             Ok(Decoded(DecodedVersion::Unsupported(unsupported)))
         }
-        // Filled together with the room `v1_1`.
-        Ok(entity_wire::decode::Decoded::V1_1(message)) => {
-            let version = entity_wire::version::Version::V1_1.to_string();
-            let unsupported = Unsupported { version, sender: message.header().sender.to_string() };
-            Ok(Decoded(DecodedVersion::Unsupported(unsupported)))
+        Ok(entity_wire::decode::Decoded::V1_1(unverified)) => {
+            Ok(Decoded(DecodedVersion::V1_1(v1_1::Decoded(unverified))))
         }
-        Err(error) => Err(v1_0::refuse_undecodable(&error, rules.profile().unwrap_or_default())),
+        Err(DecodeError::V1_1(error)) => Err(v1_1::refuse_shape(&error)),
+        Err(error) => {
+            let refusal = v1_0::refuse_undecodable(&error, rules.profile().unwrap_or_default());
+            Err(if rules.enables(Version::V1_1) { v1_1::with_code(refusal) } else { refusal })
+        }
     }
 }
 
@@ -88,6 +93,9 @@ impl Check {
         match self.0 {
             CheckVersion::V1_0(check) => {
                 check.run().map(|checked| Checked(CheckedVersion::V1_0(checked)))
+            }
+            CheckVersion::V1_1(check) => {
+                check.run().map(|checked| Checked(CheckedVersion::V1_1(checked)))
             }
         }
     }

@@ -45,6 +45,7 @@ mod peer;
 mod roster;
 mod routing;
 mod v1_0;
+mod v1_1;
 
 pub use command::{Command, CommandError, CommandId, CommandResult};
 pub use config::Config;

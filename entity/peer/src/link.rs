@@ -126,7 +126,10 @@ fn refuses_version(error: &CommandError, version: Version) -> bool {
         CommandError::Refused { status: 400, detail, .. } => {
             *detail == format!("Unsupported version: {version}")
         }
-        CommandError::Handshake { code, .. } => *code == ErrorCode::InvalidVersion,
+        // A 1.1 handshake that names another version is broken, not refused.
+        CommandError::Handshake { code, .. } => {
+            version != Version::V1_1 && *code == ErrorCode::InvalidVersion
+        }
         CommandError::Refused { .. }
         | CommandError::UnknownPeer { .. }
         | CommandError::UnknownSession { .. }

@@ -1,7 +1,6 @@
 //! One whole agent: its inputs, its outputs, and what belongs to no version.
 
 use entity_crypto::signing::SigningKey;
-use entity_wire::code::ErrorCode;
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
@@ -15,8 +14,8 @@ use crate::inbound::{
 use crate::link::{Links, Waiter};
 use crate::name::PeerName;
 use crate::output::{Delivery, DeliveryId, Output, PeerEvent};
-use crate::v1_0;
 use crate::view::SessionView;
+use crate::{v1_0, v1_1};
 
 mod commands;
 mod getters;
@@ -30,13 +29,15 @@ pub struct Peer {
     core: Core,
     links: Links,
     v1_0: v1_0::State,
+    v1_1: v1_1::State,
 }
 
 impl Peer {
     /// Makes a peer. All its randomness comes from `seed`: two peers must not share one.
     pub fn new(config: Config, key: SigningKey, seed: [u8; 32], _now: Timestamp) -> Self {
         let v1_0 = v1_0::State::new(&config);
-        Self { core: Core::new(config, key, seed), links: Links::default(), v1_0 }
+        let v1_1 = v1_1::State::new(&config);
+        Self { core: Core::new(config, key, seed), links: Links::default(), v1_0, v1_1 }
     }
 
     /// Looks up the sender of a decoded message: version, recipient, key; in the profile `compat` also its limiter.
@@ -47,10 +48,15 @@ impl Peer {
     pub fn admit(&mut self, decoded: Decoded, now: Timestamp) -> Result<Check, Reply> {
         let admitted = match decoded.0 {
             DecodedVersion::Unsupported(unsupported) => {
-                Err(self.v1_0.refuse_unsupported(unsupported, now))
+                let refusal = self.v1_0.refuse_unsupported(unsupported, now);
+                let has_1_1 = self.core.config.protocols.includes(Version::V1_1);
+                Err(if has_1_1 { v1_1::with_code(refusal) } else { refusal })
             }
             DecodedVersion::V1_0(decoded) => {
                 self.v1_0.admit(&self.core, decoded, now).map(CheckVersion::V1_0)
+            }
+            DecodedVersion::V1_1(decoded) => {
+                self.v1_1.admit(&self.core, decoded).map(CheckVersion::V1_1)
             }
         };
         admitted.map(Check).map_err(|refusal| self.handle_refusal(refusal))
@@ -60,6 +66,7 @@ impl Peer {
     pub fn handle_checked(&mut self, checked: Checked, now: Timestamp) -> Reply {
         let handled = match checked.0 {
             CheckedVersion::V1_0(checked) => self.v1_0.handle_checked(&mut self.core, checked, now),
+            CheckedVersion::V1_1(checked) => self.v1_1.handle_checked(&mut self.core, checked, now),
         };
         let reply = match handled {
             Ok(reply) => reply,
@@ -98,7 +105,7 @@ impl Peer {
         match command {
             Command::AddPeer(peer) => self.add_peer(id, peer, now),
             Command::OpenSession { to } => self.open_session(id, to, now),
-            Command::CloseSession { session } => self.close_session(id, &session),
+            Command::CloseSession { session } => self.close_session(id, &session, now),
             Command::Send(message) => self.send(Reason::Send(id), message, now),
             Command::Ping { to } => self.ping(id, to, now),
             Command::QueryCapabilities { to } => self.query_capabilities(id, to, now),
@@ -120,6 +127,10 @@ impl Peer {
                 self.core.count_outcome(&parcel.peer, &outcome, now);
                 self.v1_0.settle(&mut self.core, &parcel.peer, purpose, (outcome, now));
             }
+            Purpose::V1_1(purpose) => {
+                self.core.count_outcome(&parcel.peer, &outcome, now);
+                self.v1_1.settle(&mut self.core, &parcel.peer, purpose, (outcome, now));
+            }
         }
         self.settle(now);
     }
@@ -132,6 +143,7 @@ impl Peer {
         self.core.expire_queries(now);
         self.core.probe(now);
         self.v1_0.expire(&mut self.core, now);
+        self.v1_1.expire(&mut self.core, now);
         self.settle(now);
         while let Some(peer) = self.links.next_due(now) {
             self.open(&peer, now);
@@ -145,6 +157,7 @@ impl Peer {
             self.core.next_deadline(),
             self.links.next_deadline(),
             self.v1_0.next_deadline(&self.core),
+            self.v1_1.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -181,10 +194,7 @@ impl Peer {
     fn start_handshake(&mut self, peer: &PeerName, version: Version, now: Timestamp) {
         let started = match version {
             Version::V0_3 | Version::V1_0 => self.v1_0.open(&mut self.core, peer, now),
-            Version::V1_1 => Err(CommandError::Handshake {
-                code: ErrorCode::InvalidVersion,
-                reason: "1.1 is not spoken here".to_owned(),
-            }),
+            Version::V1_1 => self.v1_1.open(&mut self.core, peer, now),
         };
         if let Err(error) = started {
             self.core.tell(News::OpenFailed { peer: peer.clone(), version, error });
@@ -274,10 +284,19 @@ impl Peer {
 
     /// Returns the version of the session that a message to the peer would take.
     fn live_version(&self, peer: &PeerName, now: Timestamp) -> Option<Version> {
-        self.v1_0.live_session(peer, now).map(|_| Version::V1_0)
+        let in_1_1 = self.v1_1.live_session(peer, now).map(|_| Version::V1_1);
+        in_1_1.or_else(|| self.v1_0.live_session(peer, now).map(|_| Version::V1_0))
+    }
+
+    /// Says whether the peer has refused what we sent in the live session as if it did not know it.
+    fn is_doubted(&self, peer: &PeerName) -> bool {
+        self.v1_0.is_doubted(peer) || self.v1_1.is_doubted(peer)
     }
 
     fn live_session(&self, peer: &PeerName, now: Timestamp) -> Option<SessionView> {
+        if let Some(id) = self.v1_1.live_session(peer, now) {
+            return self.v1_1.sessions().find(|session| session.id == id);
+        }
         let id = self.v1_0.live_session(peer, now)?;
         self.v1_0.sessions(&self.core).find(|session| session.id.0 == id)
     }

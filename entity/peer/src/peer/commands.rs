@@ -48,15 +48,16 @@ impl Peer {
             return self.core.done(id, Err(CommandError::UnknownPeer { name: to }));
         }
         match self.live_session(&to, now) {
-            Some(session) if !self.v1_0.is_doubted(&to) => {
+            Some(session) if !self.is_doubted(&to) => {
                 self.core.done(id, Ok(CommandResult::Session(session)));
             }
             Some(_) | None => self.wait(&to, Waiter::Open(id), now),
         }
     }
 
-    pub(super) fn close_session(&mut self, id: CommandId, session: &SessionName) {
-        let closed = self.v1_0.close(&mut self.core, session);
+    pub(super) fn close_session(&mut self, id: CommandId, session: &SessionName, now: Timestamp) {
+        let closed = self.v1_1.close(&mut self.core, session, now)
+            || self.v1_0.close(&mut self.core, session);
         let result = if closed {
             Ok(CommandResult::Done)
         } else {
@@ -82,19 +83,22 @@ impl Peer {
             return self.core.finish_send(reason, Err(error), now);
         }
         let opens = self.opens_by_itself();
-        let is_doubted = opens && self.v1_0.is_doubted(&message.to);
+        let is_doubted = opens && self.is_doubted(&message.to);
         let sent = match self.live_version(&message.to, now) {
             Some(Version::V0_3 | Version::V1_0) if !is_doubted => {
                 self.v1_0.send(&mut self.core, reason, message, now)
             }
-            None | Some(Version::V0_3 | Version::V1_0) if opens => {
+            Some(Version::V1_1) if !is_doubted => {
+                self.v1_1.send(&mut self.core, reason, message, now)
+            }
+            None | Some(Version::V0_3 | Version::V1_0 | Version::V1_1) if opens => {
                 let to = message.to.clone();
                 return self.wait(&to, Waiter::Message(reason, message), now);
             }
             None | Some(Version::V0_3 | Version::V1_0) => {
                 self.v1_0.send(&mut self.core, reason, message, now)
             }
-            Some(Version::V1_1) => Ok(()),
+            Some(Version::V1_1) => self.v1_1.send(&mut self.core, reason, message, now),
         };
         if let Err(error) = sent {
             self.core.finish_send(reason, Err(error), now);
@@ -102,7 +106,9 @@ impl Peer {
     }
 
     pub(super) fn cancel(&mut self, id: CommandId, command: CommandId) {
-        let was_waiting = self.links.withdraw(command).is_some();
+        let was_waiting = self.links.withdraw(command).is_some()
+            || self.v1_0.withdraw(command)
+            || self.v1_1.withdraw(command);
         if self.core.cancel(command) || was_waiting {
             self.core.done(command, Err(CommandError::Cancelled));
         }

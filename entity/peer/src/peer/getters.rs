@@ -59,7 +59,7 @@ impl Peer {
 
     /// Returns the sessions, half-open ones included.
     pub fn sessions(&self) -> Vec<SessionView> {
-        self.v1_0.sessions(&self.core).collect()
+        self.v1_0.sessions(&self.core).chain(self.v1_1.sessions()).collect()
     }
 
     /// Returns kept messages with an index above `after`, of one sender where `from` says so, oldest first.

@@ -112,6 +112,25 @@ impl Sessions {
         }
     }
 
+    /// Where a handshake or session stands; one that only receives counts as expired.
+    pub fn state(&self, session: SessionId) -> Option<SessionState> {
+        let stage = &self.held.get(&session)?.stage;
+        match stage {
+            Stage::Ready(ready) if ready.is_retired() => Some(SessionState::Expired),
+            Stage::Ready(_)
+            | Stage::InitSent(_)
+            | Stage::ResponseSent(_)
+            | Stage::ConfirmSent(_)
+            | Stage::AckSent(_)
+            | Stage::EstablishedSent(_) => Some(stage.state()),
+        }
+    }
+
+    /// Which side of a handshake or session this node is.
+    pub fn role(&self, session: SessionId) -> Option<Role> {
+        self.held.get(&session).map(|held| held.stage.role())
+    }
+
     /// The half-open handshake with `peer`, whoever opened it.
     pub fn handshake_with(&self, peer: &PeerId) -> Option<SessionId> {
         self.held
@@ -132,7 +151,7 @@ impl Sessions {
             peer: held.peer.clone(),
             key: held.stage.peer_key(),
             role: held.stage.role(),
-            state: held.stage.state(),
+            state: self.state(session).unwrap_or(SessionState::Initial),
             generation: self.ready(session).map_or(Generation::ZERO, Session::generation),
             is_current: self.current(&held.peer) == Some(session),
         })

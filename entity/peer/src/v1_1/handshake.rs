@@ -1,0 +1,210 @@
+//! Handshakes as this peer takes part in them: opening, becoming ready, failing, falling back.
+
+use entity_session::v1_1::sessions::{EndReason, Ended, OpenError, Readied, Standing};
+use entity_session::v1_1::state::{self, SessionState};
+use entity_wire::code::ErrorCode;
+use entity_wire::id::SessionId;
+use entity_wire::kind::MessageKind;
+use entity_wire::time::Timestamp;
+use entity_wire::version::Version;
+
+use super::refusal::refuse;
+use super::{State, author, role};
+use crate::command::CommandError;
+use crate::config::Trust;
+use crate::core::{Core, News, refusal};
+use crate::inbound::Refusal;
+use crate::name::PeerName;
+use crate::outbox::Outcome;
+use crate::output::{CloseReason, PeerEvent};
+use crate::view::SessionName;
+
+impl State {
+    /// Opens a handshake, unless one with the peer is under way already.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was sent.
+    pub(crate) fn open(
+        &mut self,
+        core: &mut Core,
+        peer: &PeerName,
+        now: Timestamp,
+    ) -> Result<(), CommandError> {
+        let unknown = || CommandError::UnknownPeer { name: peer.clone() };
+        let key = core.roster.get(peer.as_str()).ok_or_else(unknown)?.key;
+        if key.is_none() && core.config.trust == Trust::Pinned {
+            return Err(CommandError::NoKey { name: peer.clone() });
+        }
+        let id = peer.as_peer_id().ok_or_else(unknown)?;
+        match self.sessions.open(&id, key, &mut author(core, now)) {
+            Ok((_, step)) => {
+                self.post_step(core, step, now);
+                Ok(())
+            }
+            Err(OpenError::InProgress { session }) => {
+                if self.sessions.role(session) == Some(state::Role::Responder) {
+                    self.yielded.insert(peer.clone());
+                }
+                Ok(())
+            }
+            Err(OpenError::Full { .. }) => Err(CommandError::Overloaded { limit: "sessions" }),
+        }
+    }
+
+    /// Ends a session on our side and tells the peer; says whether there was one.
+    pub(crate) fn close(&mut self, core: &mut Core, id: &SessionName, now: Timestamp) -> bool {
+        let Ok(session) = id.0.parse::<SessionId>() else { return false };
+        if self.sessions.ready(session).is_none() {
+            return false;
+        }
+        // A session that cannot send any more ends without a word.
+        if let Ok(sent) = self.sessions.close(session, "closed", &mut author(core, now)) {
+            self.post_control(core, sent.outbound);
+        }
+        self.report_ended(core, now);
+        true
+    }
+
+    /// Takes a session that has become ready: pins a first key, remembers that 1.1 is proved, posts step 6.
+    ///
+    /// # Errors
+    ///
+    /// The roster has no room for a stranger; the session is given up.
+    pub(super) fn on_ready(
+        &mut self,
+        core: &mut Core,
+        readied: Readied,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let peer = PeerName::from(&readied.peer);
+        if readied.standing == Standing::FirstUse && core.roster.get(peer.as_str()).is_none() {
+            let address = readied.address.unwrap_or_default();
+            if core.roster.add(peer.clone(), address, None).is_err() {
+                self.sessions.abandon(readied.session);
+                return Err(refuse(ErrorCode::ServiceUnavailable, None, Some(peer.as_str())));
+            }
+            core.event(PeerEvent::PeerAdded { peer: peer.clone() });
+        }
+        core.prove(&peer, readied.key, Version::V1_1);
+        self.yielded.remove(&peer);
+        let id = SessionName::from(readied.session);
+        let role = role(readied.role);
+        core.tell(News::Ready { id, peer: peer.clone(), version: Version::V1_1, role });
+        if let Some(step) = readied.answer {
+            self.unheard.insert(readied.session, std::collections::VecDeque::new());
+            self.post_step(core, step, now);
+        }
+        Ok(())
+    }
+
+    /// Takes the outcome of a posted step. Steps 2 to 6 are also followed by the peer's own messages, so that a good
+    /// outcome of them says nothing.
+    pub(super) fn settle_step(
+        &mut self,
+        core: &mut Core,
+        peer: &PeerName,
+        (session, kind): (SessionId, &MessageKind),
+        (outcome, now): (&Outcome, Timestamp),
+    ) {
+        if *kind == MessageKind::Ready {
+            return self.send_unheard(core, session, now);
+        }
+        let Some(error) = refusal(outcome) else { return };
+        let is_half_open =
+            self.sessions.state(session).is_some_and(|state| state != SessionState::Ready);
+        // The peer's own handshake is on its way to us; ours ends when it comes, or in its time.
+        if !is_half_open || error.code() == ErrorCode::HandshakeInProgress {
+            return;
+        }
+        self.give_up_handshake(core, peer, (session, error), now);
+    }
+
+    /// Ends a handshake of which a step could not be delivered.
+    pub(super) fn give_up_handshake(
+        &mut self,
+        core: &mut Core,
+        peer: &PeerName,
+        (session, error): (SessionId, CommandError),
+        now: Timestamp,
+    ) {
+        let role = self.sessions.role(session);
+        self.sessions.abandon(session);
+        self.report_ended(core, now);
+        if let Some(role) = role {
+            self.handshake_failed(core, peer, role, error);
+        }
+    }
+
+    /// Says what became of handshakes and sessions that are not held any more.
+    pub(super) fn report_ended(&mut self, core: &mut Core, now: Timestamp) {
+        while let Some(ended) = self.sessions.poll_ended() {
+            self.doubted.remove(&ended.session);
+            for (reason, _) in self.unheard.remove(&ended.session).into_iter().flatten() {
+                let session = ended.session.into();
+                // These waited for the session; nothing of theirs was sent.
+                core.finish_send(reason, Err(CommandError::UnknownSession { session }), now);
+            }
+            self.report_end(core, ended);
+        }
+    }
+
+    fn report_end(&mut self, core: &mut Core, ended: Ended) {
+        let Ended { session, peer, role, state, reason } = ended;
+        let peer = PeerName::from(&peer);
+        let is_session = state == SessionState::Ready;
+        let close_reason = match reason {
+            EndReason::Failed(error) => {
+                let reason = describe(&error);
+                let error = CommandError::Handshake { code: error.code(), reason };
+                return self.handshake_failed(core, &peer, role, error);
+            }
+            EndReason::SimultaneousOpen => {
+                self.yielded.insert(peer);
+                return;
+            }
+            EndReason::Expired => CloseReason::Expired,
+            EndReason::Superseded => CloseReason::Replaced,
+            EndReason::ClosedByPeer { .. } => CloseReason::ClosedByPeer,
+            EndReason::Closed => CloseReason::Closed,
+        };
+        if is_session {
+            if close_reason == CloseReason::Expired {
+                core.tell(News::Gone { peer: peer.clone() });
+            }
+            core.event(PeerEvent::SessionClosed { id: session.into(), peer, reason: close_reason });
+        }
+    }
+
+    /// Tells those who wait for a session that there will be none; where nobody can wait, only says so.
+    fn handshake_failed(
+        &mut self,
+        core: &mut Core,
+        peer: &PeerName,
+        role: state::Role,
+        error: CommandError,
+    ) {
+        let is_waited_for = role == state::Role::Initiator || self.yielded.remove(peer);
+        if is_waited_for {
+            return core.tell(News::OpenFailed {
+                peer: peer.clone(),
+                version: Version::V1_1,
+                error,
+            });
+        }
+        let (code, reason) = (error.code(), error.to_string());
+        core.event(PeerEvent::HandshakeFailed { peer: peer.clone(), code, reason });
+    }
+}
+
+/// An error with its causes, in words.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}

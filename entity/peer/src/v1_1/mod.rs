@@ -1,0 +1,153 @@
+//! Protocol 1.1 of one peer: receiving, handshakes, sending.
+//!
+//! The rules themselves are in [`entity_session::v1_1`]; here they meet the roster, the outbox, the inbox and the
+//! commands.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`receive`] | the three stages of a message, and what an accepted one does |
+//! | [`handshake`] | opening, becoming ready, failing, falling back |
+//! | [`send`] | sealing and posting, and what becomes of it |
+//! | [`refusal`] | how a refusal is answered |
+//!
+//! Source: docs/protocol/1.1.md
+
+mod handshake;
+mod receive;
+mod refusal;
+mod send;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use entity_session::nonce_memory::NonceLimits;
+use entity_session::v1_1::author::Author;
+use entity_session::v1_1::handshake::Offer;
+use entity_session::v1_1::sessions::{self, Sessions};
+use entity_session::v1_1::state;
+use entity_wire::id::{MessageNumber, SessionId};
+use entity_wire::kind::MessageKind;
+use entity_wire::time::Timestamp;
+use entity_wire::version::Version;
+
+use crate::command::{CommandId, Receipt, Send};
+use crate::config::Config;
+use crate::core::{Core, Reason};
+use crate::name::PeerName;
+use crate::view::{Role, SessionName, SessionView};
+
+pub(crate) use receive::{Check, Checked, Decoded};
+pub(crate) use refusal::{refuse_shape, with_code};
+
+/// What protocol 1.1 remembers.
+#[derive(Debug)]
+pub(crate) struct State {
+    sessions: Sessions,
+    /// Messages that wait until the peer has our step 6: before, it would answer that it is not ready.
+    ///
+    /// Only ready sessions have an entry, and each list is bounded as the waiters of a link are.
+    unheard: BTreeMap<SessionId, VecDeque<(Reason, Send)>>,
+    /// Sessions that the peer has said it does not know. They are used until a new one is ready, because answers
+    /// are not authenticated (`docs/protocol/1.1.md#status-is-a-hint`).
+    doubted: BTreeSet<SessionId>,
+    /// Peers whose handshake goes on in place of the one that we opened or wanted to open.
+    yielded: BTreeSet<PeerName>,
+}
+
+/// What the outcome of a posted message means.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// A handshake step.
+    Step { session: SessionId, kind: MessageKind },
+    /// An application message.
+    Message { reason: Reason, receipt: Receipt, session: SessionId, number: Option<MessageNumber> },
+    /// An acknowledgement, a skip, a close, or a repeated step: nobody waits for it.
+    Control,
+}
+
+impl State {
+    /// Starts with nothing.
+    pub(crate) fn new(config: &Config) -> Self {
+        let defaults = sessions::Config::default();
+        let supported_versions = [Version::V1_0, Version::V1_1]
+            .into_iter()
+            .filter(|version| config.protocols.includes(*version))
+            .collect();
+        let address = config.address.clone();
+        let sessions = Sessions::new(sessions::Config {
+            offer: Offer { supported_versions, address, ..Offer::default() },
+            rate_limits: config.rate_limits.clone(),
+            nonces: NonceLimits { senders_max: config.limits.peers_max, ..defaults.nonces },
+            ..defaults
+        });
+        Self {
+            sessions,
+            unheard: BTreeMap::new(),
+            doubted: BTreeSet::new(),
+            yielded: BTreeSet::new(),
+        }
+    }
+
+    /// Returns the session that a message to the peer would take, where there is one.
+    pub(crate) fn live_session(&self, peer: &PeerName, now: Timestamp) -> Option<SessionName> {
+        let session = self.sessions.current(&peer.as_peer_id()?)?;
+        let ready = self.sessions.ready(session)?;
+        (ready.is_sending() && !ready.is_expired(now)).then(|| session.into())
+    }
+
+    /// Says whether the peer has refused what we sent in the live session as if it did not know it.
+    pub(crate) fn is_doubted(&self, peer: &PeerName) -> bool {
+        let current = peer.as_peer_id().and_then(|peer| self.sessions.current(&peer));
+        current.is_some_and(|session| self.doubted.contains(&session))
+    }
+
+    /// Takes back a message that waits for the peer to have our step 6; says whether there was one.
+    pub(crate) fn withdraw(&mut self, command: CommandId) -> bool {
+        let queues = self.unheard.values_mut();
+        let counts = queues.map(|queue| {
+            let count = queue.len();
+            queue.retain(|(reason, _)| reason.command() != Some(command));
+            count - queue.len()
+        });
+        counts.sum::<usize>() > 0
+    }
+
+    /// Returns every handshake and session.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = SessionView> {
+        self.sessions.views().map(|view| SessionView {
+            id: view.session.into(),
+            peer: PeerName::from(&view.peer),
+            peer_key: view.key,
+            version: Version::V1_1,
+            role: role(view.role),
+            state: view.state.as_str(),
+            generation: view.generation.get(),
+            sealed: view.state == state::SessionState::Ready,
+        })
+    }
+
+    /// Does what is due: ends what has expired, acknowledges, declares what is lost.
+    pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
+        for sent in self.sessions.attend(&mut author(core, now)) {
+            self.post_control(core, sent.outbound);
+        }
+        self.report_ended(core, now);
+    }
+
+    /// Returns when [`State::expire`] has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.sessions.next_deadline()
+    }
+}
+
+/// Returns this node as the author of messages.
+fn author(core: &mut Core, now: Timestamp) -> Author<'_> {
+    let wall = core.wall(now);
+    Author { id: &core.config.id, key: &core.key, entropy: &mut core.entropy, now, wall }
+}
+
+fn role(role: state::Role) -> Role {
+    match role {
+        state::Role::Initiator => Role::Initiator,
+        state::Role::Responder => Role::Responder,
+    }
+}

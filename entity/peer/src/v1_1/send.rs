@@ -1,0 +1,177 @@
+//! Sealing and posting what we send by 1.1, and what becomes of it.
+
+use entity_session::v1_1::author::Outbound;
+use entity_session::v1_1::session::SendError;
+use entity_wire::code::ErrorCode;
+use entity_wire::id::SessionId;
+use entity_wire::kind::MessageKind;
+use entity_wire::limits::MESSAGE_LEN_MAX;
+use entity_wire::time::Timestamp;
+use entity_wire::version::Version;
+
+use super::{Purpose, State, author};
+use crate::command::{CommandError, Receipt, Seal, Send};
+use crate::core::{self, Core, News, Reason, refusal};
+use crate::name::PeerName;
+use crate::outbox::{Attempts, Outcome};
+
+impl State {
+    /// Sends a message in the live session; it waits while the peer may not have our step 6 yet.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was sent; the caller ends what waits for it.
+    pub(crate) fn send(
+        &mut self,
+        core: &mut Core,
+        reason: Reason,
+        message: Send,
+        now: Timestamp,
+    ) -> Result<(), CommandError> {
+        if message.seal == Seal::Never {
+            let reason = "a session of 1.1 takes sealed messages only";
+            return Err(CommandError::Sealing { wanted: Seal::Never, reason });
+        }
+        let current = message.to.as_peer_id().and_then(|peer| self.sessions.current(&peer));
+        let Some(queue) = current.and_then(|session| self.unheard.get_mut(&session)) else {
+            return self.send_now(core, reason, message, now);
+        };
+        if queue.len() >= core.config.limits.waiting_per_peer_max {
+            return Err(CommandError::Overloaded { limit: "waiting_per_peer_max" });
+        }
+        queue.push_back((reason, message));
+        Ok(())
+    }
+
+    fn send_now(
+        &mut self,
+        core: &mut Core,
+        reason: Reason,
+        message: Send,
+        now: Timestamp,
+    ) -> Result<(), CommandError> {
+        let Send { to, kind, body, .. } = message;
+        let id = to.as_peer_id().ok_or_else(|| CommandError::UnknownPeer { name: to.clone() })?;
+        let sent = self.sessions.send(&id, kind, body, &mut author(core, now));
+        let sent = sent.map_err(|error| send_error(error, &to))?;
+        let (session, number) = (sent.outbound.session, sent.number);
+        let receipt = Receipt {
+            session: session.into(),
+            sequence: sent.sequence.get(),
+            number: number.map(entity_wire::id::MessageNumber::get),
+            version: Version::V1_1,
+            sealed: true,
+            status: 200,
+        };
+        let len_bytes = sent.outbound.body.len();
+        let posted = if len_bytes > MESSAGE_LEN_MAX {
+            Err(CommandError::TooLarge { len_bytes })
+        } else {
+            self.post(core, sent.outbound, Purpose::Message { reason, receipt, session, number })
+        };
+        // The number is taken whether or not the message leaves: the peer has to hear that it will not come.
+        if let (Err(_), Some(number)) = (&posted, number) {
+            self.sessions.give_up(session, number, now);
+        }
+        posted
+    }
+
+    /// Sends what waited for the peer to have our step 6.
+    pub(super) fn send_unheard(&mut self, core: &mut Core, session: SessionId, now: Timestamp) {
+        for (reason, message) in self.unheard.remove(&session).into_iter().flatten() {
+            if let Err(error) = self.send_now(core, reason, message, now) {
+                core.finish_send(reason, Err(error), now);
+            }
+        }
+    }
+
+    /// Does the same once the peer has shown by a message of its own that it is ready.
+    pub(super) fn send_unheard_to(&mut self, core: &mut Core, peer: &PeerName, now: Timestamp) {
+        if self.unheard.is_empty() {
+            return;
+        }
+        let current = peer.as_peer_id().and_then(|peer| self.sessions.current(&peer));
+        if let Some(session) = current {
+            self.send_unheard(core, session, now);
+        }
+    }
+
+    /// Takes the outcome of something that was posted.
+    pub(crate) fn settle(
+        &mut self,
+        core: &mut Core,
+        peer: &PeerName,
+        purpose: Purpose,
+        (outcome, now): (Outcome, Timestamp),
+    ) {
+        match purpose {
+            Purpose::Step { session, kind } => {
+                self.settle_step(core, peer, (session, &kind), (&outcome, now));
+            }
+            Purpose::Message { reason, receipt, session, number } => match refusal(&outcome) {
+                None => core.finish_send(reason, Ok(receipt), now),
+                Some(error) => {
+                    if let Some(number) = number {
+                        self.sessions.give_up(session, number, now);
+                    }
+                    self.doubt(core, peer, session, &error);
+                    core.finish_send(reason, Err(error), now);
+                }
+            },
+            Purpose::Control => {}
+        }
+    }
+
+    /// Opens a new session where the peer says that it does not know this one.
+    ///
+    /// Source: docs/protocol/1.1.md#status-is-a-hint
+    fn doubt(
+        &mut self,
+        core: &mut Core,
+        peer: &PeerName,
+        session: SessionId,
+        error: &CommandError,
+    ) {
+        let is_unknown =
+            matches!(error.code(), ErrorCode::SessionNotFound | ErrorCode::SessionExpired);
+        let is_current =
+            peer.as_peer_id().and_then(|peer| self.sessions.current(&peer)) == Some(session);
+        if is_unknown && is_current && self.doubted.insert(session) {
+            core.tell(News::Gone { peer: peer.clone() });
+        }
+    }
+
+    /// Posts a message that nobody waits for.
+    pub(super) fn post_control(&mut self, core: &mut Core, outbound: Outbound) {
+        // What is not acknowledged or declared is so later; what is not repeated is asked for again.
+        let _unneeded = self.post(core, outbound, Purpose::Control);
+    }
+
+    /// Posts to the configured address of the peer, else to the one that it named in step 1.
+    ///
+    /// Source: docs/protocol/1.1.md#handshake-addresses
+    pub(super) fn post(
+        &mut self,
+        core: &mut Core,
+        outbound: Outbound,
+        purpose: Purpose,
+    ) -> Result<(), CommandError> {
+        let peer = PeerName::from(&outbound.peer);
+        // Only the first step may find that nobody listens yet; the link tries it again as a whole.
+        let attempts = if outbound.kind == MessageKind::HandshakeInit {
+            Attempts::Handshake
+        } else {
+            Attempts::Patient
+        };
+        let address = self.sessions.address(outbound.session);
+        core.post_to(&peer, address, (outbound.body, attempts), core::Purpose::V1_1(purpose))
+    }
+}
+
+fn send_error(error: SendError, to: &PeerName) -> CommandError {
+    match error {
+        SendError::WindowFull(_) => CommandError::Overloaded { limit: "unacknowledged messages" },
+        SendError::Exhausted(_) => CommandError::Overloaded { limit: "messages of a session" },
+        SendError::Closed => CommandError::UnknownPeer { name: to.clone() },
+    }
+}
