@@ -303,14 +303,15 @@ impl State {
                 }
             }
             (Purpose::Handshake { .. } | Purpose::Ack { .. }, None) => {}
-            (Purpose::Message { reason, receipt }, None) => {
-                core.finish_send(reason, Ok(receipt), now);
-            }
-            (Purpose::Message { reason, receipt }, Some(error)) => {
-                if says_session_is_unknown(&error) && sessions.doubt(&receipt.session.0) {
+            (Purpose::Message { reason, receipt, holds_lane }, error) => {
+                let is_unknown = error.as_ref().is_some_and(says_session_is_unknown);
+                if is_unknown && sessions.doubt(&receipt.session.0) {
                     core.tell(News::Gone { peer: peer.clone() });
                 }
-                core.finish_send(reason, Err(error), now);
+                core.finish_send(reason, error.map_or(Ok(receipt), Err), now);
+                if holds_lane {
+                    self.leave_lane(core, peer, now);
+                }
             }
         }
     }

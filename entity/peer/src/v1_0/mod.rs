@@ -6,6 +6,7 @@
 //! | [`open`] | opening sealed payloads |
 //! | [`handle`] | what an accepted message does |
 //! | [`handshake`] | the three handshake messages, and their outcomes |
+//! | [`lane`] | the order in which messages of a session are sent |
 //! | [`send`] | sealing, numbering and signing what we send |
 //! | [`table`] | the sessions with each peer |
 //! | [`fault`] | why a message is refused, and the answer to it |
@@ -15,6 +16,7 @@
 mod fault;
 mod handle;
 mod handshake;
+mod lane;
 mod open;
 mod receive;
 mod send;
@@ -27,7 +29,7 @@ use entity_session::rate_limit::RateLimiter;
 use entity_wire::decode::Profile;
 use entity_wire::time::Timestamp;
 
-use crate::command::Receipt;
+use crate::command::{CommandId, Receipt};
 use crate::config::Config;
 use crate::core::{Core, News, Reason};
 use crate::name::PeerName;
@@ -57,7 +59,7 @@ pub(crate) enum Purpose {
     /// A `handshake_confirm`.
     Confirm { session: String },
     /// Any other message.
-    Message { reason: Reason, receipt: Receipt },
+    Message { reason: Reason, receipt: Receipt, holds_lane: bool },
 }
 
 impl State {
@@ -87,6 +89,11 @@ impl State {
             let key = core.roster.get(peer.as_str()).and_then(|entry| entry.key);
             sessions.views(peer, key)
         })
+    }
+
+    /// Ends a command that waits for its turn in a session; says whether there was one.
+    pub(crate) fn withdraw(&mut self, command: CommandId) -> bool {
+        self.peers.values_mut().any(|sessions| sessions.lane.withdraw(command))
     }
 
     /// Forgets an established session; says whether there was one.

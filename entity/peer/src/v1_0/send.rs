@@ -13,6 +13,7 @@ use entity_wire::time::Timestamp;
 use entity_wire::v1_0::{Draft, Flavour};
 use entity_wire::version::Version;
 
+use super::lane::LaneIsFull;
 use super::table::Outside;
 use super::{Purpose, State};
 use crate::command::{CommandError, Receipt, Seal, Send};
@@ -33,6 +34,9 @@ pub(super) struct Address {
 impl State {
     /// Sends a message in the live session, or outside any.
     ///
+    /// In a session one message is under way at a time: on two connections the later could overtake the earlier,
+    /// whose number would then be refused (`docs/protocol/1.0.md#sessions-and-sequence`).
+    ///
     /// # Errors
     ///
     /// Nothing was sent; the caller ends what waits for it.
@@ -43,7 +47,49 @@ impl State {
         message: Send,
         now: Timestamp,
     ) -> Result<(), CommandError> {
+        let sessions = self.with(&message.to);
+        if sessions.live(now).is_none() {
+            return self.send_now(core, reason, message, now);
+        }
+        let waiting_max = core.config.limits.waiting_per_peer_max;
+        match sessions.lane.enter(reason, message, waiting_max) {
+            Ok(Some((reason, message))) => {
+                let to = message.to.clone();
+                let sent = self.send_now(core, reason, message, now);
+                if sent.is_err() {
+                    self.leave_lane(core, &to, now);
+                }
+                sent
+            }
+            Ok(None) => Ok(()),
+            Err(LaneIsFull) => Err(CommandError::Overloaded { limit: "waiting_per_peer_max" }),
+        }
+    }
+
+    /// Sends what waited for the message that is no longer under way.
+    pub(super) fn leave_lane(&mut self, core: &mut Core, to: &PeerName, now: Timestamp) {
+        while let Some((reason, message)) = self.with(to).lane.leave() {
+            // A session that has ended takes what waited in it along: it may not go out unsealed in its place.
+            let sent = match self.with(to).live(now) {
+                Some(_) => self.send_now(core, reason, message, now),
+                None => Err(CommandError::TimedOut { what: "its turn in the session" }),
+            };
+            match sent {
+                Ok(()) => return,
+                Err(error) => core.finish_send(reason, Err(error), now),
+            }
+        }
+    }
+
+    fn send_now(
+        &mut self,
+        core: &mut Core,
+        reason: Reason,
+        message: Send,
+        now: Timestamp,
+    ) -> Result<(), CommandError> {
         let Send { to, kind, body, seal, flavour } = message;
+        let holds_lane = self.with(&to).live(now).is_some();
         let (session, sequence) = self.take_place(core, &to, now);
         let sealed = self.seal(core, &to, &body, (seal, now))?;
         let receipt = Receipt {
@@ -60,7 +106,7 @@ impl State {
         if bytes.len() > MESSAGE_LEN_MAX {
             return Err(CommandError::TooLarge { len_bytes: bytes.len() });
         }
-        let purpose = core::Purpose::V1_0(Purpose::Message { reason, receipt });
+        let purpose = core::Purpose::V1_0(Purpose::Message { reason, receipt, holds_lane });
         core.post(&to, bytes, Attempts::Patient, purpose)
     }
 

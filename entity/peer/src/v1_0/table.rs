@@ -11,6 +11,7 @@ use entity_session::v1_0::sealing::SealedSession;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
+use super::lane::Lane;
 use crate::name::PeerName;
 use crate::view::{Role, SessionName, SessionView};
 
@@ -30,6 +31,8 @@ pub(crate) struct PeerSessions {
     pub(crate) current: Option<Current>,
     /// The established session before, and until when it receives.
     pub(crate) retired: Option<(Established, Timestamp)>,
+    /// The order in which messages of a session are sent.
+    pub(super) lane: Lane,
     /// What fills the fields of messages outside a session.
     pub(crate) outside: Option<Outside>,
     /// The messages accepted from the peer.

@@ -365,6 +365,50 @@ fn a_handshake_that_cannot_be_answered_does_not_end_our_own() {
 }
 
 #[test]
+fn a_query_ends_once_even_where_its_message_fails_later() {
+    let mut world = connected();
+    world.unreachable.push("b".to_owned());
+    let blocking = world.start("a", Command::Send(message("b", "first")));
+    let query = world.start("a", Command::QueryCapabilities { to: name("b") });
+    world.advance(Duration::from_mins(1));
+    error(world.end_of(blocking));
+    error(world.end_of(query));
+}
+
+#[test]
+fn messages_of_a_session_are_under_way_one_at_a_time_and_in_order() {
+    let mut world = connected();
+    let ids: Vec<_> =
+        ["1", "2", "3"].map(|text| world.start("a", Command::Send(message("b", text)))).into();
+    assert_eq!(world.peer("a").queue_stats().size, 1);
+    world.settle();
+    let sequences: Vec<_> = ids.into_iter().map(|id| receipt(world.end_of(id)).sequence).collect();
+    assert_eq!(sequences, [2, 3, 4]);
+    let texts: Vec<_> = world
+        .received("b")
+        .iter()
+        .filter_map(|received| received.body.get("text")?.as_str())
+        .collect();
+    assert_eq!(texts, ["1", "2", "3"]);
+}
+
+#[test]
+fn a_message_that_waits_for_its_turn_goes_out_with_the_time_of_its_turn() {
+    let mut world = connected();
+    world.unreachable.push("b".to_owned());
+    let ids: Vec<_> = (0..30)
+        .map(|number| world.start("a", Command::Send(message("b", &number.to_string()))))
+        .collect();
+    // Each of the first 29 takes 3 s to fail: the last one would be stale if it had been stamped at the beginning.
+    world.advance(Duration::from_secs(87) - Duration::from_micros(1));
+    world.unreachable.clear();
+    world.advance(Duration::from_secs(10));
+    let ends: Vec<_> = ids.into_iter().map(|id| world.end_of(id).unwrap().is_ok()).collect();
+    assert_eq!(ends.iter().filter(|is_ok| **is_ok).count(), 2, "{ends:?}");
+    assert!(ends[28] && ends[29]);
+}
+
+#[test]
 fn a_wrong_clock_is_refused_and_a_right_one_is_not() {
     let mut world = connected();
     let offset_us = 61_000_000;
