@@ -17,7 +17,7 @@ use entity_transport::http::{Address, Call, Client, ClientLimits, Failure, Metho
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::clock::Clock;
 
@@ -48,7 +48,7 @@ struct State {
     events: u64,
 }
 
-/// An event with its place in the order of all events of this peer, counted from 1.
+/// An event of the contract with its place in the order of all such events of this peer, counted from 1.
 ///
 /// A listener that is too slow misses events and sees that by a gap.
 #[derive(Debug, Clone)]
@@ -246,6 +246,21 @@ impl State {
     }
 
     fn tell(&mut self, event: PeerEvent) {
+        match &event {
+            // The contract has no events for these, and its count has no gaps.
+            PeerEvent::KeyPinned { peer, key } => {
+                return info!(%peer, %key, "key pinned on first use");
+            }
+            PeerEvent::HealthChanged { peer, healthy } => {
+                return info!(%peer, healthy, "health changed");
+            }
+            PeerEvent::PeerAdded { .. }
+            | PeerEvent::SessionReady { .. }
+            | PeerEvent::SessionClosed { .. }
+            | PeerEvent::MessageReceived(_)
+            | PeerEvent::MessageRefused { .. }
+            | PeerEvent::HandshakeFailed { .. } => {}
+        }
         self.events += 1;
         if let Some(listener) = &self.listener {
             // A listener that is full misses the event and sees the gap.

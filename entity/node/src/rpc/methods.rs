@@ -139,7 +139,9 @@ impl Service {
         let key = params.key.as_deref().map(PublicKey::from_hex).transpose();
         let key = key.map_err(|error| RpcError::params(format!("key: {error}")))?;
         let name = parameter("name", &params.name)?;
-        let added = AddPeer { name, address: address.to_string(), key, connect: params.connect };
+        // The contract connects where it is told to; the operator's wish for peers in general is not the platform's.
+        let connect = Some(params.connect.unwrap_or(false));
+        let added = AddPeer { name, address: address.to_string(), key, connect };
         self.node.command(Command::AddPeer(added)).await?;
         empty()
     }
@@ -288,7 +290,7 @@ fn result<T: Serialize>(value: &T) -> Outcome {
     to_raw_value(value).map_err(|error| RpcError::new(RpcError::INTERNAL_ERROR, error.to_string()))
 }
 
-fn empty() -> Outcome {
+pub(crate) fn empty() -> Outcome {
     result(&serde_json::Map::new())
 }
 

@@ -1,6 +1,7 @@
 //! One conversation: requests run concurrently, `$/cancel` withdraws one, events are told as they come.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use tracing::warn;
 
 use super::lines::Line;
 use super::methods::Service;
-use super::{Incoming, RequestId, RpcError, response_line, shapes};
+use super::{Incoming, RequestId, RpcError, methods, response_line, shapes};
 use crate::node::Numbered;
 
 /// Requests of one conversation under way; one more is refused with `SERVICE_UNAVAILABLE`.
@@ -26,23 +27,26 @@ pub enum End {
     Closed,
 }
 
+/// Answers on the way from the tasks of the requests. Guessed: more than two cores finish between two turns.
+const ANSWERS_WAITING_MAX: usize = 64;
+
 /// Holds one conversation until its end. `events` is absent where nobody wants them.
 pub async fn converse(
     service: Service,
     mut lines: mpsc::Receiver<Line>,
-    answers: mpsc::Sender<String>,
-    mut events: Option<mpsc::Receiver<Numbered>>,
+    written: mpsc::Sender<String>,
+    events: Option<mpsc::Receiver<Numbered>>,
 ) -> End {
-    let session = Session { service, answers, open: Arc::default() };
+    let (answers, mut answered) = mpsc::channel(ANSWERS_WAITING_MAX);
+    let mut session = Session { service, answers, written, events, open: Arc::default() };
     loop {
         tokio::select! {
-            // Events first: an event that happened before a request was read is told before its answer.
-            biased;
-            event = next_event(&mut events) => match event.as_ref().map(shapes::event_line) {
-                Some(Some(line)) => session.say(line).await,
-                Some(None) => {}
-                None => events = None,
+            event = next_event(&mut session.events) => match event {
+                Some(event) => session.tell(&event).await,
+                None => session.events = None,
             },
+            // The session holds a sender, so there always is a next answer.
+            Some(answer) = answered.recv() => session.answer(answer).await,
             line = lines.recv() => match line {
                 Some(Line::Text(text)) => {
                     if session.take(&text).await.is_break() {
@@ -66,7 +70,10 @@ async fn next_event(events: &mut Option<mpsc::Receiver<Numbered>>) -> Option<Num
 
 struct Session {
     service: Service,
+    /// Where the tasks of the requests put their answers.
     answers: mpsc::Sender<String>,
+    written: mpsc::Sender<String>,
+    events: Option<mpsc::Receiver<Numbered>>,
     /// The requests under way, to be found by `$/cancel`.
     open: Arc<Mutex<HashMap<RequestId, AbortHandle>>>,
 }
@@ -81,30 +88,28 @@ impl Drop for Session {
 }
 
 impl Session {
-    async fn take(&self, text: &str) -> std::ops::ControlFlow<()> {
+    async fn take(&mut self, text: &str) -> ControlFlow<()> {
         let incoming = match Incoming::parse(text) {
             Ok(incoming) => incoming,
             Err(error) => {
-                self.say(response_line(None, &Err(error))).await;
-                return std::ops::ControlFlow::Continue(());
+                self.answer(response_line(None, &Err(error))).await;
+                return ControlFlow::Continue(());
             }
         };
         match (incoming.method.as_str(), incoming.id) {
             ("$/cancel", _) => self.cancel(incoming.params.as_deref()).await,
+            // There are no other notifications for a peer; an unknown one is ignored.
             (_, None) => {}
             ("shutdown", Some(id)) => {
-                let done = RawValue::from_string("{}".to_owned());
-                let done = done
-                    .map_err(|error| RpcError::new(RpcError::INTERNAL_ERROR, error.to_string()));
-                self.say(response_line(Some(&id), &done)).await;
-                return std::ops::ControlFlow::Break(());
+                self.answer(response_line(Some(&id), &methods::empty())).await;
+                return ControlFlow::Break(());
             }
             (_, Some(id)) => self.start(id, incoming.method, incoming.params).await,
         }
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
     }
 
-    async fn start(&self, id: RequestId, method: String, params: Option<Box<RawValue>>) {
+    async fn start(&mut self, id: RequestId, method: String, params: Option<Box<RawValue>>) {
         let refusal = {
             let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             if open.contains_key(&id) {
@@ -119,7 +124,7 @@ impl Session {
             }
         };
         if let Some(error) = refusal {
-            return self.say(response_line(Some(&id), &Err(error))).await;
+            return self.answer(response_line(Some(&id), &Err(error))).await;
         }
         let (service, answers, open, name) =
             (self.service.clone(), self.answers.clone(), Arc::clone(&self.open), id.clone());
@@ -130,14 +135,14 @@ impl Session {
             let is_open =
                 open.lock().unwrap_or_else(PoisonError::into_inner).remove(&name).is_some();
             if is_open {
-                // The reader may be gone; then there is nobody to tell.
+                // The conversation may be over; then there is nobody to tell.
                 drop(answers.send(response_line(Some(&name), &outcome)).await);
             }
         });
         found.insert(id, running.abort_handle());
     }
 
-    async fn cancel(&self, params: Option<&RawValue>) {
+    async fn cancel(&mut self, params: Option<&RawValue>) {
         #[derive(Deserialize)]
         struct CancelParams {
             id: RequestId,
@@ -149,16 +154,31 @@ impl Session {
         if let Some(running) = running {
             running.abort();
             let error = RpcError::new(RpcError::CANCELLED, "request was withdrawn");
-            self.say(response_line(Some(&id), &Err(error))).await;
+            self.answer(response_line(Some(&id), &Err(error))).await;
         }
     }
 
-    async fn refuse(&self, reason: &str) {
-        self.say(response_line(None, &Err(RpcError::new(RpcError::INVALID_REQUEST, reason)))).await;
+    async fn refuse(&mut self, reason: &str) {
+        self.answer(response_line(None, &Err(RpcError::new(RpcError::INVALID_REQUEST, reason))))
+            .await;
+    }
+
+    /// Says an answer, and before it every event that happened before it: the node tells events before it ends commands.
+    async fn answer(&mut self, line: String) {
+        while let Some(event) = self.events.as_mut().and_then(|events| events.try_recv().ok()) {
+            self.tell(&event).await;
+        }
+        self.say(line).await;
+    }
+
+    async fn tell(&self, event: &Numbered) {
+        if let Some(line) = shapes::event_line(event) {
+            self.say(line).await;
+        }
     }
 
     async fn say(&self, line: String) {
         // The reader may be gone; the end of the lines tells so.
-        drop(self.answers.send(line).await);
+        drop(self.written.send(line).await);
     }
 }
