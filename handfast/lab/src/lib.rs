@@ -4,7 +4,7 @@
 //! that ends everything it started, a recording proxy between its peers, a client of the peer
 //! contract for each peer, and a log of all that was seen.
 //!
-//! - [`lab`] and [`unit`]: the two objects a runner holds
+//! - [`mod@lab`] and [`mod@unit`]: the two objects a runner holds
 //! - [`peer`]: one peer: its process, its contract, its log
 //! - [`tap`]: the recording proxy; it does what `handfast-faults` decides
 //! - [`evidence`]: the log of a unit, on the axis of [`clock`]

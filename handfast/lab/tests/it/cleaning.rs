@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use handfast_lab::{Clock, Lab, LabConfig};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{STAND_IN, TestLab, fixture, marked, run_id, wait_for_the_end_of};
+use crate::support::{STAND_IN, TestLab, fixture, marked, python, run_id, wait_for_the_end_of};
 
 #[tokio::test]
 async fn a_daemon_that_a_peer_left_is_reported_and_ended() {
@@ -73,7 +73,7 @@ impl StandIn {
             .arg("start-and-wait")
             .arg(root)
             .arg(&run)
-            .args(["python3", "-I", "-S"])
+            .args([python(), "-I", "-S"])
             .arg(fixture())
             .arg("leaves-a-daemon")
             .stdout(Stdio::piped())

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -65,10 +66,21 @@ pub(crate) fn fixture() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/peer.py")
 }
 
+/// The interpreter itself: what is found in `PATH` may be a script that starts other programs first,
+/// and these tests count processes.
+pub(crate) fn python() -> &'static str {
+    static PYTHON: LazyLock<String> = LazyLock::new(|| {
+        let program = "import sys; print(sys.executable, end='')";
+        let found = std::process::Command::new("python3").args(["-I", "-c", program]).output();
+        String::from_utf8(found.unwrap().stdout).unwrap()
+    });
+    &PYTHON
+}
+
 pub(crate) fn role(name: &str, behaviour: &str) -> RoleConfig {
     RoleConfig {
         name: name.to_owned(),
-        program: "python3".to_owned(),
+        program: python().to_owned(),
         // Isolated and without site packages: the interpreter starts in half the time.
         args: ["-I", "-S", fixture().to_str().unwrap(), behaviour].map(str::to_owned).to_vec(),
         env: BTreeMap::new(),

@@ -1,4 +1,11 @@
 //! One scenario on certain peers: its processes, its wire, its evidence, its end.
+//!
+//! - [`Unit`]: what a runner holds
+//! - `config`: what it consists of
+//! - `report`: how it ended
+
+mod config;
+mod report;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,10 +16,12 @@ use std::{fs, io};
 
 use handfast_contract::Initialized;
 use serde_json::json;
-use thiserror::Error;
 use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+pub use config::{RoleConfig, UnitConfig};
+pub use report::{CloseReport, StopError};
 
 use crate::evidence::{Evidence, Fact};
 use crate::exit::Exit;
@@ -21,44 +30,7 @@ use crate::peer::{CallError, Peer, PeerPipes, StartError};
 use crate::reaper::tree::{self, Marker};
 use crate::reaper::{LeftProcess, Reaper, SpawnError, SpawnOrder, UNIT_MARKER};
 use crate::scratch;
-use crate::tap::{Tap, TapConfig};
-
-/// What a unit consists of.
-#[derive(Clone, Debug, Default)]
-pub struct UnitConfig {
-    /// A name for the folder; characters other than letters, digits, `-`, `_` and `.` become `_`.
-    pub name: String,
-    /// The roles, at least one; names are unique and consist of the same characters.
-    pub roles: Vec<RoleConfig>,
-    /// What the tap must know of the protocol.
-    pub tap: TapConfig,
-}
-
-/// The peer that plays a role.
-#[derive(Clone, Debug, Default)]
-pub struct RoleConfig {
-    /// The role, also `HANDFAST_NAME`.
-    pub name: String,
-    /// The program: an absolute path, or a name looked up in `PATH`.
-    pub program: String,
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// What `handfast.toml` and the scenario add to the environment; wins over what the lab sets.
-    pub env: BTreeMap<String, String>,
-    /// Where it runs; its own data folder if `None`.
-    pub cwd: Option<PathBuf>,
-    /// `HANDFAST_PROTOCOL`, such as `1.0`, `1.1` or `both`.
-    pub protocol: Option<String>,
-    /// `HANDFAST_SEED`.
-    pub seed: Option<String>,
-    /// How long `initialize` may take; [`RoleConfig::READY_WITHIN`] if `None`.
-    pub ready_within: Option<Duration>,
-}
-
-impl RoleConfig {
-    /// How long a peer may take to answer `initialize` (guessed: an interpreter on a busy machine).
-    pub const READY_WITHIN: Duration = Duration::from_secs(20);
-}
+use crate::tap::Tap;
 
 /// A scenario's peers and everything around them.
 ///
@@ -415,43 +387,4 @@ impl Drop for KillOnDrop<'_> {
             self.unit.reaper.kill_at_once(peer.running());
         }
     }
-}
-
-/// Why a peer did not end as asked.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum StopError {
-    /// No peer plays the role at this moment.
-    #[error("role {role:?} does not run")]
-    NotRunning {
-        /// The role.
-        role: String,
-    },
-    /// It refused `shutdown`, did not answer it, or broke the contract; it was killed.
-    #[error("it did not accept shutdown and was killed")]
-    Shutdown(#[source] CallError),
-    /// It did not end in time; it was killed.
-    #[error("it did not end within {within:?} and was killed")]
-    Lingered {
-        /// The deadline.
-        within: Duration,
-    },
-    /// The reaper is gone, so nobody knows how the process ended: the machine is to blame.
-    #[error("the reaper is gone")]
-    ReaperGone,
-}
-
-/// How a unit ended.
-#[derive(Clone, Debug, Default)]
-pub struct CloseReport {
-    /// How each peer that still ran was stopped.
-    pub stopped: BTreeMap<String, Result<Exit, StopError>>,
-    /// Processes the peers left behind, which were ended.
-    pub left: Vec<LeftProcess>,
-    /// Whether the reaper said that no process is left and the folder is gone. If `false`, the
-    /// machine failed or the reaper was killed, and handfast has cleaned up as far as it could.
-    pub clean: bool,
-    /// Whether all logs and exchanges came to their end in time.
-    pub settled: bool,
-    /// Facts that did not fit into the evidence; above 0 no oracle may judge.
-    pub lost_facts: u64,
 }
