@@ -17,7 +17,7 @@ impl Peer {
         &self.core.config
     }
 
-    /// Returns what [`decode`] needs; it never changes.
+    /// Returns what [`crate::inbound::decode`] needs; it never changes.
     pub fn decode_rules(&self) -> DecodeRules {
         self.core.config.decode_rules()
     }
