@@ -68,6 +68,11 @@ impl Serving {
         &self.http_address
     }
 
+    /// The base address it really listens on, whatever others are told.
+    pub fn listening_at(&self) -> String {
+        announced(self.address)
+    }
+
     /// Lets open requests finish, then ends.
     pub async fn stop(self) {
         drop(self.stop);

@@ -78,7 +78,8 @@ pub async fn run(setup: Setup) -> Result<End, ShimError> {
     let service = Service {
         node: serving.node().clone(),
         audience: setup.audience,
-        http_address: serving.http_address().to_owned(),
+        // Not the announced one: there the platform's own proxy listens.
+        http_address: serving.listening_at(),
         protocol_versions: setup.protocol.versions(),
     };
     let events = serving.node().listen();
