@@ -77,7 +77,7 @@ impl Config {
 fn default_rate_limits() -> RateLimits {
     let mut limits = RateLimits::default();
     for kind in [MessageKind::Handshake, MessageKind::HandshakeAck, MessageKind::HandshakeConfirm] {
-        limits.set(kind, Rate::per_second(20, 2));
+        limits.set(kind, Rate::per_second(100, 20));
     }
     limits
 }

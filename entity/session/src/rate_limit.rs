@@ -59,12 +59,12 @@ const fn at_least_one(count: u32) -> u32 {
 ///
 /// | type | at once | a second |
 /// |---|---|---|
-/// | each handshake step | 20 | 2 |
-/// | `ping`, `status`, `heartbeat` | 60 | 10 |
-/// | `capability_query`, `capability_response`, `error` | 30 | 5 |
-/// | `session_close` | 30 | 5 |
+/// | each handshake step | 100 | 20 |
+/// | `capability_query`, `capability_response`, `error`, `session_close` | 200 | 50 |
 /// | `ack`, `skip` | 1,000 | 1,000 |
-/// | any other | 20,000 | 20,000 |
+/// | any other, `ping` and `status` among them | 20,000 | 20,000 |
+///
+/// Steps cost key agreement and questions cost an answer; what is only put into the inbox costs the same whatever its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimits {
     /// The rate of each type with one of its own.
@@ -75,9 +75,8 @@ pub struct RateLimits {
 
 impl Default for RateLimits {
     fn default() -> Self {
-        let handshake = Rate::per_second(20, 2);
-        let liveness = Rate::per_second(60, 10);
-        let question = Rate::per_second(30, 5);
+        let handshake = Rate::per_second(100, 20);
+        let question = Rate::per_second(200, 50);
         let control = Rate::per_second(1_000, 1_000);
         let by_kind = [
             (MessageKind::HandshakeInit, handshake),
@@ -86,9 +85,6 @@ impl Default for RateLimits {
             (MessageKind::SessionEstablished, handshake),
             (MessageKind::SessionConfirm, handshake),
             (MessageKind::Ready, handshake),
-            (MessageKind::Ping, liveness),
-            (MessageKind::Status, liveness),
-            (MessageKind::Heartbeat, liveness),
             (MessageKind::CapabilityQuery, question),
             (MessageKind::CapabilityResponse, question),
             (MessageKind::Error, question),
@@ -261,10 +257,11 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_stop_a_runaway_ping_and_leave_messages_alone() {
+    fn the_defaults_stop_runaway_questions_and_leave_messages_alone() {
         let mut limiter = RateLimiter::new(RateLimits::default(), 1);
-        let pings = (0..1_000).filter(|_| limiter.take(1_u8, &MessageKind::Ping, at(0)).is_ok());
-        assert_eq!(pings.count(), 60);
+        let question = MessageKind::CapabilityQuery;
+        let questions = (0..1_000).filter(|_| limiter.take(1_u8, &question, at(0)).is_ok());
+        assert_eq!(questions.count(), 200);
         let kind = MessageKind::Other("message".into());
         let messages = (0..10_000).filter(|_| limiter.take(1_u8, &kind, at(0)).is_ok());
         assert_eq!(messages.count(), 10_000);

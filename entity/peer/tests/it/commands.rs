@@ -327,7 +327,7 @@ fn handshakes_are_limited_after_they_are_authenticated() {
                 && matches!(event, PeerEvent::MessageRefused { code: other, .. } if *other == code)
         })
     };
-    for _ in 0..20 {
+    for _ in 0..100 {
         world.run("a", Command::OpenSession { to: name("b") }).unwrap().unwrap();
         let session = world.peer("a").sessions()[0].id.clone();
         world.run("a", Command::CloseSession { session }).unwrap().unwrap();

@@ -8,6 +8,7 @@ use entity_crypto::encoding::base64_encode;
 use entity_crypto::entropy::Entropy;
 use entity_crypto::sealing::SealingKey;
 use entity_crypto::signing::SigningKey;
+use entity_session::rate_limit::{Rate, RateLimits};
 use entity_session::v1_1::sessions::Config;
 use entity_session::v1_1::state::SessionState;
 use entity_wire::code::ErrorCode;
@@ -381,7 +382,7 @@ fn handshake_steps_are_rate_limited_for_each_sender() {
     let mut pair = Pair::pinned();
     let bob = pair.bob.id.clone();
     let mut last = None;
-    for _ in 0..21 {
+    for _ in 0..101 {
         pair.advance(std::time::Duration::from_micros(1));
         let first = pair.alice.open(&bob);
         pair.alice.sessions.abandon(first.session);
