@@ -145,6 +145,9 @@ impl State {
                 // These waited for the session; nothing of theirs was sent.
                 core.finish_send(reason, Err(CommandError::UnknownSession { session }), now);
             }
+            for unsettled in self.unsettled.remove(&ended.session).into_iter().flatten() {
+                core.finish_send(unsettled.reason, Err(unsettled.error), now);
+            }
             self.report_end(core, ended);
         }
     }

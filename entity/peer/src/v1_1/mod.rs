@@ -29,7 +29,7 @@ use entity_wire::kind::MessageKind;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
-use crate::command::{CommandId, Receipt, Send};
+use crate::command::{CommandError, CommandId, Receipt, Send};
 use crate::config::Config;
 use crate::core::{Core, Reason};
 use crate::name::PeerName;
@@ -46,11 +46,22 @@ pub(crate) struct State {
     ///
     /// Only ready sessions have an entry, and each list is bounded as the waiters of a link are.
     unheard: BTreeMap<SessionId, VecDeque<(Reason, Send)>>,
+    /// Messages that the peer answered as seen before: the acknowledgement says whether they were.
+    unsettled: BTreeMap<SessionId, Vec<Unsettled>>,
     /// Sessions that the peer has said it does not know. They are used until a new one is ready, because answers
     /// are not authenticated (`docs/protocol/1.1.md#status-is-a-hint`).
     doubted: BTreeSet<SessionId>,
     /// Peers whose handshake goes on in place of the one that we opened or wanted to open.
     yielded: BTreeSet<PeerName>,
+}
+
+/// A message that arrived perhaps, because an earlier attempt got no answer and a later one was told so.
+#[derive(Debug)]
+struct Unsettled {
+    number: MessageNumber,
+    reason: Reason,
+    receipt: Receipt,
+    error: CommandError,
 }
 
 /// What the outcome of a posted message means.
@@ -82,6 +93,7 @@ impl State {
         Self {
             sessions,
             unheard: BTreeMap::new(),
+            unsettled: BTreeMap::new(),
             doubted: BTreeSet::new(),
             yielded: BTreeSet::new(),
         }
@@ -131,6 +143,9 @@ impl State {
             self.post_control(core, sent.outbound);
         }
         self.report_ended(core, now);
+        for session in self.unsettled.keys().copied().collect::<Vec<_>>() {
+            self.settle_acknowledged(core, session, now);
+        }
     }
 
     /// Returns when [`State::expire`] has something to do.

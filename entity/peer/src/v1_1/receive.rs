@@ -137,7 +137,7 @@ impl State {
         let sender = &envelope.header().sender;
         let received = self.sessions.receive(&envelope, standing, &mut author(core, now));
         let outcome = match received {
-            Ok(received) => self.act(core, &PeerName::from(sender), received, now),
+            Ok(received) => self.act(core, &envelope, received, now),
             Err(refusal) => {
                 Err(refuse(refusal.code(), refusal.retry_after(), Some(sender.as_str())))
             }
@@ -154,10 +154,12 @@ impl State {
     fn act(
         &mut self,
         core: &mut Core,
-        peer: &PeerName,
+        message: &Envelope,
         received: Received,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        let session = message.header().session;
+        let peer = &PeerName::from(&message.header().sender);
         match received {
             Received::Repeat(answer) => {
                 if let Some(answer) = answer {
@@ -171,6 +173,7 @@ impl State {
                     self.deliver(core, peer, delivery, now);
                 }
                 self.send_unheard_to(core, peer, now);
+                self.settle_acknowledged(core, session, now);
             }
             Received::Closed => {}
         }

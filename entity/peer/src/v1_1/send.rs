@@ -1,15 +1,16 @@
 //! Sealing and posting what we send by 1.1, and what becomes of it.
 
 use entity_session::v1_1::author::Outbound;
+use entity_session::v1_1::numbers::Fate;
 use entity_session::v1_1::session::SendError;
 use entity_wire::code::ErrorCode;
-use entity_wire::id::SessionId;
+use entity_wire::id::{MessageNumber, SessionId};
 use entity_wire::kind::MessageKind;
 use entity_wire::limits::MESSAGE_LEN_MAX;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
-use super::{Purpose, State, author};
+use super::{Purpose, State, Unsettled, author};
 use crate::command::{CommandError, Receipt, Seal, Send};
 use crate::core::{self, Core, News, Reason, refusal};
 use crate::name::PeerName;
@@ -58,7 +59,7 @@ impl State {
         let receipt = Receipt {
             session: session.into(),
             sequence: sent.sequence.get(),
-            number: number.map(entity_wire::id::MessageNumber::get),
+            number: number.map(MessageNumber::get),
             version: Version::V1_1,
             sealed: true,
             status: 200,
@@ -111,14 +112,60 @@ impl State {
             Purpose::Message { reason, receipt, session, number } => match refusal(&outcome) {
                 None => core.finish_send(reason, Ok(receipt), now),
                 Some(error) => {
-                    if let Some(number) = number {
-                        self.sessions.give_up(session, number, now);
-                    }
                     self.doubt(core, peer, session, &error);
-                    core.finish_send(reason, Err(error), now);
+                    let failed = (reason, receipt, error);
+                    self.settle_failed(core, (session, number), failed, now);
                 }
             },
             Purpose::Control => {}
+        }
+    }
+
+    /// Ends a message whose last attempt was not accepted.
+    ///
+    /// A status never acknowledges a number: where the peer has acknowledged it, it arrived whatever the answer says.
+    fn settle_failed(
+        &mut self,
+        core: &mut Core,
+        (session, number): (SessionId, Option<MessageNumber>),
+        (reason, receipt, error): (Reason, Receipt, CommandError),
+        now: Timestamp,
+    ) {
+        let ready = self.sessions.ready(session);
+        match (number, ready.zip(number).map(|(ready, number)| ready.fate(number))) {
+            (Some(_), Some(Fate::Acknowledged)) => core.finish_send(reason, Ok(receipt), now),
+            (Some(number), Some(Fate::Pending)) if error.code() == ErrorCode::SequenceError => {
+                let unsettled = Unsettled { number, reason, receipt, error };
+                self.unsettled.entry(session).or_default().push(unsettled);
+            }
+            (number, _) => {
+                if let Some(number) = number {
+                    self.sessions.give_up(session, number, now);
+                }
+                core.finish_send(reason, Err(error), now);
+            }
+        }
+    }
+
+    /// Ends the unsettled messages of a session that were acknowledged or given up since.
+    pub(super) fn settle_acknowledged(
+        &mut self,
+        core: &mut Core,
+        session: SessionId,
+        now: Timestamp,
+    ) {
+        let Some(unsettled) = self.unsettled.remove(&session) else { return };
+        let Some(ready) = self.sessions.ready(session) else { return };
+        let mut waiting = Vec::new();
+        for message in unsettled {
+            match ready.fate(message.number) {
+                Fate::Pending => waiting.push(message),
+                Fate::Acknowledged => core.finish_send(message.reason, Ok(message.receipt), now),
+                Fate::GivenUp => core.finish_send(message.reason, Err(message.error), now),
+            }
+        }
+        if !waiting.is_empty() {
+            self.unsettled.insert(session, waiting);
         }
     }
 

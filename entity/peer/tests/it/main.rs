@@ -9,5 +9,6 @@ mod handshake;
 mod hardened;
 mod mutations;
 mod stranger;
+mod v1_1;
 mod weather;
 mod world;

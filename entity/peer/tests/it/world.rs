@@ -37,6 +37,10 @@ pub(crate) struct World {
     pub(crate) unreachable: Vec<String>,
     /// Decides what the network does to a message, where it does anything.
     pub(crate) weather: Option<Entropy>,
+    /// An answer that somebody between writes to the next message, which does not arrive.
+    pub(crate) forged: Option<Reply>,
+    /// To how many of the next messages the answer gets lost.
+    pub(crate) answers_lost: usize,
     last_command: u64,
 }
 
@@ -84,6 +88,8 @@ impl World {
             pending: VecDeque::new(),
             unreachable: Vec::new(),
             weather: None,
+            forged: None,
+            answers_lost: 0,
             last_command: 0,
         }
     }
@@ -136,6 +142,14 @@ impl World {
     pub(crate) fn acquaint(&mut self, a: &str, b: &str) {
         self.introduce(a, b, Some(public_key(b)), false);
         self.introduce(b, a, Some(public_key(a)), false);
+    }
+
+    /// Delivers the next `count` requests.
+    pub(crate) fn step(&mut self, count: usize) {
+        for _ in 0..count {
+            let (from, transmit) = self.pending.pop_front().expect("something is under way");
+            self.deliver(&from, &transmit);
+        }
     }
 
     /// Delivers until nothing is under way.
@@ -198,6 +212,10 @@ impl World {
                 Delivery::Failed { kind: FailureKind::Refused }
             }
             Request::Health => Delivery::Answered { status: 200, body: Bytes::new() },
+            Request::Message(_) if self.forged.is_some() => {
+                let reply = self.forged.take().unwrap_or_else(|| Reply::detail(500, ""));
+                Delivery::Answered { status: reply.status, body: reply.body.into() }
+            }
             Request::Message(_) if self.happens() => Delivery::Failed { kind: FailureKind::Broken },
             Request::Message(body) => {
                 if self.happens() {
@@ -205,7 +223,9 @@ impl World {
                 }
                 let reply = self.inject(to, body);
                 self.passed.push(Passed { body: body.clone(), status: reply.status });
-                if self.happens() {
+                let is_lost = self.answers_lost > 0;
+                self.answers_lost = self.answers_lost.saturating_sub(1);
+                if is_lost || self.happens() {
                     Delivery::Failed { kind: FailureKind::TimedOut }
                 } else {
                     Delivery::Answered { status: reply.status, body: reply.body.into() }

@@ -10,7 +10,7 @@ mod incoming;
 mod outgoing;
 
 pub use incoming::{Arrival, Incoming, NumberRefusal};
-pub use outgoing::{FutureAck, Outgoing, SendWindowFull};
+pub use outgoing::{Fate, FutureAck, Outgoing, SendWindowFull};
 
 /// How far a number may run ahead of the last acknowledged one, and how many a receiver holds back: 1,024.
 ///

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use super::author::{Author, Outbound};
 use super::channel::{GenerationExhausted, ReceiveChannel, SendChannel};
-use super::numbers::{Incoming, Outgoing, SendWindowFull};
+use super::numbers::{Fate, Incoming, Outgoing, SendWindowFull};
 use super::proof::{ChallengeVerified, KeyConfirmed, TranscriptBound};
 use super::seal;
 use super::state::Role;
@@ -197,6 +197,11 @@ impl Session {
         if self.use_ == Use::Both {
             self.use_ = Use::ReceiveOnly { until: now.plus(RECEIVE_ONLY) };
         }
+    }
+
+    /// What has become of a message that was sent with this number.
+    pub fn fate(&self, number: MessageNumber) -> Fate {
+        self.outgoing.fate(number)
     }
 
     /// Whether a limit of the session has passed; at exactly a limit it has.

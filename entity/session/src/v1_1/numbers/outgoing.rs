@@ -25,6 +25,17 @@ pub struct FutureAck {
     pub highest_sent: u64,
 }
 
+/// What has become of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It was sent; nothing has been heard of it.
+    Pending,
+    /// The other side has handled its message, or counts it as skipped.
+    Acknowledged,
+    /// It was declared lost.
+    GivenUp,
+}
+
 /// Gives out numbers and follows what becomes of them.
 ///
 /// Holds at most [`AHEAD_MAX`] numbers. All messages are volatile: one that is not acknowledged in time
@@ -125,6 +136,17 @@ impl Outgoing {
     pub fn look_at_ack(&self, ack: u64) -> Result<(), FutureAck> {
         let highest_sent = self.highest_sent;
         if ack > highest_sent { Err(FutureAck { ack, highest_sent }) } else { Ok(()) }
+    }
+
+    /// What has become of a number that was given out.
+    pub fn fate(&self, number: MessageNumber) -> Fate {
+        if number.get() <= self.acked {
+            Fate::Acknowledged
+        } else if self.pending.contains_key(&number.get()) {
+            Fate::Pending
+        } else {
+            Fate::GivenUp
+        }
     }
 
     /// When [`Self::expire`] or [`Self::take_skip`] next has something to do.
@@ -246,6 +268,15 @@ mod tests {
             now = due;
         }
         assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn a_number_is_pending_until_it_is_acknowledged_or_given_up() {
+        let mut outgoing = sent(3);
+        outgoing.record_ack(1);
+        outgoing.give_up(number(2), START);
+        let fates = [1, 2, 3].map(|value| outgoing.fate(number(value)));
+        assert_eq!(fates, [Fate::Acknowledged, Fate::GivenUp, Fate::Pending]);
     }
 
     #[test]
