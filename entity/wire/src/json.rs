@@ -12,17 +12,20 @@
 //!
 //! Source: `docs/protocol/1.0.md#canonical-json`, `docs/protocol/1.1.md#envelope`.
 
+mod error;
 mod fields;
 mod float;
 mod number;
 mod parse;
 mod rules;
+mod scan;
 mod value;
 mod write;
 
+pub use error::{ParseError, ParseErrorKind, Unit};
 pub use fields::{FieldError, Fields, Problem};
 pub use number::{Integer, Number};
-pub use parse::{ParseError, ParseErrorKind, parse, parse_noting};
+pub use parse::{parse, parse_noting};
 pub use rules::{
     DuplicateKeys, Floats, NonFinite, RULES_1_0_COMPAT, RULES_1_0_HARDENED, RULES_1_1, Rules, Seen,
 };

@@ -26,6 +26,13 @@ pub const COMPAT_MESSAGE_LEN_MAX: usize = 64 * 1024 * 1024;
 /// Source: `docs/protocol/1.0.md#profile-compat`.
 pub const COMPAT_DEPTH_MAX: usize = 200;
 
+/// Most values in one JSON text: each item of an array, each value of an object, and the text itself.
+///
+/// A value takes up to 32 times the memory of its text (`0,` is 2 bytes, a [`crate::json::Value`] 32, and a growing
+/// list is twice there for a moment). Bytes alone would let 64 MiB of the profile `compat` become 2 GiB. A text of
+/// [`MESSAGE_LEN_MAX`] cannot have so many values: there a limit of bytes is enough.
+pub const VALUES_MAX: usize = 1024 * 1024;
+
 /// Most digits in one integer: 4,300, where the earlier peer's own conversion stops.
 pub const INTEGER_DIGITS_MAX: usize = 4_300;
 

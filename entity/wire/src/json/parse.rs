@@ -2,84 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{DuplicateKeys, Floats, Integer, NonFinite, Number, Object, Rules, Seen, Value};
+use super::scan::plain_len;
+use super::{
+    DuplicateKeys, Floats, Integer, NonFinite, Number, Object, ParseError, ParseErrorKind, Rules, Seen,
+    Unit, Value,
+};
 use crate::limits;
-
-/// Why a text is refused, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} at byte {position}")]
-pub struct ParseError {
-    /// What is wrong.
-    pub kind: ParseErrorKind,
-    /// Where, in bytes from the start of the text.
-    pub position: usize,
-}
-
-impl ParseError {
-    /// Whether the text is too long, which has an answer of its own.
-    pub fn is_too_long(&self) -> bool {
-        matches!(self.kind, ParseErrorKind::TooLong { .. })
-    }
-}
-
-/// What is wrong with a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseErrorKind {
-    /// The text is longer than the rules allow.
-    #[error("text longer than {max} bytes")]
-    TooLong {
-        /// The limit, in bytes.
-        max: usize,
-    },
-    /// Arrays and objects are nested deeper than the rules allow.
-    #[error("nesting deeper than {max}")]
-    TooDeep {
-        /// The limit.
-        max: usize,
-    },
-    /// The text is not UTF-8.
-    #[error("invalid UTF-8")]
-    NotUtf8,
-    /// The text ends within a value.
-    #[error("unexpected end")]
-    UnexpectedEnd,
-    /// A character that cannot come here.
-    #[error("unexpected character")]
-    UnexpectedCharacter,
-    /// Something comes after the value.
-    #[error("more after the value")]
-    TrailingCharacters,
-    /// A number that JSON does not have, such as `01` or `1.`.
-    #[error("malformed number")]
-    MalformedNumber,
-    /// An integer of more than [`limits::INTEGER_DIGITS_MAX`] digits.
-    #[error("integer of more than {} digits", limits::INTEGER_DIGITS_MAX)]
-    IntegerTooLong,
-    /// A backslash that begins no escape of JSON.
-    #[error("malformed escape")]
-    MalformedEscape,
-    /// Half of a surrogate pair, which has no UTF-8 form.
-    #[error("lone surrogate")]
-    LoneSurrogate,
-    /// A character below U+0020 in a string.
-    #[error("control character in a string")]
-    ControlCharacter,
-    /// A key that comes twice in one object, where the rules refuse it.
-    #[error("duplicate key")]
-    DuplicateKey,
-    /// A float, where the rules refuse it.
-    #[error("floating-point number")]
-    Float,
-    /// A number that is not finite, where the rules refuse it.
-    #[error("number that is not finite")]
-    NonFinite,
-}
-
-impl ParseErrorKind {
-    pub(super) fn at(self, position: usize) -> ParseError {
-        ParseError { kind: self, position }
-    }
-}
 
 /// Parses a whole text under `rules`.
 ///
@@ -97,7 +25,7 @@ pub fn parse(text: &[u8], rules: &Rules) -> Result<Value, ParseError> {
 /// The first fault found; see [`ParseErrorKind`].
 pub fn parse_noting(text: &[u8], rules: &Rules) -> Result<(Value, Seen), ParseError> {
     if text.len() > rules.len_max {
-        return Err(ParseErrorKind::TooLong { max: rules.len_max }.at(rules.len_max));
+        return Err(ParseErrorKind::too_many_bytes(rules.len_max));
     }
     let text = std::str::from_utf8(text)
         .map_err(|error| ParseErrorKind::NotUtf8.at(error.valid_up_to()))?;
@@ -105,6 +33,7 @@ pub fn parse_noting(text: &[u8], rules: &Rules) -> Result<(Value, Seen), ParseEr
         text,
         at: 0,
         depth: 0,
+        values: 0,
         // The parser uses a stack frame a level: no rules may lift the bound of the stack.
         depth_max: rules.depth_max.min(limits::COMPAT_DEPTH_MAX),
         rules: *rules,
@@ -126,6 +55,8 @@ struct Parser<'a> {
     at: usize,
     depth: usize,
     depth_max: usize,
+    /// Values begun so far.
+    values: usize,
     rules: Rules,
     seen: Seen,
     /// Items of all open arrays, innermost last: each array gets its own allocation once, of the right size.
@@ -136,6 +67,11 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn value(&mut self) -> Result<Value, ParseError> {
+        self.values += 1;
+        if self.values > limits::VALUES_MAX {
+            let (max, unit) = (limits::VALUES_MAX, Unit::Values);
+            return Err(ParseErrorKind::TooLong { max, unit }.at(self.at));
+        }
         match self.peek() {
             Some(b'"') => self.string().map(Value::String),
             Some(b'{') => self.object(),
@@ -251,9 +187,7 @@ impl Parser<'_> {
 
     /// Passes the characters of a string that stand for themselves.
     fn skip_plain(&mut self) {
-        let rest = &self.text.as_bytes()[self.at..];
-        let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
-        self.at += plain.unwrap_or(rest.len());
+        self.at += plain_len(&self.text.as_bytes()[self.at..]);
     }
 
     fn escape(&mut self) -> Result<char, ParseError> {

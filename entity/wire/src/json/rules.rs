@@ -120,7 +120,7 @@ impl Seen {
     /// The first fault in the order length, depth, non-finite number, float, duplicate key.
     pub fn satisfies(&self, rules: &Rules) -> Result<(), ParseError> {
         if self.len > rules.len_max {
-            return Err(ParseErrorKind::TooLong { max: rules.len_max }.at(rules.len_max));
+            return Err(ParseErrorKind::too_many_bytes(rules.len_max));
         }
         if self.depth > rules.depth_max {
             return Err(ParseErrorKind::TooDeep { max: rules.depth_max }.at(self.depth_at));

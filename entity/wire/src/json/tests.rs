@@ -178,15 +178,33 @@ fn length_is_refused_at_exactly_the_limit() {
     ] {
         assert!(parse(text(max).as_bytes(), &rules).is_ok());
         let error = parse(text(max + 1).as_bytes(), &rules).unwrap_err();
-        assert_eq!(error, ParseErrorKind::TooLong { max }.at(max));
+        assert_eq!(error, ParseErrorKind::TooLong { max, unit: Unit::Bytes }.at(max));
         assert!(error.is_too_long());
     }
     refused_strictly(
         &text(MESSAGE_LEN_MAX + 1),
         &RULES_1_1,
-        ParseErrorKind::TooLong { max: MESSAGE_LEN_MAX },
+        ParseErrorKind::TooLong { max: MESSAGE_LEN_MAX, unit: Unit::Bytes },
         MESSAGE_LEN_MAX,
     );
+}
+
+#[test]
+fn values_are_refused_at_exactly_the_limit() {
+    use crate::limits::VALUES_MAX;
+    // The array itself is a value too.
+    let zeros = |count: usize| format!("[{}0]", "0,".repeat(count - 2));
+    let members = |count: usize| format!("{{{}\"\":0}}", "\"\":0,".repeat(count - 2));
+    assert!(parse(zeros(VALUES_MAX).as_bytes(), &RULES_1_0_COMPAT).is_ok());
+    for (text, position) in [
+        (zeros(VALUES_MAX + 1), 2 * VALUES_MAX - 1),
+        (members(VALUES_MAX + 1), 5 * VALUES_MAX - 1),
+    ] {
+        let error = parse(text.as_bytes(), &RULES_1_0_COMPAT).unwrap_err();
+        let kind = ParseErrorKind::TooLong { max: VALUES_MAX, unit: Unit::Values };
+        assert_eq!(error, kind.at(position));
+        assert!(error.is_too_long());
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use super::float::write_float;
+use super::scan::plain_ascii_len;
 use super::{Integer, Number, Object, Value};
 
 /// Spacing and key order of a written text; escapes and numbers are the same in all.
@@ -153,10 +154,7 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text;
     loop {
-        let plain = rest
-            .bytes()
-            .position(|byte| !matches!(byte, 0x20..=0x7e) || byte == b'"' || byte == b'\\');
-        let (head, tail) = rest.split_at(plain.unwrap_or(rest.len()));
+        let (head, tail) = rest.split_at(plain_ascii_len(rest.as_bytes()));
         out.extend_from_slice(head.as_bytes());
         let mut characters = tail.chars();
         let Some(character) = characters.next() else { break };
