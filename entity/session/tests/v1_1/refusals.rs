@@ -8,7 +8,6 @@ use entity_crypto::encoding::base64_encode;
 use entity_crypto::entropy::Entropy;
 use entity_crypto::sealing::SealingKey;
 use entity_crypto::signing::SigningKey;
-use entity_session::rate_limit::{Rate, RateLimits};
 use entity_session::v1_1::sessions::Config;
 use entity_session::v1_1::state::SessionState;
 use entity_wire::code::ErrorCode;

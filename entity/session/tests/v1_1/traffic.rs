@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use entity_session::rate_limit::{Rate, RateLimits};
 use entity_session::replay_window::SequenceRefusal;
 use entity_session::v1_1::channel::PositionRefusal;
 use entity_session::v1_1::numbers::{ACK_DELAY, ACK_EVERY, AHEAD_MAX, LOST_AFTER, SKIP_REPEAT_MIN};
 use entity_session::v1_1::refusal::Refusal;
 use entity_session::v1_1::session::{ABSOLUTE_LIMIT, IDLE_LIMIT, SendError};
-use entity_session::v1_1::sessions::{Config, EndReason, Received};
+use entity_session::v1_1::sessions::{EndReason, Received};
 use entity_wire::code::ErrorCode;
 use entity_wire::id::{Sequence, SessionId};
 use entity_wire::json::Object;
@@ -355,10 +354,7 @@ fn traffic_renews_the_idle_limit_and_never_the_absolute_one() {
 
 #[test]
 fn a_chatty_sender_is_limited_by_type_and_told_when_to_come_back() {
-    let mut rate_limits = RateLimits::default();
-    rate_limits.set(MessageKind::Ping, Rate::per_second(60, 10));
-    let mut pair = Pair::with_config(Config { rate_limits, ..Config::default() });
-    pair.connect();
+    let mut pair = ready();
     let bob = pair.bob.id.clone();
     let mut refused = None;
     for _ in 0..201 {
