@@ -2,9 +2,12 @@
 
 use entity_crypto::signing::{InvalidSignature, PublicKey, Signature, SigningKey, labelled};
 
-use super::proof::ChallengeVerified;
 use super::state::Role;
 use super::transcript::TranscriptDigest;
+
+/// The peer signed the transcript with our fresh challenge in it, under its identity key.
+#[derive(Debug)]
+pub struct ChallengeVerified(());
 
 /// Signs the transcript up to and including this side's own step, which carries or answers the challenge.
 pub(super) fn sign(key: &SigningKey, signer: Role, transcript: TranscriptDigest) -> Signature {

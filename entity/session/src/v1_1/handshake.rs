@@ -27,7 +27,6 @@ use entity_wire::version::Version;
 
 use super::channel::ReceiveChannel;
 use super::numbers::FutureAck;
-use super::proof::KeyConfirmed;
 use super::refusal::{HandshakeError, Incompatibility, Lateness, Misbehaviour, Refusal};
 use super::seal;
 use super::transcript::{HandshakeTranscript, TranscriptDigest};
@@ -65,6 +64,10 @@ impl Default for Offer {
         }
     }
 }
+
+/// The peer holds the traffic keys and saw the same handshake up to the last step.
+#[derive(Debug)]
+pub struct KeyConfirmed(());
 
 /// What every state of a handshake carries on to the next.
 #[derive(Debug)]

@@ -182,7 +182,9 @@ pub struct Sessions {
     /// Sessions that only receive, oldest first.
     retired: BTreeMap<PeerId, VecDeque<SessionId>>,
     deadlines: Deadlines,
-    limiter: RateLimiter<PublicKey>,
+    /// Strangers are counted apart, so that making keys does not crowd out the pinned peers.
+    pinned_limiter: RateLimiter<PublicKey>,
+    strangers_limiter: RateLimiter<PublicKey>,
     pinned_nonces: NonceMemory<PublicKey>,
     /// Strangers have a memory of their own, so that they cannot fill that of the pinned peers.
     strangers_nonces: NonceMemory<PublicKey>,
@@ -212,7 +214,8 @@ impl Sessions {
     /// Holds nothing yet.
     pub fn new(config: Config) -> Self {
         let limiter =
-            RateLimiter::new(config.rate_limits.clone(), RateLimiter::<PublicKey>::SENDERS_MAX);
+            || RateLimiter::new(config.rate_limits.clone(), RateLimiter::<PublicKey>::SENDERS_MAX);
+        let (pinned_limiter, strangers_limiter) = (limiter(), limiter());
         let (pinned_nonces, strangers_nonces) =
             (NonceMemory::new(config.nonces), NonceMemory::new(config.nonces));
         Self {
@@ -221,7 +224,8 @@ impl Sessions {
             current: BTreeMap::new(),
             retired: BTreeMap::new(),
             deadlines: Deadlines::default(),
-            limiter,
+            pinned_limiter,
+            strangers_limiter,
             pinned_nonces,
             strangers_nonces,
             ended: VecDeque::new(),
@@ -329,7 +333,11 @@ impl Sessions {
         look_at_time(message, author.wall)?;
         self.look_at_nonce(message, standing, author.now)?;
         let seat = self.look_at_seat(message, standing, author)?;
-        self.limiter.take(*message.signer(), &message.header().kind, author.now)?;
+        let limiter = match standing {
+            Standing::Pinned => &mut self.pinned_limiter,
+            Standing::FirstUse => &mut self.strangers_limiter,
+        };
+        limiter.take(*message.signer(), &message.header().kind, author.now)?;
         self.open_at(seat, message)
     }
 
