@@ -9,7 +9,7 @@ use handfast_scenario::verdict::{Verdict, VerdictKind};
 use handfast_scenario::{ExitCode, Recorded, RunEvent};
 
 use crate::quantity;
-use crate::timeline::{self, Moment};
+use crate::timeline::{self, Calls, Moment};
 
 /// A whole run, page by page. Memory is bounded per unit by the limits below.
 #[derive(Debug, Default)]
@@ -77,6 +77,7 @@ pub struct UnitPage {
     pub logs: BTreeMap<RoleName, VecDeque<String>>,
     /// How it ended, once it has.
     pub end: Option<UnitEnd>,
+    calls: Calls,
     steps_us: u64,
 }
 
@@ -229,6 +230,11 @@ impl UnitPage {
     }
 
     fn moment(&mut self, moment: Moment) {
+        let moment = match self.moments.back_mut() {
+            Some(last) => last.absorb(moment),
+            None => Some(moment),
+        };
+        let Some(moment) = moment else { return };
         if self.moments.len() == Self::MOMENTS_MAX {
             self.moments.pop_front();
         }
@@ -237,6 +243,10 @@ impl UnitPage {
 
     fn ended(&mut self, verdict: &Verdict, duration_us: u64) {
         let overhead_us = duration_us.saturating_sub(self.steps_us);
+        for moment in self.calls.unanswered().collect::<Vec<_>>() {
+            self.moment(moment);
+        }
+        self.moments.make_contiguous().sort_by_key(|moment| moment.at_us);
         if verdict.is_passed() {
             self.moments = VecDeque::new();
             self.logs = BTreeMap::new();
@@ -418,7 +428,8 @@ pub struct Totals {
 
 impl UnitPage {
     fn read(&mut self, recorded: &Recorded) {
-        if let Some(moment) = timeline::moment(recorded, self.started_us) {
+        let moment = timeline::moment(recorded, self.started_us);
+        for moment in moment.into_iter().chain(self.calls.read(recorded, self.started_us)) {
             self.moment(moment);
         }
         match &recorded.event {
@@ -466,6 +477,7 @@ fn unit_page(recorded: &Recorded) -> Option<UnitPage> {
         moments: VecDeque::new(),
         logs: BTreeMap::new(),
         end: None,
+        calls: Calls::default(),
         steps_us: 0,
     })
 }

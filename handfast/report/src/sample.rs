@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use handfast_scenario::event::{
-    FORMAT, Outcome, StepId, Summary, WireBytes, WireResponse, WireTaken,
+    CallOutcome, FORMAT, Outcome, StepId, Summary, WireBytes, WireResponse, WireTaken,
 };
-use handfast_scenario::name::{CategoryName, EventName, PeerName, RoleName, SuiteName};
+use handfast_scenario::name::{CategoryName, EventName, MethodName, PeerName, RoleName, SuiteName};
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::Verdict;
 use handfast_scenario::{ExitCode, Recorded, RunEvent};
@@ -47,6 +47,28 @@ pub(crate) fn peer_event(id: &str, who: &str, event: &str, params: Value) -> Run
         event: EventName::new(event).unwrap(),
         params,
     }
+}
+
+pub(crate) fn call(id: &str, call: u64, who: &str, method: &str, params: Value) -> [RunEvent; 2] {
+    let method = MethodName::new(method).unwrap();
+    let outcome = CallOutcome::Ok { result: serde_json::json!({ "x": 1 }) };
+    [
+        RunEvent::CallStarted {
+            unit: unit(id),
+            call,
+            role: role(who),
+            method: method.clone(),
+            params,
+        },
+        RunEvent::CallEnded {
+            unit: unit(id),
+            call,
+            role: role(who),
+            method,
+            outcome,
+            duration_us: 1,
+        },
+    ]
 }
 
 pub(crate) fn step_started(id: &str, step: &str, line: usize, text: &str) -> RunEvent {

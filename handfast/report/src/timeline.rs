@@ -1,5 +1,7 @@
 //! Calls, peer events and wire messages of a unit on one time axis, a line each.
 
+use std::collections::BTreeMap;
+
 use handfast_scenario::event::{CallOutcome, Exit, Half, WireTaken};
 use handfast_scenario::name::RoleName;
 use handfast_scenario::{Recorded, RunEvent};
@@ -16,12 +18,55 @@ pub struct Moment {
     pub who: String,
     /// What happened.
     pub what: String,
+    /// How often in a row.
+    pub times: u64,
 }
 
 impl Moment {
-    /// The line, without indent: time in ms, who, what.
+    /// The line, without indent: time in ms, who, what, and how often in a row if more than once.
     pub fn line(&self) -> String {
-        format!("{:>9}  {:<8} {}", axis_ms(self.at_us), self.who, self.what)
+        let times = if self.times > 1 { format!("  (x{})", self.times) } else { String::new() };
+        format!("{:>9}  {:<8} {}{times}", axis_ms(self.at_us), self.who, self.what)
+    }
+
+    /// Takes in another moment if it is the same once more, such as a getter that is asked again and
+    /// again; otherwise gives it back.
+    pub fn absorb(&mut self, next: Self) -> Option<Self> {
+        if self.who != next.who || self.what != next.what {
+            return Some(next);
+        }
+        self.times += next.times;
+        None
+    }
+}
+
+/// Calls that have begun and not ended.
+#[derive(Debug, Default)]
+pub struct Calls {
+    open: BTreeMap<u64, Moment>,
+}
+
+impl Calls {
+    /// The line of a call once it has ended: at the time of its answer.
+    pub fn read(&mut self, recorded: &Recorded, unit_started_us: u64) -> Option<Moment> {
+        let at_us = recorded.at_us.saturating_sub(unit_started_us);
+        if let RunEvent::CallStarted { call, role, method, params, .. } = &recorded.event {
+            let what = tame(&format!("call {method} {}", value(params)));
+            self.open.insert(*call, Moment { at_us, who: role.to_string(), what, times: 1 });
+        }
+        let RunEvent::CallEnded { call, outcome, .. } = &recorded.event else { return None };
+        let begun = self.open.remove(call)?;
+        let what = tame(&format!("{} {}", begun.what, call_outcome(outcome)));
+        Some(Moment { at_us, what, ..begun })
+    }
+
+    /// The lines of calls without an answer: at the times they began.
+    pub fn unanswered(&mut self) -> impl Iterator<Item = Moment> {
+        let open = std::mem::take(&mut self.open).into_values();
+        open.map(|begun| Moment {
+            what: format!("{} => no answer when the unit ended", begun.what),
+            ..begun
+        })
     }
 }
 
@@ -31,7 +76,8 @@ const VALUE_CHARS_MAX: usize = 140;
 /// The line that an event has on the axis of its unit; `None` for events with no place there.
 pub fn moment(recorded: &Recorded, unit_started_us: u64) -> Option<Moment> {
     let (who, what) = words(&recorded.event)?;
-    Some(Moment { at_us: recorded.at_us.saturating_sub(unit_started_us), who, what: tame(&what) })
+    let at_us = recorded.at_us.saturating_sub(unit_started_us);
+    Some(Moment { at_us, who, what: tame(&what), times: 1 })
 }
 
 fn words(event: &RunEvent) -> Option<(String, String)> {
@@ -39,12 +85,6 @@ fn words(event: &RunEvent) -> Option<(String, String)> {
     match event {
         RunEvent::PeerStarted { role, pid, ready_us, address, .. } => {
             of(role, format!("ready after {} at {address} (process {pid})", time(*ready_us)))
-        }
-        RunEvent::CallStarted { role, method, params, .. } => {
-            of(role, format!("call {method} {}", value(params)))
-        }
-        RunEvent::CallEnded { role, method, outcome, .. } => {
-            of(role, format!("     {method} {}", call_outcome(outcome)))
         }
         RunEvent::PeerEvent { role, event, params, .. } => {
             of(role, format!("event {event} {}", value(params)))
@@ -68,6 +108,9 @@ fn words(event: &RunEvent) -> Option<(String, String)> {
         | RunEvent::UnitStarted { .. }
         | RunEvent::StepStarted { .. }
         | RunEvent::StepEnded { .. }
+        // Question and answer of a call are one line: see `Calls`.
+        | RunEvent::CallStarted { .. }
+        | RunEvent::CallEnded { .. }
         | RunEvent::PeerLog { .. }
         | RunEvent::CheckEnded { .. }
         | RunEvent::UnitEnded { .. }
@@ -147,6 +190,35 @@ mod tests {
             sample::peer_event("u1", "b", "session.ready", serde_json::json!({ "id": "s" })),
             Some(r#"     12.3  b        event session.ready {"id":"s"}"#),
         );
+    }
+
+    #[test]
+    fn a_call_is_one_line_with_question_and_answer() {
+        let mut calls = Calls::default();
+        let [began, ended] = sample::call("u1", 1, "a", "stats", serde_json::json!({}));
+        assert_eq!(calls.read(&Recorded { at_us: 1_000, event: began }, 0), None);
+        let moment = calls.read(&Recorded { at_us: 2_000, event: ended }, 0).unwrap();
+        assert_eq!(moment.line(), "      2.0  a        call stats {} => {\"x\":1}");
+        assert_eq!(calls.unanswered().count(), 0);
+    }
+
+    #[test]
+    fn a_call_without_answer_is_told_at_the_end() {
+        let mut calls = Calls::default();
+        let [began, _] = sample::call("u1", 1, "a", "stats", serde_json::json!({}));
+        calls.read(&Recorded { at_us: 1_000, event: began }, 0);
+        let lines: Vec<String> = calls.unanswered().map(|moment| moment.line()).collect();
+        assert_eq!(lines, ["      1.0  a        call stats {} => no answer when the unit ended"]);
+    }
+
+    #[test]
+    fn the_same_moment_again_is_counted() {
+        let moment = |at_us| Moment { at_us, who: "a".to_owned(), what: "x".to_owned(), times: 1 };
+        let mut first = moment(0);
+        assert_eq!(first.absorb(moment(9)), None);
+        assert_eq!(first.line(), "      0.0  a        x  (x2)");
+        let other = Moment { what: "y".to_owned(), ..moment(9) };
+        assert_eq!(first.absorb(other.clone()), Some(other));
     }
 
     #[test]
