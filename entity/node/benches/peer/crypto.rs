@@ -11,26 +11,44 @@ const MESSAGE_LEN: usize = 450;
 
 const ROUND: Duration = Duration::from_millis(200);
 
-/// Operations a second of one core.
+/// Operations a second.
 #[derive(Debug)]
 pub(crate) struct Rates {
+    /// Of one core, the others idle.
     pub(crate) sign: f64,
+    /// Of one core, the others idle.
     pub(crate) verify: f64,
+    /// Of all cores together. Two cores that share their units do less than twice as much as one.
+    pub(crate) sign_all: f64,
+    /// Of all cores together.
+    pub(crate) verify_all: f64,
 }
 
-/// Measures both once.
+/// Measures each once.
 pub(crate) fn rates() -> Rates {
     let key = SigningKey::from_seed([1; 32]);
     let public = key.public_key();
     let message = [b'x'; MESSAGE_LEN];
     let signature = key.sign(&message);
+    let sign = || drop(black_box(key.sign(black_box(&message)).to_bytes().to_vec()));
+    let verify = || public.verify(black_box(&message), &signature).unwrap();
     Rates {
-        sign: rate(|| drop(black_box(key.sign(black_box(&message)).to_bytes().to_vec()))),
-        verify: rate(|| public.verify(black_box(&message), &signature).unwrap()),
+        sign: rate(&sign),
+        verify: rate(&verify),
+        sign_all: rate_of_all(&sign),
+        verify_all: rate_of_all(&verify),
     }
 }
 
-fn rate(mut operation: impl FnMut()) -> f64 {
+fn rate_of_all(operation: &(impl Fn() + Sync)) -> f64 {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(|| rate(operation))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    })
+}
+
+fn rate(operation: &impl Fn()) -> f64 {
     let start = Instant::now();
     let mut done = 0_u32;
     while start.elapsed() < ROUND {

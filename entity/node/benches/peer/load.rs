@@ -45,6 +45,11 @@ impl Loads {
         loads
     }
 
+    /// Processor microseconds that both servers have spent so far: the trivial one, the peer.
+    pub(crate) fn processor_us(&self) -> (f64, f64) {
+        (self.trivial.0.processor_us(), self.server.process.processor_us())
+    }
+
     /// Exchanges a second with a handler that does nothing.
     pub(crate) fn http_only(&self) -> f64 {
         let request = request(&[b'x'; REQUEST_LEN]);
@@ -67,6 +72,11 @@ impl Loads {
         let each = self.exchanges / CONNECTIONS;
         let requests = self.senders.iter_mut().map(|sender| sender.signed_as_sent(each)).collect();
         self.round(self.server.address, requests)
+    }
+
+    /// Exchanges of a round.
+    pub(crate) fn exchanges(&self) -> usize {
+        self.exchanges / CONNECTIONS * CONNECTIONS
     }
 
     /// Resident memory of the peer in MiB.

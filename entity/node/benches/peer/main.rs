@@ -3,9 +3,9 @@
 //! Every figure that has an aim is printed beside it, and every rate beside what the same run says is possible:
 //!
 //! - *ceiling of a server*: all cores are busy with what a message costs, and nothing else. A message costs one HTTP exchange
-//!   (measured with 16 connections, so `cores / exchanges a second` of core time, the load generator's share included), one
-//!   verification and, where the generator signs as it goes, one signature:
-//!   `1 / ceiling = 1 / http + 1 / (cores * verify) [+ 1 / (cores * sign)]`.
+//!   (measured with 16 connections on all cores, the load generator's share included), one verification and, where the
+//!   generator signs as it goes, one signature; the last two are measured on all cores at once as well:
+//!   `1 / ceiling = 1 / http + 1 / verify [+ 1 / sign]`.
 //! - *ceiling of a round trip on one core*: the same things one after the other: `1 / ceiling = http + 1 / verify + 1 / sign`,
 //!   with `http` the time of an exchange of the same client and server on that core.
 //!
@@ -67,7 +67,7 @@ fn measure(effort: Effort) -> Figures {
     let mut figures = Figures::default();
     let cores = std::thread::available_parallelism().unwrap().get() as f64;
     figures.add("cores", cores, "", Aim::None);
-    let rounds = under_load(effort, cores, &mut figures);
+    let rounds = under_load(effort, &mut figures);
     let of = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
     let (sign, verify) = (of(|round| round.rates.sign), of(|round| round.rates.verify));
 
@@ -106,30 +106,49 @@ struct Round {
     http: f64,
     signed_before: f64,
     signed_as_sent: f64,
+    /// Processor time of the server for an HTTP exchange, and of the peer for a message.
+    http_us: f64,
+    message_us: f64,
     ceiling_verify: f64,
     ceiling_both: f64,
 }
 
 impl Round {
-    fn measure(loads: &mut load::Loads, cores: f64) -> Self {
+    fn measure(loads: &mut load::Loads) -> Self {
         let rates = crypto::rates();
+        let exchanges = loads.exchanges() as f64;
+        let (trivial_before, peer_before) = loads.processor_us();
         let http = loads.http_only();
         let signed_before = loads.signed_before();
+        let (trivial_after, peer_after) = loads.processor_us();
+        let (http_us, message_us) =
+            ((trivial_after - trivial_before) / exchanges, (peer_after - peer_before) / exchanges);
         let signed_as_sent = loads.signed_as_sent();
-        let ceiling_verify = 1.0 / (1.0 / http + 1.0 / (cores * rates.verify));
-        let ceiling_both = 1.0 / (1.0 / ceiling_verify + 1.0 / (cores * rates.sign));
-        Self { rates, http, signed_before, signed_as_sent, ceiling_verify, ceiling_both }
+        let ceiling_verify = 1.0 / (1.0 / http + 1.0 / rates.verify_all);
+        let ceiling_both = 1.0 / (1.0 / ceiling_verify + 1.0 / rates.sign_all);
+        Self {
+            rates,
+            http,
+            signed_before,
+            signed_as_sent,
+            http_us,
+            message_us,
+            ceiling_verify,
+            ceiling_both,
+        }
     }
 }
 
-fn under_load(effort: Effort, cores: f64, figures: &mut Figures) -> Vec<Round> {
+fn under_load(effort: Effort, figures: &mut Figures) -> Vec<Round> {
     let mut loads = load::Loads::start(effort.exchanges);
-    let rounds: Vec<_> = (0..effort.rounds).map(|_| Round::measure(&mut loads, cores)).collect();
+    let rounds: Vec<_> = (0..effort.rounds).map(|_| Round::measure(&mut loads)).collect();
     let mut add = |name, unit, aim, figure: fn(&Round) -> f64| {
         figures.add(name, median(rounds.iter().map(figure).collect()), unit, aim);
     };
     add("signatures, one core", "/s", Aim::None, |round| round.rates.sign);
     add("verifications, one core", "/s", Aim::None, |round| round.rates.verify);
+    add("signatures, all cores", "/s", Aim::None, |round| round.rates.sign_all);
+    add("verifications, all cores", "/s", Aim::None, |round| round.rates.verify_all);
     add("HTTP only, 16 connections", "/s", Aim::None, |round| round.http);
     add("ceiling of verify + HTTP", "/s", Aim::None, |round| round.ceiling_verify);
     add("ceiling of sign + verify + HTTP", "/s", Aim::None, |round| round.ceiling_both);
@@ -141,6 +160,8 @@ fn under_load(effort: Effort, cores: f64, figures: &mut Figures) -> Vec<Round> {
     add("  share of sign + verify + HTTP", "%", Aim::AtLeast(60.0), |round| {
         100.0 * round.signed_as_sent / round.ceiling_both
     });
+    add("processor time of an HTTP exchange", "us", Aim::None, |round| round.http_us);
+    add("processor time of a message", "us", Aim::None, |round| round.message_us);
     figures.add("memory after the load (resident)", loads.memory_mib(), "MiB", Aim::None);
     rounds
 }

@@ -8,7 +8,7 @@ use entity_peer::command::{AddPeer, Command, CommandError, CommandResult};
 use entity_peer::config::Protocols;
 use entity_wire::version::Version;
 
-use crate::support::{TestNode, acquainted, http};
+use crate::support::{PATIENCE, TestNode, acquainted, http};
 
 async fn check_conversation(protocols: Protocols, version: Version) {
     let (a, b) = acquainted(|config| config.protocols = protocols).await;
@@ -53,6 +53,26 @@ async fn a_node_serves_requests_while_its_own_is_open() {
     let refused = a.command(Command::OpenSession { to: "b".parse().unwrap() }).await;
     assert!(refused.is_err(), "{refused:?}");
     assert_eq!(nested.join().unwrap(), 200);
+}
+
+async fn check_crossing(protocols: Protocols) {
+    let (a, b) = acquainted(|config| config.protocols = protocols).await;
+    assert!(a.open(&b).await.is_ok());
+    let query = |from: &TestNode, to: &TestNode| {
+        let (node, to) = (from.node().clone(), to.name.parse().unwrap());
+        tokio::spawn(async move { node.command(Command::QueryCapabilities { to }).await })
+    };
+    let queries: Vec<_> = (0..20).flat_map(|_| [query(&a, &b), query(&b, &a)]).collect();
+    for query in queries {
+        let outcome = tokio::time::timeout(PATIENCE, query).await.unwrap().unwrap();
+        assert!(matches!(outcome, Ok(CommandResult::Capabilities(_))), "{outcome:?}");
+    }
+}
+
+/// Each query is answered by a message of its own, so answers and queries cross on many connections.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn questions_and_answers_cross_in_1_0_without_overtaking_each_other() {
+    check_crossing(Protocols::OnlyV1_0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
