@@ -20,6 +20,9 @@ pub const ROLES_MAX: usize = 64;
 /// Most variants a scenario file may name.
 pub const VARIANTS_MAX: usize = 256;
 
+/// Longest value of a variable of a variant, as JSON, in bytes.
+pub const VARIABLE_LEN_MAX: usize = 4 * 1024;
+
 /// Largest scenario file, in bytes.
 pub const FILE_LEN_MAX: usize = 1024 * 1024;
 

@@ -11,6 +11,7 @@ mod scenario;
 mod scope;
 mod step;
 mod values;
+mod variants;
 mod verb;
 mod wire;
 
@@ -55,6 +56,9 @@ fn read<T>(
     }
 }
 
+/// Most mistakes of a file that are told at once; nobody reads more.
+const PROBLEMS_MAX: usize = 50;
+
 /// The mistakes found so far.
 #[derive(Default)]
 pub(crate) struct Sink {
@@ -63,7 +67,10 @@ pub(crate) struct Sink {
 
 impl Sink {
     fn note(&mut self, span: Span, message: String, label: &str, help: String) {
-        let label = label.to_owned();
-        self.problems.push(Problem { span, message, label, help: Some(help) });
+        let problem = Problem { span, message, label: label.to_owned(), help: Some(help) };
+        // Every variant of a file makes the same mistakes.
+        if !self.problems.contains(&problem) && self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem);
+        }
     }
 }

@@ -7,29 +7,14 @@ use super::fields::{Fields, named, one_of, table, texts};
 use crate::document::{Node, NodeValue};
 use crate::name::{PeerName, RoleName};
 use crate::scenario::{Introduce, ROLES_MAX, Role};
-use crate::template::{Bindings, Template};
-
-/// A role before the holes of its texts are filled.
-#[derive(Clone)]
-pub(super) struct RawRole {
-    role: Role,
-    peer: Option<String>,
-}
+use crate::template::Template;
 
 /// Reads `[roles.X]`; a file without any has the roles `a` and `b`.
-pub(super) fn read(
-    fields: &Fields<'_>,
-    variables: &BTreeSet<String>,
-    sink: &mut Sink,
-) -> BTreeMap<RoleName, RawRole> {
+pub(super) fn read(fields: &Fields<'_>, sink: &mut Sink) -> BTreeMap<RoleName, Role> {
     let mut roles = BTreeMap::new();
     let Some(node) = fields.node("roles") else {
-        for name in ["a", "b"] {
-            if let Ok(name) = RoleName::new(name) {
-                roles.insert(name, RawRole { role: Role::default(), peer: None });
-            }
-        }
-        return roles;
+        let names = ["a", "b"].into_iter().filter_map(|name| RoleName::new(name).ok());
+        return names.map(|name| (name, Role::default())).collect();
     };
     let Some(entries) = table(node, "roles", sink) else { return roles };
     if entries.is_empty() || entries.len() > ROLES_MAX {
@@ -38,60 +23,30 @@ pub(super) fn read(
     }
     for entry in entries {
         let name = named(&entry.key, entry.key_span, "roles", RoleName::new, sink);
-        let role = role(&entry.node, variables, sink);
-        if let (Some(name), Some(mut role)) = (name, role) {
-            role.role.span = entry.key_span;
-            roles.insert(name, role);
+        let role = role(&entry.node, sink);
+        if let (Some(name), Some(role)) = (name, role) {
+            roles.insert(name, Role { span: entry.key_span, ..role });
         }
     }
     roles
 }
 
-fn role(node: &Node, variables: &BTreeSet<String>, sink: &mut Sink) -> Option<RawRole> {
+fn role(node: &Node, sink: &mut Sink) -> Option<Role> {
     let fields = Fields::open(node, "a role", &["peer", "protocol", "env", "args"], sink)?;
-    check_holes(node, variables, sink);
-    let args = fields.texts("args", sink).into_iter().map(|(arg, _)| arg.to_owned()).collect();
-    let role = Role {
-        peer: None,
-        protocol: fields.text("protocol", sink).map(str::to_owned),
-        env: fields.text_table("env", sink),
-        args,
-        span: node.span,
-    };
-    Some(RawRole { role, peer: fields.text("peer", sink).map(str::to_owned) })
-}
-
-/// A role is set up before anything is known but the variables of the variant.
-fn check_holes(node: &Node, variables: &BTreeSet<String>, sink: &mut Sink) {
+    // A role is set up before anything is known but the variables of the variant, which are filled in.
     let names = Template::new(node.to_json()).map(|template| template.names()).unwrap_or_default();
-    for name in names.difference(variables) {
+    for name in names {
         let message = format!("nothing is known as ${{{name}}} when a role starts");
         let help = "only the variables of `variants` are".to_owned();
         sink.note(node.span, message, "in this role", help);
     }
-}
-
-impl RawRole {
-    /// Fills the holes with the variables of a variant.
-    pub(super) fn fill(&self, bindings: &mut Bindings, sink: &mut Sink) -> Option<Role> {
-        let mut fill = |text: &String| {
-            let filled = Template::new(text.as_str().into())
-                .and_then(|template| template.resolve(bindings))
-                .ok()?;
-            Some(filled.as_str().map_or_else(|| filled.to_string(), str::to_owned))
-        };
-        let peer = self.peer.as_ref().and_then(&mut fill);
-        let protocol = self.role.protocol.as_ref().and_then(&mut fill);
-        let env = self.role.env.iter().filter_map(|(key, value)| Some((key.clone(), fill(value)?)));
-        let env = env.collect();
-        let args = self.role.args.iter().filter_map(fill).collect();
-        let span = self.role.span;
-        let peer = match peer {
-            None => None,
-            Some(peer) => Some(named(&peer, span, "peer", PeerName::new, sink)?),
-        };
-        Some(Role { peer, protocol, env, args, span })
-    }
+    Some(Role {
+        peer: fields.name("peer", PeerName::new, sink),
+        protocol: fields.text("protocol", sink).map(str::to_owned),
+        env: fields.text_table("env", sink),
+        args: fields.texts("args", sink).into_iter().map(|(arg, _)| arg.to_owned()).collect(),
+        span: node.span,
+    })
 }
 
 /// `introduce = "all" | "addresses" | "none"`.

@@ -11,6 +11,7 @@ use super::{condition, verb, wire};
 use crate::document::{Node, NodeValue};
 use crate::scenario::STEPS_MAX;
 use crate::step::{ROUNDS_MAX, Repeat, Rounds, STEP_DEPTH_MAX, Step, StepKind};
+use crate::template::Template;
 
 /// The keys that say what a step does, each with the keys that may stand beside it.
 const VERBS: [(&str, &[&str]); 13] = [
@@ -214,6 +215,13 @@ fn check_rows(
     if rows.iter().any(|row| !row.keys().eq(first.keys())) {
         let help = "give every variable a value for every round";
         return refuse("the rounds of `repeat` have different variables".to_owned(), help);
+    }
+    let hole = rows.iter().flat_map(BTreeMap::values).any(|value| {
+        Template::new(value.clone()).map_or(true, |template| !template.names().is_empty())
+    });
+    if hole {
+        let message = "the values of `repeat` are taken as they are, ${..} included".to_owned();
+        return refuse(message, "use ${..} in the steps, beside the variables of the round");
     }
     for name in first.keys() {
         scope.learn(name);

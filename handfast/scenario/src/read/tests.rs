@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::expectation::Condition;
-use crate::scenario::{Introduce, ROLES_MAX, STEPS_MAX, VARIANTS_MAX};
+use crate::scenario::{Introduce, ROLES_MAX, STEPS_MAX, VARIABLE_LEN_MAX, VARIANTS_MAX};
 use crate::step::{Expected, Lasts, ROUNDS_MAX, Rounds, Select, StepKind, Wire, WireAction};
 
 fn parse(text: &str) -> Result<Vec<Scenario>, Problems> {
@@ -189,6 +189,56 @@ fn variants_become_scenarios_of_their_own() {
     let role = &scenarios[1].roles["a"];
     assert_eq!((role.protocol.as_deref(), role.env["N"].as_str()), (Some("1.1"), "x3"));
     assert_eq!(scenarios[1].variables["w"], json!(3));
+}
+
+#[test]
+fn a_variable_of_a_variant_can_stand_anywhere() {
+    let scenarios = parse(
+        "name = \"n\"\nvariants = [{ kind = \"ping\", limit = \"1s\", rows = [1, 2] }]\n\
+         [[step]]\nwire = { from = \"a\", to = \"b\", type = \"${kind}\", drop = true }\n\
+         [[step]]\nevent = \"x\"\non = \"a\"\nwithin = \"${limit}\"\n\
+         [[step]]\nrepeat = { row = \"${rows}\" }\n[[step.do]]\nstop = \"a\"\n",
+    )
+    .unwrap();
+    let kinds: Vec<_> = scenarios[0].steps.iter().map(|step| &step.kind).collect();
+    let [StepKind::Wire(Wire::Rule(rule)), StepKind::AwaitEvent(event), StepKind::Repeat(repeat)] =
+        kinds.as_slice()
+    else {
+        panic!("{kinds:?}")
+    };
+    assert_eq!(rule.message_type.as_deref(), Some("ping"));
+    assert_eq!(event.within, Duration::from_secs(1));
+    assert!(matches!(&repeat.rounds, Rounds::Rows(rows) if rows.len() == 2));
+}
+
+#[test]
+fn the_mistake_of_every_variant_is_told_once() {
+    check_problems(
+        "name = \"n\"\nvariants = [{ v = 1 }, { v = 2 }]\n[[step]]\nstop = \"c\"\n",
+        &["4:8: there is no role \"c\"; add [roles.c], or use one of a, b"],
+    );
+}
+
+#[test]
+fn the_value_of_a_variable_has_a_limit() {
+    let file =
+        |len: usize| format!("name = \"n\"\nvariants = [{{ v = \"{}\" }}]\n", "x".repeat(len - 2));
+    one(&file(VARIABLE_LEN_MAX));
+    check_problems(
+        &file(VARIABLE_LEN_MAX + 1),
+        &["2:19: `v` has 4097 bytes, a variable at most 4096; build it with $times"],
+    );
+}
+
+#[test]
+fn a_message_type_is_written_out() {
+    check_step_problem(
+        "wire = { from = \"a\", to = \"b\", type = \"${round}\", drop = true }",
+        &[concat!(
+            "4:39: \"${round}\" is no message type; ",
+            "write it out; only the variables of `variants` can stand here"
+        )],
+    );
 }
 
 #[test]
@@ -446,6 +496,13 @@ fn rounds_have_the_same_variables() {
         &[concat!(
             "4:10: the rounds of `repeat` have different variables; ",
             "give every variable a value for every round"
+        )],
+    );
+    check_step_problem(
+        "repeat = { f = [\"${b.name}\"] }\n[[step.do]]\nstop = \"a\"",
+        &[concat!(
+            "4:10: the values of `repeat` are taken as they are, ${..} included; ",
+            "use ${..} in the steps, beside the variables of the round"
         )],
     );
     check_step_problem(

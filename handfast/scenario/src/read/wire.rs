@@ -1,12 +1,12 @@
 //! `wire`: what the tap does.
 
 use super::Sink;
-use super::fields::{Fields, boolean, integer, name, one_of, table, text, wrong_kind};
+use super::fields::{Fields, boolean, integer, one_of, table, text, wrong_kind};
 use super::scope::Scope;
 use super::values;
 use crate::document::{Node, NodeValue};
 use crate::event::Half;
-use crate::name::{InvalidName, RoleName};
+use crate::name::RoleName;
 use crate::step::{
     Change, Recorded, ReleaseOrder, Select, StepKind, Wire, WireAction, WireReplay, WireRule,
 };
@@ -102,8 +102,15 @@ fn misplaced(fields: &Fields<'_>, verb: &str, sink: &mut Sink) {
 }
 
 fn message_type(fields: &Fields<'_>, sink: &mut Sink) -> Option<String> {
-    let any = |text: String| if text.is_empty() { Err(InvalidName::Empty) } else { Ok(text) };
-    name(fields.node("type")?, "type", any, sink)
+    let node = fields.node("type")?;
+    let written = text(node, "type", sink)?;
+    if written.is_empty() || written.contains("${") {
+        let message = format!("{written:?} is no message type");
+        let help = "write it out; only the variables of `variants` can stand here".to_owned();
+        sink.note(node.span, message, "here", help);
+        return None;
+    }
+    Some(written.to_owned())
 }
 
 fn replay(
