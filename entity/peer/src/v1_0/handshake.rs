@@ -1,5 +1,7 @@
 //! The 1.0 handshake: its three messages, and what becomes of their delivery (`docs/protocol/1.0.md#handshake`).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use entity_crypto::signing::PublicKey;
 use entity_session::v1_0::established::Established;
@@ -29,6 +31,33 @@ use crate::view::{Role, SessionName};
 const SEQUENCE_HANDSHAKE: u64 = 1;
 const SEQUENCE_ACK: u64 = 1;
 const SEQUENCE_CONFIRM: u64 = 2;
+
+/// What becomes of a handshake.
+enum Weight {
+    Answer,
+    /// It is answered later, unless our own leads to a session first.
+    Hold,
+    Refuse(ErrorCode, &'static str),
+}
+
+/// A handshake that crossed ours and waits for what becomes of that.
+#[derive(Debug)]
+pub(crate) struct Held {
+    handshake: Handshake,
+    signer: PublicKey,
+    since: Timestamp,
+}
+
+impl Held {
+    /// How long our own handshake may take before the other one is answered. Guessed: many round trips, and far
+    /// below what anybody waits for an acknowledgement.
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    /// Returns when the handshake is to be answered.
+    pub(super) fn answer_at(&self) -> Timestamp {
+        self.since.plus(Self::PATIENCE)
+    }
+}
 
 impl State {
     /// Opens a handshake, unless one with the peer is under way already.
@@ -100,10 +129,39 @@ impl State {
         if has_both(core.config.protocols) && names_1_1(&handshake.supported_versions) {
             return Err(Fault::Version(message.version.as_str().to_owned()));
         }
-        if let Some((code, reason)) = self.refuse_handshake(core, message, &handshake) {
-            failed(core, peer, code, reason);
-            return Ok(());
+        match self.weigh(core, message, &handshake) {
+            Weight::Refuse(code, reason) => failed(core, peer, code, reason),
+            Weight::Hold => {
+                let held = Held { handshake, signer: message.signer, since: now };
+                self.with(peer).held = Some(held);
+            }
+            Weight::Answer => self.answer(core, peer, (&handshake, &message.signer), now),
         }
+        Ok(())
+    }
+
+    /// Answers the held handshakes whose time has come: ours leads nowhere, so theirs goes on.
+    pub(super) fn answer_held(&mut self, core: &mut Core, now: Timestamp) {
+        let due: Vec<_> = self
+            .peers
+            .iter_mut()
+            .filter_map(|(peer, sessions)| {
+                let held = sessions.held.take_if(|held| now >= held.answer_at())?;
+                sessions.confirming.is_none().then(|| (peer.clone(), held))
+            })
+            .collect();
+        for (peer, held) in due {
+            self.answer(core, &peer, (&held.handshake, &held.signer), now);
+        }
+    }
+
+    fn answer(
+        &mut self,
+        core: &mut Core,
+        peer: &PeerName,
+        (handshake, signer): (&Handshake, &PublicKey),
+        now: Timestamp,
+    ) {
         let terms = Terms {
             key: &core.key,
             supported_versions: has_both(core.config.protocols)
@@ -111,34 +169,29 @@ impl State {
             sealing: core.config.session_sealing == SessionSealing::Offered,
         };
         let entropy = &mut core.entropy;
-        match AwaitingConfirm::answer(&handshake, &message.signer, terms, entropy, now) {
+        match AwaitingConfirm::answer(handshake, signer, terms, entropy, now) {
             Ok((awaiting, ack)) => self.send_ack(core, peer, (awaiting, ack), now),
             Err(refusal) => {
                 failed(core, peer, ErrorCode::InvalidSignature, &refusal.to_string());
             }
         }
-        Ok(())
     }
 
-    /// Returns why a well-formed handshake is not answered, or `None` where it is.
-    fn refuse_handshake(
-        &mut self,
-        core: &Core,
-        message: &Message,
-        handshake: &Handshake,
-    ) -> Option<(ErrorCode, &'static str)> {
+    /// Decides what becomes of a well-formed handshake.
+    fn weigh(&mut self, core: &Core, message: &Message, handshake: &Handshake) -> Weight {
         let profile = self.profile;
         let sessions = self.with(&message.sender);
         if profile == Profile::Hardened && sessions.holds(&handshake.session_id) {
-            return Some((ErrorCode::InvalidState, "its session exists"));
+            return Weight::Refuse(ErrorCode::InvalidState, "its session exists");
+        }
+        if sessions.confirming.is_some() {
+            return Weight::Refuse(ErrorCode::HandshakeInProgress, "our own handshake goes on");
         }
         // Both sides opened at once: the handshake of the smaller key goes on, so that one session comes of it. A side
-        // that does not know this rule acknowledges ours, and is not acknowledged by us: also one session.
+        // that does not know this rule may never follow ours, but waits for an answer to its own: it gets one if
+        // ours leads nowhere.
         let own_survives = core.public_key.as_bytes() < message.signer.as_bytes();
-        if sessions.confirming.is_some() || (sessions.opening.is_some() && own_survives) {
-            return Some((ErrorCode::HandshakeInProgress, "our own handshake goes on"));
-        }
-        None
+        if sessions.opening.is_some() && own_survives { Weight::Hold } else { Weight::Answer }
     }
 
     fn send_ack(
@@ -325,6 +378,7 @@ impl State {
     ) {
         let id = SessionName(session.id().to_owned());
         core.prove(peer, key, Version::V1_0);
+        self.with(peer).held = None;
         if let Some(replaced) = self.with(peer).establish(session, role, now) {
             let (id, peer) = (SessionName(replaced), peer.clone());
             core.event(PeerEvent::SessionClosed { id, peer, reason: CloseReason::Replaced });

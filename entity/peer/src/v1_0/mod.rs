@@ -108,6 +108,7 @@ impl State {
 
     /// Ends what is due: half-open handshakes, and sessions past their age.
     pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
+        self.answer_held(core, now);
         let timeout = core.config.limits.handshake_timeout;
         for (peer, sessions) in &mut self.peers {
             if sessions.expire_half_open(timeout, now) {

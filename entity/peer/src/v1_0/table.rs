@@ -11,6 +11,7 @@ use entity_session::v1_0::sealing::SealedSession;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
+use super::handshake::Held;
 use super::lane::Lane;
 use crate::name::PeerName;
 use crate::view::{Role, SessionName, SessionView};
@@ -25,6 +26,8 @@ pub(crate) struct PeerSessions {
     pub(crate) opening: Option<AwaitingAck>,
     /// A handshake we opened, acknowledged and confirmed, with the key that signed the acknowledgement.
     pub(crate) confirming: Option<(Confirming, PublicKey)>,
+    /// A handshake the peer opened while ours was under way.
+    pub(crate) held: Option<Held>,
     /// A handshake the peer opened.
     pub(crate) responding: Option<AwaitingConfirm>,
     /// The newest established session. It stays when it has expired, so that what belongs to it is still refused.
@@ -208,6 +211,7 @@ impl PeerSessions {
         let deadlines = [
             self.opening.as_ref().map(|opening| opening.created_at().plus(timeout)),
             self.responding.as_ref().map(|responding| responding.created_at().plus(timeout)),
+            self.held.as_ref().map(Held::answer_at),
             self.retired.as_ref().map(|(_, until)| just_after(*until)),
             current.map(|current| just_after(current.session.expires_at())),
         ];

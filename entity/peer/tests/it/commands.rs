@@ -365,6 +365,40 @@ fn a_handshake_that_cannot_be_answered_does_not_end_our_own() {
 }
 
 #[test]
+fn a_handshake_that_crosses_ours_is_answered_where_ours_leads_nowhere() {
+    // The earlier peer knows no rule for two handshakes at once: it may never follow ours, but waits for an answer to its own.
+    for (ours, other) in [("a", "b"), ("b", "a")] {
+        let mut world = pair();
+        // It takes our handshake, and does nothing.
+        world.forged = Some(entity_wire::reply::Reply::received(
+            other,
+            entity_wire::reply::Verification::Passed,
+        ));
+        world.start(ours, Command::OpenSession { to: name(other) });
+        world.settle();
+        let mut stranger = crate::stranger::Stranger::new(other, key(other));
+        let offer = entity_wire::payload::handshake_1_0::Handshake {
+            session_id: stranger.session.clone(),
+            challenge: entity_wire::payload::handshake_1_0::Challenge::from_bytes(&[5; 32]),
+            public_key: public_key(other),
+            supported_versions: Vec::new(),
+            capabilities: Vec::new(),
+            sealing: None,
+        };
+        let draft = stranger.draft(MessageKind::Handshake, offer.to_object(), 1, world.now);
+        assert_eq!(world.inject(ours, &stranger.sign(&draft)).status, 200);
+        world.advance(Duration::from_secs(2));
+        let acknowledged = |passed: &crate::world::Passed| {
+            let body = crate::stranger::parse(&passed.body);
+            body.get("sender_id").and_then(|id| id.as_str()) == Some(ours)
+                && body.get("msg_type").and_then(|kind| kind.as_str()) == Some("handshake_ack")
+                && body.get("session_id").and_then(|id| id.as_str()) == Some(&stranger.session)
+        };
+        assert!(world.passed.iter().any(acknowledged), "{ours} never answered");
+    }
+}
+
+#[test]
 fn a_query_ends_once_even_where_its_message_fails_later() {
     let mut world = connected();
     world.unreachable.push("b".to_owned());
