@@ -101,10 +101,10 @@ impl Unverified {
             *slot = self.object.get(field).ok_or(VerifyError::MissingField(field))?;
         }
         let [version, kind, sender, payload, stamp, nonce] = fields;
-        let signed_bytes = signed_bytes(version, kind, sender, payload, stamp, nonce);
         let signature = self.object.get("signature").and_then(Value::as_str);
         let signature = signature.and_then(|text| Signature::from_base64(text).ok());
         let signature = signature.ok_or(VerifyError::InvalidSignature)?;
+        let signed_bytes = signed_bytes(version, kind, sender, payload, stamp, nonce);
         key.verify(&signed_bytes, &signature).map_err(|_| VerifyError::InvalidSignature)?;
 
         let kind = text("msg_type", kind, KIND_LEN_MAX)?;
@@ -226,7 +226,7 @@ impl Envelope {
 pub enum SequenceField {
     /// Absent or null.
     Missing,
-    /// An integer, or a string of digits with an optional sign.
+    /// An integer, or a string of ASCII digits.
     Number(i64),
     /// Anything else, an integer beyond 64 bits included.
     NotANumber,
@@ -237,7 +237,10 @@ impl SequenceField {
         let number = match value {
             None | Some(Value::Null) => return Self::Missing,
             Some(Value::Number(Number::Integer(integer))) => integer.as_i64(),
-            Some(Value::String(text)) => text.parse().ok(),
+            Some(Value::String(text)) => {
+                // `parse` alone would take a plus sign too.
+                text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+            }
             Some(
                 Value::Number(Number::Float(_))
                 | Value::Bool(_)
