@@ -35,7 +35,8 @@ pub struct HandshakeInit {
     pub challenge: [u8; 32],
     /// The responder's key, where it is pinned.
     pub peer_identity_key: Option<PublicKey>,
-    /// Where to send answers: an `http` URL of at most [`ADDRESS_LEN_MAX`] bytes. Only its scheme is looked at here.
+    /// Where to send answers: an `http` URL of at most [`ADDRESS_LEN_MAX`] bytes. Here it is only known to begin with
+    /// `http://` and to be ASCII without spaces and control characters.
     pub address: Option<String>,
 }
 
@@ -358,7 +359,9 @@ fn capabilities(fields: Fields<'_>) -> Result<Capabilities, FieldError> {
 
 fn address(fields: Fields<'_>) -> Result<String, FieldError> {
     let address = fields.short_text("address", ADDRESS_LEN_MAX)?;
-    if address.starts_with("http://") {
+    let rest = address.strip_prefix("http://").unwrap_or_default();
+    // What follows names a host, and nothing in it can end a line of a log or of a request.
+    if !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(address.to_owned())
     } else {
         Err(Problem::Invalid { expected: "an http URL" }.of("address"))

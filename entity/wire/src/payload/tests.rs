@@ -153,6 +153,27 @@ fn an_address_is_bounded_at_exactly_its_limit() {
 }
 
 #[test]
+fn an_address_begins_with_http_and_has_no_space_or_control_character() {
+    let refused = Err(Problem::Invalid { expected: "an http URL" }.of("address"));
+    for address in [
+        "",
+        "http://",
+        "http:/h:1",
+        "https://h:1",
+        "HTTP://h:1",
+        " http://h:1",
+        "http://h:1 ",
+        "http://h\r\nHost: x",
+        "http://h\u{0}",
+        "http://h\u{7f}",
+        "http://h\u{e9}",
+    ] {
+        let object = init().to_object().with("address", address);
+        assert_eq!(HandshakeInit::from_object(&object).map(drop), refused, "{address:?}");
+    }
+}
+
+#[test]
 fn capabilities_intersect_in_the_order_of_the_first() {
     let first = Capabilities::new(["d", "c", "b", "a"]);
     let second = Capabilities::new(["a", "x", "c"]);
