@@ -2,7 +2,7 @@
 
 use crate::code::ErrorCode;
 use crate::json::{self, Fields, Layout, Object, ObjectWriter, RULES_1_0_HARDENED};
-use crate::limits::REPLY_LEN_MAX;
+use crate::limits::{REPLY_LEN_MAX, TEXT_LEN_MAX};
 
 /// The answer to `POST /message`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Reply {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The text of `detail`, where the body has one.
+    /// The text of `detail`, where the body has one of at most [`TEXT_LEN_MAX`] bytes.
     pub detail: Option<String>,
     /// The code, where the body has one that is known.
     pub code: Option<ErrorCode>,
@@ -112,7 +112,7 @@ impl Answer {
         let Ok(value) = json::parse(body, &rules) else { return answer };
         let Some(object) = value.as_object() else { return answer };
         let fields = Fields::new(object);
-        answer.detail = fields.text("detail").ok().map(str::to_owned);
+        answer.detail = fields.short_text("detail", TEXT_LEN_MAX).ok().map(str::to_owned);
         if let Ok(error) = fields.object("error") {
             let error = Fields::new(error);
             answer.code = error.text("code").ok().and_then(ErrorCode::from_text);

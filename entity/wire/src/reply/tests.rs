@@ -63,6 +63,15 @@ fn a_body_that_is_not_understood_has_no_text() {
 }
 
 #[test]
+fn a_text_is_kept_up_to_exactly_its_limit() {
+    let read = |len: usize| {
+        Answer::read(400, format!("{{\"detail\":\"{}\"}}", "x".repeat(len)).as_bytes()).detail
+    };
+    assert_eq!(read(TEXT_LEN_MAX).map(|text| text.len()), Some(TEXT_LEN_MAX));
+    assert_eq!(read(TEXT_LEN_MAX + 1), None);
+}
+
+#[test]
 fn only_some_statuses_are_final() {
     // docs/protocol/1.0.md#client-rules
     let read = |status| Answer::read(status, b"{}");
