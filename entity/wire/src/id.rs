@@ -31,6 +31,18 @@ impl SessionId {
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// The text of [`SessionId`]'s `Display`, without the cost of a formatter: every message has one.
+    pub(crate) fn text(&self) -> [u8; 36] {
+        let digits = lower_hex_of_bytes(&self.0);
+        let mut text = [b'-'; 36];
+        text[0..8].copy_from_slice(&digits[0..8]);
+        text[9..13].copy_from_slice(&digits[8..12]);
+        text[14..18].copy_from_slice(&digits[12..16]);
+        text[19..23].copy_from_slice(&digits[16..20]);
+        text[24..36].copy_from_slice(&digits[20..32]);
+        text
+    }
 }
 
 impl FromStr for SessionId {
@@ -59,14 +71,7 @@ impl FromStr for SessionId {
 
 impl fmt::Display for SessionId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = lower_hex_of_bytes(&self.0);
-        for (index, range) in [0..8, 8..12, 12..16, 16..20, 20..32].into_iter().enumerate() {
-            if index > 0 {
-                formatter.write_str("-")?;
-            }
-            formatter.write_str(std::str::from_utf8(&digits[range]).unwrap_or_default())?;
-        }
-        Ok(())
+        formatter.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 
@@ -92,6 +97,11 @@ impl Nonce {
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// The text of [`Nonce`]'s `Display`.
+    pub(crate) fn text(&self) -> [u8; 32] {
+        lower_hex_of_bytes(&self.0)
+    }
 }
 
 impl FromStr for Nonce {
@@ -107,7 +117,7 @@ impl FromStr for Nonce {
 
 impl fmt::Display for Nonce {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(std::str::from_utf8(&lower_hex_of_bytes(&self.0)).unwrap_or_default())
+        formatter.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 
@@ -220,7 +230,8 @@ impl fmt::Display for MessageNumber {
     }
 }
 
-const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// The digits of hexadecimal and, first, of decimal.
+pub(crate) const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 fn lower_hex_of_bytes(bytes: &[u8; 16]) -> [u8; 32] {
     let mut digits = [0; 32];

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::id::HEX_DIGITS;
+
 /// A point in time: microseconds since the Unix epoch, UTC, without leap seconds.
 ///
 /// Always between [`Timestamp::MIN`] and [`Timestamp::MAX`] (the years 1 to 9999), so that every value has a
@@ -152,15 +154,34 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// Writes `YYYY-MM-DDTHH:MM:SS.ffffff+00:00`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
+    }
+}
+
+impl Timestamp {
+    /// The text of [`Timestamp`]'s `Display`, without the cost of a formatter: every message has one.
+    pub(crate) fn text(self) -> [u8; 32] {
         let micros = self.0.rem_euclid(MICROS_PER_SECOND);
         let seconds = self.0.div_euclid(MICROS_PER_SECOND);
         let of_day = seconds.rem_euclid(86_400);
         let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
-        let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-        write!(
-            formatter,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}+00:00"
-        )
+        let mut text = *b"0000-00-00T00:00:00.000000+00:00";
+        write_digits(&mut text[0..4], year);
+        write_digits(&mut text[5..7], month);
+        write_digits(&mut text[8..10], day);
+        write_digits(&mut text[11..13], of_day / 3_600);
+        write_digits(&mut text[14..16], of_day / 60 % 60);
+        write_digits(&mut text[17..19], of_day % 60);
+        write_digits(&mut text[20..26], micros);
+        text
+    }
+}
+
+/// Fills a field with the decimal digits of a number that is not negative and fits.
+fn write_digits(field: &mut [u8], mut value: i64) {
+    for digit in field.iter_mut().rev() {
+        *digit = HEX_DIGITS[usize::try_from(value % 10).unwrap_or(0)];
+        value /= 10;
     }
 }
 
@@ -222,7 +243,7 @@ impl Cursor<'_> {
 
     /// Seconds east of UTC of the `Z` or `±HH:MM` that ends the text.
     fn offset_seconds(&mut self) -> Result<i64, InvalidTimestamp> {
-        let offset = if self.eat(b'Z') || self.eat(b'z') {
+        let offset = if self.eat(b'Z') {
             0
         } else {
             let sign = if self.eat(b'+') {

@@ -122,10 +122,7 @@ fn a_long_message_is_refused_as_long_by_its_version() {
     let DecodeError::V1_1(error) = refused(BOTH_COMPAT, &long("1.1")) else { panic!("not 1.1") };
     assert_eq!(error.code(), crate::code::ErrorCode::MessageTooLarge);
     let DecodeError::Json(error) = refused(BOTH, &long("1.0")) else { panic!("not too long") };
-    assert_eq!(
-        error.kind,
-        ParseErrorKind::TooLong { max: MESSAGE_LEN_MAX, unit: Unit::Bytes }
-    );
+    assert_eq!(error.kind, ParseErrorKind::TooLong { max: MESSAGE_LEN_MAX, unit: Unit::Bytes });
     assert_eq!(BOTH.len_max(), MESSAGE_LEN_MAX);
 }
 

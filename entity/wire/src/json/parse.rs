@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::scan::plain_len;
 use super::{
-    DuplicateKeys, Floats, Integer, NonFinite, Number, Object, ParseError, ParseErrorKind, Rules, Seen,
-    Unit, Value,
+    DuplicateKeys, Floats, Integer, NonFinite, Number, Object, ParseError, ParseErrorKind, Rules,
+    Seen, Unit, Value,
 };
 use crate::limits;
 

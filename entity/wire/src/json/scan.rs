@@ -62,7 +62,8 @@ mod tests {
     fn every_byte_is_judged_alike_in_every_place_of_a_word() {
         for byte in 0..=u8::MAX {
             for place in 0..20 {
-                for around in [b'a', b' ', b'~', b'!', b'#', b'[', b']', 0x80, 0xff, 0x7f, 0x1f, 0] {
+                for around in [b'a', b' ', b'~', b'!', b'#', b'[', b']', 0x80, 0xff, 0x7f, 0x1f, 0]
+                {
                     let mut bytes = [around; 20];
                     bytes[place] = byte;
                     check(&bytes);

@@ -105,6 +105,10 @@ fn integers_are_kept_exactly_and_apart_from_floats() {
     assert_eq!(parsed("18446744073709551616").as_integer().and_then(Integer::as_u64), None);
     assert_eq!(parsed("-1").as_integer().and_then(Integer::as_u64), None);
     assert_eq!(Integer::from(u64::MAX), *parsed("18446744073709551615").as_integer().unwrap());
+    for value in [0, 1, -1, 9, 10, 99, -100, i64::MAX, i64::MIN] {
+        assert_eq!(canonical::to_vec(&Value::from(value)), value.to_string().as_bytes());
+        assert_eq!(parsed(&value.to_string()), Value::from(value));
+    }
     let long = "9".repeat(crate::limits::INTEGER_DIGITS_MAX);
     assert_eq!(canonical::to_vec(&parsed(&long)), long.as_bytes());
     refused(&format!("-{long}9"), ParseErrorKind::IntegerTooLong, 0);
@@ -196,10 +200,9 @@ fn values_are_refused_at_exactly_the_limit() {
     let zeros = |count: usize| format!("[{}0]", "0,".repeat(count - 2));
     let members = |count: usize| format!("{{{}\"\":0}}", "\"\":0,".repeat(count - 2));
     assert!(parse(zeros(VALUES_MAX).as_bytes(), &RULES_1_0_COMPAT).is_ok());
-    for (text, position) in [
-        (zeros(VALUES_MAX + 1), 2 * VALUES_MAX - 1),
-        (members(VALUES_MAX + 1), 5 * VALUES_MAX - 1),
-    ] {
+    for (text, position) in
+        [(zeros(VALUES_MAX + 1), 2 * VALUES_MAX - 1), (members(VALUES_MAX + 1), 5 * VALUES_MAX - 1)]
+    {
         let error = parse(text.as_bytes(), &RULES_1_0_COMPAT).unwrap_err();
         let kind = ParseErrorKind::TooLong { max: VALUES_MAX, unit: Unit::Values };
         assert_eq!(error, kind.at(position));

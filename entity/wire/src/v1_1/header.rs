@@ -1,7 +1,5 @@
 //! The fields of an envelope of 1.1, and the canonical bytes that are written from them.
 
-use std::io::Write as _;
-
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::Signature;
 
@@ -105,9 +103,9 @@ impl<'a> Field<'a> {
         let key = self.key();
         match self {
             Self::Text(_, text) => writer.text(key, text),
-            Self::Time(_, time) => quoted(writer.key(key), time),
-            Self::Nonce(nonce) => quoted(writer.key(key), nonce),
-            Self::Session(session) => quoted(writer.key(key), session),
+            Self::Time(_, time) => quoted(writer.key(key), &time.text()),
+            Self::Nonce(nonce) => quoted(writer.key(key), &nonce.text()),
+            Self::Session(session) => quoted(writer.key(key), &session.text()),
             Self::Sequence(sequence) => writer.integer(key, sequence.get()),
             Self::Signature(signature) => writer.text(key, &signature.to_base64()),
             Self::Extra(_, value) => writer.value(key, value),
@@ -126,7 +124,9 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Writes a value whose text needs no escape.
-fn quoted(out: &mut Vec<u8>, value: &impl std::fmt::Display) {
-    write!(out, "\"{value}\"").expect("writing to a vector cannot fail");
+/// Writes a text that needs no escape.
+fn quoted(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
 }
