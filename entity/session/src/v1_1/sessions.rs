@@ -14,26 +14,26 @@ use entity_crypto::signing::PublicKey;
 use entity_wire::id::SessionId;
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
-use entity_wire::payload::sealed::{Plaintext, Sealed};
 use entity_wire::time::Timestamp;
 use entity_wire::v1_1::Envelope;
 use thiserror::Error;
 
 use super::author::{Author, Outbound};
 use super::deadlines::Deadlines;
-use super::handshake::{Offer, step_sequence};
+use super::handshake::Offer;
 use super::refusal::{HandshakeError, Refusal};
-use super::session::{Delivery, Opened, SendError, Sent};
-use super::simultaneous::{Survivor, survivor};
+use super::session::{Delivery, SendError, Sent};
 use super::state::{Role, SessionState};
 use crate::nonce_memory::{NonceLimits, NonceMemory};
 use crate::rate_limit::{RateLimiter, RateLimits};
 
 mod advance;
 mod held;
+mod look;
 mod upkeep;
 
-use held::{Answered, Held, Stage};
+use held::{Held, Stage};
+use look::Admitted;
 pub use upkeep::SessionView;
 
 /// How far a timestamp may be from this node's clock, in either direction: 60 s, inclusive.
@@ -191,25 +191,6 @@ pub struct Sessions {
     ended: VecDeque<Ended>,
 }
 
-/// A message that passed every check. Nothing is recorded yet.
-#[derive(Debug)]
-enum Admitted {
-    /// Step 1 of a new handshake, in whose favour these half-open ones end.
-    Init { ending: Vec<(SessionId, EndReason)> },
-    /// A later step of an open handshake; opened, if the handshake waits for a sealed one.
-    Step { plaintext: Option<Plaintext> },
-    /// A message in a ready session.
-    Ready(Opened),
-}
-
-/// Where a message belongs, and that it may be there.
-#[derive(Debug)]
-enum Seat {
-    Init { ending: Vec<(SessionId, EndReason)> },
-    Step,
-    Ready { sealed: Sealed },
-}
-
 impl Sessions {
     /// Holds nothing yet.
     pub fn new(config: Config) -> Self {
@@ -322,121 +303,6 @@ impl Sessions {
             .is_some_and(|held| held.peer == *sender && matches!(held.stage, Stage::InitSent(_)))
     }
 
-    /// Steps 9 to 14 of the order of checks. Decides and records nothing, except that the rate limiter counts what
-    /// an authenticated sender has sent whether or not it opens.
-    fn look(
-        &mut self,
-        message: &Envelope,
-        standing: Standing,
-        author: &Author<'_>,
-    ) -> Result<Admitted, Refusal> {
-        look_at_time(message, author.wall)?;
-        self.look_at_nonce(message, standing, author.now)?;
-        let seat = self.look_at_seat(message, standing, author)?;
-        let limiter = match standing {
-            Standing::Pinned => &mut self.pinned_limiter,
-            Standing::FirstUse => &mut self.strangers_limiter,
-        };
-        limiter.take(*message.signer(), &message.header().kind, author.now)?;
-        self.open_at(seat, message)
-    }
-
-    /// Steps 11 and 12: the session and the place in it.
-    fn look_at_seat(
-        &self,
-        message: &Envelope,
-        standing: Standing,
-        author: &Author<'_>,
-    ) -> Result<Seat, Refusal> {
-        let header = message.header();
-        let is_init = header.kind == MessageKind::HandshakeInit;
-        match self.held.get(&header.session) {
-            Some(_) if is_init => Err(Refusal::SessionIdTaken),
-            None if is_init => {
-                look_at_step_sequence(message)?;
-                let ending = self.look_at_init(message, standing, &author.key.public_key())?;
-                Ok(Seat::Init { ending })
-            }
-            Some(held) if held.belongs_to(message) => {
-                look_at_place(message, &held.stage, author.now)
-            }
-            Some(_) | None => Err(Refusal::NoSession),
-        }
-    }
-
-    /// Step 14: opens what is sealed.
-    fn open_at(&self, seat: Seat, message: &Envelope) -> Result<Admitted, Refusal> {
-        let held = self.held.get(&message.header().session);
-        match (seat, held.map(|held| &held.stage)) {
-            (Seat::Init { ending }, _) => Ok(Admitted::Init { ending }),
-            (Seat::Ready { sealed }, Some(Stage::Ready(session))) => {
-                Ok(Admitted::Ready(session.open(message, &sealed)?))
-            }
-            (Seat::Step, Some(stage)) => {
-                Ok(Admitted::Step { plaintext: stage.open_awaited(message).transpose()? })
-            }
-            (Seat::Ready { .. } | Seat::Step, _) => Err(Refusal::NoSession),
-        }
-    }
-
-    /// Whether a new handshake may begin, and which half-open ones end when it does.
-    fn look_at_init(
-        &self,
-        message: &Envelope,
-        standing: Standing,
-        own: &PublicKey,
-    ) -> Result<Vec<(SessionId, EndReason)>, Refusal> {
-        let mut ending = Vec::new();
-        for (&session, held) in &self.held {
-            if held.peer != message.header().sender {
-                continue;
-            }
-            match held.stage.init_timestamp() {
-                None if held.stage.is_opening() => match survivor(own, message.signer()) {
-                    Survivor::Ours => return Err(Refusal::SimultaneousOpen),
-                    Survivor::Theirs => ending.push((session, EndReason::SimultaneousOpen)),
-                },
-                Some(earlier) if held.stage.peer_key() == Some(*message.signer()) => {
-                    if message.header().timestamp <= earlier {
-                        return Err(Refusal::NotNewer);
-                    }
-                    ending.push((session, EndReason::Superseded));
-                }
-                Some(_) | None => {}
-            }
-        }
-        self.look_at_room(standing, ending.len())?;
-        Ok(ending)
-    }
-
-    fn look_at_room(&self, standing: Standing, ending: usize) -> Result<(), Refusal> {
-        let held = self.held.len() - ending;
-        if held >= self.config.held_max {
-            return Err(Refusal::Full { held });
-        }
-        if standing == Standing::FirstUse {
-            let strangers = self.held.values().filter(|held| held.is_half_open_stranger()).count();
-            if strangers.saturating_sub(ending) >= self.config.strangers_half_open_max {
-                return Err(Refusal::Full { held: strangers });
-            }
-        }
-        Ok(())
-    }
-
-    /// Step 10: the nonce, for messages outside a ready session.
-    fn look_at_nonce(
-        &self,
-        message: &Envelope,
-        standing: Standing,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let header = message.header();
-        if self.held.get(&header.session).is_some_and(Held::is_ready) {
-            return Ok(());
-        }
-        Ok(self.nonces(standing).look(message.signer(), header.nonce.as_bytes(), now)?)
-    }
-
     /// Step 15 for the nonce; a ready session records its sequence numbers itself.
     fn record_nonce(
         &mut self,
@@ -455,49 +321,5 @@ impl Sessions {
             }
             Admitted::Ready(_) => {}
         }
-    }
-
-    const fn nonces(&self, standing: Standing) -> &NonceMemory<PublicKey> {
-        match standing {
-            Standing::Pinned => &self.pinned_nonces,
-            Standing::FirstUse => &self.strangers_nonces,
-        }
-    }
-
-    /// Step 8: whether the message is a byte-identical repeat of a step that was accepted.
-    fn answered(&self, message: &Envelope) -> Option<&Answered> {
-        message.header().kind.handshake_step()?;
-        let held = self.held.get(&message.header().session)?;
-        held.answers.find(message)
-    }
-}
-
-/// Step 12, and what of step 11 depends on the state: the place of a message in what is held.
-fn look_at_place(message: &Envelope, stage: &Stage, now: Timestamp) -> Result<Seat, Refusal> {
-    if let Stage::Ready(session) = stage {
-        return Ok(Seat::Ready { sealed: session.look(message, now)? });
-    }
-    if message.header().kind.handshake_step().is_none() {
-        return Err(Refusal::NotReady { state: stage.state() });
-    }
-    look_at_step_sequence(message)?;
-    Ok(Seat::Step)
-}
-
-/// Step 9: the timestamp.
-fn look_at_time(message: &Envelope, wall: Timestamp) -> Result<(), Refusal> {
-    let distance = message.header().timestamp.distance(wall);
-    if distance > CLOCK_TOLERANCE { Err(Refusal::Stale { distance }) } else { Ok(()) }
-}
-
-/// Step 12 for a handshake step: each has its one sequence number.
-fn look_at_step_sequence(message: &Envelope) -> Result<(), Refusal> {
-    let header = message.header();
-    match header.kind.handshake_step() {
-        Some(step) if header.sequence == step_sequence(step) => Ok(()),
-        Some(_) | None => Err(Refusal::StepSequence {
-            kind: header.kind.clone(),
-            sequence: header.sequence.get(),
-        }),
     }
 }

@@ -7,9 +7,8 @@ use entity_wire::payload::sealed::Plaintext;
 use entity_wire::v1_1::Envelope;
 
 use super::held::{Held, Stage};
-use super::{
-    Admitted, EndReason, Ended, RETIRED_PER_PEER_MAX, Readied, Received, Sessions, Standing,
-};
+use super::look::Admitted;
+use super::{EndReason, Ended, RETIRED_PER_PEER_MAX, Readied, Received, Sessions, Standing};
 use crate::v1_1::author::{Author, Outbound};
 use crate::v1_1::handshake::responder;
 use crate::v1_1::refusal::{HandshakeError, Misbehaviour, Refusal};
