@@ -16,6 +16,7 @@ use entity_transport::http::{
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
+use crate::median;
 use crate::processes::Process;
 
 /// First argument of the serving process.
@@ -41,8 +42,14 @@ impl Handler for Trivial {
     }
 }
 
+/// As many workers as the program has.
 fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    let cores = std::thread::available_parallelism().unwrap().get();
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(2))
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 /// The serving process: prints its address and serves until its standard input ends.
@@ -60,36 +67,33 @@ pub(crate) fn serve() {
     });
 }
 
-/// The calling process: makes `calls` calls one after the other and prints the microseconds of one on average.
-pub(crate) fn call(address: &str, calls: u32) {
+/// The calling process: makes `calls` calls one after the other and prints the microseconds that half of them took at most.
+pub(crate) fn call(address: &str, calls: usize) {
     let address: Address = address.parse().unwrap();
-    let mean = runtime().block_on(async move {
-        // As in a node, the calls are made by a task of a worker.
-        tokio::spawn(async move {
-            let client = Client::new(ClientLimits::default());
-            let body = Bytes::from(vec![b'x'; REQUEST_LEN]);
-            let mut start = Instant::now();
-            for number in 0..calls + WARM_UP {
-                if number == WARM_UP {
-                    start = Instant::now();
-                }
-                let call = Call {
-                    method: Method::POST,
-                    path: "/message",
-                    body: body.clone(),
-                    timeout: Duration::from_secs(10),
-                };
-                assert_eq!(client.call(&address, call).await.unwrap().status, 200);
-            }
-            start.elapsed().as_secs_f64() * 1e6 / f64::from(calls)
-        })
-        .await
-        .unwrap()
+    // As in a node, the calls are made by a task of a worker.
+    let runtime = runtime();
+    let calling = runtime.spawn(async move {
+        let client = Client::new(ClientLimits::default());
+        let body = Bytes::from(vec![b'x'; REQUEST_LEN]);
+        let mut times = Vec::new();
+        for _ in 0..calls + WARM_UP {
+            let body = body.clone();
+            let call = Call {
+                method: Method::POST,
+                path: "/message",
+                body,
+                timeout: Duration::from_secs(10),
+            };
+            let start = Instant::now();
+            assert_eq!(client.call(&address, call).await.unwrap().status, 200);
+            times.push(start.elapsed().as_secs_f64() * 1e6);
+        }
+        median(times.split_off(WARM_UP))
     });
-    println!("{mean}");
+    println!("{}", runtime.block_on(calling).unwrap());
 }
 
-const WARM_UP: u32 = 200;
+const WARM_UP: usize = 200;
 
 /// A serving process and its address.
 pub(crate) fn start() -> (Process, SocketAddr) {
@@ -101,7 +105,7 @@ pub(crate) fn start() -> (Process, SocketAddr) {
     (Process(child), line.trim().parse().unwrap())
 }
 
-/// Runs a calling process and returns the microseconds of one call on average.
+/// Runs a calling process and returns the median of its calls in microseconds.
 pub(crate) fn microseconds_of_a_call(address: SocketAddr, calls: usize) -> f64 {
     let mut command = Command::new(std::env::current_exe().unwrap());
     let output =

@@ -1,9 +1,10 @@
 //! Options that several commands share.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 
 use super::console::{Failed, Kind, LogFormat, start_log};
 use crate::config;
@@ -39,9 +40,18 @@ impl Log {
     }
 }
 
-/// The runtime of a node: two workers carry a peer, and more would only cost memory.
-pub(crate) fn runtime() -> Result<Runtime, Failed> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.map_err(|error| Failed::new(Kind::System, error, None))
+/// Runs `program` to its end on the workers of a new runtime.
+///
+/// There are as many workers as cores we may use, but no more than two: they carry a peer, further ones would only cost memory,
+/// and a second one on the same core would only take turns with the first. The program is a task of a worker, so that what it
+/// waits for need not wake another thread.
+pub(crate) fn run_to_end<T: Send + 'static>(
+    program: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Failed> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let runtime = Builder::new_multi_thread().worker_threads(cores.min(2)).enable_all().build();
+    let runtime = runtime.map_err(|error| Failed::new(Kind::System, error, None))?;
+    let ended = runtime.block_on(runtime.spawn(program));
+    // A panic has been reported where it happened.
+    ended.map_err(|error| Failed::new(Kind::System, error, None))
 }

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use super::console::{Failed, Kind};
-use super::options::{Log, runtime};
+use super::options::{Log, run_to_end};
 use crate::admin::{AdminError, AdminSocket};
 use crate::config::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use crate::config::file::{self, ConfigFile};
@@ -110,7 +110,7 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failed> {
     };
     let settings = Settings::resolve(overrides, file, default_data_dir());
     let key = key_file::load(&settings.key_file)?;
-    runtime()?.block_on(serve(settings, key))
+    run_to_end(serve(settings, key))?
 }
 
 /// The named file, or `entity.toml` of the working directory if there is one.
@@ -151,7 +151,8 @@ async fn serve(settings: Settings, key: SigningKey) -> Result<(), Failed> {
     let key = serving.node().look(|peer, _| peer.public_key());
     info!(%id, address = %serving.address(), %key, peers = settings.peers.len(), "ready");
     add_peers(serving.node(), settings.peers).await;
-    info!(signal = ends.next().await, "stopping");
+    let signal = ends.next().await;
+    info!(signal, "stopping");
     administration.abort();
     // The socket's file goes when the task has ended.
     drop(administration.await);

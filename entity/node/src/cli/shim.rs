@@ -8,7 +8,7 @@ use entity_transport::http::Address;
 use tracing::warn;
 
 use super::console::{Failed, Kind};
-use super::options::{Log, runtime};
+use super::options::{Log, run_to_end};
 use super::run::config_file;
 use crate::config::choice::{ListenAddress, Profile, Protocol, Trust};
 use crate::config::{Overrides, Settings, default_data_dir};
@@ -98,7 +98,7 @@ pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
         data_dir: args.data_dir,
         seed,
     };
-    runtime()?.block_on(shim::run(setup)).map(|_| ()).map_err(failed)
+    run_to_end(shim::run(setup))?.map(|_| ()).map_err(failed)
 }
 
 fn failed(error: ShimError) -> Failed {

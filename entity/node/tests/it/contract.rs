@@ -134,6 +134,24 @@ fn two_processes_shake_hands_and_exchange_a_signed_message_in_1_0() {
 }
 
 #[test]
+fn two_processes_exchange_a_sealed_message_in_1_1() {
+    let ((mut a, of_a), (mut b, of_b)) =
+        (Shim::test_peer("a", "both"), Shim::test_peer("b", "1.1"));
+    introduce((&mut a, &of_a), (&mut b, &of_b));
+    let session = a.call("session.open", json!({"to": "b"}));
+    assert_eq!((&session["version"], &session["sealed"]), (&json!("1.1"), &json!(true)));
+    let sent =
+        a.call("message.send", json!({"to": "b", "body": {"text": "hello"}, "seal": "require"}));
+    assert_eq!((&sent["sealed"], &sent["number"]), (&json!(true), &json!(1)));
+    let received = b.event("message.received");
+    assert_eq!((&received["body"]["text"], &received["sealed"]), (&json!("hello"), &json!(true)));
+    let open = a.refused("message.send", json!({"to": "b", "body": {}, "seal": "never"}));
+    assert_eq!(open["data"]["code"], "ENCRYPTION_REQUIRED");
+    a.call("session.close", json!({"id": session["id"]}));
+    assert_eq!(b.event("session.closed")["id"], session["id"]);
+}
+
+#[test]
 fn a_test_peer_sends_raw_bytes_and_shifts_its_clock() {
     let ((mut a, of_a), (mut b, of_b)) = (Shim::test_peer("a", "1.0"), Shim::test_peer("b", "1.0"));
     introduce((&mut a, &of_a), (&mut b, &of_b));

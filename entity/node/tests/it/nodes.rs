@@ -27,6 +27,16 @@ async fn two_nodes_shake_hands_and_talk_both_ways_in_1_0() {
     check_conversation(Protocols::OnlyV1_0, Version::V1_0).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_shake_hands_and_talk_both_ways_in_1_1() {
+    check_conversation(Protocols::OnlyV1_1, Version::V1_1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_that_speak_both_choose_1_1() {
+    check_conversation(Protocols::Both, Version::V1_1).await;
+}
+
 /// The other side answers a handshake only after it has asked us something itself, as the earlier peer does
 /// (`docs/protocol/1.0.md#handshake-behaviour`).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,6 +83,11 @@ async fn check_crossing(protocols: Protocols) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn questions_and_answers_cross_in_1_0_without_overtaking_each_other() {
     check_crossing(Protocols::OnlyV1_0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn questions_and_answers_cross_in_1_1() {
+    check_crossing(Protocols::OnlyV1_1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
