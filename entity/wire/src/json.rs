@@ -15,6 +15,7 @@
 mod error;
 mod fields;
 mod float;
+mod key;
 mod number;
 mod parse;
 mod rules;

@@ -1,7 +1,9 @@
 //! Untrusted text to tree.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::key::{Key, key};
 use super::scan::plain_len;
 use super::{
     DuplicateKeys, Floats, Integer, NonFinite, Number, Object, ParseError, ParseErrorKind, Rules,
@@ -39,7 +41,8 @@ pub fn parse_noting(text: &[u8], rules: &Rules) -> Result<(Value, Seen), ParseEr
         rules: *rules,
         seen: Seen { len: text.len(), ..Seen::default() },
         items: Vec::new(),
-        entries: Vec::new(),
+        // Room for an envelope.
+        entries: Vec::with_capacity(PAIRWISE_MAX),
     };
     parser.skip_space();
     let value = parser.value()?;
@@ -62,10 +65,10 @@ struct Parser<'a> {
     /// Items of all open arrays, innermost last: each array gets its own allocation once, of the right size.
     items: Vec<Value>,
     /// Entries of all open objects, likewise.
-    entries: Vec<(String, Value)>,
+    entries: Vec<(Key, Value)>,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     fn value(&mut self) -> Result<Value, ParseError> {
         self.values += 1;
         if self.values > limits::VALUES_MAX {
@@ -97,7 +100,7 @@ impl Parser<'_> {
                 if self.peek() != Some(b'"') {
                     return Err(self.unexpected());
                 }
-                let key = self.string()?;
+                let key = self.key()?;
                 self.skip_space();
                 self.expect(b':')?;
                 self.skip_space();
@@ -159,15 +162,36 @@ impl Parser<'_> {
         Ok(())
     }
 
+    fn key(&mut self) -> Result<Key, ParseError> {
+        let begin = self.at + 1;
+        match self.plain_string() {
+            Some(text) => Ok(key(text)),
+            None => self.escaped_string(begin).map(Cow::Owned),
+        }
+    }
+
     fn string(&mut self) -> Result<String, ParseError> {
+        let begin = self.at + 1;
+        match self.plain_string() {
+            Some(text) => Ok(text.to_owned()),
+            None => self.escaped_string(begin),
+        }
+    }
+
+    /// Passes a string in which every character stands for itself; `None`, within the string, for another.
+    fn plain_string(&mut self) -> Option<&'a str> {
         self.at += 1;
         let begin = self.at;
         self.skip_plain();
-        if self.peek() == Some(b'"') {
-            let text = self.text[begin..self.at].to_owned();
+        let text = self.text.get(begin..self.at)?;
+        (self.peek() == Some(b'"')).then(|| {
             self.at += 1;
-            return Ok(text);
-        }
+            text
+        })
+    }
+
+    /// Goes on in a string that began at `begin` and was plain up to here.
+    fn escaped_string(&mut self, begin: usize) -> Result<String, ParseError> {
         let mut text = self.text[begin..self.at].to_owned();
         loop {
             match self.peek() {
@@ -346,20 +370,20 @@ impl Parser<'_> {
 }
 
 /// Whether two entries have the same key; in n log n for many entries, so that a hostile object costs no more.
-fn has_duplicate(entries: &[(String, Value)]) -> bool {
+fn has_duplicate(entries: &[(Key, Value)]) -> bool {
     if entries.len() <= PAIRWISE_MAX {
         return entries.iter().enumerate().any(|(position, (key, _))| {
             entries[..position].iter().any(|(earlier, _)| earlier == key)
         });
     }
-    let mut keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_str()).collect();
+    let mut keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_ref()).collect();
     keys.sort_unstable();
     keys.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// Keeps the last value of each key at the place of the first, as the earlier peer does.
-fn last_counts(entries: Vec<(String, Value)>) -> Vec<(String, Value)> {
-    let mut last: BTreeMap<String, (usize, Value)> = BTreeMap::new();
+fn last_counts(entries: Vec<(Key, Value)>) -> Vec<(Key, Value)> {
+    let mut last: BTreeMap<Key, (usize, Value)> = BTreeMap::new();
     for (position, (key, value)) in entries.into_iter().enumerate() {
         match last.get_mut(&key) {
             Some((_, slot)) => *slot = value,

@@ -1,5 +1,6 @@
 //! The tree of a JSON text.
 
+use super::key::{Key, key as key_of};
 use super::{Integer, Number};
 
 /// A JSON value.
@@ -122,7 +123,7 @@ impl From<Object> for Value {
 /// Look-up is linear: the objects of the protocol are small, and envelopes are read in one pass.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Object {
-    entries: Vec<(String, Value)>,
+    entries: Vec<(Key, Value)>,
 }
 
 impl Object {
@@ -132,7 +133,7 @@ impl Object {
     }
 
     /// Takes entries whose keys are distinct, which the caller has checked.
-    pub(super) fn from_distinct(entries: Vec<(String, Value)>) -> Self {
+    pub(super) fn from_distinct(entries: Vec<(Key, Value)>) -> Self {
         Self { entries }
     }
 
@@ -149,7 +150,7 @@ impl Object {
         if let Some(slot) = self.get_mut(key) {
             Some(std::mem::replace(slot, value))
         } else {
-            self.entries.push((key.to_owned(), value));
+            self.entries.push((key_of(key), value));
             None
         }
     }
@@ -177,7 +178,7 @@ impl Object {
 
     /// Keys and values in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
-        self.entries.iter().map(|(key, value)| (key.as_str(), value))
+        self.entries.iter().map(|(key, value)| (key.as_ref(), value))
     }
 
     /// How many keys there are.
@@ -197,7 +198,7 @@ impl Object {
         self
     }
 
-    pub(super) fn entries(&self) -> &[(String, Value)] {
+    pub(super) fn entries(&self) -> &[(Key, Value)] {
         &self.entries
     }
 }

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use super::float::write_float;
+use super::key::Key;
 use super::scan::plain_ascii_len;
 use super::{Integer, Number, Object, Value};
 use crate::id::HEX_DIGITS;
@@ -136,7 +137,7 @@ fn in_order(object: &Object, layout: Layout, mut visit: impl FnMut(&str, &Value)
         }
         return;
     }
-    let mut sorted: Vec<&(String, Value)> = entries.iter().collect();
+    let mut sorted: Vec<&(Key, Value)> = entries.iter().collect();
     sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     for (key, value) in sorted {
         visit(key, value);
