@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::PublicKey;
 use entity_peer::PeerName;
-use entity_session::rate_limit::{Rate, RateLimits};
+use entity_peer::config::{Rate, RateLimits};
 use entity_transport::http::Address;
 use entity_wire::kind::MessageKind;
 use miette::{Diagnostic, NamedSource, SourceSpan};

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use entity_crypto::identity::PeerId;
 use entity_peer::Config;
 use entity_peer::config::AutoConnect;
-use entity_session::rate_limit::RateLimits;
+use entity_peer::config::RateLimits;
 
 use choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use file::ConfigFile;
