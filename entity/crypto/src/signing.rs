@@ -217,7 +217,15 @@ impl fmt::Debug for Signature {
 /// data.
 ///
 /// *Source*: `docs/protocol/1.1.md#labelled-signatures`.
+///
+/// # Panics
+/// If the label contains a zero byte or begins with `{` or `"`: the bytes could then be those of
+/// another label or of an envelope. Labels are constants of the code that signs.
 pub fn labelled(label: &str, data: &[u8]) -> Vec<u8> {
+    assert!(
+        !label.starts_with(['{', '"']) && !label.contains('\0'),
+        "a label that could be mistaken"
+    );
     let mut bytes = Vec::with_capacity(label.len() + 1 + data.len());
     bytes.extend_from_slice(label.as_bytes());
     bytes.push(0);

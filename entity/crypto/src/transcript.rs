@@ -15,8 +15,12 @@ use crate::derivation::DIGEST_LEN;
 pub struct Transcript(Context);
 
 impl Transcript {
-    /// Starts a transcript under a label that contains no zero byte.
+    /// Starts a transcript under a label.
+    ///
+    /// # Panics
+    /// If the label contains a zero byte: what it frames could then be that of another label.
     pub fn new(label: &str) -> Self {
+        assert!(!label.contains('\0'), "a label that could be mistaken");
         let mut context = Context::new(&SHA256);
         context.update(label.as_bytes());
         context.update(&[0]);

@@ -36,6 +36,12 @@ fn a_clone_goes_on_by_itself() {
     assert_ne!(branch.digest(), before);
 }
 
+#[test]
+#[should_panic(expected = "a label that could be mistaken")]
+fn a_label_with_a_zero_byte_is_a_bug_of_the_caller() {
+    drop(Transcript::new("a\0b"));
+}
+
 proptest! {
     #[test]
     fn digests_agree_with_the_slow_reference(label in "[a-z0-9.-]{0,30}", items: Vec<Vec<u8>>) {
