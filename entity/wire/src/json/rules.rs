@@ -3,7 +3,8 @@
 use super::{ParseError, ParseErrorKind};
 use crate::limits;
 
-/// What to refuse in a JSON text. Lone surrogates, invalid UTF-8 and control characters are refused always.
+/// What to refuse in a JSON text. Lone surrogates, invalid UTF-8, control characters, integers of more than
+/// [`limits::INTEGER_DIGITS_MAX`] digits and more than [`limits::VALUES_MAX`] values are refused always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Longest text, in bytes.
