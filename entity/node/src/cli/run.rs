@@ -46,8 +46,12 @@ pub(super) struct RunArgs {
     /// Whether to open sessions without being asked for [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_CONNECT")]
     connect: Option<bool>,
-    /// A peer to know, may be given many times: id=NAME,address=http://HOST:PORT[,key=64 HEX][,connect=BOOL]
-    #[arg(long = "peer", value_name = "PEER")]
+    /// A peer to know; may be given many times
+    #[arg(
+        long = "peer",
+        value_name = "PEER",
+        help = "A peer to know, may be given many times: id=NAME,address=http://HOST:PORT[,key=64 HEX][,connect=BOOL]"
+    )]
     peers: Vec<PeerEntry>,
     /// Directory of the node's files [default: `entity` in `$XDG_DATA_HOME` or in `~/.local/share`]
     #[arg(long, value_name = "DIR", env = "ENTITY_DATA_DIR")]

@@ -1,7 +1,7 @@
 //! What the operator decides: file, environment and flags, in rising precedence.
 //!
 //! - [`choice`]: the words an operator writes, shared by all three.
-//! - [`file`]: `entity.toml`, with errors that point into it.
+//! - [`mod@file`]: `entity.toml`, with errors that point into it.
 //! - this file: [`Settings`], the outcome.
 //!
 //! Flags and environment arrive together as [`Overrides`]: the command line library reads both and prefers flags.

@@ -7,16 +7,19 @@ use std::time::Duration;
 use entity_crypto::encoding::{base64_decode_strict, base64_encode};
 use entity_crypto::signing::PublicKey;
 use entity_peer::PeerName;
-use entity_peer::command::{AddPeer, Command, CommandResult, Seal, Send};
+use entity_peer::command::{AddPeer, Command, CommandResult, Send};
 use entity_peer::view::SessionName;
 use entity_transport::http::{Address, Call, Method};
 use entity_wire::json::{Object, RULES_1_0_HARDENED, Value, parse};
 use entity_wire::kind::MessageKind;
-use entity_wire::v1_0::Flavour;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::RpcError;
+use super::params::{
+    ClockOffsetParams, FlavourWord, InitializeParams, MessageInboxParams, MessageSendParams,
+    NoParams, PeerAddParams, SendRawParams, SessionCloseParams, ToParams,
+};
 use super::shapes::{EVENTS, MessageShape, PeerShape, ReceiptShape, SessionShape, raw_object};
 use crate::node::Node;
 use crate::views::stats_lines;
@@ -298,16 +301,6 @@ fn unexpected(result: &CommandResult) -> RpcError {
     RpcError::new(RpcError::INTERNAL_ERROR, format!("the peer answered with {result:?}"))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoParams {}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InitializeParams {
-    contract: String,
-}
-
 #[derive(Serialize)]
 struct Initialized {
     contract: &'static str,
@@ -320,102 +313,10 @@ struct Initialized {
     keys: BTreeMap<&'static str, String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PeerAddParams {
-    name: String,
-    address: String,
-    key: Option<String>,
-    connect: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ToParams {
-    to: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SessionCloseParams {
-    id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MessageSendParams {
-    to: String,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    body: Box<RawValue>,
-    #[serde(default)]
-    seal: SealWord,
-    flavour: Option<FlavourWord>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum SealWord {
-    #[default]
-    Auto,
-    Never,
-    Require,
-}
-
-impl SealWord {
-    fn seal(self) -> Seal {
-        match self {
-            Self::Auto => Seal::Auto,
-            Self::Never => Seal::Never,
-            Self::Require => Seal::Require,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FlavourWord {
-    Iso,
-    Dataclass,
-}
-
-impl FlavourWord {
-    fn flavour(self) -> Flavour {
-        match self {
-            Self::Iso => Flavour::Iso,
-            Self::Dataclass => Flavour::Dataclass,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MessageInboxParams {
-    from: Option<String>,
-    after: Option<u64>,
-    limit: Option<usize>,
-}
-
 #[derive(Serialize)]
 struct Inbox {
     messages: Vec<MessageShape>,
     next: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClockOffsetParams {
-    seconds: f64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SendRawParams {
-    to: Option<String>,
-    address: Option<String>,
-    method: Option<String>,
-    path: Option<String>,
-    body: Option<String>,
 }
 
 #[derive(Serialize)]

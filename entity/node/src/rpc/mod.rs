@@ -2,12 +2,13 @@
 //!
 //! - this file: the messages and the errors.
 //! - [`lines`]: bounded lines from and to blocking streams.
-//! - [`methods`]: what each method does to a node.
+//! - [`methods`], `params`: what each method takes and does to a node.
 //! - [`shapes`]: how values of the peer look in answers and events.
 //! - [`session`]: one conversation: concurrent requests, withdrawal, events.
 
 pub mod lines;
 pub mod methods;
+mod params;
 pub mod session;
 pub mod shapes;
 

@@ -1,5 +1,6 @@
 //! The peer contract, spoken with real shim processes.
 
+use entity_node::rpc::session::REQUESTS_MAX;
 use serde_json::json;
 
 use crate::support::{Shim, introduce};
@@ -196,4 +197,40 @@ fn the_seed_of_a_test_peer_decides_its_key() {
     };
     assert_eq!(key("7"), key("7"));
     assert_ne!(key("7"), key("8"));
+}
+
+#[test]
+fn requests_under_way_are_bounded() {
+    let (mut a, _) = Shim::test_peer("a", "1.0");
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    for _ in 0..REQUESTS_MAX {
+        a.request("wire.send_raw", json!({"address": address, "body": ""}));
+    }
+    let refused = a.refused("peer.list", json!({}));
+    assert_eq!(
+        (&refused["code"], &refused["data"]["code"]),
+        (&json!(-32000), &json!("SERVICE_UNAVAILABLE"))
+    );
+    assert_eq!(a.call("shutdown", json!({})), json!({}), "the end is not refused");
+}
+
+#[test]
+fn the_inbox_is_read_in_parts() {
+    let ((mut a, of_a), (mut b, of_b)) = (Shim::test_peer("a", "1.0"), Shim::test_peer("b", "1.0"));
+    introduce((&mut a, &of_a), (&mut b, &of_b));
+    a.call("session.open", json!({"to": "b"}));
+    // Three of these bodies do not fit an answer.
+    let text = "x".repeat(200 * 1024);
+    for number in 0..3 {
+        a.call("message.send", json!({"to": "b", "body": {"number": number, "text": text}}));
+    }
+    let first = b.call("message.inbox", json!({"limit": 1}));
+    assert_eq!((first["messages"].as_array().unwrap().len(), &first["next"]), (1, &json!(1)));
+    let second = b.call("message.inbox", json!({"after": 0}));
+    assert_eq!((second["messages"].as_array().unwrap().len(), &second["next"]), (2, &json!(2)));
+    let third = b.call("message.inbox", json!({"after": 2, "from": "a"}));
+    assert_eq!(third["messages"][0]["body"]["number"], json!(2));
+    assert_eq!(b.call("message.inbox", json!({"after": 3})), json!({"messages": [], "next": 3}));
+    assert_eq!(b.call("message.inbox", json!({"from": "c"}))["messages"], json!([]));
 }

@@ -85,3 +85,25 @@ impl Pool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_bounded_and_those_in_use_are_kept() {
+        let pool = Pool::new(ClientLimits { addresses_max: 2, ..ClientLimits::default() });
+        let held = pool.permits("a:1");
+        let in_use = held.try_acquire().unwrap();
+        drop(pool.permits("b:1"));
+        drop(pool.permits("c:1"));
+        let places: Vec<String> = pool.places.lock().unwrap().keys().cloned().collect();
+        assert_eq!(places, ["a:1", "c:1"], "the place that nobody uses makes room");
+        let same = pool.permits("a:1");
+        assert_eq!(
+            same.available_permits(),
+            ClientLimits::default().connections_per_address_max - 1
+        );
+        drop(in_use);
+    }
+}

@@ -9,7 +9,7 @@ use entity_transport::http::{
     Address, Answer, Call, Client, ClientLimits, Failure, Method, ServerLimits,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::support::{PATIENCE, Running, within};
 
@@ -206,4 +206,61 @@ async fn an_old_idle_connection_is_not_used_again() {
         answer(&mut stream, "{}").await;
         assert_eq!(within(calling).await.unwrap().unwrap().status, 200);
     }
+}
+
+#[tokio::test]
+async fn no_more_idle_connections_are_kept_than_allowed() {
+    let (listener, address) = listen().await;
+    let client = Client::new(ClientLimits { idle_per_address_max: 1, ..ClientLimits::default() });
+    let calls: Vec<_> = (0..2)
+        .map(|_| {
+            let (client, address) = (client.clone(), address.clone());
+            tokio::spawn(async move { client.call(&address, post("x")).await })
+        })
+        .collect();
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        let (mut stream, _) = within(listener.accept()).await.unwrap();
+        read_request(&mut stream).await;
+        streams.push(stream);
+    }
+    for stream in &mut streams {
+        answer(stream, "{}").await;
+    }
+    for call in calls {
+        assert_eq!(within(call).await.unwrap().unwrap().status, 200);
+    }
+    // Of the two connections one is closed, and the other carries the next call.
+    let (mut first, mut second) = (streams.remove(0), streams.remove(0));
+    let (mut of_first, mut of_second) = ([0; 1], [0; 1]);
+    let is_first_closed = within(async {
+        tokio::select! {
+            read = first.read(&mut of_first) => read.unwrap() == 0,
+            read = second.read(&mut of_second) => { assert_eq!(read.unwrap(), 0); false }
+        }
+    })
+    .await;
+    let mut kept = if is_first_closed { second } else { first };
+    let calling = tokio::spawn(async move { client.call(&address, post("again")).await });
+    assert!(read_request(&mut kept).await.ends_with("again"));
+    answer(&mut kept, "{}").await;
+    assert_eq!(within(calling).await.unwrap().unwrap().status, 200);
+}
+
+/// A listener whose queue is full lets further connections hang, as a host behind a silent firewall does.
+#[tokio::test]
+async fn a_host_that_does_not_take_connections_meets_the_connect_timeout() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    let moment = Duration::from_millis(100);
+    while let Ok(connected) = tokio::time::timeout(moment, TcpStream::connect(address)).await {
+        queued.push(connected.unwrap());
+        assert!(queued.len() < 100, "the queue is never full");
+    }
+    let client = Client::new(ClientLimits { connect_timeout: moment, ..ClientLimits::default() });
+    let outcome = client.call(&address_of(&listener), post("x")).await;
+    assert!(matches!(outcome, Err(Failure::ConnectTimeout)), "{outcome:?}");
 }

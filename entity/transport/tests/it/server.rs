@@ -287,3 +287,19 @@ async fn stopping_closes_idle_connections_and_frees_the_address() {
     let again = Running::serve(Server::bind(address, ServerLimits::default()).unwrap());
     check(&again.raw(&get("/thing")).await, "HTTP/1.1 200 OK", r#"{"path":"/thing"}"#);
 }
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_a_request_longer_than_the_drain_time() {
+    let limits =
+        ServerLimits { drain_timeout: Duration::from_millis(50), ..ServerLimits::default() };
+    let server = Running::start(limits);
+    let mut stuck = server.connect().await;
+    let head =
+        b"POST /echo HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n";
+    stuck.write_all(head).await.unwrap();
+    // The permission to go on shows that the request is under way.
+    let mut permission = [0; 25];
+    within(tokio::io::AsyncReadExt::read_exact(&mut stuck, &mut permission)).await.unwrap();
+    server.stop().await;
+    assert_eq!(read_to_end(&mut stuck).await, "");
+}
