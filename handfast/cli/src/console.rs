@@ -1,5 +1,6 @@
 //! The one place that prints.
 
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -155,7 +156,8 @@ impl EventSink for ConsoleSink {
                 self.building = None;
                 let mut text = format!("\n{}\n", palette.paint(Ink::Bad, tame(reason)));
                 for line in last_lines {
-                    text.push_str(&format!("    {}\n", tame(line)));
+                    // Writing to a text cannot fail.
+                    writeln!(text, "    {}", tame(line)).unwrap_or_default();
                 }
                 text.push('\n');
                 self.last(&text);

@@ -11,7 +11,7 @@
 //! 4. [`unit`]: the executor: one scenario on certain peers, from first process to last.
 //! 5. [`suite`]: foreign test tools.
 //! 6. [`sink`], [`record`] and [`tally`]: where events go, what is kept, what they count up to.
-//! 7. [`interrupt`]: Ctrl-C.
+//! 7. [`mod@interrupt`], which is Ctrl-C.
 
 pub mod place;
 pub mod project;

@@ -134,7 +134,9 @@ impl Driver {
         if let Ok(id) = self.client.request("shutdown", params, within, self.now()) {
             match self.answer_to(id).await {
                 Outcome::Answered(Ok(_)) => {}
-                refused_or_gone => return refused_or_gone,
+                other @ (Outcome::Answered(Err(_)) | Outcome::Exited(_) | Outcome::TimedOut) => {
+                    return other;
+                }
             }
         }
         // Its end may take as long again as its answer: both are bounded.

@@ -4,6 +4,9 @@ use handfast_scenario::RunEvent;
 use handfast_scenario::event::{Outcome, Summary};
 use handfast_scenario::verdict::VerdictKind;
 
+/// Why a suite without a single test failed.
+pub(crate) const RAN_NOTHING: &str = "it ran no test";
+
 /// Counts events into a [`Summary`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tally {
@@ -39,7 +42,9 @@ impl Tally {
         self.summary.suite_tests_passed += passed;
         self.summary.suite_tests_failed += failed;
         if matches!(outcome, Outcome::Failed { .. }) {
-            let nothing_ran = passed + failed == 0;
+            // One that could not be compiled has failed: nobody knows what it would have run.
+            let nothing_ran =
+                matches!(outcome, Outcome::Failed { reason } if reason == RAN_NOTHING);
             let counter =
                 if nothing_ran { &mut self.empty_suites } else { &mut self.summary.suites_failed };
             *counter += 1;
@@ -86,8 +91,8 @@ mod tests {
     }
 
     fn suite(good: bool, passed: u64, failed: u64) -> RunEvent {
-        let outcome =
-            if good { Outcome::Passed } else { Outcome::Failed { reason: String::new() } };
+        let reason = if passed + failed == 0 { RAN_NOTHING } else { "some failed" }.to_owned();
+        let outcome = if good { Outcome::Passed } else { Outcome::Failed { reason } };
         let suite = SuiteName::new("cargo").unwrap();
         RunEvent::SuiteEnded { suite, outcome, passed, failed, duration_us: 1 }
     }
@@ -114,6 +119,16 @@ mod tests {
     #[test]
     fn an_empty_suite_alone_is_nothing_that_ran() {
         check(&[suite(false, 0, 0)], ExitCode::NothingRan);
+    }
+
+    #[test]
+    fn a_suite_that_could_not_be_compiled_is_a_failure() {
+        let outcome = Outcome::Failed { reason: "suite cargo did not build".to_owned() };
+        let suite = SuiteName::new("cargo").unwrap();
+        check(
+            &[RunEvent::SuiteEnded { suite, outcome, passed: 0, failed: 0, duration_us: 1 }],
+            ExitCode::ProductFailure,
+        );
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// Print the summary as JSON on standard output, everything else on standard error
     #[arg(long)]
     json: bool,
-    /// Write the JUnit file here, too
+    /// Write a file in the form of `JUnit` here, too
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }

@@ -69,7 +69,9 @@ async fn run_nextest(teller: &mut Teller<'_>, program: &Program, args: &[String]
     });
     match exit.await.map_err(|error| chain(&error))? {
         Exit::Code(0 | NEXTEST_TESTS_FAILED | NEXTEST_NO_TESTS) => Ok(()),
-        exit => Err(format!("`{}` ended with {exit}\n{}", program.text(), errors.text())),
+        exit @ (Exit::Code(_) | Exit::Signal(_)) => {
+            Err(format!("`{}` ended with {exit}\n{}", program.text(), errors.text()))
+        }
     }
 }
 
@@ -93,7 +95,9 @@ async fn run_plain(teller: &mut Teller<'_>, program: Program) -> ToolEnd {
         Exit::Code(CARGO_FAILED) if teller.failed > before => Ok(()),
         // A package of programs alone has no doc tests, which cargo calls an error.
         _ if tail.text().contains("no library targets found") => Ok(()),
-        exit => Err(format!("`{}` ended with {exit}\n{}", program.text(), tail.text())),
+        exit @ (Exit::Code(_) | Exit::Signal(_)) => {
+            Err(format!("`{}` ended with {exit}\n{}", program.text(), tail.text()))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use handfast_lab::Exit;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
@@ -34,13 +35,10 @@ pub(super) async fn tests(teller: &mut Teller<'_>, program: &Program, report: &s
     {
         teller.tell(case);
     }
-    match exit {
-        handfast_lab::Exit::Code(0) => Ok(()),
-        exit if teller.failed == 0 => {
-            Err(format!("`{}` ended with {exit}, though no test failed", program.text()))
-        }
-        _ => Ok(()),
+    if exit != Exit::Code(0) && teller.failed == 0 {
+        return Err(format!("`{}` ended with {exit}, though no test failed", program.text()));
     }
+    Ok(())
 }
 
 /// Reads the test cases of a `JUnit` file.

@@ -16,6 +16,7 @@ use crate::command::{Program, Workshop};
 use crate::interrupt::Interrupt;
 use crate::place::Places;
 use crate::sink::Mouth;
+use crate::tally::RAN_NOTHING;
 use crate::unit::{chain, micros};
 
 /// What a suite needs from the run.
@@ -123,16 +124,17 @@ pub async fn run(bench: Bench<'_>, suite: &Suite, budget: Duration) -> Ended {
         command: program.words.clone(),
     });
     let mut teller = Teller { bench, suite, passed: 0, failed: 0 };
-    let end = match built {
-        Err(reason) => Err(reason),
-        Ok(()) => tokio::select! {
+    let end = if built.is_ok() {
+        tokio::select! {
             end = within(budget, tests(&mut teller, &program)) => end,
             () = interrupt.pulled() => interrupted(),
-        },
+        }
+    } else {
+        built
     };
     let outcome = match (end, teller.passed + teller.failed, teller.failed) {
         (Err(reason), _, _) => Outcome::Failed { reason },
-        (Ok(()), 0, _) => Outcome::Failed { reason: "it ran no test".to_owned() },
+        (Ok(()), 0, _) => Outcome::Failed { reason: RAN_NOTHING.to_owned() },
         (Ok(()), _, 0) => Outcome::Passed,
         (Ok(()), _, failed) => Outcome::Failed { reason: format!("{failed} tests failed") },
     };

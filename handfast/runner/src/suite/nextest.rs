@@ -10,7 +10,7 @@ use super::{Case, CaseOutcome};
 ///
 /// Returns `None` for lines that finish no test: suite lines, `started` lines, anything that is not JSON.
 /// Source: <https://nexte.st/docs/machine-readable/libtest-json/>.
-pub fn parse_line(line: &str) -> Option<Case> {
+pub(super) fn parse_line(line: &str) -> Option<Case> {
     let line: Line = serde_json::from_str(line).ok()?;
     if line.kind != "test" {
         return None;

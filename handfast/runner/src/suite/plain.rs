@@ -7,7 +7,7 @@ use super::{Case, CaseOutcome};
 /// Standard output and standard error must come through one pipe: the name of a test binary is printed on
 /// the second, its tests on the first, and only their order says which belongs to which.
 #[derive(Debug, Default)]
-pub struct PlainReader {
+pub(super) struct PlainReader {
     binary: String,
     /// Failed tests of the binary at hand, held back until their output has been read.
     failed: Vec<Case>,
@@ -19,10 +19,10 @@ pub struct PlainReader {
 
 impl PlainReader {
     /// The most output kept of one failed test: 64 KiB. A guess; a panic message with its trace fits many times over.
-    pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+    pub(super) const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
     /// Reads one line without its line end and returns the tests it completes.
-    pub fn line(&mut self, line: &str) -> Vec<Case> {
+    pub(super) fn line(&mut self, line: &str) -> Vec<Case> {
         let text = line.trim_start();
         if let Some(binary) = binary_of(text) {
             let cases = self.finish();
@@ -57,7 +57,7 @@ impl PlainReader {
     }
 
     /// Ends the reading: failed tests whose output never came are returned as they are.
-    pub fn finish(&mut self) -> Vec<Case> {
+    pub(super) fn finish(&mut self) -> Vec<Case> {
         self.section = None;
         self.open = None;
         std::mem::take(&mut self.failed)

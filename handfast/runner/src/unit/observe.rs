@@ -11,10 +11,9 @@ use handfast_scenario::plan::UnitId;
 pub(super) fn event(unit: &UnitId, fact: &Fact) -> Option<RunEvent> {
     let unit = unit.clone();
     match fact {
-        // The executor says it itself, with what the peer told of itself.
-        Fact::Ready { .. } => None,
-        // It is said when it is over, as an exchange.
-        Fact::Held { .. } => None,
+        // The executor says by itself that a peer is ready, with what the peer told of itself; a held
+        // message is said when it is over, as an exchange.
+        Fact::Ready { .. } | Fact::Held { .. } => None,
         Fact::Notification { role, n, method, params } => Some(RunEvent::PeerEvent {
             unit,
             role: RoleName::new(role).ok()?,

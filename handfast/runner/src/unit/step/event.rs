@@ -1,5 +1,7 @@
 //! `event`: waits for a notification.
 
+use std::fmt::Write as _;
+
 use handfast_scenario::Bindings;
 use handfast_scenario::expectation::includes;
 use handfast_scenario::name::RoleName;
@@ -47,9 +49,11 @@ impl Stage {
         for role in &event.on {
             let same = |name: &str, _: &Value| name == event.event.as_str();
             match self.journal().notice_since(role, 0, same) {
-                Some(params) => text.push_str(&format!("\n{role} said {} {params}", event.event)),
-                None => text.push_str(&format!("\n{role} never said {}", event.event)),
+                Some(params) => write!(text, "\n{role} said {} {params}", event.event),
+                None => write!(text, "\n{role} never said {}", event.event),
             }
+            // Writing to a text cannot fail.
+            .unwrap_or_default();
         }
         text
     }

@@ -39,7 +39,7 @@ impl Stage {
                 .map(|condition| condition.resolve(bindings))
                 .collect::<Result<_, _>>()?,
         };
-        let deadline = expect.eventually.map(|eventually| from_now(eventually));
+        let deadline = expect.eventually.map(from_now);
         for (index, role) in expect.on.iter().enumerate() {
             let shown = self.look_until(expect, role, &wanted, deadline).await?;
             if index == 0 {

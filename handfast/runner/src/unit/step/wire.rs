@@ -11,7 +11,7 @@ use handfast_scenario::name::RoleName;
 use handfast_scenario::step::{
     Change, Recorded, ReleaseOrder, Select, Step, Wire, WireAction, WireReplay, WireRule,
 };
-use handfast_scenario::{Bindings, RunEvent};
+use handfast_scenario::{Bindings, RunEvent, Template};
 use serde_json::{Value, json};
 
 use super::call::includes;
@@ -46,8 +46,8 @@ impl Stage {
             Select::Every => (Position::Any, Lifetime::Standing),
         };
         let mut selector = Selector::on(&link).position(position);
-        if let Some(kind) = &rule.message_type {
-            selector = selector.kind(kind.clone());
+        if let Some(kind) = message_type(rule.message_type.as_deref(), bindings)? {
+            selector = selector.kind(kind);
         }
         if rule.half == Half::Response {
             selector = selector.responses();
@@ -65,8 +65,9 @@ impl Stage {
 
     async fn replay(&self, replay: &WireReplay, bindings: &mut Bindings) -> StepResult {
         let link = link(&replay.from, &replay.to);
-        let index = self.recorded_index(replay).ok_or_else(|| {
-            let kind = replay.message_type.as_deref().unwrap_or("message");
+        let kind = message_type(replay.message_type.as_deref(), bindings)?;
+        let index = self.recorded_index(replay, kind.as_deref()).ok_or_else(|| {
+            let kind = kind.as_deref().unwrap_or("message");
             StepError::Failed(format!(
                 "expected a recorded {kind} of {link} to send again, there is none"
             ))
@@ -125,7 +126,7 @@ impl Stage {
     }
 
     /// The number of the recorded request that a step means.
-    fn recorded_index(&self, replay: &WireReplay) -> Option<u64> {
+    fn recorded_index(&self, replay: &WireReplay, kind: Option<&str>) -> Option<u64> {
         let events = self.journal().events();
         let mut indices = events.iter().filter_map(|recorded| {
             let RunEvent::WireMessage { from, to, index, message_type, action, .. } =
@@ -133,13 +134,13 @@ impl Stage {
             else {
                 return None;
             };
-            let kind = replay.message_type.is_none() || replay.message_type == *message_type;
+            let kind = kind.is_none() || kind == message_type.as_deref();
             let own = !matches!(action, WireTaken::Replayed | WireTaken::Duplicated);
             (*from == replay.from && *to == replay.to && kind && own && *index > 0)
                 .then_some(*index)
         });
         match replay.which {
-            Recorded::Last => indices.last(),
+            Recorded::Last => indices.next_back(),
             Recorded::Nth(nth) => indices.nth(usize::try_from(nth.checked_sub(1)?).ok()?),
         }
     }
@@ -184,12 +185,18 @@ impl Stage {
         for rule in self.rules_on(link) {
             tap.lift(rule);
         }
-        if !self.held_on(link).is_empty() {
-            self.release(link, ReleaseOrder::First).await
-        } else {
-            Ok(())
+        if self.held_on(link).is_empty() {
+            return Ok(());
         }
+        self.release(link, ReleaseOrder::First).await
     }
+}
+
+/// The type that a step names; like every text of a scenario it may have holes.
+fn message_type(text: Option<&str>, bindings: &mut Bindings) -> Result<Option<String>, StepError> {
+    let Some(text) = text else { return Ok(None) };
+    let filled = Template::new(Value::from(text))?.resolve(bindings)?;
+    Ok(Some(filled.as_str().map_or_else(|| filled.to_string(), str::to_owned)))
 }
 
 fn link(from: &RoleName, to: &RoleName) -> Link {
@@ -220,13 +227,10 @@ fn action(action: &WireAction, bindings: &mut Bindings) -> Result<Action, StepEr
             Action::Replace(Edit::Field { path, change: field_change(change, bindings)? })
         }
         WireAction::ReplaceByte { at, with } => {
-            let offset = match usize::try_from(*at) {
-                Ok(at) => ByteOffset::FromStart(at),
-                Err(_) => {
-                    let back = at.unsigned_abs().saturating_sub(1);
-                    ByteOffset::FromEnd(usize::try_from(back).unwrap_or(usize::MAX))
-                }
-            };
+            let back = at.unsigned_abs().saturating_sub(1);
+            let back = usize::try_from(back).unwrap_or(usize::MAX);
+            let offset =
+                usize::try_from(*at).map_or(ByteOffset::FromEnd(back), ByteOffset::FromStart);
             let change = with.map_or(ByteChange::FlipBit(0), ByteChange::Set);
             Action::Replace(Edit::Byte { offset, change })
         }

@@ -1,0 +1,75 @@
+//! `kill -9` of handfast at a random moment leaves no process.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::Project;
+
+const ROUNDS: u64 = 50;
+
+/// Peers that leave daemons behind and talk; the last call never ends, so that no run is over too soon.
+const STEPS: &str = "[[step]]\nrole = \"a\"\ncall = \"leave-a-daemon\"\n\
+    [[step]]\nrole = \"a\"\ncall = \"message.send\"\nwith = { to = \"b\", body = { text = \"x\" } }\n\
+    [[step]]\nrole = \"b\"\ncall = \"leave-a-daemon\"\n\
+    [[step]]\nrole = \"b\"\ncall = \"hang\"\nwithin = \"1h\"\n";
+
+/// Things the peers say they do in one such run, the probe's included: a round is killed at one of them.
+const MOMENTS: u64 = 19;
+
+/// How long the next thing may take: far more than it needs, on a machine that is busy otherwise.
+const MOMENT_WITHIN: Duration = Duration::from_secs(20);
+
+#[test]
+fn fifty_times_kill_at_a_random_moment_leave_nothing() {
+    let moments = listen();
+    let project = Project::new(&format!("env = {{ FIXTURE_REPORT = \"{}\" }}\n", moments.address));
+    let project = project.scenario("x", STEPS);
+    // Another choice of moments each time; the failing round's moment is in the message.
+    let chance = RandomState::new();
+    for round in 0..ROUNDS {
+        let moment = chance.hash_one(round) % MOMENTS;
+        let mut handfast = project.command(&["run"]);
+        let mut handfast = handfast.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        for seen in 0..=moment {
+            let line = moments.lines.recv_timeout(MOMENT_WITHIN);
+            assert!(line.is_ok(), "round {round}: no moment {seen} on the way to {moment}");
+        }
+        handfast.kill().unwrap();
+        handfast.wait().unwrap();
+        project.assert_nothing_left();
+        // What the peers of this round still said belongs to no other.
+        while moments.lines.try_recv().is_ok() {}
+    }
+    let ran = project.run(&["list"]);
+    assert_eq!(ran.code, 0, "{}", ran.error);
+}
+
+struct Moments {
+    address: String,
+    lines: Receiver<String>,
+}
+
+/// Hears what the peers say they do.
+fn listen() -> Moments {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(stream.unwrap()).lines().map_while(Result::ok) {
+                    if sender.send(line).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    Moments { address, lines }
+}

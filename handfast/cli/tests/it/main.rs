@@ -1,0 +1,11 @@
+//! The program as its users call it: with files, arguments, outputs, an exit code, and nothing left behind.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests, too")]
+
+mod infra;
+mod killing;
+mod outputs;
+mod suites;
+mod support;
+mod usage;
+mod verdicts;
