@@ -6,6 +6,8 @@ use std::time::Duration;
 use entity_crypto::signing::SigningKey;
 use tokio::time::Instant;
 
+use crate::median;
+
 /// As long as the signed part of the messages of the other measurements.
 const MESSAGE_LEN: usize = 450;
 
@@ -38,6 +40,26 @@ pub(crate) fn rates() -> Rates {
         sign_all: rate_of_all(&sign),
         verify_all: rate_of_all(&verify),
     }
+}
+
+/// Median microseconds of signing and of verifying once.
+pub(crate) fn median_us() -> (f64, f64) {
+    let key = SigningKey::from_seed([1; 32]);
+    let public = key.public_key();
+    let message = [b'x'; MESSAGE_LEN];
+    let signature = key.sign(&message);
+    let sign = || drop(black_box(key.sign(black_box(&message)).to_bytes().to_vec()));
+    let verify = || public.verify(black_box(&message), &signature).unwrap();
+    (median_time(&sign), median_time(&verify))
+}
+
+fn median_time(operation: &impl Fn()) -> f64 {
+    let one = |_| {
+        let start = Instant::now();
+        operation();
+        start.elapsed().as_secs_f64() * 1e6
+    };
+    median((0..1000).map(one).collect())
 }
 
 fn rate_of_all(operation: &(impl Fn() + Sync)) -> f64 {

@@ -6,8 +6,8 @@
 //!   (measured with 16 connections on all cores, the load generator's share included), one verification and, where the
 //!   generator signs as it goes, one signature; the last two are measured on all cores at once as well:
 //!   `1 / ceiling = 1 / http + 1 / verify [+ 1 / sign]`.
-//! - *ceiling of a round trip on one core*: the same things one after the other: `1 / ceiling = http + 1 / verify + 1 / sign`,
-//!   with `http` the time of an exchange of the same client and server on that core.
+//! - *ceiling of a round trip on one core*: the same things one after the other: `1 / ceiling = http + verify + sign`, each the
+//!   median time on that core, `http` that of an exchange of the same client and server.
 //!
 //! Servers, and both ends of the round trips, are processes of their own. Rates are medians of several rounds; a share is taken
 //! inside a round, because on a shared machine only ratios of neighbours mean something.
@@ -67,18 +67,16 @@ fn measure(effort: Effort) -> Figures {
     let mut figures = Figures::default();
     let cores = std::thread::available_parallelism().unwrap().get() as f64;
     figures.add("cores", cores, "", Aim::None);
-    let rounds = under_load(effort, &mut figures);
-    let of = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
-    let (sign, verify) = (of(|round| round.rates.sign), of(|round| round.rates.verify));
+    under_load(effort, &mut figures);
 
     let trip = trips::measured(effort.trips);
-    let ceiling = 1e6 / (trip.http_us + 1e6 / verify + 1e6 / sign);
-    figures.add("HTTP only, one core, one at a time", 1e6 / trip.http_us, "/s", Aim::None);
+    let ceiling = 1e6 / (trip.http + trip.signing_and_verifying);
+    figures.add("HTTP only, one core, one at a time", 1e6 / trip.http, "/s", Aim::None);
     figures.add("ceiling of a round trip", ceiling, "/s", Aim::None);
-    figures.add("round trips 1.0, one core", 1e6 / trip.message_us, "/s", Aim::None);
+    figures.add("round trips 1.0, one core", 1e6 / trip.message, "/s", Aim::None);
     figures.add(
         "  share of sign + verify + HTTP",
-        100.0 * 1e6 / trip.message_us / ceiling,
+        100.0 * 1e6 / trip.message / ceiling,
         "%",
         Aim::AtLeast(60.0),
     );
@@ -139,7 +137,7 @@ impl Round {
     }
 }
 
-fn under_load(effort: Effort, figures: &mut Figures) -> Vec<Round> {
+fn under_load(effort: Effort, figures: &mut Figures) {
     let mut loads = load::Loads::start(effort.exchanges);
     let rounds: Vec<_> = (0..effort.rounds).map(|_| Round::measure(&mut loads)).collect();
     let mut add = |name, unit, aim, figure: fn(&Round) -> f64| {
@@ -163,7 +161,6 @@ fn under_load(effort: Effort, figures: &mut Figures) -> Vec<Round> {
     add("processor time of an HTTP exchange", "us", Aim::None, |round| round.http_us);
     add("processor time of a message", "us", Aim::None, |round| round.message_us);
     figures.add("memory after the load (resident)", loads.memory_mib(), "MiB", Aim::None);
-    rounds
 }
 
 /// The middle of some measurements.

@@ -3,29 +3,33 @@
 use serde_json::json;
 
 use crate::processes::{Known, Run, Shim, on_one_core};
-use crate::{median, trivial};
+use crate::{crypto, median, trivial};
 
 /// Medians in microseconds: on a shared machine a mean tells more of the neighbours than of us.
 #[derive(Debug)]
 pub(crate) struct Trip {
     /// An exchange of the same client and server without a peer.
-    pub(crate) http_us: f64,
+    pub(crate) http: f64,
+    /// Signing once and verifying once.
+    pub(crate) signing_and_verifying: f64,
     /// A signed message of 1.0, from making it until its answer is handled.
-    pub(crate) message_us: f64,
+    pub(crate) message: f64,
 }
 
 /// Rounds of each; they alternate, so that a disturbance meets both.
 const ROUNDS: usize = 5;
 
 pub(crate) fn measured(trips: usize) -> Trip {
-    let (mut http, mut message) = (Vec::new(), Vec::new());
+    let (mut http, mut signed, mut message) = (Vec::new(), Vec::new(), Vec::new());
     let (_server, address) = on_one_core(trivial::start);
     let (_run, mut shim) = on_one_core(two_peers);
     for _ in 0..ROUNDS {
         http.push(on_one_core(|| trivial::microseconds_of_a_call(address, trips / ROUNDS)));
+        let (sign, verify) = on_one_core(crypto::median_us);
+        signed.push(sign + verify);
         message.push(median_ping(&mut shim, trips / ROUNDS));
     }
-    Trip { http_us: median(http), message_us: median(message) }
+    Trip { http: median(http), signing_and_verifying: median(signed), message: median(message) }
 }
 
 /// A shim that has a session with a running program, both in processes of their own.
