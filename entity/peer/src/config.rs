@@ -167,7 +167,7 @@ pub struct Limits {
     pub inbox_bytes_max: usize,
     /// Nonces remembered for one sender; a sender that has spent them is told `rate_limited`.
     pub nonces_per_sender_max: usize,
-    /// Transmissions under way or waiting for their next attempt.
+    /// Transmissions under way or waiting for their next attempt; a 16th of them may be answers to one peer.
     pub deliveries_max: usize,
     /// Commands waiting for a session with one peer.
     pub waiting_per_peer_max: usize,

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_wire::code::ErrorCode;
+use entity_wire::kind::MessageKind;
 use entity_wire::reply::Answer;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
@@ -81,6 +82,19 @@ pub(crate) enum News {
 }
 
 impl Purpose {
+    /// Says whether it is a message of the peer that brings this about, and not a decision of ours.
+    fn is_answer(&self) -> bool {
+        match self {
+            Self::V1_0(v1_0::Purpose::Message { reason, .. })
+            | Self::V1_1(v1_1::Purpose::Message { reason, .. }) => *reason == Reason::Answer,
+            Self::V1_0(v1_0::Purpose::Ack { .. })
+            | Self::V1_1(v1_1::Purpose::Repeat { .. } | v1_1::Purpose::Control) => true,
+            Self::V1_1(v1_1::Purpose::Step { kind, .. }) => *kind != MessageKind::HandshakeInit,
+            Self::Health
+            | Self::V1_0(v1_0::Purpose::Handshake { .. } | v1_0::Purpose::Confirm { .. }) => false,
+        }
+    }
+
     /// Returns why a message is sent, to change; `None` for what no command waits for.
     fn reason_mut(&mut self) -> Option<&mut Reason> {
         match self {
@@ -192,6 +206,7 @@ impl Core {
             address: address.to_owned(),
             request: Request::Message(body),
             attempts,
+            is_answer: purpose.is_answer(),
             purpose,
         };
         match self.outbox.queue(parcel) {

@@ -41,6 +41,7 @@ impl Core {
                 address: entry.address.clone(),
                 request: Request::Health,
                 attempts: Attempts::Probe,
+                is_answer: false,
                 purpose: Purpose::Health,
             };
             match self.outbox.queue(parcel) {

@@ -58,6 +58,8 @@ pub(crate) struct Parcel<P> {
     pub(crate) request: Request,
     /// How stubbornly.
     pub(crate) attempts: Attempts,
+    /// Whether the peer's own messages brought it about.
+    pub(crate) is_answer: bool,
     /// What its outcome means to whoever queued it.
     pub(crate) purpose: P,
 }
@@ -80,6 +82,8 @@ pub(crate) struct Outbox<P> {
     last_parcel: u64,
     last_delivery: u64,
     parcels: BTreeMap<u64, (Parcel<P>, usize)>,
+    /// How many answers there are for each peer, where there is one.
+    answers: BTreeMap<PeerName, usize>,
     in_flight: BTreeMap<DeliveryId, u64>,
     due: BTreeSet<(Timestamp, u64)>,
     stats: QueueStats,
@@ -93,6 +97,7 @@ impl<P> Outbox<P> {
             last_parcel: 0,
             last_delivery: 0,
             parcels: BTreeMap::new(),
+            answers: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             due: BTreeSet::new(),
             stats: QueueStats::default(),
@@ -100,10 +105,18 @@ impl<P> Outbox<P> {
     }
 
     /// Takes a parcel and returns its first attempt; gives the parcel back where there is no room.
+    ///
+    /// Answers to one peer have a share of the room, so that a peer that asks much and takes its answers slowly does
+    /// not keep us from talking to the others.
     pub(crate) fn queue(&mut self, parcel: Parcel<P>) -> Result<Transmit, Box<Parcel<P>>> {
-        if self.parcels.len() >= self.count_max {
+        let answers_max = (self.count_max / ANSWERS_SHARE).max(1);
+        let answers = self.answers.get(&parcel.peer).copied().unwrap_or(0);
+        if self.parcels.len() >= self.count_max || (parcel.is_answer && answers >= answers_max) {
             self.stats.discarded += 1;
             return Err(Box::new(parcel));
+        }
+        if parcel.is_answer {
+            self.answers.insert(parcel.peer.clone(), answers + 1);
         }
         self.stats.queued += 1;
         self.last_parcel += 1;
@@ -134,6 +147,9 @@ impl<P> Outbox<P> {
             return None;
         }
         let (parcel, _) = self.parcels.remove(&id)?;
+        if parcel.is_answer {
+            self.forget_answer(&parcel.peer);
+        }
         match outcome {
             Outcome::Accepted => self.stats.sent += 1,
             Outcome::Refused { .. } | Outcome::Unreachable { .. } => self.stats.failed += 1,
@@ -170,6 +186,14 @@ impl<P> Outbox<P> {
         QueueStats { size: self.parcels.len(), ..self.stats }
     }
 
+    fn forget_answer(&mut self, peer: &PeerName) {
+        let Some(count) = self.answers.get_mut(peer) else { return };
+        *count -= 1;
+        if *count == 0 {
+            self.answers.remove(peer);
+        }
+    }
+
     fn attempt(&mut self, id: u64) -> Option<Transmit> {
         let (parcel, made) = self.parcels.get_mut(&id)?;
         *made += 1;
@@ -185,6 +209,9 @@ impl<P> Outbox<P> {
         })
     }
 }
+
+/// Of all parcels, this part may be answers to one peer. Guessed: 256 of 4,096.
+const ANSWERS_SHARE: usize = 16;
 
 /// The statuses after which no retry follows.
 ///

@@ -207,6 +207,9 @@ impl Peer {
             match news {
                 News::Ready { id, peer, version, role } => {
                     let waiters = self.session_ready(&peer);
+                    if version == Version::V1_1 {
+                        self.v1_0.outgrow(&mut self.core, &peer);
+                    }
                     self.core.event(PeerEvent::SessionReady {
                         id,
                         peer: peer.clone(),
@@ -238,23 +241,48 @@ impl Peer {
         error: CommandError,
         now: Timestamp,
     ) {
+        let proved = self.core.roster.get(peer.as_str()).and_then(|entry| entry.proved);
+        let link = self.links.to(peer);
+        let is_ours = link.opening == Some(version);
+        if is_ours
+            && let Some(other) = link.switch_version(self.core.config.protocols, proved, &error)
+        {
+            return self.start_handshake(peer, other, now);
+        }
         self.core.event(PeerEvent::HandshakeFailed {
             peer: peer.clone(),
             code: error.code(),
             reason: error.to_string(),
         });
-        let proved = self.core.roster.get(peer.as_str()).and_then(|entry| entry.proved);
-        let link = self.links.to(peer);
-        if link.opening != Some(version) {
-            // What failed is a handshake that the other side had opened; nothing of ours waits for it.
-            return;
+        // Where the other side had opened the handshake that failed, nothing of ours waits for it.
+        if is_ours {
+            link.failed(now);
+            let waiters = link.take_waiters();
+            self.end_waiting(peer, waiters, (&error, now));
         }
-        if let Some(other) = link.switch_version(self.core.config.protocols, proved, &error) {
-            return self.start_handshake(peer, other, now);
-        }
-        link.failed(now);
-        for waiter in link.take_waiters() {
-            self.fail_waiter(waiter, error.clone(), now);
+    }
+
+    /// Ends those who waited for a session that does not come.
+    ///
+    /// Where there is one that an unauthenticated answer had put in doubt, messages go in that after all.
+    ///
+    /// Source: docs/protocol/1.1.md#status-is-a-hint
+    fn end_waiting(
+        &mut self,
+        peer: &PeerName,
+        waiters: impl IntoIterator<Item = Waiter>,
+        (error, now): (&CommandError, Timestamp),
+    ) {
+        self.v1_0.trust_session(peer);
+        self.v1_1.trust_session(peer);
+        for waiter in waiters {
+            let has_session = self.live_version(peer, now).is_some();
+            match waiter {
+                Waiter::Message(..) if has_session => self.resume_waiter(peer, waiter, now),
+                Waiter::Message(..) | Waiter::Open(_) => {
+                    self.fail_waiter(waiter, error.clone(), now);
+                }
+            }
         }
     }
 
@@ -289,8 +317,12 @@ impl Peer {
     }
 
     /// Says whether the peer has refused what we sent in the live session as if it did not know it.
-    fn is_doubted(&self, peer: &PeerName) -> bool {
-        self.v1_0.is_doubted(peer) || self.v1_1.is_doubted(peer)
+    fn is_doubted(&self, peer: &PeerName, now: Timestamp) -> bool {
+        match self.live_version(peer, now) {
+            Some(Version::V1_1) => self.v1_1.is_doubted(peer),
+            Some(Version::V0_3 | Version::V1_0) => self.v1_0.is_doubted(peer),
+            None => false,
+        }
     }
 
     fn live_session(&self, peer: &PeerName, now: Timestamp) -> Option<SessionView> {

@@ -8,6 +8,7 @@ fn parcel(attempts: Attempts) -> Parcel<u8> {
         address: "http://b".to_owned(),
         request: Request::Message(Bytes::from_static(b"same bytes")),
         attempts,
+        is_answer: false,
         purpose: 7,
     }
 }
@@ -89,4 +90,22 @@ fn an_unknown_attempt_changes_nothing() {
     let mut outbox: Outbox<u8> = Outbox::new(1);
     assert!(outbox.settle(DeliveryId(9), answered(200), START).is_none());
     assert_eq!(outbox.stats(), QueueStats::default());
+}
+
+#[test]
+fn answers_to_one_peer_take_a_16th_of_the_room() {
+    let mut outbox = Outbox::new(32);
+    let answer = |peer: &str| Parcel {
+        peer: peer.parse().unwrap(),
+        is_answer: true,
+        ..parcel(Attempts::Patient)
+    };
+    let first = outbox.queue(answer("b")).unwrap();
+    assert!(outbox.queue(answer("b")).is_ok());
+    assert!(outbox.queue(answer("b")).is_err());
+    assert!(outbox.queue(answer("c")).is_ok(), "others have a share of their own");
+    assert!(outbox.queue(parcel(Attempts::Patient)).is_ok(), "what we decide to send has the rest");
+    assert!(outbox.settle(first.id, answered(200), START).is_some());
+    assert!(outbox.queue(answer("b")).is_ok());
+    assert_eq!(outbox.answers.values().sum::<usize>(), 3);
 }

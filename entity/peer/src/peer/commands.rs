@@ -48,7 +48,7 @@ impl Peer {
             return self.core.done(id, Err(CommandError::UnknownPeer { name: to }));
         }
         match self.live_session(&to, now) {
-            Some(session) if !self.is_doubted(&to) => {
+            Some(session) if !self.is_doubted(&to, now) => {
                 self.core.done(id, Ok(CommandResult::Session(session)));
             }
             Some(_) | None => self.wait(&to, Waiter::Open(id), now),
@@ -83,7 +83,7 @@ impl Peer {
             return self.core.finish_send(reason, Err(error), now);
         }
         let opens = self.opens_by_itself();
-        let is_doubted = opens && self.is_doubted(&message.to);
+        let is_doubted = opens && self.is_doubted(&message.to, now);
         let sent = match self.live_version(&message.to, now) {
             Some(Version::V0_3 | Version::V1_0) if !is_doubted => {
                 self.v1_0.send(&mut self.core, reason, message, now)

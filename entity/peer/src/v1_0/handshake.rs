@@ -6,7 +6,7 @@ use bytes::Bytes;
 use entity_crypto::signing::PublicKey;
 use entity_session::v1_0::established::Established;
 use entity_session::v1_0::initiator::{AwaitingAck, ChallengeRule, Offer};
-use entity_session::v1_0::responder::{AwaitingConfirm, Terms};
+use entity_session::v1_0::responder::{AwaitingConfirm, ConfirmRefusal, Terms};
 use entity_wire::code::ErrorCode;
 use entity_wire::decode::Profile;
 use entity_wire::json::Object;
@@ -93,7 +93,7 @@ impl State {
         let session = awaiting.id().to_owned();
         let address = Address {
             kind: MessageKind::Handshake,
-            recipient: Some(peer.to_string()),
+            recipient: peer.clone(),
             session: session.clone(),
             sequence: SEQUENCE_HANDSHAKE,
             flavour: core.config.flavour,
@@ -119,7 +119,7 @@ impl State {
     ) -> Result<(), Fault> {
         let peer = &message.sender;
         if message.version != Version::V1_0 {
-            failed(core, peer, ErrorCode::InvalidVersion, "it is no message of version 1.0");
+            failed(core, peer, ErrorCode::InvalidVersion, NOT_1_0);
             return Ok(());
         }
         let Ok(handshake) = Handshake::from_object(payload) else {
@@ -204,7 +204,7 @@ impl State {
         let session = awaiting.id().to_owned();
         let address = Address {
             kind: MessageKind::HandshakeAck,
-            recipient: None,
+            recipient: peer.clone(),
             session: session.clone(),
             sequence: SEQUENCE_ACK,
             flavour: core.config.flavour,
@@ -230,6 +230,9 @@ impl State {
         now: Timestamp,
     ) {
         let peer = &message.sender;
+        if message.version != Version::V1_0 {
+            return failed(core, peer, ErrorCode::InvalidVersion, NOT_1_0);
+        }
         let sessions = self.with(peer);
         let Some(awaiting) = sessions.opening.take_if(|opening| opening.id() == message.session)
         else {
@@ -274,7 +277,7 @@ impl State {
     ) {
         let address = Address {
             kind: MessageKind::HandshakeConfirm,
-            recipient: None,
+            recipient: peer.clone(),
             session: session.clone(),
             sequence: SEQUENCE_CONFIRM,
             flavour: core.config.flavour,
@@ -295,6 +298,9 @@ impl State {
         now: Timestamp,
     ) {
         let peer = &message.sender;
+        if message.version != Version::V1_0 {
+            return failed(core, peer, ErrorCode::InvalidVersion, NOT_1_0);
+        }
         let wall = core.wall(now);
         let responding = &mut self.with(peer).responding;
         let Some(awaiting) =
@@ -306,7 +312,11 @@ impl State {
             return failed(core, peer, ErrorCode::InvalidMessage, "the confirmation is malformed");
         };
         if let Err(refusal) = awaiting.look(&confirm, wall) {
-            return failed(core, peer, ErrorCode::ExpiredTimestamp, &refusal.to_string());
+            let code = match refusal {
+                ConfirmRefusal::OtherSession => ErrorCode::SessionNotFound,
+                ConfirmRefusal::Time => ErrorCode::ExpiredTimestamp,
+            };
+            return failed(core, peer, code, &refusal.to_string());
         }
         if let Some(awaiting) = responding.take() {
             let session = awaiting.on_confirm();
@@ -376,6 +386,12 @@ impl State {
         (session, key, role): (Established, PublicKey, Role),
         now: Timestamp,
     ) {
+        // The key of a first meeting may have been given by the operator while the handshake was under way.
+        let known = core.roster.get(peer.as_str()).and_then(|entry| entry.key);
+        if known.is_some_and(|known| known != key) {
+            let reason = "another key was pinned meanwhile";
+            return core.tell(handshake_failed(peer, ErrorCode::UnknownSender, reason));
+        }
         let id = SessionName(session.id().to_owned());
         core.prove(peer, key, Version::V1_0);
         self.with(peer).held = None;
@@ -429,11 +445,17 @@ fn names_1_1(versions: &[String]) -> bool {
     versions.iter().any(|version| version == Version::V1_1.as_str())
 }
 
-/// Says whether an answer to a message means that the other side does not know its session (any more).
+/// Says whether an answer to a message means that the other side does not know its session (any more), or counts
+/// otherwise: the number is not signed, so that whoever carries a message can raise it.
+///
+/// Source: docs/protocol/1.0.md#handshake-behaviour
 fn says_session_is_unknown(error: &CommandError) -> bool {
-    let texts = ["SESSION_EXPIRED", "E2E decryption error: DECRYPTION_FAILED"];
+    let texts = ["SESSION_EXPIRED", "SEQUENCE_ERROR", "E2E decryption error: DECRYPTION_FAILED"];
     matches!(error, CommandError::Refused { detail, .. } if texts.contains(&detail.as_str()))
 }
+
+/// Why a handshake message of 0.3 is not followed.
+const NOT_1_0: &str = "it is no message of version 1.0";
 
 /// Why a handshake by 1.0 ends with a peer that, like us, has 1.1.
 const SPEAKS_1_1: &str = "the other side speaks 1.1 as well";

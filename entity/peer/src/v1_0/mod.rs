@@ -106,6 +106,24 @@ impl State {
         true
     }
 
+    /// Forgets every session and handshake with a peer whose key has proved 1.1: nothing goes by 1.0 any more.
+    ///
+    /// Source: docs/protocol/1.1.md#downgrade-protection
+    pub(crate) fn outgrow(&mut self, core: &mut Core, peer: &PeerName) {
+        let forgotten = self.peers.get_mut(peer).and_then(PeerSessions::forget_all);
+        if let Some(id) = forgotten {
+            let (id, peer) = (SessionName(id), peer.clone());
+            core.event(PeerEvent::SessionClosed { id, peer, reason: CloseReason::Replaced });
+        }
+    }
+
+    /// Forgets that the peer has answered as if it did not know the session.
+    pub(crate) fn trust_session(&mut self, peer: &PeerName) {
+        if let Some(sessions) = self.peers.get_mut(peer) {
+            sessions.end_doubt();
+        }
+    }
+
     /// Ends what is due: half-open handshakes, and sessions past their age.
     pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
         self.answer_held(core, now);

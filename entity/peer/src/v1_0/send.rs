@@ -25,7 +25,8 @@ use crate::view::SessionName;
 /// What the envelope of a message says beside its payload.
 pub(super) struct Address {
     pub(super) kind: MessageKind,
-    pub(super) recipient: Option<String>,
+    /// Whom it is for. It is not signed, but a `hardened` receiver refuses what names somebody else.
+    pub(super) recipient: PeerName,
     pub(super) session: String,
     pub(super) sequence: u64,
     pub(super) flavour: Flavour,
@@ -101,7 +102,7 @@ impl State {
             status: 200,
         };
         let flavour = flavour.unwrap_or(core.config.flavour);
-        let address = Address { kind, recipient: None, session, sequence, flavour };
+        let address = Address { kind, recipient: to.clone(), session, sequence, flavour };
         let bytes = write(core, address, sealed.unwrap_or(body), now);
         if bytes.len() > MESSAGE_LEN_MAX {
             return Err(CommandError::TooLarge { len_bytes: bytes.len() });
@@ -181,7 +182,7 @@ pub(super) fn write(core: &mut Core, address: Address, payload: Object, now: Tim
         version: Version::V1_0,
         kind,
         sender: core.config.id.to_string(),
-        recipient,
+        recipient: Some(recipient.to_string()),
         session: Some(session),
         sequence: Some(sequence),
         stamp: flavour.stamp(core.wall(now)),

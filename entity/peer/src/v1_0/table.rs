@@ -97,6 +97,13 @@ impl PeerSessions {
         current.is_some_and(|current| !std::mem::replace(&mut current.is_doubted, true))
     }
 
+    /// Forgets what was noted by [`PeerSessions::doubt`].
+    pub(crate) fn end_doubt(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.is_doubted = false;
+        }
+    }
+
     /// Puts a new established session in place of the current one, and returns the id of that.
     pub(crate) fn establish(
         &mut self,
@@ -173,6 +180,14 @@ impl PeerSessions {
     pub(crate) fn forget_established(&mut self, id: &str) {
         self.current.take_if(|current| current.session.id() == id);
         self.retired.take_if(|(session, _)| session.id() == id);
+    }
+
+    /// Forgets everything but which messages were accepted; returns the id of the session that was live.
+    pub(crate) fn forget_all(&mut self) -> Option<String> {
+        (self.opening, self.confirming, self.held) = (None, None, None);
+        (self.responding, self.retired) = (None, None);
+        let current = self.current.take()?;
+        (!current.is_expired).then(|| current.session.id().to_owned())
     }
 
     /// Returns the key that an unfinished handshake holds the peer to.

@@ -117,6 +117,13 @@ impl State {
         if !is_half_open || error.code() == ErrorCode::HandshakeInProgress {
             return;
         }
+        // Only an answer to step 1 can mean that the other side has no 1.1: whoever sent step 2 has it.
+        let is_first = *kind == MessageKind::HandshakeInit;
+        let error = if !is_first && error.code() == ErrorCode::InvalidVersion {
+            CommandError::Handshake { code: error.code(), reason: error.to_string() }
+        } else {
+            error
+        };
         self.give_up_handshake(core, peer, (session, error), now);
     }
 

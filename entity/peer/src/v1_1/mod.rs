@@ -51,6 +51,8 @@ pub(crate) struct State {
     /// Sessions that the peer has said it does not know. They are used until a new one is ready, because answers
     /// are not authenticated (`docs/protocol/1.1.md#status-is-a-hint`).
     doubted: BTreeSet<SessionId>,
+    /// The repeated answers under way, so that whoever replays steps brings about one at a time.
+    repeating: BTreeSet<(SessionId, MessageKind)>,
     /// Peers whose handshake goes on in place of the one that we opened or wanted to open.
     yielded: BTreeSet<PeerName>,
 }
@@ -71,7 +73,9 @@ pub(crate) enum Purpose {
     Step { session: SessionId, kind: MessageKind },
     /// An application message.
     Message { reason: Reason, receipt: Receipt, session: SessionId, number: Option<MessageNumber> },
-    /// An acknowledgement, a skip, a close, or a repeated step: nobody waits for it.
+    /// The answer to a repeated step: nobody waits for it.
+    Repeat { session: SessionId, kind: MessageKind },
+    /// An acknowledgement, a skip or a close: nobody waits for it.
     Control,
 }
 
@@ -95,6 +99,7 @@ impl State {
             unheard: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             doubted: BTreeSet::new(),
+            repeating: BTreeSet::new(),
             yielded: BTreeSet::new(),
         }
     }
@@ -110,6 +115,13 @@ impl State {
     pub(crate) fn is_doubted(&self, peer: &PeerName) -> bool {
         let current = peer.as_peer_id().and_then(|peer| self.sessions.current(&peer));
         current.is_some_and(|session| self.doubted.contains(&session))
+    }
+
+    /// Forgets that the peer has answered as if it did not know the live session.
+    pub(crate) fn trust_session(&mut self, peer: &PeerName) {
+        if let Some(session) = peer.as_peer_id().and_then(|peer| self.sessions.current(&peer)) {
+            self.doubted.remove(&session);
+        }
     }
 
     /// Takes back a message that waits for the peer to have our step 6; says whether there was one.

@@ -163,7 +163,7 @@ impl State {
         match received {
             Received::Repeat(answer) => {
                 if let Some(answer) = answer {
-                    self.post_control(core, answer);
+                    self.post_repeat(core, answer);
                 }
             }
             Received::Advanced(answer) => self.post_step(core, answer, now),

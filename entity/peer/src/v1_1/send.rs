@@ -117,6 +117,9 @@ impl State {
                     self.settle_failed(core, (session, number), failed, now);
                 }
             },
+            Purpose::Repeat { session, kind } => {
+                self.repeating.remove(&(session, kind));
+            }
             Purpose::Control => {}
         }
     }
@@ -185,6 +188,20 @@ impl State {
             peer.as_peer_id().and_then(|peer| self.sessions.current(&peer)) == Some(session);
         if is_unknown && is_current && self.doubted.insert(session) {
             core.tell(News::Gone { peer: peer.clone() });
+        }
+    }
+
+    /// Posts the answer to a repeated step again, unless that is under way already.
+    ///
+    /// Source: docs/protocol/1.1.md#repeats
+    pub(super) fn post_repeat(&mut self, core: &mut Core, answer: Outbound) {
+        let (session, kind) = (answer.session, answer.kind.clone());
+        if !self.repeating.insert((session, kind.clone())) {
+            return;
+        }
+        let purpose = Purpose::Repeat { session, kind: kind.clone() };
+        if self.post(core, answer, purpose).is_err() {
+            self.repeating.remove(&(session, kind));
         }
     }
 

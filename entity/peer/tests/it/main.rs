@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at its first surprise")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test picks the case it is about")]
 
+mod between;
 mod commands;
 mod golden_errors;
 mod golden_handshake;

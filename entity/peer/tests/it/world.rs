@@ -39,6 +39,9 @@ pub(crate) struct World {
     pub(crate) weather: Option<Entropy>,
     /// An answer that somebody between writes to the next message, which does not arrive.
     pub(crate) forged: Option<Reply>,
+    /// The peer whose requests stay on their way.
+    pub(crate) hold_from: Option<String>,
+    held: Vec<(String, Transmit)>,
     /// To how many of the next messages the answer gets lost.
     pub(crate) answers_lost: usize,
     last_command: u64,
@@ -89,6 +92,8 @@ impl World {
             unreachable: Vec::new(),
             weather: None,
             forged: None,
+            hold_from: None,
+            held: Vec::new(),
             answers_lost: 0,
             last_command: 0,
         }
@@ -155,8 +160,26 @@ impl World {
     /// Delivers until nothing is under way.
     pub(crate) fn settle(&mut self) {
         while let Some((from, transmit)) = self.pending.pop_front() {
-            self.deliver(&from, &transmit);
+            if self.hold_from.as_ref() == Some(&from) {
+                self.held.push((from, transmit));
+            } else {
+                self.deliver(&from, &transmit);
+            }
         }
+    }
+
+    /// Returns the messages that are to be delivered next.
+    pub(crate) fn under_way(&self) -> Vec<Bytes> {
+        let body = |(_, transmit): &(String, Transmit)| match &transmit.request {
+            Request::Message(body) => Some(body.clone()),
+            Request::Health => None,
+        };
+        self.pending.iter().filter_map(body).collect()
+    }
+
+    /// Returns how many requests stay on their way.
+    pub(crate) fn held_count(&self) -> usize {
+        self.held.len()
     }
 
     /// Lets time pass, deadline by deadline.

@@ -100,6 +100,26 @@ fn an_acknowledgement_cannot_bring_in_another_key() {
     check_ack(other, ChallengeRule::Required, Some(AckRefusal::OtherKey));
 }
 
+#[test]
+fn an_acknowledgement_of_another_session_is_refused() {
+    let other = |ack: &mut HandshakeAck| ack.session_id = Some("another".to_owned());
+    check_ack(other, ChallengeRule::Required, Some(AckRefusal::OtherSession));
+    check_ack(other, ChallengeRule::Optional, Some(AckRefusal::OtherSession));
+    check_ack(|ack| ack.session_id = None, ChallengeRule::Required, None);
+}
+
+#[test]
+fn a_confirmation_of_another_session_is_refused() {
+    let (_, handshake) = opened(true);
+    let (responding, _) = answered(&handshake, &key(1).public_key(), true).unwrap();
+    let look = |named: &str| {
+        let confirm = HandshakeConfirm { session_id: Some(named.to_owned()), timestamp: None };
+        responding.look(&confirm, START)
+    };
+    assert_eq!(look("another"), Err(ConfirmRefusal::OtherSession));
+    assert_eq!(look(&handshake.session_id), Ok(()));
+}
+
 #[track_caller]
 fn check_confirm(timestamp: Option<Timestamp>, expected: Result<(), ConfirmRefusal>) {
     let (_, handshake) = opened(true);

@@ -45,6 +45,9 @@ pub enum ChallengeRule {
 /// Why an acknowledgement ends the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum AckRefusal {
+    /// Carrier: the session it names in what is signed is another than that of the envelope, which is not signed.
+    #[error("it acknowledges another session")]
+    OtherSession,
     /// Peer: the challenge is not answered, or not with this key.
     #[error("the challenge was not met")]
     Challenge,
@@ -99,6 +102,9 @@ impl AwaitingAck {
         rule: ChallengeRule,
         (now, wall): (Timestamp, Timestamp),
     ) -> Result<(Confirming, HandshakeConfirm), AckRefusal> {
+        if ack.session_id.as_deref().is_some_and(|named| named != self.id) {
+            return Err(AckRefusal::OtherSession);
+        }
         match (&ack.challenge_response, rule) {
             (Some(answer), _) if self.challenge.is_answered_by(answer, key) => {}
             (None, ChallengeRule::Optional) => {}

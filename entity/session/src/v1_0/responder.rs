@@ -43,6 +43,9 @@ pub enum HandshakeRefusal {
 /// Why a `handshake_confirm` does not establish the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ConfirmRefusal {
+    /// Carrier: the session it names in what is signed is another than that of the envelope, which is not signed.
+    #[error("it confirms another session")]
+    OtherSession,
     /// Peer: its clock is more than 60 s from ours.
     #[error("its timestamp is not within 60 s")]
     Time,
@@ -101,6 +104,9 @@ impl AwaitingConfirm {
     ///
     /// [`ConfirmRefusal`].
     pub fn look(&self, confirm: &HandshakeConfirm, wall: Timestamp) -> Result<(), ConfirmRefusal> {
+        if confirm.session_id.as_deref().is_some_and(|named| named != self.id()) {
+            return Err(ConfirmRefusal::OtherSession);
+        }
         let is_near = |time: Timestamp| time.distance(wall) <= Self::CLOCK_DISTANCE_MAX;
         if confirm.timestamp.is_some_and(|time| !is_near(time)) {
             return Err(ConfirmRefusal::Time);
