@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::Project;
 
 const ROUNDS: u64 = 50;
@@ -47,6 +49,29 @@ fn fifty_times_kill_at_a_random_moment_leave_nothing() {
     }
     let ran = project.run(&["list"]);
     assert_eq!(ran.code, 0, "{}", ran.error);
+}
+
+#[test]
+fn ctrl_c_ends_a_run_in_order_and_a_second_one_at_once() {
+    let moments = listen();
+    let project = Project::new(&format!("env = {{ FIXTURE_REPORT = \"{}\" }}\n", moments.address));
+    let project = project.scenario("x", STEPS);
+    for times in [1, 2] {
+        let handfast = project.command(&["run"]).stdout(Stdio::piped()).spawn().unwrap();
+        while moments.lines.recv_timeout(MOMENT_WITHIN).unwrap() != "b hang" {}
+        let pid = Pid::from_child(&handfast);
+        for _ in 0..times {
+            kill_process(pid, Signal::INT).unwrap();
+        }
+        let output = handfast.wait_with_output().unwrap();
+        project.assert_nothing_left();
+        assert_eq!(output.status.code(), Some(3));
+        let text = String::from_utf8(output.stdout).unwrap();
+        if times == 1 {
+            assert!(text.contains("the run was interrupted"), "{text}");
+            assert!(text.ends_with("\n0 passed, 1 failed\n"), "{text}");
+        }
+    }
 }
 
 struct Moments {
