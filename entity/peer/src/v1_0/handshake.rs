@@ -21,9 +21,9 @@ use super::send::{Address, write};
 use super::{Purpose, State};
 use crate::command::CommandError;
 use crate::config::{Protocols, SessionSealing, Trust, V1_1_IS_SPOKEN};
-use crate::core::{self, Core, News, refusal};
+use crate::core::{self, Core, News};
 use crate::name::PeerName;
-use crate::outbox::{Attempts, Outcome};
+use crate::outbox::Attempts;
 use crate::output::{CloseReason, PeerEvent};
 use crate::view::{Role, SessionName};
 
@@ -324,62 +324,7 @@ impl State {
         }
     }
 
-    /// Takes the outcome of something that was posted.
-    pub(crate) fn settle(
-        &mut self,
-        core: &mut Core,
-        peer: &PeerName,
-        purpose: Purpose,
-        (outcome, now): (Outcome, Timestamp),
-    ) {
-        let error = refusal(&outcome);
-        let sessions = self.with(peer);
-        match (purpose, error) {
-            (Purpose::Handshake { session }, Some(error)) => {
-                let opening = sessions.opening.take_if(|opening| opening.id() == session);
-                if opening.is_some() {
-                    core.tell(open_failed(peer, error));
-                }
-            }
-            // If the acknowledgement cannot be delivered the responder forgets the session.
-            (Purpose::Ack { session }, Some(error)) => {
-                let responding = sessions.responding.take_if(|awaiting| awaiting.id() == session);
-                if responding.is_some() {
-                    core.tell(open_failed(peer, error));
-                }
-            }
-            (Purpose::Confirm { session }, Some(error)) => {
-                let is_it = |id: &str| id == session;
-                let confirming =
-                    sessions.confirming.take_if(|(confirming, _)| is_it(confirming.session.id()));
-                if confirming.is_some() {
-                    core.tell(open_failed(peer, error));
-                }
-            }
-            (Purpose::Confirm { session }, None) => {
-                let is_it = |id: &str| id == session;
-                let confirming =
-                    sessions.confirming.take_if(|(confirming, _)| is_it(confirming.session.id()));
-                if let Some((confirming, key)) = confirming {
-                    let session = confirming.on_confirmed();
-                    self.establish(core, peer, (session, key, Role::Initiator), now);
-                }
-            }
-            (Purpose::Handshake { .. } | Purpose::Ack { .. }, None) => {}
-            (Purpose::Message { reason, receipt, holds_lane }, error) => {
-                let is_unknown = error.as_ref().is_some_and(says_session_is_unknown);
-                if is_unknown && sessions.doubt(&receipt.session.0) {
-                    core.tell(News::Gone { peer: peer.clone() });
-                }
-                core.finish_send(reason, error.map_or(Ok(receipt), Err), now);
-                if holds_lane {
-                    self.leave_lane(core, peer, now);
-                }
-            }
-        }
-    }
-
-    fn establish(
+    pub(super) fn establish(
         &mut self,
         core: &mut Core,
         peer: &PeerName,
@@ -417,7 +362,7 @@ fn post(
     core.post(peer, bytes, Attempts::Patient, core::Purpose::V1_0(purpose))
 }
 
-fn open_failed(peer: &PeerName, error: CommandError) -> News {
+pub(super) fn open_failed(peer: &PeerName, error: CommandError) -> News {
     News::OpenFailed { peer: peer.clone(), version: Version::V1_0, error }
 }
 
@@ -443,15 +388,6 @@ fn has_both(protocols: Protocols) -> bool {
 
 fn names_1_1(versions: &[String]) -> bool {
     versions.iter().any(|version| version == Version::V1_1.as_str())
-}
-
-/// Says whether an answer to a message means that the other side does not know its session (any more), or counts
-/// otherwise: the number is not signed, so that whoever carries a message can raise it.
-///
-/// Source: docs/protocol/1.0.md#handshake-behaviour
-fn says_session_is_unknown(error: &CommandError) -> bool {
-    let texts = ["SESSION_EXPIRED", "SEQUENCE_ERROR", "E2E decryption error: DECRYPTION_FAILED"];
-    matches!(error, CommandError::Refused { detail, .. } if texts.contains(&detail.as_str()))
 }
 
 /// Why a handshake message of 0.3 is not followed.

@@ -5,7 +5,8 @@
 //! | [`receive`] | the three stages, the order of checks in both profiles |
 //! | [`open`] | opening sealed payloads |
 //! | [`handle`] | what an accepted message does |
-//! | [`handshake`] | the three handshake messages, and their outcomes |
+//! | [`handshake`] | the three handshake messages |
+//! | [`outcome`] | what becomes of the delivery of messages |
 //! | [`lane`] | the order in which messages of a session are sent |
 //! | [`send`] | sealing, numbering and signing what we send |
 //! | [`table`] | the sessions with each peer |
@@ -18,6 +19,7 @@ mod handle;
 mod handshake;
 mod lane;
 mod open;
+mod outcome;
 mod receive;
 mod send;
 mod table;

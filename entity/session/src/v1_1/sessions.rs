@@ -233,6 +233,7 @@ impl Sessions {
         }
         self.pinned_nonces.expire(author.now);
         self.strangers_nonces.expire(author.now);
+        let standing = self.counted_as(message, standing);
         let admitted = self.look(message, standing, author)?;
         self.record_nonce(message, standing, &admitted, author.now);
         self.accept(message, standing, admitted, author)
@@ -301,6 +302,14 @@ impl Sessions {
         self.held
             .get(&session)
             .is_some_and(|held| held.peer == *sender && matches!(held.stage, Stage::InitSent(_)))
+    }
+
+    /// With whom a message is counted. Whoever answers a step 1 of this side is nobody that came unasked, so that
+    /// strangers who fill their memories do not keep it out.
+    fn counted_as(&self, message: &Envelope, standing: Standing) -> Standing {
+        let held = self.held.get(&message.header().session);
+        let is_asked = held.is_some_and(|held| held.stage.role() == Role::Initiator);
+        if is_asked { Standing::Pinned } else { standing }
     }
 
     /// Step 15 for the nonce; a ready session records its sequence numbers itself.

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use entity_session::rate_limit::{Rate, RateLimits};
 use entity_session::v1_1::handshake::{CHALLENGE_LIFETIME, HANDSHAKE_LIFETIME};
 use entity_session::v1_1::refusal::{HandshakeError, Lateness, Refusal};
 use entity_session::v1_1::sessions::{
-    CLOCK_TOLERANCE, Config, EndReason, Ended, OpenError, RETIRED_PER_PEER_MAX, Received, Standing,
+    CLOCK_TOLERANCE, Config, EndReason, Ended, OpenError, Received, Standing,
 };
 use entity_session::v1_1::state::{Role, SessionState};
 use entity_wire::code::ErrorCode;
@@ -307,54 +306,6 @@ fn the_old_session_is_used_until_the_new_one_is_ready_and_then_receives_for_30_s
     let _due = pair.bob.attend();
     let ended = pair.bob.sessions.poll_ended().unwrap();
     assert_eq!((ended.session, ended.reason), (old, EndReason::Superseded));
-}
-
-#[test]
-fn sessions_that_only_receive_do_not_pile_up() {
-    let rate_limits = RateLimits::uniform(Rate::per_second(1_000, 1_000));
-    let config = Config { rate_limits, ..Config::default() };
-    let mut pair = Pair::with_config(config);
-    for _ in 0..RETIRED_PER_PEER_MAX + 5 {
-        pair.connect();
-        pair.advance(INSTANT);
-    }
-    assert_eq!(pair.bob.sessions.views().count(), RETIRED_PER_PEER_MAX + 1);
-    assert_eq!(pair.alice.sessions.views().count(), RETIRED_PER_PEER_MAX + 1);
-}
-
-#[test]
-fn half_open_strangers_are_bounded_and_do_not_keep_a_pinned_peer_out() {
-    let config = Config { strangers_half_open_max: 3, ..Config::default() };
-    let mut pair = Pair::with_config(config);
-    for stranger in 0..3 {
-        let mut stranger = crate::pair::Node::new(
-            &format!("stranger-{stranger}"),
-            50 + stranger,
-            Config::default(),
-        );
-        let first = stranger.open(&pair.bob.id);
-        pair.bob.receive(&first.body).unwrap();
-    }
-    let mut fourth = crate::pair::Node::new("stranger-4", 60, Config::default());
-    let refused = pair.bob.receive(&fourth.open(&pair.bob.id).body).unwrap_err();
-    assert_eq!(refused, NotAccepted::Refused(Refusal::Full { held: 3 }));
-    assert_eq!(refused.code(), Some(ErrorCode::ServiceUnavailable));
-    let first = pair.half_open(0);
-    assert!(pair.bob.receive(&first.body).is_ok());
-}
-
-#[test]
-fn everything_that_is_held_is_bounded() {
-    let mut pair = Pair::with_config(Config { held_max: 1, ..Config::default() });
-    let bob = pair.bob.id.clone();
-    let _first = pair.alice.open(&bob);
-    let other = "carol".parse().unwrap();
-    let refused = pair.alice.with(|sessions, author| sessions.open(&other, None, author));
-    assert_eq!(refused.unwrap_err(), OpenError::Full { held: 1 });
-    let mut carol = crate::pair::Node::new("carol", 9, Config::default());
-    pair.alice.pinned.insert(carol.id.clone(), carol.key.public_key());
-    let refused = pair.alice.receive(&carol.open(&pair.alice.id).body).unwrap_err();
-    assert_eq!(refused, NotAccepted::Refused(Refusal::Full { held: 1 }));
 }
 
 #[test]
