@@ -8,7 +8,7 @@
 //! 1. [`project`]: the project's files on disk; [`place`]: the folders that commands may name.
 //! 2. [`run`]: the dispatcher: category by category, within time and number.
 //! 3. [`build`] and [`probe`]: peers before they play.
-//! 4. [`unit`]: the executor: one scenario on certain peers, from first process to last.
+//! 4. [`mod@unit`], the executor: one scenario on certain peers, from first process to last.
 //! 5. [`suite`]: foreign test tools.
 //! 6. [`sink`], [`record`] and [`tally`]: where events go, what is kept, what they count up to.
 //! 7. [`mod@interrupt`], which is Ctrl-C.

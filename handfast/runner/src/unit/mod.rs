@@ -2,7 +2,7 @@
 //!
 //! A unit opens its own piece of the lab, starts its peers at the same time, introduces them, carries
 //! out the steps, and always closes the lab, however it went. What it says on the way is in
-//! [`journal`]; what it decides is one [`Verdict`].
+//! `journal`; what it decides is one [`Verdict`].
 
 mod cast;
 mod journal;

@@ -401,15 +401,14 @@ fn outcome(answer: &Result<Value, CallError>) -> CallOutcome {
 /// answer is the peer's.
 fn start_error(role: &RoleName, error: &StartError) -> StepError {
     let reason = format!("the peer of {role} did not start: {}", chain(error));
-    match error {
-        StartError::Initialize(_) | StartError::BadAnswer(_) | StartError::Address { .. } => {
-            StepError::Failed(reason)
-        }
+    let not_its_fault = matches!(
+        error,
         StartError::NoSuchRole { .. }
-        | StartError::RunsAlready { .. }
-        | StartError::Spawn { .. }
-        | StartError::Lab(_) => StepError::Infra(reason),
-    }
+            | StartError::RunsAlready { .. }
+            | StartError::Spawn { .. }
+            | StartError::Lab(_)
+    );
+    if not_its_fault { StepError::Infra(reason) } else { StepError::Failed(reason) }
 }
 
 /// How long a step took, for its event.
