@@ -2,9 +2,9 @@
 //!
 //! Reading order:
 //!
-//! 1. [`commands`]: one file a command.
-//! 2. [`around`]: what the program is told by its environment, read once.
-//! 3. [`console`]: the one place that prints; `error`: what ends a command early.
+//! 1. `commands`: one file a command.
+//! 2. `around`: what the program is told by its environment, read once.
+//! 3. `console`: the one place that prints; `error`: what ends a command early.
 
 mod around;
 mod commands;
