@@ -95,11 +95,13 @@ pub enum StartError {
     /// The answer to `initialize` is not what the contract asks for.
     #[error("the answer to initialize is not the contract's")]
     BadAnswer(#[source] InitializeError),
-    /// The peer listens at an address the tap cannot reach: not `http://IP:PORT`.
-    #[error("it listens at {address:?}, which is not of the form http://IP:PORT")]
+    /// The peer says it listens where the tap cannot go on to: not at `http://IP:PORT`, or at the tap itself.
+    #[error("it says it listens at {address:?}, {problem}")]
     Address {
         /// The address it gave.
         address: String,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// The platform or the machine failed; the peer is not to blame.
     #[error("the lab failed")]

@@ -22,8 +22,9 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use handfast_faults::{Effect, FieldPath, HoldId, Link, Rule, RuleId, RuleReport, RulesFull};
 use thiserror::Error;
@@ -54,6 +55,15 @@ pub struct TapConfig {
     /// The field of the body that names the sender; tells who asks where more than two roles share
     /// an advertised address.
     pub sender_field: FieldPath,
+    /// How long a peer may take to answer one request; then its asker's connection is closed and the exchange is
+    /// recorded as [`Fate::Unreachable`].
+    pub answer_within: Duration,
+}
+
+impl TapConfig {
+    /// The usual [`TapConfig::answer_within`] (guessed: beyond every deadline of the peers and of the scenarios, so
+    /// that theirs show first).
+    pub const ANSWER_WITHIN: Duration = Duration::from_mins(2);
 }
 
 impl Default for TapConfig {
@@ -62,6 +72,7 @@ impl Default for TapConfig {
             message_path: "/message".to_owned(),
             kind_field: FieldPath::key("msg_type"),
             sender_field: FieldPath::key("sender_id"),
+            answer_within: Self::ANSWER_WITHIN,
         }
     }
 }
@@ -180,8 +191,17 @@ impl Tap {
     }
 
     /// Says where a role's peer listens; requests to it pass from here on.
-    pub(crate) fn set_upstream(&self, role: &str, address: SocketAddr) {
+    ///
+    /// # Errors
+    ///
+    /// [`OwnAddress`]: a request would go round in circles.
+    pub(crate) fn set_upstream(&self, role: &str, address: SocketAddr) -> Result<(), OwnAddress> {
+        let mut own = self.pairs.values().chain(self.advertised.values());
+        if own.any(|own| own.port() == address.port()) && is_of_this_machine(address.ip()) {
+            return Err(OwnAddress);
+        }
         self.wire.set_upstream(role, address);
+        Ok(())
     }
 
     /// Gives up what is held and waits until every exchange is written down.
@@ -190,6 +210,17 @@ impl Tap {
         self.wire.idle().await;
         self.listeners.lock().await.shutdown().await;
     }
+}
+
+/// An address is the tap's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the recording proxy itself listens there")]
+pub(crate) struct OwnAddress;
+
+/// Whether a connection to `ip` certainly ends where the tap listens. `0.0.0.0` and `::` do on this system.
+fn is_of_this_machine(ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    ip == IpAddr::V4(Ipv4Addr::LOCALHOST) || ip.is_unspecified()
 }
 
 async fn listen(

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use handfast_faults::{Direction, Effect, HoldId, Link, Verdict};
 use hyper::http::response;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::evidence::Fact;
 use crate::tap::ReplayError;
@@ -202,5 +203,9 @@ async fn send(
     body: Bytes,
 ) -> Result<Received, String> {
     let upstream = wire.upstream(&link.to).ok_or("no such role")?;
-    upstream.send(&request.head, body).await.map_err(|error| error.to_string())
+    let within = wire.config.answer_within;
+    match timeout(within, upstream.send(&request.head, body)).await {
+        Ok(sent) => sent.map_err(|error| error.to_string()),
+        Err(_elapsed) => Err(format!("no answer within {within:?}")),
+    }
 }

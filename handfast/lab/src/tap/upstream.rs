@@ -146,3 +146,52 @@ fn describe(error: &hyper::Error) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    /// Answers nobody before `count` have asked, each on a connection of its own.
+    async fn serve_together(listener: TcpListener, count: usize) {
+        let mut streams = Vec::new();
+        for _ in 0..count {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _asked = stream.read(&mut [0; 1_024]).await.unwrap();
+            streams.push(stream);
+        }
+        for stream in &mut streams {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        }
+        // The connections stay open until the test is over.
+        std::future::pending::<()>().await;
+        drop(streams);
+    }
+
+    #[tokio::test]
+    async fn no_more_than_so_many_idle_connections_are_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = Arc::new(Upstream::default());
+        upstream.set_address(listener.local_addr().unwrap());
+        let asked = IDLE_MAX + 3;
+        let server = tokio::spawn(serve_together(listener, asked));
+        let mut requests = JoinSet::new();
+        for _ in 0..asked {
+            let upstream = upstream.clone();
+            requests.spawn(async move {
+                let (head, ()) = hyper::Request::get("/").body(()).unwrap().into_parts();
+                upstream.send(&head, Bytes::new()).await.map(|answer| answer.head.status.as_u16())
+            });
+        }
+        for status in requests.join_all().await {
+            assert_eq!(status.unwrap(), 200);
+        }
+        assert_eq!(upstream.state().idle.len(), IDLE_MAX);
+        server.abort();
+    }
+}

@@ -190,6 +190,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn request(len: usize) -> Request {
@@ -209,6 +211,20 @@ mod tests {
         assert_eq!(beyond, RECORDED_MAX as u64 + 1);
         assert!(state.recording(&link, beyond - 1).is_some());
         assert!(state.recording(&link, beyond).is_none());
+    }
+
+    #[tokio::test]
+    async fn so_many_exchanges_are_on_their_way_and_the_next_one_waits() {
+        let evidence = Evidence::new(crate::clock::Clock::start());
+        let wire = Wire::new(&[], TapConfig::default(), evidence).unwrap();
+        let mut under_way = Vec::new();
+        for _ in 0..CONCURRENT_MAX {
+            under_way.push(wire.enter().await.unwrap());
+        }
+        let mut next = Box::pin(wire.enter());
+        assert!(tokio::time::timeout(Duration::ZERO, &mut next).await.is_err());
+        under_way.pop();
+        assert!(next.await.is_some());
     }
 
     #[test]

@@ -310,8 +310,11 @@ impl Unit {
         let address = initialized.address().unwrap_or_default();
         let listen = address.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
         let listen = listen.and_then(|listen| listen.parse::<SocketAddr>().ok());
-        let listen = listen.ok_or_else(|| StartError::Address { address: address.to_owned() })?;
-        self.tap.set_upstream(&config.name, listen);
+        let bad = |problem| StartError::Address { address: address.to_owned(), problem };
+        let listen = listen.ok_or_else(|| bad("which is not of the form http://IP:PORT"))?;
+        self.tap.set_upstream(&config.name, listen).map_err(|_own| {
+            bad("where the recording proxy listens; it is to say where it really listens, not what it announces")
+        })?;
         peer.set_ready(initialized, ready_us);
         let (role, pid) = (config.name.clone(), peer.pid());
         self.evidence.record(Fact::Ready { role, pid, ready_us });

@@ -192,6 +192,27 @@ async fn a_flood_of_events_breaks_the_contract() {
     );
 }
 
+/// Far fewer than the limit of their number, but each almost as long as a line may be.
+#[tokio::test]
+async fn few_long_events_are_a_flood_too() {
+    let lab = TestLab::open();
+    let unit = lab.unit(&[("a", "floods-long-events")]).await;
+    let mut facts = unit.evidence().reader();
+    let error = unit.start("a").await.unwrap_err();
+    let flood = |fault: &PeerFault| matches!(fault, PeerFault::EventFlood { .. });
+    assert!(
+        matches!(&error, StartError::Initialize(CallError::Fault(fault)) if flood(fault)),
+        "{error:?}"
+    );
+    unit.close().await;
+    let mut events = 0;
+    while let Some(observation) = facts.next().await {
+        events += u64::from(matches!(observation.fact, Fact::Notification { .. }));
+    }
+    let most = handfast_lab::peer::EVENT_BYTES_MAX / 1_000_000;
+    assert!(events <= most as u64, "{events} events were taken, at most {most} fit");
+}
+
 #[tokio::test]
 async fn a_flood_on_stderr_is_counted_and_hurts_nobody() {
     let lab = TestLab::open();

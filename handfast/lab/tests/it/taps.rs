@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use handfast_faults::{
     Action, ByteChange, ByteOffset, Direction, Edit, FieldChange, Lifetime, Link, Position, Rule,
@@ -9,7 +10,7 @@ use handfast_faults::{
 };
 use handfast_lab::peer::Peer;
 use handfast_lab::tap::{Answer, BODY_MAX, ReplayError};
-use handfast_lab::{Exchange, Fact, Fate, Unit};
+use handfast_lab::{Exchange, Fact, Fate, TapConfig, Unit};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -451,4 +452,41 @@ async fn an_address_shared_by_several_roles_tells_them_apart_by_the_sender() {
         assert_eq!(exchange.link, Link::new(from, "b"));
     }
     unit.close().await;
+}
+
+/// The error that starting `b` gives, with what caused it.
+async fn start_error(behaviour: &str) -> String {
+    let lab = TestLab::open();
+    let unit = lab.unit(&[("a", "good"), ("b", behaviour)]).await;
+    let error = unit.start("b").await.unwrap_err();
+    unit.close().await;
+    lab.check_nothing_is_left();
+    error.to_string()
+}
+
+#[tokio::test]
+async fn a_peer_that_gives_the_address_of_the_tap_as_its_own_is_refused() {
+    let error = start_error("says-what-it-announces").await;
+    assert!(error.contains("where the recording proxy listens"), "{error}");
+}
+
+#[tokio::test]
+async fn a_peer_that_never_answers_a_request_is_given_up_and_the_exchange_says_so() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let lab = TestLab::open();
+    let mut b = role("b", "good");
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    b.env.insert("FIXTURE_ADDRESS".to_owned(), address);
+    let tap = TapConfig { answer_within: Duration::from_millis(100), ..TapConfig::default() };
+    let config =
+        handfast_lab::UnitConfig { roles: vec![role("a", "good"), b], tap, ..Default::default() };
+    let unit = lab.lab.unit(config).await.unwrap();
+    let b = unit.start("b").await.unwrap();
+    let wire = Wire { lab, unit, b };
+
+    let closed = wire.client().await.post("/message", "{}").await;
+    assert_eq!(kind_of(closed), io::ErrorKind::UnexpectedEof);
+    let exchanges = wire.close().await;
+    let reason = "no answer within 100ms".to_owned();
+    check(&exchanges[0], 1, &Fate::Unreachable { reason });
 }
