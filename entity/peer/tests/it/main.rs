@@ -9,6 +9,7 @@ mod golden_handshake;
 mod handshake;
 mod hardened;
 mod mutations;
+mod played;
 mod stranger;
 mod v1_1;
 mod weather;

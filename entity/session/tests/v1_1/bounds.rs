@@ -76,3 +76,17 @@ fn strangers_who_fill_their_memory_do_not_keep_out_whom_this_side_opens_to() {
     }
     assert!(matches!(pair.alice.receive(&next.body), Ok(Received::Ready(_))));
 }
+
+#[test]
+fn a_stranger_may_replace_its_own_handshake_where_there_is_no_room_for_another() {
+    let mut pair = Pair::strangers(Config { strangers_half_open_max: 1, ..Config::default() });
+    let first = pair.half_open(0);
+    pair.bob.receive(&first.body).unwrap();
+    pair.alice.sessions.abandon(first.session);
+    pair.advance(INSTANT);
+    let second = pair.half_open(0);
+    assert!(pair.bob.receive(&second.body).is_ok());
+    let mut other = Node::new("carol", 9, Config::default());
+    let refused = pair.bob.receive(&other.open(&pair.bob.id).body).unwrap_err();
+    assert_eq!(refused, NotAccepted::Refused(Refusal::Full { held: 1 }));
+}

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test, like the test itself")]
 
+mod belonging;
 mod bounds;
+mod gone_bad;
 mod handshake;
 mod keys;
 mod pair;
