@@ -52,6 +52,8 @@ pub(super) struct Driver {
     incoming: Vec<u8>,
     events: u64,
     event_bytes: usize,
+    /// Length of the line that the client is given at the moment.
+    line_len: usize,
 }
 
 struct Open {
@@ -87,6 +89,7 @@ impl Driver {
             incoming: Vec::new(),
             events: 0,
             event_bytes: 0,
+            line_len: 0,
         }
     }
 
@@ -175,7 +178,7 @@ impl Driver {
             self.incoming.get(search..).and_then(|rest| rest.iter().position(|&b| b == b'\n'))
         {
             let end = search + found;
-            self.event_bytes += end - from;
+            self.line_len = end - from;
             self.client.handle_line(self.incoming.get(from..end).unwrap_or_default());
             // A fault closes stdout; the lines behind it are not looked at.
             self.drain();
@@ -242,6 +245,8 @@ impl Driver {
             return;
         }
         self.events += 1;
+        // Answers do not count: each was asked for.
+        self.event_bytes += self.line_len;
         if self.events > EVENTS_MAX || self.event_bytes > EVENT_BYTES_MAX {
             let (events_max, bytes_max) = (EVENTS_MAX, EVENT_BYTES_MAX);
             return self.on_fault(PeerFault::EventFlood { events_max, bytes_max });

@@ -306,3 +306,39 @@ async fn events_come_with_their_counter() {
     }
     unit.close().await;
 }
+
+#[tokio::test]
+async fn long_answers_are_no_events_and_fill_no_flood() {
+    let lab = TestLab::open();
+    let unit = lab.unit(&[("a", "good")]).await;
+    let a = unit.start("a").await.unwrap();
+    for _ in 0..=handfast_lab::peer::EVENT_BYTES_MAX / 1_000_000 {
+        a.call("long", json!({}), LONG).await.unwrap();
+    }
+    assert_eq!(a.call("tell", json!({}), LONG).await, Ok(json!({})));
+    unit.close().await;
+}
+
+#[tokio::test]
+async fn a_stopped_process_is_ended_like_any_other() {
+    let lab = TestLab::open();
+    let unit = lab.unit(&[("a", "good")]).await;
+    let a = unit.start("a").await.unwrap();
+    a.call("freeze", json!({}), LONG).await.unwrap();
+    let stopped = unit.stop("a", Duration::from_millis(100)).await;
+    assert!(matches!(stopped, Err(StopError::Shutdown(CallError::TimedOut { .. }))), "{stopped:?}");
+    assert_eq!(a.exit(), Some(Exit::Signal(9)));
+    let report = unit.close().await;
+    assert!(report.clean && report.settled, "{report:?}");
+    lab.check_nothing_is_left();
+}
+
+#[tokio::test]
+async fn two_hundred_children_are_ended_with_their_peer_and_named() {
+    let lab = TestLab::open();
+    let unit = lab.unit(&[("a", "leaves-200-children")]).await;
+    unit.start("a").await.unwrap();
+    let report = unit.close().await;
+    assert_eq!((report.left.len(), report.clean), (200, true));
+    lab.check_nothing_is_left();
+}
