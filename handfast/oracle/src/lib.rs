@@ -12,6 +12,7 @@ pub mod history;
 mod exactly_once;
 mod no_nonce_reuse;
 mod no_plaintext;
+mod on_the_wire;
 mod one_session_id;
 mod order;
 mod params;
@@ -55,10 +56,11 @@ type Check = fn(&History<'_>, &Params<'_>) -> Result<Finding, OracleError>;
 type Finding = Result<(), String>;
 
 /// All oracles.
-const ORACLES: [(&str, Check); 8] = [
+const ORACLES: [(&str, Check); 9] = [
     ("exactly-once", exactly_once::check),
     ("no-nonce-reuse", no_nonce_reuse::check),
     ("no-plaintext", no_plaintext::check),
+    ("on-the-wire", on_the_wire::check),
     ("one-session-id", one_session_id::check),
     ("order", order::check),
     ("ready", ready::check),
@@ -118,6 +120,7 @@ mod tests {
         for name in names() {
             let params = match name.as_str() {
                 "no-plaintext" => json!({ "markers": ["a-secret-text"] }),
+                "on-the-wire" => json!({ "has": { "version": "1.1" } }),
                 "ready" => json!({ "at_most": "500ms" }),
                 _ => Value::Null,
             };

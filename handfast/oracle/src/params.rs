@@ -41,6 +41,20 @@ impl<'a> Params<'a> {
         texts.filter(|texts| !texts.is_empty()).ok_or_else(wrong)
     }
 
+    /// A text that may be left out.
+    pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>, OracleError> {
+        let wrong = || self.problem(format!("needs {key} = \"..\", a text"));
+        self.get(key).map(|value| value.as_str().ok_or_else(wrong)).transpose()
+    }
+
+    /// A table with at least one field.
+    pub(crate) fn filled_table(&self, key: &str) -> Result<&'a Value, OracleError> {
+        let table = self.get(key);
+        table
+            .filter(|value| value.as_object().is_some_and(|fields| !fields.is_empty()))
+            .ok_or_else(|| self.problem(format!("needs {key} = {{ .. }}, a table of fields")))
+    }
+
     pub(crate) fn duration(&self, key: &str) -> Result<Duration, OracleError> {
         let text = self.get(key).and_then(Value::as_str);
         let text =
