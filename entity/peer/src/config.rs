@@ -159,7 +159,7 @@ pub enum Liveness {
 /// The bounds of everything that grows. Each has a test that reaches it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Peers in the roster.
+    /// Peers in the roster; those that came by themselves are taken while it is less than half full.
     pub peers_max: usize,
     /// Messages the inbox keeps; the oldest give way.
     pub inbox_messages_max: usize,

@@ -79,6 +79,11 @@ impl Roster {
         Ok(Added::New)
     }
 
+    /// Says whether a peer that nobody configured may be added. Half of the room is the operator's.
+    pub(crate) fn has_room_for_strangers(&self) -> bool {
+        self.entries.len() < self.count_max / 2
+    }
+
     /// Returns a peer.
     pub(crate) fn get(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name)

@@ -80,7 +80,8 @@ impl State {
         let peer = PeerName::from(&readied.peer);
         if readied.standing == Standing::FirstUse && core.roster.get(peer.as_str()).is_none() {
             let address = readied.address.unwrap_or_default();
-            if core.roster.add(peer.clone(), address, None).is_err() {
+            let has_room = core.roster.has_room_for_strangers();
+            if !has_room || core.roster.add(peer.clone(), address, None).is_err() {
                 self.sessions.abandon(readied.session);
                 return Err(refuse(ErrorCode::ServiceUnavailable, None, Some(peer.as_str())));
             }

@@ -96,6 +96,11 @@ impl State {
         if let Some(key) = entry.and_then(|entry| entry.key) {
             return Ok((key, Standing::Pinned));
         }
+        let is_init = header.kind == MessageKind::HandshakeInit;
+        let is_stranger = core.config.trust == Trust::FirstUse && entry.is_none();
+        if is_stranger && is_init && !core.roster.has_room_for_strangers() {
+            return Err(ErrorCode::ServiceUnavailable);
+        }
         let key = match core.config.trust {
             Trust::Pinned => None,
             Trust::FirstUse => self.first_key(unverified, entry.is_some()),

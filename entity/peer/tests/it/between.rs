@@ -219,6 +219,47 @@ fn a_key_given_while_a_first_meeting_goes_on_is_the_one_that_counts() {
 }
 
 #[test]
+fn strangers_leave_half_of_the_roster_to_the_operator() {
+    let trusting = |id: &str, peers_max| Config {
+        trust: Trust::FirstUse,
+        address: Some(format!("http://{id}")),
+        limits: Limits { peers_max, ..Limits::default() },
+        ..config(id, Protocols::OnlyV1_1)
+    };
+    let mut world =
+        World::new([trusting("a", 8), trusting("b", 2), trusting("c", 8), trusting("d", 8)]);
+    world.introduce("a", "b", Some(public_key("b")), false);
+    world.introduce("c", "b", Some(public_key("b")), false);
+    open(&mut world, "a", "b");
+    let end = world.run("c", Command::OpenSession { to: name("b") });
+    let Some(Err(error)) = end else { panic!("{end:?}") };
+    assert_eq!((error.code(), error.status()), (ErrorCode::ServiceUnavailable, Some(503)));
+    assert_eq!((world.peer("b").peers().count(), world.peer("b").sessions().len()), (1, 1));
+    world.introduce("b", "d", Some(public_key("d")), false);
+    assert!(open(&mut world, "b", "d").sealed);
+}
+
+#[test]
+fn a_clock_at_either_end_of_time_harms_nobody() {
+    for protocols in [Protocols::OnlyV1_0, Protocols::OnlyV1_1] {
+        for offset_us in [i64::MIN, i64::MAX] {
+            let mut world = pair(opening("a", protocols), opening("b", protocols));
+            open(&mut world, "a", "b");
+            world.run("a", Command::SetClockOffset { offset_us });
+            assert_eq!(send(&mut world, "a", "b", "then"), Err(ErrorCode::ExpiredTimestamp));
+            assert_eq!(send(&mut world, "b", "a", "now"), Err(ErrorCode::ExpiredTimestamp));
+            world.advance(Duration::from_secs(90));
+            world.run("a", Command::SetClockOffset { offset_us: 0 });
+            assert!(send(&mut world, "a", "b", "one").is_ok());
+            assert!(send(&mut world, "b", "a", "two").is_ok());
+            // In 1.1 the skip of the number that was lost is repeated within a minute.
+            world.advance(Duration::from_mins(1));
+            assert_eq!((world.handled("a"), world.handled("b")), (1, 1));
+        }
+    }
+}
+
+#[test]
 fn a_step_replayed_a_thousand_times_brings_about_one_answer_at_a_time() {
     let mut world = pair(config("a", Protocols::OnlyV1_1), config("b", Protocols::OnlyV1_1));
     open(&mut world, "a", "b");
