@@ -175,7 +175,7 @@ impl UnitPage {
 
     /// Its name and who plays, such as `A pays B (a=entity b=entity)`.
     pub fn title(&self) -> String {
-        format!("{} ({})", self.name, self.cast())
+        format!("{} ({})", self.label(), self.cast())
     }
 
     /// Who plays, such as `a=entity b=entity`.
@@ -183,6 +183,16 @@ impl UnitPage {
         let cast: Vec<String> =
             self.peers.iter().map(|(role, peer)| format!("{role}={peer}")).collect();
         cast.join(" ")
+    }
+
+    /// The scenario's name, and behind it what tells this unit from others of the same file: the values of its variant
+    /// and the round of a repeated run, such as `two peers meet [version=1.0] #3`.
+    pub fn label(&self) -> String {
+        let id = self.unit.to_string();
+        match id.find(['[', '#']) {
+            Some(at) => format!("{} {}", self.name, &id[at..]),
+            None => self.name.clone(),
+        }
     }
 
     /// Its verdict without reasons, once it has one.

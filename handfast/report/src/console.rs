@@ -115,7 +115,7 @@ impl Console {
         }
         let verdict = self.palette.verdict(VerdictKind::Passed);
         let cast = self.palette.paint(Ink::Faint, format!("({})", page.cast()));
-        format!("{verdict} {:>9}  {} {cast}\n", time(end.duration_us), tame(&page.name))
+        format!("{verdict} {:>9}  {} {cast}\n", time(end.duration_us), tame(&page.label()))
     }
 
     /// Tests that pass are counted, not listed: a suite has thousands.
@@ -181,6 +181,18 @@ mod tests {
         let (_, text) = read_all(sample::passed_events());
         assert!(text.contains("PASS      40 ms  two peers meet (a=entity b=entity)\n"), "{text}");
         assert_eq!(text.matches("two peers meet").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn variants_and_rounds_are_told_apart() {
+        let mut events = sample::passed_events();
+        for recorded in &mut events {
+            let text = serde_json::to_string(recorded).unwrap();
+            let text = text.replace("\"unit\":\"u1\"", "\"unit\":\"u1[version=1.0] #3\"");
+            *recorded = serde_json::from_str(&text).unwrap();
+        }
+        let (_, text) = read_all(events);
+        assert!(text.contains("two peers meet [version=1.0] #3 (a=entity"), "{text}");
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::book::{Book, SuitePage, UnitPage};
 use crate::palette::{Ink, Palette};
 use crate::quantity::{clipped, median, tame, time};
 
-/// Longest name in the table; longer ones are cut.
-const NAME_CHARS_MAX: usize = 76;
+/// Longest name in the table; longer ones are cut, so that a row of two peers fits into 120 columns.
+const NAME_CHARS_MAX: usize = 58;
 
 /// The table of all units and suites, in the order of their categories' first appearance; rows of the
 /// same scenario and cast are one row with a count, so that a repeated run stays readable.
