@@ -59,7 +59,7 @@ pub(super) fn read(
 fn conditions(fields: &Fields<'_>, scope: &Scope<'_>, sink: &mut Sink) -> Vec<Condition> {
     let mut found = Vec::new();
     let mut one = |key: &str, make: fn(Template) -> Condition, sink: &mut Sink| {
-        let template = fields.node(key).and_then(|node| scope.template(node, sink));
+        let template = fields.node(key).and_then(|node| scope.likeness(node, sink));
         found.extend(template.map(make));
     };
     one("has", Condition::Has, sink);
@@ -107,7 +107,7 @@ fn count(
 ) -> Option<Condition> {
     match &node.value {
         NodeValue::Integer(0..) | NodeValue::Table(_) | NodeValue::Text(_) => {
-            Some(Condition::Count { count: scope.template(node, sink)?, like })
+            Some(Condition::Count { count: scope.likeness(node, sink)?, like })
         }
         NodeValue::Integer(_)
         | NodeValue::Float(_)

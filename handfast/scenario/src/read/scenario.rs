@@ -8,7 +8,7 @@ use super::scope::Scope;
 use super::step::steps;
 use super::variants::Variant;
 use super::{roles, variants};
-use crate::document::Node;
+use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, MethodName, RoleName};
 use crate::scenario::{Network, Scenario, ScenarioId, Vocabulary};
 
@@ -41,6 +41,16 @@ pub(super) fn read(
 }
 
 /// The scenario of one variant, whose variables are filled in everywhere.
+/// Whether `step` is `[step]`, a table, in place of a list of them.
+fn is_one_table(node: &Node, sink: &mut Sink) -> bool {
+    let is_table = matches!(node.value, NodeValue::Table(_));
+    if is_table {
+        let message = "`step` is a table, and has to be a list of them".to_owned();
+        sink.note(node.span, message, "one table", "write `[[step]]`".to_owned());
+    }
+    is_table
+}
+
 fn one(
     file: &str,
     node: &Node,
@@ -61,7 +71,8 @@ fn one(
     let connect = roles::connect(&fields, &role_names, introduce, sink);
     let mut scope = Scope::new(role_names, vocabulary);
     // Without a step the scenario starts its peers and stops them, which is a behaviour too.
-    let steps = fields.node("step").map(|node| steps(node, "step", 0, &mut scope, sink));
+    let written = fields.node("step").filter(|node| !is_one_table(node, sink));
+    let steps = written.map(|node| steps(node, "step", 0, &mut scope, sink));
     Some(Scenario {
         id: ScenarioId::new(file, variants::display(variant)),
         file: file.to_owned(),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Sink;
 use super::fields::text;
+use super::{Sink, likeness};
 use crate::document::Node;
 use crate::name::RoleName;
 use crate::scenario::Vocabulary;
@@ -66,6 +66,12 @@ impl<'a> Scope<'a> {
                 None
             }
         }
+    }
+
+    /// A value with holes that something is compared with.
+    pub(super) fn likeness(&self, node: &Node, sink: &mut Sink) -> Option<Template> {
+        likeness::check(node, sink);
+        self.template(node, sink)
     }
 
     /// A path, possibly with holes.

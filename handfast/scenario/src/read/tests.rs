@@ -603,6 +603,44 @@ fn values_inside_values_have_a_limit() {
 }
 
 #[test]
+fn a_slip_in_a_matcher_is_no_value_to_compare_with() {
+    let expect = |like: &str| format!("on = \"a\"\nexpect = \"session.list\"\nlacks = {like}");
+    check_step_problem(
+        &expect("{ state = { \"$gob\" = \"r*\" } }"),
+        &["6:21: there is no matcher \"$gob\"; did you mean \"$glob\"?"],
+    );
+    check_step_problem(
+        &expect("{ state = { \"$min\" = 1, \"$max\" = 3 } }"),
+        &[
+            "6:21: \"$min\" has to stand alone in its table; ask for one thing at a place; `$not` and `$one_of` take others",
+            "6:33: \"$max\" has to stand alone in its table; ask for one thing at a place; `$not` and `$one_of` take others",
+        ],
+    );
+    check_step_problem(
+        &expect("{ list = [{ n = { \"$not\" = { \"$min\" = \"1\" } } }] }"),
+        &["6:47: \"$min\" needs a number; write `{ \"$min\" = 1 }`"],
+    );
+    check_step_problem(
+        "on = \"a\"\nnever = \"message.received\"\nwhere = { x = { \"$any\" = false } }",
+        &["6:26: \"$any\" needs true; write `{ \"$any\" = true }`"],
+    );
+}
+
+/// What is sent is nobody's matcher.
+#[test]
+fn a_dollar_word_in_a_message_is_plain() {
+    only_step("[[step]]\nrole = \"a\"\ncall = \"x\"\nwith = { body = { \"$ref\" = 1 } }\n");
+}
+
+#[test]
+fn one_step_in_single_brackets_is_mended_by_double_ones() {
+    check_problems(
+        "name = \"n\"\n\n[step]\ncall = \"x\"\n",
+        &["3:1: `step` is a table, and has to be a list of them; write `[[step]]`"],
+    );
+}
+
+#[test]
 fn an_unknown_oracle_is_named() {
     check_step_problem(
         "check = \"exactly-one\"",

@@ -31,7 +31,7 @@ pub(super) fn condition(
 ) -> Option<Template> {
     let node = fields.node(key)?;
     table(node, key, sink)?;
-    scope.template(node, sink)
+    scope.likeness(node, sink)
 }
 
 /// `on = "a"` or `on = ["a", "b"]`.
@@ -76,7 +76,7 @@ pub(super) fn save(
     saved
 }
 
-/// A list of tables or plain values with holes.
+/// A list of tables or plain values with holes, that something is compared with.
 pub(super) fn templates(
     node: &Node,
     what: &str,
@@ -84,14 +84,14 @@ pub(super) fn templates(
     sink: &mut Sink,
 ) -> Vec<Template> {
     let Some(items) = list(node, what, sink) else { return Vec::new() };
-    items.iter().filter_map(|item| scope.template(item, sink)).collect()
+    items.iter().filter_map(|item| scope.likeness(item, sink)).collect()
 }
 
 /// `refused = true` (however) or `refused = {..}`.
 pub(super) fn refused(node: &Node, scope: &Scope<'_>, sink: &mut Sink) -> Option<Expected> {
     match &node.value {
         NodeValue::Boolean(true) => Some(Expected::Refused { like: None }),
-        NodeValue::Table(_) => Some(Expected::Refused { like: Some(scope.template(node, sink)?) }),
+        NodeValue::Table(_) => Some(Expected::Refused { like: Some(scope.likeness(node, sink)?) }),
         NodeValue::Boolean(false)
         | NodeValue::Text(_)
         | NodeValue::Integer(_)
