@@ -137,9 +137,6 @@ type Buckets = BTreeMap<Option<MessageKind>, Timestamp>;
 const TABLE_FULL_RETRY: Duration = Duration::from_secs(1);
 
 impl<S: Ord> RateLimiter<S> {
-    /// How many senders are counted by default: as many as a roster may hold.
-    pub const SENDERS_MAX: usize = 1_024;
-
     /// Starts with full buckets.
     pub const fn new(limits: RateLimits, senders_max: usize) -> Self {
         Self { limits, senders_max, senders: BTreeMap::new() }

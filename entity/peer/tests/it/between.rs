@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use entity_peer::command::Seal;
 use entity_peer::config::{AutoConnect, Config, Flavour, Limits, Profile, Protocols, Trust};
-use entity_peer::view::SessionView;
 use entity_peer::{Command, CommandError, CommandResult, Peer, PeerEvent};
 use entity_wire::code::ErrorCode;
 use entity_wire::kind::MessageKind;
@@ -12,11 +11,7 @@ use entity_wire::reply::{Answer, Reply};
 use entity_wire::version::Version;
 
 use crate::stranger::{bytes_of, parse};
-use crate::world::{World, key, message, name, public_key};
-
-fn config(id: &str, protocols: Protocols) -> Config {
-    Config { protocols, auto_connect: AutoConnect::OnCommand, ..Config::new(id.parse().unwrap()) }
-}
+use crate::world::{World, config, key, message, name, open, public_key};
 
 /// A peer that opens a session before it sends.
 fn opening(id: &str, protocols: Protocols) -> Config {
@@ -28,14 +23,6 @@ fn pair(a: Config, b: Config) -> World {
     let mut world = World::new([a, b]);
     world.acquaint("a", "b");
     world
-}
-
-#[track_caller]
-fn open(world: &mut World, from: &str, to: &str) -> SessionView {
-    match world.run(from, Command::OpenSession { to: name(to) }) {
-        Some(Ok(CommandResult::Session(session))) => session,
-        other => panic!("{other:?}"),
-    }
 }
 
 /// Sends a message that is not sealed where that is allowed; returns the version it went by, or the code of its failure.

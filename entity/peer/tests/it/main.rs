@@ -4,11 +4,13 @@
 
 mod between;
 mod commands;
+mod first_use;
 mod golden_errors;
 mod golden_handshake;
 mod handshake;
 mod hardened;
 mod mutations;
+mod mutations_1_1;
 mod played;
 mod stranger;
 mod v1_1;

@@ -4,23 +4,19 @@ use std::time::Duration;
 
 use entity_crypto::entropy::Entropy;
 use entity_peer::command::Seal;
-use entity_peer::config::{AutoConnect, Config, Protocols, Rate, RateLimits, Trust};
+use entity_peer::config::{AutoConnect, Config, Protocols, Rate, RateLimits};
 use entity_peer::output::CloseReason;
-use entity_peer::view::{KeyTrust, Role, SessionView};
+use entity_peer::view::Role;
 use entity_peer::{Command, CommandError, CommandResult, Peer, PeerEvent};
 use entity_wire::code::ErrorCode;
 use entity_wire::json::Object;
 use entity_wire::reply::{Answer, Reply};
 use entity_wire::version::Version;
 
-use crate::world::{World, key, message, name, public_key};
-
-fn config(id: &str, protocols: Protocols) -> Config {
-    Config { protocols, auto_connect: AutoConnect::OnCommand, ..Config::new(id.parse().unwrap()) }
-}
+use crate::world::{World, config, key, message, name, open, public_key};
 
 /// Two acquainted peers that speak 1.1.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let mut world =
         World::new([config("a", Protocols::OnlyV1_1), config("b", Protocols::OnlyV1_1)]);
     world.acquaint("a", "b");
@@ -28,15 +24,7 @@ fn world() -> World {
 }
 
 #[track_caller]
-fn open(world: &mut World, from: &str, to: &str) -> SessionView {
-    match world.run(from, Command::OpenSession { to: name(to) }) {
-        Some(Ok(CommandResult::Session(session))) => session,
-        other => panic!("{other:?}"),
-    }
-}
-
-#[track_caller]
-fn send(world: &mut World, from: &str, to: &str, text: &str) -> (u64, Option<u64>) {
+pub(crate) fn send(world: &mut World, from: &str, to: &str, text: &str) -> (u64, Option<u64>) {
     match world.run(from, Command::Send(message(to, text))) {
         Some(Ok(CommandResult::Sent(receipt))) => {
             assert_eq!((receipt.version, receipt.sealed), (Version::V1_1, true));
@@ -46,7 +34,7 @@ fn send(world: &mut World, from: &str, to: &str, text: &str) -> (u64, Option<u64
     }
 }
 
-fn texts(world: &World, at: &str) -> Vec<String> {
+pub(crate) fn texts(world: &World, at: &str) -> Vec<String> {
     let text = |body: &Object| body.get("text").and_then(|text| text.as_str()).map(str::to_owned);
     world.received(at).iter().filter_map(|received| text(&received.body)).collect()
 }
@@ -178,66 +166,6 @@ fn the_responder_may_send_the_moment_it_is_ready() {
     assert!(world.passed.iter().all(|passed| passed.status == 200), "nothing came too early");
 }
 
-/// A peer that trusts on first use.
-fn trusting(id: &str) -> Config {
-    Config {
-        trust: Trust::FirstUse,
-        address: Some(format!("http://{id}")),
-        ..config(id, Protocols::Both)
-    }
-}
-
-#[test]
-fn a_key_shown_in_a_completed_handshake_is_pinned_on_first_use() {
-    let mut world = World::new([trusting("a"), trusting("b")]);
-    world.introduce("a", "b", None, false);
-    world.introduce("b", "a", None, false);
-    assert_eq!(world.peer("a").peer(&name("b")).unwrap().key, None);
-    open(&mut world, "a", "b");
-    for (at, other) in [("a", "b"), ("b", "a")] {
-        let entry = world.peer(at).peer(&name(other)).unwrap();
-        assert_eq!((entry.key, entry.trust), (Some(public_key(other)), KeyTrust::FirstUse));
-        let pinned = PeerEvent::KeyPinned { peer: name(other), key: public_key(other) };
-        assert!(world.events.contains(&(at.to_owned(), pinned)));
-    }
-}
-
-#[test]
-fn a_stranger_that_names_its_address_is_answered_there_and_joins_the_roster() {
-    let mut world = World::new([trusting("a"), trusting("b")]);
-    world.introduce("a", "b", None, false);
-    open(&mut world, "a", "b");
-    let entry = world.peer("b").peer(&name("a")).unwrap();
-    assert_eq!((entry.address.as_str(), entry.key), ("http://a", Some(public_key("a"))));
-    assert_eq!(entry.trust, KeyTrust::FirstUse);
-    assert_eq!(send(&mut world, "b", "a", "welcome"), (3, Some(1)));
-}
-
-#[test]
-fn a_stranger_is_refused_where_keys_are_pinned_or_no_address_is_known() {
-    let nowhere = Config { address: None, ..trusting("a") };
-    for (a, b) in [(trusting("a"), config("b", Protocols::Both)), (nowhere, trusting("b"))] {
-        let mut world = World::new([a, b]);
-        world.introduce("a", "b", Some(public_key("b")), false);
-        let end = world.run("a", Command::OpenSession { to: name("b") });
-        let Some(Err(error)) = end else { panic!("{end:?}") };
-        assert_eq!((error.code(), error.status()), (ErrorCode::UnknownSender, Some(401)));
-        assert_eq!(world.peer("b").peers().count(), 0);
-    }
-}
-
-#[test]
-fn a_key_is_never_replaced_by_first_use() {
-    let mut world = World::new([trusting("a"), trusting("b")]);
-    world.introduce("a", "b", None, false);
-    world.introduce("b", "a", Some(key("mallory").public_key()), false);
-    let end = world.run("a", Command::OpenSession { to: name("b") });
-    let Some(Err(error)) = end else { panic!("{end:?}") };
-    assert_eq!((error.code(), error.status()), (ErrorCode::InvalidSignature, Some(401)));
-    let entry = world.peer("b").peer(&name("a")).unwrap();
-    assert_eq!(entry.key, Some(key("mallory").public_key()));
-}
-
 #[test]
 fn closing_a_session_closes_it_on_both_sides() {
     let mut world = world();
@@ -364,6 +292,8 @@ fn what_a_peer_refuses_it_refuses_with_its_code() {
         to_b.replace("\"sender_id\":\"a\"", "\"sender_id\":\"x\"").as_bytes(),
         ErrorCode::UnknownSender,
     );
+    // Nobody speaks in our own name, not even where the operator has put it into the roster.
+    world.introduce("b", "b", Some(public_key("b")), false);
     check(
         &mut world,
         to_b.replace("\"sender_id\":\"a\"", "\"sender_id\":\"b\"").as_bytes(),
@@ -471,61 +401,4 @@ fn storm(seed: u8) -> usize {
 fn in_bad_weather_every_command_ends_and_messages_are_handled_once_in_order() {
     let confirmed: usize = (1..=30).map(storm).sum();
     assert!(confirmed > 30 * 40 / 2, "{confirmed} of {}", 30 * 40);
-}
-
-#[test]
-fn ten_thousand_mutations_of_a_conversation_are_refused_without_harm() {
-    let mut world = world();
-    open(&mut world, "a", "b");
-    for text in ["one", "two"] {
-        send(&mut world, "a", "b", text);
-    }
-    let conversation: Vec<_> = world.passed.iter().map(|passed| passed.body.clone()).collect();
-    let mut dice = Entropy::from_seed([42; 32]);
-    let mut below =
-        |bound: usize| usize::try_from(u32::from_be_bytes(dice.bytes())).unwrap() % bound;
-    let handled = world.handled("b");
-    for _ in 0..10_000 {
-        let original = &conversation[below(conversation.len())];
-        let mut mutated = original.to_vec();
-        for _ in 0..=below(3) {
-            let at = below(mutated.len());
-            match below(4) {
-                0 => mutated[at] ^= 1 << below(8),
-                1 => drop(mutated.remove(at)),
-                2 => mutated.insert(at, u8::try_from(below(256)).unwrap()),
-                _ => mutated.truncate(at.max(1)),
-            }
-        }
-        let accepted = world.inject("b", &mutated).status == 200;
-        let step = parsed(&mutated).is_some_and(|message| parsed(original) == Some(message));
-        assert!(!accepted || step, "only another spelling of a known step is taken: {mutated:?}");
-    }
-    assert_eq!(world.handled("b"), handled, "nothing reached a handler");
-    send(&mut world, "a", "b", "three");
-    assert_eq!(texts(&world, "b"), ["one", "two", "three"]);
-}
-
-fn parsed(body: &[u8]) -> Option<Vec<u8>> {
-    let value = entity_wire::json::parse(body, &entity_wire::json::RULES_1_1).ok()?;
-    Some(entity_wire::canonical::to_vec(&value))
-}
-
-#[test]
-fn a_fresh_peer_survives_the_same_mutations() {
-    // Without a session most of them fail earlier, and handshake steps go further.
-    let mut source = world();
-    open(&mut source, "a", "b");
-    let steps: Vec<_> = source.passed.iter().map(|passed| passed.body.clone()).collect();
-    let mut dice = Entropy::from_seed([43; 32]);
-    let mut world = world();
-    for _ in 0..2_000 {
-        let mut mutated = steps[usize::from(dice.bytes::<1>()[0]) % steps.len()].to_vec();
-        let at = usize::from(u16::from_be_bytes(dice.bytes())) % mutated.len();
-        mutated[at] = dice.bytes::<1>()[0];
-        let reply = world.inject("b", &mutated);
-        let same = steps.iter().any(|step| parsed(step) == parsed(&mutated));
-        assert!(reply.status != 200 || same, "{mutated:?}");
-    }
-    assert_eq!(world.handled("b"), 0);
 }

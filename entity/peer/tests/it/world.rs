@@ -7,8 +7,9 @@ use bytes::Bytes;
 use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_peer::command::{AddPeer, Send};
-use entity_peer::config::{Config, Liveness};
+use entity_peer::config::{AutoConnect, Config, Liveness, Protocols};
 use entity_peer::output::{FailureKind, Request};
+use entity_peer::view::SessionView;
 use entity_peer::{
     Command, CommandError, CommandId, CommandResult, Delivery, Output, Peer, PeerEvent, PeerName,
     Transmit,
@@ -59,6 +60,20 @@ pub(crate) fn public_key(name: &str) -> PublicKey {
 
 pub(crate) fn name(text: &str) -> PeerName {
     text.parse().unwrap()
+}
+
+/// A peer that opens sessions on command only.
+pub(crate) fn config(id: &str, protocols: Protocols) -> Config {
+    Config { protocols, auto_connect: AutoConnect::OnCommand, ..Config::new(id.parse().unwrap()) }
+}
+
+/// Opens a session.
+#[track_caller]
+pub(crate) fn open(world: &mut World, from: &str, to: &str) -> SessionView {
+    match world.run(from, Command::OpenSession { to: name(to) }) {
+        Some(Ok(CommandResult::Session(session))) => session,
+        other => panic!("{other:?}"),
+    }
 }
 
 pub(crate) fn message(to: &str, text: &str) -> Send {

@@ -54,7 +54,8 @@ pub struct Config {
     pub offer: Offer,
     /// What an authenticated sender may send.
     pub rate_limits: RateLimits,
-    /// How many nonces are remembered; pinned senders and strangers have a memory of this size each.
+    /// How many nonces are remembered, and of how many senders anything is counted; pinned senders and strangers have
+    /// memories of this size each.
     pub nonces: NonceLimits,
     /// How many handshakes strangers may have half open at once.
     ///
@@ -194,8 +195,7 @@ pub struct Sessions {
 impl Sessions {
     /// Holds nothing yet.
     pub fn new(config: Config) -> Self {
-        let limiter =
-            || RateLimiter::new(config.rate_limits.clone(), RateLimiter::<PublicKey>::SENDERS_MAX);
+        let limiter = || RateLimiter::new(config.rate_limits.clone(), config.nonces.senders_max);
         let (pinned_limiter, strangers_limiter) = (limiter(), limiter());
         let (pinned_nonces, strangers_nonces) =
             (NonceMemory::new(config.nonces), NonceMemory::new(config.nonces));
