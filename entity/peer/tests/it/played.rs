@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use entity_crypto::signing::SigningKey;
-use entity_peer::config::{Config, Profile, Protocols};
+use entity_peer::command::AddPeer;
+use entity_peer::config::{Config, Profile, Protocols, Trust};
 use entity_peer::output::Request;
 use entity_peer::{Command, CommandId, Delivery, Output, Peer};
 use entity_wire::json::Object;
@@ -196,4 +197,57 @@ fn a_sealed_number_counts_once_even_after_the_session_around_it() {
         assert_eq!(play.peer.handle_message(&sealed, play.now).status, status, "{sequence}");
     }
     assert_eq!(handled(&drain(&mut play.peer)), 2);
+}
+
+/// A peer of the roster whose key is not known sends one message out of the blue.
+#[track_caller]
+fn check_keyless(trust: Trust, kind: MessageKind, status: u16) {
+    let now = Timestamp::from_iso("2026-11-22T08:00:00+00:00").unwrap();
+    let config =
+        Config { protocols: Protocols::OnlyV1_0, trust, ..Config::new("b".parse().unwrap()) };
+    let mut peer = Peer::new(config, SigningKey::from_seed([2; 32]), [7; 32], now);
+    let entry = AddPeer {
+        name: name("a"),
+        address: "http://stranger".to_owned(),
+        key: None,
+        connect: Some(false),
+    };
+    peer.handle_command(CommandId(0), Command::AddPeer(entry), now);
+    drain(&mut peer);
+    let mut play = Play { peer, stranger: Stranger::new("a", SigningKey::from_seed([1; 32])), now };
+    let payload = play.handshake();
+    let draft = play.stranger.draft(kind.clone(), payload, 1, now);
+    let reply = play.peer.handle_message(&play.stranger.sign(&draft), now);
+    assert_eq!(reply.status, status, "{kind:?}");
+    assert_eq!(handled(&drain(&mut play.peer)), 0, "{kind:?}");
+    assert_eq!(play.peer.peer(&name("a")).unwrap().key, None, "{kind:?}");
+}
+
+#[test]
+fn a_peer_without_a_key_is_heard_where_first_use_is_trusted_and_as_it_opens_alone() {
+    let others = [
+        MessageKind::HandshakeAck,
+        MessageKind::HandshakeConfirm,
+        MessageKind::Status,
+        MessageKind::CapabilityQuery,
+    ];
+    check_keyless(Trust::FirstUse, MessageKind::Handshake, 200);
+    check_keyless(Trust::Pinned, MessageKind::Handshake, 400);
+    for kind in others {
+        check_keyless(Trust::FirstUse, kind.clone(), 400);
+        check_keyless(Trust::Pinned, kind, 400);
+    }
+}
+
+#[test]
+fn an_acknowledgement_without_an_answer_to_the_challenge_counts_in_compat_alone() {
+    for (profile, establishes) in [(Profile::Hardened, false), (Profile::Compat, true)] {
+        let mut play = play(Protocols::OnlyV1_0, profile);
+        let handshake = play.opened();
+        let session = handshake.get("session_id").and_then(|id| id.as_str()).unwrap().to_owned();
+        let mut ack = play.ack(&handshake, None);
+        assert!(ack.remove("challenge_response").is_some());
+        play.send(MessageKind::HandshakeAck, ack, |draft| draft.session = Some(session));
+        assert_eq!(play.has_session(), establishes, "{profile:?}");
+    }
 }
