@@ -281,3 +281,27 @@ fn a_peer_that_asks_much_and_answers_slowly_leaves_room_for_the_others() {
         assert!(send(&mut world, "b", "c", "still here").is_ok(), "{protocols:?}");
     }
 }
+
+#[test]
+fn a_retry_that_was_told_it_is_late_waits_for_the_acknowledgement() {
+    for is_acknowledged in [true, false] {
+        let mut world = pair(config("a", Protocols::OnlyV1_1), config("b", Protocols::OnlyV1_1));
+        open(&mut world, "a", "b");
+        world.hold_from = Some("b".to_owned());
+        world.answers_lost = 1;
+        let id = world.start("a", Command::Send(message("b", "once")));
+        world.advance(Duration::from_secs(10));
+        assert_eq!(world.end_of(id), None, "a status says nothing either way");
+        if is_acknowledged {
+            world.release();
+            world.settle();
+            assert!(matches!(world.end_of(id), Some(Ok(CommandResult::Sent(_)))));
+        } else {
+            world.advance(Duration::from_secs(30));
+            let end = world.end_of(id);
+            let Some(Err(error)) = end else { panic!("{end:?}") };
+            assert_eq!(error.code(), ErrorCode::SequenceError);
+        }
+        assert_eq!(world.handled("b"), 1);
+    }
+}

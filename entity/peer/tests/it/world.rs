@@ -192,6 +192,12 @@ impl World {
         self.pending.iter().filter_map(body).collect()
     }
 
+    /// Lets what stayed on its way go on.
+    pub(crate) fn release(&mut self) {
+        self.hold_from = None;
+        self.pending.extend(self.held.drain(..));
+    }
+
     /// Returns how many requests stay on their way.
     pub(crate) fn held_count(&self) -> usize {
         self.held.len()
