@@ -14,7 +14,8 @@ pub(super) fn check(node: &Node, sink: &mut Sink) {
     match &node.value {
         NodeValue::Table(entries) => {
             for entry in entries {
-                if entry.key.starts_with('$') {
+                // `${x}` and `$${` are a key with a hole.
+                if entry.key.starts_with('$') && !entry.key.contains("${") {
                     word(entry, entries.len(), sink);
                 }
                 check(&entry.node, sink);

@@ -626,6 +626,11 @@ fn a_slip_in_a_matcher_is_no_value_to_compare_with() {
     );
 }
 
+#[test]
+fn a_key_with_a_hole_is_no_matcher() {
+    only_step("[[step]]\non = \"a\"\nexpect = \"stats\"\nhas = { \"${b.name}\" = { sent = 1 } }\n");
+}
+
 /// What is sent is nobody's matcher.
 #[test]
 fn a_dollar_word_in_a_message_is_plain() {
