@@ -135,13 +135,14 @@ fn a_forged_answer_does_not_lock_out_a_peer_that_refuses_a_second_session() {
 #[test]
 fn a_forged_answer_in_1_1_costs_a_message_and_not_the_session() {
     let mut world = pair(config("a", Protocols::OnlyV1_1), config("b", Protocols::OnlyV1_1));
-    open(&mut world, "a", "b");
+    let session = open(&mut world, "a", "b");
     world.forged = Some(Reply::error(ErrorCode::SessionNotFound));
     assert_eq!(send(&mut world, "a", "b", "lost"), Err(ErrorCode::SessionNotFound));
     world.forged = Some(Reply::error(ErrorCode::UnknownSender));
     assert_eq!(send(&mut world, "a", "b", "one"), Ok(Version::V1_1));
     world.advance(Duration::from_secs(1));
     assert_eq!(world.handled("b"), 1, "the refused step 1 left the session as it was");
+    assert_eq!(world.received("b")[0].session, session.id);
 }
 
 #[test]
