@@ -92,15 +92,18 @@ fn a_method_that_a_peer_does_not_have_is_unsupported_not_failed() {
 }
 
 #[test]
-fn a_rule_of_the_wire_that_never_acts_is_a_warning() {
+fn a_rule_of_the_wire_that_never_acts_is_no_pass() {
     let steps = "[[step]]\nwire = { from = \"a\", to = \"b\", drop = true }\n";
-    check(
-        "",
-        steps,
-        0,
-        "1 passed, 0 failed",
-        &["warning: scenarios/test_unit_x.toml: never-exercised: line 4"],
-    );
+    check("", steps, 3, "0 passed, 1 failed", &["INFRA", "never-exercised: line 4"]);
+}
+
+#[test]
+fn an_event_that_no_peer_announces_cannot_be_forbidden_or_awaited() {
+    let steps = "[[step]]\nnever = \"mesage.received\"\non = [\"b\"]\nfor = \"rest\"\n";
+    let why = "b does not announce the event `mesage.received`";
+    check("", steps, 3, "0 passed, 1 failed", &["INFRA", why, "message.received"]);
+    let steps = "[[step]]\nevent = \"mesage.received\"\non = [\"b\"]\nwithin = \"5s\"\n";
+    check("", steps, 3, "0 passed, 1 failed", &["INFRA", why]);
 }
 
 #[test]

@@ -143,6 +143,7 @@ async fn close(stage: Stage, follower: tokio::task::JoinHandle<()>, verdict: Ver
     drop(follower.await);
     journal.sync();
     journal.say_log_ends(&peers);
+    let idle = never_used.first().map(|(check, reason)| format!("{check}: {reason}"));
     for warning in never_used.into_iter().chain(left_behind(&report)) {
         let (check, reason) = warning;
         journal.say_check(check, Outcome::Skipped { reason });
@@ -150,6 +151,8 @@ async fn close(stage: Stage, follower: tokio::task::JoinHandle<()>, verdict: Ver
     if !verdict.is_passed() {
         return verdict;
     }
+    // A disturbance that did not happen proves nothing, whatever else held.
+    let verdict = idle.map_or(verdict, |reason| Verdict::Infra { reason });
     judge_close(&report).unwrap_or(verdict)
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use handfast_scenario::Bindings;
 use handfast_scenario::expectation::includes;
-use handfast_scenario::name::RoleName;
+use handfast_scenario::name::{EventName, RoleName};
 use handfast_scenario::step::AwaitEvent;
 use serde_json::Value;
 
@@ -13,6 +13,23 @@ use super::{StepError, StepResult};
 use crate::unit::stage::{Stage, deadline_text};
 
 impl Stage {
+    /// Requires that each role announces the event: waiting for a name that nobody says, or forbidding it, proves nothing.
+    pub(super) fn announced(&self, event: &EventName, on: &[RoleName]) -> StepResult {
+        let peers = self.peers();
+        for role in on {
+            let Some(peer) = peers.get(role) else { continue };
+            let events = &peer.initialized().events;
+            if !events.contains(event.as_str()) {
+                let known: Vec<&str> = events.iter().map(String::as_str).collect();
+                return Err(StepError::Infra(format!(
+                    "{role} does not announce the event `{event}`; it announces {}",
+                    known.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn await_event(
         &self,
         event: &AwaitEvent,

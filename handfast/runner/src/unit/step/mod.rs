@@ -130,6 +130,7 @@ impl Stage {
                 let began = self.journal().len();
                 let id = place.id(index + 1);
                 if let StepKind::Never(never) = &step.kind {
+                    self.announced(&never.event, &never.on)?;
                     let watch = Watch::new(never, step, before, began, bindings)?;
                     self.told(&id, step, self.begin_watch(&watch, &mut watches)).await?;
                 } else {
@@ -177,7 +178,10 @@ impl Stage {
         match &step.kind {
             StepKind::Call(call) => self.ask(call, bindings).await,
             StepKind::Expect(expect) => self.expect(expect, bindings).await,
-            StepKind::AwaitEvent(event) => self.await_event(event, bindings).await,
+            StepKind::AwaitEvent(event) => {
+                self.announced(&event.event, &event.on)?;
+                self.await_event(event, bindings).await
+            }
             // A `never` is dealt with by the list it stands in.
             StepKind::Never(_) => Ok(()),
             StepKind::Parallel(steps) => self.parallel(steps, id, bindings).await,
