@@ -211,7 +211,7 @@ pub enum ReleaseOrder {
 /// A rule on messages to come in one direction.
 ///
 /// Only requests that carry a body count as messages: a look at somebody's health does not.
-/// The first rule of the direction that matches a message takes it.
+/// Of the rules of the direction that match a message the newest takes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WireRule {
     /// Who sends the request.
