@@ -164,6 +164,12 @@ pub enum CommandError {
         /// What stands against it.
         reason: &'static str,
     },
+    /// Caller: no peer would take the message, so it is not sent.
+    #[error("send it: {reason}")]
+    Malformed {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// Caller: the message is larger than a peer will take.
     #[error("send a message of {len_bytes} bytes")]
     TooLarge {
@@ -223,6 +229,7 @@ impl CommandError {
                 ErrorCode::EncryptionNotReady
             }
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            Self::Malformed { .. } => ErrorCode::InvalidMessage,
             Self::Refused { code, .. } => code.unwrap_or(ErrorCode::InvalidMessage),
             Self::Handshake { code, .. } => *code,
             Self::Overloaded { .. }
@@ -241,6 +248,7 @@ impl CommandError {
             | Self::KeyMismatch { .. }
             | Self::NoKey { .. }
             | Self::Sealing { .. }
+            | Self::Malformed { .. }
             | Self::TooLarge { .. }
             | Self::Overloaded { .. }
             | Self::Unreachable { .. }

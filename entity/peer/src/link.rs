@@ -136,6 +136,7 @@ fn refuses_version(error: &CommandError, version: Version) -> bool {
         | CommandError::KeyMismatch { .. }
         | CommandError::NoKey { .. }
         | CommandError::Sealing { .. }
+        | CommandError::Malformed { .. }
         | CommandError::TooLarge { .. }
         | CommandError::Overloaded { .. }
         | CommandError::Unreachable { .. }

@@ -122,6 +122,21 @@ impl MessageKind {
         )
     }
 
+    /// Whether messages of this kind are made by the protocol alone: handshakes, what resumes or rekeys a session, and
+    /// control messages. An application has no business sending them.
+    pub fn is_protocols_own(&self) -> bool {
+        self.is_control()
+            || self.handshake_step().is_some()
+            || matches!(
+                self,
+                Self::Handshake
+                    | Self::HandshakeAck
+                    | Self::HandshakeConfirm
+                    | Self::SessionResume
+                    | Self::SessionResumed
+            )
+    }
+
     /// The step of the 1.1 handshake that a message of this kind is, 1 to 6.
     ///
     /// Source: `docs/protocol/1.1.md#handshake-steps`.

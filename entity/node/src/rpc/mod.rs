@@ -130,6 +130,7 @@ impl From<CommandError> for RpcError {
             | CommandError::KeyMismatch { .. }
             | CommandError::NoKey { .. }
             | CommandError::Sealing { .. }
+            | CommandError::Malformed { .. }
             | CommandError::TooLarge { .. }
             | CommandError::Overloaded { .. }
             | CommandError::Unreachable { .. }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
+use entity_wire::limits::KIND_LEN_MAX;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
@@ -82,6 +83,9 @@ impl Peer {
             let error = CommandError::UnknownPeer { name: message.to };
             return self.core.finish_send(reason, Err(error), now);
         }
+        if let Err(error) = sendable(&message.kind) {
+            return self.core.finish_send(reason, Err(error), now);
+        }
         let opens = self.opens_by_itself();
         let is_doubted = opens && self.is_doubted(&message.to, now);
         let sent = match self.live_version(&message.to, now) {
@@ -114,6 +118,17 @@ impl Peer {
         }
         self.core.done(id, Ok(CommandResult::Done));
     }
+}
+
+/// A message that would be taken for one of the protocol's own, or by nobody, must not take a number.
+fn sendable(kind: &MessageKind) -> Result<(), CommandError> {
+    let reason = match kind.as_str().len() {
+        0 => "its type is empty",
+        len if len > KIND_LEN_MAX => "its type is longer than 64 bytes",
+        _ if kind.is_protocols_own() => "its type is one of the protocol's own",
+        _ => return Ok(()),
+    };
+    Err(CommandError::Malformed { reason })
 }
 
 fn empty_message(to: PeerName, kind: MessageKind) -> Send {

@@ -3,8 +3,10 @@
 use entity_session::v1_1::author::Outbound;
 use entity_session::v1_1::numbers::Fate;
 use entity_session::v1_1::session::SendError;
+use entity_wire::canonical;
 use entity_wire::code::ErrorCode;
 use entity_wire::id::{MessageNumber, SessionId};
+use entity_wire::json::{Object, ParseErrorKind, RULES_1_1, Rules, parse};
 use entity_wire::kind::MessageKind;
 use entity_wire::limits::MESSAGE_LEN_MAX;
 use entity_wire::time::Timestamp;
@@ -33,6 +35,7 @@ impl State {
             let reason = "a session of 1.1 takes sealed messages only";
             return Err(CommandError::Sealing { wanted: Seal::Never, reason });
         }
+        takeable(&message.body)?;
         let current = message.to.as_peer_id().and_then(|peer| self.sessions.current(&peer));
         let Some(queue) = current.and_then(|session| self.unheard.get_mut(&session)) else {
             return self.send_now(core, reason, message, now);
@@ -230,6 +233,36 @@ impl State {
         let address = self.sessions.address(outbound.session);
         core.post_to(&peer, address, (outbound.body, attempts), core::Purpose::V1_1(purpose))
     }
+}
+
+/// Says whether a peer will take this body: it would refuse what breaks the rules of 1.1, and the number would be lost.
+///
+/// Source: docs/protocol/1.1.md#envelope
+fn takeable(body: &Object) -> Result<(), CommandError> {
+    // The plaintext holds the body one level down.
+    let rules = Rules { depth_max: RULES_1_1.depth_max - 1, ..RULES_1_1 };
+    let text = canonical::object_to_vec(body);
+    let Err(error) = parse(&text, &rules) else { return Ok(()) };
+    let reason = match error.kind {
+        ParseErrorKind::TooLong { .. } => {
+            return Err(CommandError::TooLarge { len_bytes: text.len() });
+        }
+        ParseErrorKind::Float | ParseErrorKind::NonFinite => {
+            "protocol 1.1 has no floating-point numbers; write the number as text"
+        }
+        ParseErrorKind::TooDeep { .. } => "its body is nested too deeply",
+        ParseErrorKind::NotUtf8
+        | ParseErrorKind::UnexpectedEnd
+        | ParseErrorKind::UnexpectedCharacter
+        | ParseErrorKind::TrailingCharacters
+        | ParseErrorKind::MalformedNumber
+        | ParseErrorKind::IntegerTooLong
+        | ParseErrorKind::MalformedEscape
+        | ParseErrorKind::LoneSurrogate
+        | ParseErrorKind::ControlCharacter
+        | ParseErrorKind::DuplicateKey => "its body has no form in protocol 1.1",
+    };
+    Err(CommandError::Malformed { reason })
 }
 
 fn send_error(error: SendError, to: &PeerName) -> CommandError {

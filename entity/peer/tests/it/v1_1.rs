@@ -9,7 +9,8 @@ use entity_peer::output::CloseReason;
 use entity_peer::view::Role;
 use entity_peer::{Command, CommandError, CommandResult, Peer, PeerEvent};
 use entity_wire::code::ErrorCode;
-use entity_wire::json::Object;
+use entity_wire::json::{Object, Value};
+use entity_wire::kind::MessageKind;
 use entity_wire::reply::{Answer, Reply};
 use entity_wire::version::Version;
 
@@ -401,4 +402,37 @@ fn storm(seed: u8) -> usize {
 fn in_bad_weather_every_command_ends_and_messages_are_handled_once_in_order() {
     let confirmed: usize = (1..=30).map(storm).sum();
     assert!(confirmed > 30 * 40 / 2, "{confirmed} of {}", 30 * 40);
+}
+
+#[test]
+fn what_no_peer_would_take_does_not_leave_and_takes_no_number() {
+    let mut world = world();
+    open(&mut world, "a", "b");
+    let passed = world.passed.len();
+    let nested =
+        |depth: usize| (1..depth).fold(Object::new(), |inner, _| Object::new().with("x", inner));
+    let mut bad = vec![message("b", ""), message("b", ""), message("b", "")];
+    bad[0].body = Object::new().with("price", Value::float(1.5));
+    bad[1].body = nested(32);
+    bad[2].body = Object::new().with("text", "x".repeat(2 * 1024 * 1024));
+    for kind in ["session_close", "ack", "handshake", "handshake_init", "session_resume", ""] {
+        let mut own = message("b", "");
+        own.kind = MessageKind::from_text(kind);
+        bad.push(own);
+    }
+    let mut long = message("b", "");
+    long.kind = MessageKind::from_text(&"k".repeat(65));
+    bad.push(long);
+    for message in bad {
+        let shown = format!("{:?} {:?}", message.kind, message.body.len());
+        let end = world.run("a", Command::Send(message));
+        let Some(Err(error)) = end else { panic!("{shown}: {end:?}") };
+        let codes = [ErrorCode::InvalidMessage, ErrorCode::MessageTooLarge];
+        assert!(codes.contains(&error.code()), "{shown}: {error}");
+    }
+    assert_eq!(world.passed.len(), passed, "nothing left");
+    let mut deepest = message("b", "");
+    deepest.body = nested(31);
+    assert!(matches!(world.run("a", Command::Send(deepest)), Some(Ok(_))));
+    assert_eq!(send(&mut world, "a", "b", "fine"), (4, Some(2)), "no number was lost");
 }
