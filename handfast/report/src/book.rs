@@ -189,10 +189,15 @@ impl UnitPage {
     /// and the round of a repeated run, such as `two peers meet [version=1.0] #3`.
     pub fn label(&self) -> String {
         let id = self.unit.to_string();
-        match id.find(['[', '#']) {
-            Some(at) => format!("{} {}", self.name, &id[at..]),
-            None => self.name.clone(),
+        let mut label = self.name.clone();
+        // An id is `file[values] (cast) #round`; values may hold brackets of their own, and the cast is said elsewhere.
+        if let (Some(first), Some(last)) = (id.find('['), id.rfind(']')) {
+            label = format!("{label} {}", &id[first..=last]);
         }
+        if let Some((_, round)) = id.rsplit_once(" #") {
+            label = format!("{label} #{round}");
+        }
+        label
     }
 
     /// Its verdict without reasons, once it has one.
