@@ -61,16 +61,55 @@ fn allowed(from: &str, to: &str) -> bool {
 const ARROWS: &[(&str, &[&str])] = &[
     ("entity-crypto", &[]),
     ("entity-wire", &["entity-crypto"]),
-    ("entity-session", &["entity-crypto", "entity-wire"]),
-    ("entity-peer", &["entity-crypto", "entity-wire", "entity-session"]),
+    ("entity-journal", &[]),
+    ("entity-session", &["entity-crypto", "entity-wire", "entity-journal"]),
+    ("entity-ledger", &["entity-crypto", "entity-wire", "entity-journal"]),
+    ("entity-wallet", &["entity-crypto"]),
+    ("entity-transfer", &["entity-crypto", "entity-wire", "entity-journal"]),
+    (
+        "entity-peer",
+        &[
+            "entity-crypto",
+            "entity-wire",
+            "entity-journal",
+            "entity-session",
+            "entity-ledger",
+            "entity-transfer",
+        ],
+    ),
     ("entity-transport", &["entity-wire"]),
-    ("entity-node", &["entity-crypto", "entity-wire", "entity-peer", "entity-transport"]),
+    (
+        "entity-node",
+        &[
+            "entity-crypto",
+            "entity-wire",
+            "entity-journal",
+            "entity-ledger",
+            "entity-wallet",
+            "entity-transfer",
+            "entity-peer",
+            "entity-transport",
+        ],
+    ),
     ("handfast-scenario", &[]),
     ("handfast-faults", &[]),
     ("handfast-contract", &[]),
     ("handfast-oracle", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
     ("handfast-report", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
     ("handfast-lab", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
+    // The one joint in code between the two halves.
+    (
+        "handfast-simulation",
+        &[
+            "entity-crypto",
+            "entity-wire",
+            "entity-journal",
+            "entity-ledger",
+            "entity-transfer",
+            "entity-peer",
+            "handfast-faults",
+        ],
+    ),
     (
         "handfast-runner",
         &[
@@ -100,8 +139,13 @@ const ARROWS: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &[
     "entity-crypto",
     "entity-wire",
+    "entity-journal",
     "entity-session",
+    "entity-ledger",
+    "entity-wallet",
+    "entity-transfer",
     "entity-peer",
+    "handfast-simulation",
     "handfast-scenario",
     "handfast-faults",
     "handfast-contract",
@@ -110,8 +154,17 @@ const PURE: &[&str] = &[
 ];
 
 /// Libraries that read sockets, files, clocks or the system's randomness.
-const IMPURE_LIBRARIES: &[&str] =
-    &["tokio", "hyper", "hyper-util", "socket2", "rustix", "getrandom", "tempfile", "signal-hook"];
+const IMPURE_LIBRARIES: &[&str] = &[
+    "tokio",
+    "hyper",
+    "hyper-util",
+    "socket2",
+    "rusqlite",
+    "rustix",
+    "getrandom",
+    "tempfile",
+    "signal-hook",
+];
 
 #[cfg(test)]
 mod tests {

@@ -232,6 +232,8 @@ impl State {
         let mut transmits = Vec::new();
         while let Some(output) = self.peer.poll_output() {
             match output {
+                // Nothing is kept yet: there is no store.
+                Output::Persist(_) => {}
                 Output::Transmit(transmit) => transmits.push(transmit),
                 Output::Event(event) => self.tell(event),
                 Output::Done { command, result } => {

@@ -5,19 +5,21 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_journal::{Batch, Write};
 use entity_wire::code::ErrorCode;
 use entity_wire::kind::MessageKind;
 use entity_wire::reply::Answer;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
-use crate::command::{CommandError, CommandId, CommandResult, Receipt};
+use crate::command::{self, CommandError, CommandId, CommandResult, Receipt};
 use crate::config::Config;
 use crate::inbox::Inbox;
 use crate::name::PeerName;
 use crate::outbox::{Attempts, Outbox, Outcome, Parcel};
 use crate::output::{Output, PeerEvent, Received, Request};
 use crate::roster::Roster;
+use crate::routing::{destination, feature};
 use crate::v1_0;
 use crate::v1_1;
 use crate::view::{Role, SessionName};
@@ -35,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) inbox: Inbox,
     pub(crate) queries: VecDeque<Query>,
     pub(crate) outputs: VecDeque<Output>,
+    /// What the input at hand wants kept.
+    batch: Batch,
     news: VecDeque<News>,
 }
 
@@ -79,6 +83,10 @@ pub(crate) enum News {
     OpenFailed { peer: PeerName, version: Version, error: CommandError },
     /// A session came to its end by itself.
     Gone { peer: PeerName },
+    /// A message for a feature was accepted.
+    Message(Received),
+    /// A feature wants a message sent.
+    Send(Reason, command::Send),
 }
 
 impl Purpose {
@@ -129,6 +137,7 @@ impl Core {
             inbox: Inbox::new(limits.inbox_messages_max, limits.inbox_bytes_max),
             queries: VecDeque::new(),
             outputs: VecDeque::new(),
+            batch: Batch::default(),
             news: VecDeque::new(),
             config,
         }
@@ -154,9 +163,17 @@ impl Core {
         self.outputs.push_back(output);
     }
 
-    /// Takes the next output.
+    /// Wants something kept, together with everything else that this input wants kept.
+    pub(crate) fn persist(&mut self, write: Write) {
+        self.batch.push(write);
+    }
+
+    /// Takes the next output. What is to be kept comes first: whatever else an input brought about may rest on it.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        if self.batch.is_empty() {
+            return self.outputs.pop_front();
+        }
+        Some(Output::Persist(std::mem::take(&mut self.batch)))
     }
 
     /// Tells the rest of the peer something.
@@ -299,10 +316,16 @@ impl Core {
         [self.outbox.next_deadline(), query, self.next_probe()].into_iter().flatten().min()
     }
 
-    /// Keeps an accepted message in the inbox and says so.
+    /// Hands an accepted message to its feature, or keeps it in the inbox and says so.
     pub(crate) fn deliver(&mut self, received: Received, len_bytes: usize) {
-        let received = self.inbox.keep(received, len_bytes);
-        self.event(PeerEvent::MessageReceived(received));
+        let (is_kept, is_handled) = destination(feature(&received.kind));
+        if is_handled {
+            self.tell(News::Message(received.clone()));
+        }
+        if is_kept {
+            let received = self.inbox.keep(received, len_bytes);
+            self.event(PeerEvent::MessageReceived(received));
+        }
     }
 
     /// Counts an accepted message of a peer.

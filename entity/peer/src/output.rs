@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use entity_crypto::signing::PublicKey;
+use entity_journal::Batch;
 use entity_wire::code::ErrorCode;
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
@@ -17,6 +18,9 @@ use crate::view::{Role, SessionName};
 /// One thing for the owner of the peer to do or to know, in order.
 #[derive(Debug, Clone)]
 pub enum Output {
+    /// Keep this, durably, before anything that comes after it leaves: transmissions, events, ends of commands, and the
+    /// answer to the message that brought it about.
+    Persist(Batch),
     /// Make one request, and report with [`crate::Peer::handle_delivery`].
     Transmit(Transmit),
     /// Something happened.

@@ -1,6 +1,7 @@
 //! One whole agent: its inputs, its outputs, and what belongs to no version.
 
 use entity_crypto::signing::SigningKey;
+use entity_journal::Stored;
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
@@ -13,7 +14,9 @@ use crate::inbound::{
 };
 use crate::link::{Links, Waiter};
 use crate::name::PeerName;
-use crate::output::{Delivery, DeliveryId, Output, PeerEvent};
+use crate::output::{Delivery, DeliveryId, Output, PeerEvent, Received};
+use crate::restore::RestoreError;
+use crate::routing::{Feature, feature};
 use crate::view::SessionView;
 use crate::{v1_0, v1_1};
 
@@ -38,6 +41,28 @@ impl Peer {
         let v1_0 = v1_0::State::new(&config);
         let v1_1 = v1_1::State::new(&config);
         Self { core: Core::new(config, key, seed), links: Links::default(), v1_0, v1_1 }
+    }
+
+    /// Makes a peer that goes on where another left off: with everything that one wanted kept. Outputs wait at once.
+    ///
+    /// `seed` has to be a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError`] where `stored` was not written by a peer with this key, or is damaged.
+    pub fn restore(
+        config: Config,
+        key: SigningKey,
+        seed: [u8; 32],
+        stored: Stored,
+        now: Timestamp,
+    ) -> Result<Self, RestoreError> {
+        // Each room takes its own spaces; what nobody takes was written by somebody who knew more.
+        let peer = Self::new(config, key, seed, now);
+        match stored.left().next() {
+            None => Ok(peer),
+            Some(space) => Err(RestoreError::UnknownSpace { space: space.to_owned() }),
+        }
     }
 
     /// Looks up the sender of a decoded message: version, recipient, key; in the profile `compat` also its limiter.
@@ -224,7 +249,30 @@ impl Peer {
                     self.open_failed(&peer, version, error, now);
                 }
                 News::Gone { peer } => self.links.to(&peer).reopen(now),
+                News::Message(received) => self.dispatch(&received, now),
+                News::Send(reason, message) => self.send(reason, message, now),
             }
+        }
+    }
+
+    /// Hands a message to its feature: the one place that knows them all.
+    #[expect(clippy::unused_self, reason = "the features follow")]
+    fn dispatch(&mut self, received: &Received, _now: Timestamp) {
+        match feature(&received.kind) {
+            Feature::Token
+            | Feature::Task
+            | Feature::Transfer
+            | Feature::WakeUp
+            | Feature::Heartbeat
+            | Feature::Error => {}
+            // These never come here: `routing::destination` says so.
+            Feature::Handshake
+            | Feature::HandshakeAck
+            | Feature::HandshakeConfirm
+            | Feature::Session1_1
+            | Feature::CapabilityQuery
+            | Feature::CapabilityResponse
+            | Feature::Inbox => {}
         }
     }
 

@@ -17,8 +17,35 @@ pub(crate) enum Feature {
     CapabilityQuery,
     /// Says what the other side can do.
     CapabilityResponse,
+    /// Orders, votes, certificates and accounts.
+    Token,
+    /// Tasks that are delegated, taken, refused, done.
+    Task,
+    /// Chunks of something larger.
+    Transfer,
+    /// Wakes a peer, or says that it is awake.
+    WakeUp,
+    /// A sign of life.
+    Heartbeat,
+    /// Says that something of ours failed on the other side.
+    Error,
     /// Kept for whoever reads the inbox.
     Inbox,
+}
+
+/// Says where a message of a feature goes: whether the inbox keeps it, and whether the feature handles it.
+pub(crate) fn destination(feature: Feature) -> (bool, bool) {
+    match feature {
+        Feature::Handshake
+        | Feature::HandshakeAck
+        | Feature::HandshakeConfirm
+        | Feature::Session1_1
+        | Feature::CapabilityQuery
+        | Feature::CapabilityResponse
+        | Feature::Inbox => (true, false),
+        Feature::Token | Feature::Transfer => (false, true),
+        Feature::Task | Feature::WakeUp | Feature::Heartbeat | Feature::Error => (true, true),
+    }
 }
 
 /// Returns the feature of a message type.
@@ -46,18 +73,29 @@ pub(crate) fn feature(kind: &MessageKind) -> Feature {
         | Kind::RekeyAck => Feature::Session1_1,
         Kind::CapabilityQuery => Feature::CapabilityQuery,
         Kind::CapabilityResponse => Feature::CapabilityResponse,
+        Kind::TokenTransfer
+        | Kind::TokenReceipt
+        | Kind::VoteRequest
+        | Kind::Vote
+        | Kind::VoteRefusal
+        | Kind::AccountQuery
+        | Kind::AccountState => Feature::Token,
+        Kind::TaskDelegate | Kind::TaskAccept | Kind::TaskRefuse | Kind::TaskResult => {
+            Feature::Task
+        }
+        Kind::Chunk
+        | Kind::ChunkInit
+        | Kind::ChunkAck
+        | Kind::ChunkResend
+        | Kind::ChunkComplete => Feature::Transfer,
+        Kind::WakeUp | Kind::WakeUpAck => Feature::WakeUp,
+        Kind::Heartbeat => Feature::Heartbeat,
+        Kind::Error => Feature::Error,
         Kind::Ping
         | Kind::Status
         | Kind::Message
-        | Kind::Heartbeat
-        | Kind::TaskDelegate
-        | Kind::Chunk
-        | Kind::Error
         | Kind::Gossip
         | Kind::RegistrySync
-        | Kind::WakeUp
-        | Kind::WakeUpAck
-        | Kind::TokenTransfer
         | Kind::Other(_) => Feature::Inbox,
     }
 }

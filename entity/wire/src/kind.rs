@@ -54,8 +54,22 @@ kinds! {
     Heartbeat = "heartbeat",
     /// `task_delegate`.
     TaskDelegate = "task_delegate",
+    /// `task_accept`: the task will be done.
+    TaskAccept = "task_accept",
+    /// `task_refuse`: the task will not be done, and why.
+    TaskRefuse = "task_refuse",
+    /// `task_result`: the task is done, or has failed.
+    TaskResult = "task_result",
     /// `chunk`.
     Chunk = "chunk",
+    /// `chunk_init`: offers a chunked transfer.
+    ChunkInit = "chunk_init",
+    /// `chunk_ack`: says which chunks have arrived.
+    ChunkAck = "chunk_ack",
+    /// `chunk_resend`: asks for chunks again.
+    ChunkResend = "chunk_resend",
+    /// `chunk_complete`: ends a chunked transfer.
+    ChunkComplete = "chunk_complete",
     /// `error`.
     Error = "error",
     /// `gossip`.
@@ -68,6 +82,18 @@ kinds! {
     WakeUpAck = "wake_up_ack",
     /// `token_transfer`.
     TokenTransfer = "token_transfer",
+    /// `token_receipt`: a certificate was applied.
+    TokenReceipt = "token_receipt",
+    /// `vote_request`: asks a committee member for its vote on an order.
+    VoteRequest = "vote_request",
+    /// `vote`: a committee member's vote.
+    Vote = "vote",
+    /// `vote_refusal`: why a committee member does not vote.
+    VoteRefusal = "vote_refusal",
+    /// `account_query`: asks for the state of an account.
+    AccountQuery = "account_query",
+    /// `account_state`: the state of an account, as a member sees it.
+    AccountState = "account_state",
     /// `handshake`: first message of the 1.0 handshake.
     Handshake = "handshake",
     /// `handshake_ack`: second message of the 1.0 handshake.

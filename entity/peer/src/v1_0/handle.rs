@@ -41,7 +41,15 @@ impl State {
                 return Ok(());
             }
             // Outside 1.1 these are types like any other.
-            Feature::Session1_1 | Feature::Inbox | Feature::CapabilityQuery => {}
+            Feature::Session1_1
+            | Feature::Inbox
+            | Feature::CapabilityQuery
+            | Feature::Token
+            | Feature::Task
+            | Feature::Transfer
+            | Feature::WakeUp
+            | Feature::Heartbeat
+            | Feature::Error => {}
             Feature::CapabilityResponse => {
                 capabilities::remember(core, &message.sender, &payload);
             }

@@ -182,6 +182,12 @@ impl State {
             | Feature::Session1_1
             | Feature::CapabilityQuery
             | Feature::CapabilityResponse
+            | Feature::Token
+            | Feature::Task
+            | Feature::Transfer
+            | Feature::WakeUp
+            | Feature::Heartbeat
+            | Feature::Error
             | Feature::Inbox => return sessions?.provisional_key(),
         }
         let payload = Fields::new(unverified.payload()?.as_object()?);

@@ -289,6 +289,8 @@ impl World {
     fn drain(&mut self, at: &str) {
         while let Some(output) = self.peer(at).poll_output() {
             match output {
+                // Nothing restarts in this world.
+                Output::Persist(_) => {}
                 Output::Transmit(transmit) => self.pending.push_back((at.to_owned(), transmit)),
                 Output::Event(event) => self.events.push((at.to_owned(), event)),
                 Output::Done { command, result } => {

@@ -1,0 +1,114 @@
+//! Records, and what is done to them.
+
+/// A named set of records, ordered by key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Space {
+    name: &'static str,
+    retention: Retention,
+}
+
+/// Whether a record comes back at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Retention {
+    /// The machine is started with it.
+    State,
+    /// It is only looked up on demand.
+    Archive,
+}
+
+impl Space {
+    /// Names a space whose records come back at the start.
+    pub const fn state(name: &'static str) -> Self {
+        Self { name, retention: Retention::State }
+    }
+
+    /// Names a space whose records are only looked up on demand: what grows without bound.
+    pub const fn archive(name: &'static str) -> Self {
+        Self { name, retention: Retention::Archive }
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Whether its records come back at the start.
+    pub const fn retention(self) -> Retention {
+        self.retention
+    }
+}
+
+/// A record as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its key.
+    pub key: Vec<u8>,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Sets a record, whether or not there was one.
+    Put {
+        /// Where.
+        space: Space,
+        /// Its key.
+        key: Vec<u8>,
+        /// Its value.
+        value: Vec<u8>,
+    },
+    /// Takes a record away, if there is one.
+    Delete {
+        /// Where.
+        space: Space,
+        /// Its key.
+        key: Vec<u8>,
+    },
+}
+
+impl Write {
+    /// Sets a record.
+    pub fn put(space: Space, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
+        Self::Put { space, key: key.into(), value: value.into() }
+    }
+
+    /// Takes a record away.
+    pub fn delete(space: Space, key: impl Into<Vec<u8>>) -> Self {
+        Self::Delete { space, key: key.into() }
+    }
+}
+
+/// Changes that are kept together or not at all, in order: of two to the same record the later counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch(Vec<Write>);
+
+impl Batch {
+    /// Adds a change.
+    pub fn push(&mut self, write: Write) {
+        self.0.push(write);
+    }
+
+    /// The changes.
+    pub fn writes(&self) -> &[Write] {
+        &self.0
+    }
+
+    /// Whether there is nothing to keep.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Vec<Write>> for Batch {
+    fn from(writes: Vec<Write>) -> Self {
+        Self(writes)
+    }
+}
+
+impl Extend<Write> for Batch {
+    fn extend<T: IntoIterator<Item = Write>>(&mut self, writes: T) {
+        self.0.extend(writes);
+    }
+}

@@ -1,0 +1,1 @@
+//! Certified token transfers, as pure state.

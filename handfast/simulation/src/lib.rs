@@ -1,0 +1,1 @@
+//! Whole peers in virtual time.
