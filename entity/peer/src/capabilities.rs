@@ -5,7 +5,7 @@ use entity_wire::kind::MessageKind;
 use entity_wire::payload::capability::{CapabilityReport, Form};
 use entity_wire::version::Version;
 
-use crate::command::{CommandResult, Seal, Send};
+use crate::command::{CommandResult, Send};
 use crate::core::Core;
 use crate::name::PeerName;
 
@@ -21,7 +21,7 @@ pub(crate) fn answer(core: &Core, to: PeerName, version: Version) -> Send {
     let kinds = HANDLED_KINDS.iter().map(|kind| kind.as_str().to_owned()).collect();
     let body = CapabilityReport::new(form, &core.config.id, kinds).to_object();
     let kind = MessageKind::CapabilityResponse;
-    Send { to, kind, body, seal: Seal::Auto, flavour: None }
+    Send::new(to, kind, body)
 }
 
 /// Remembers what a peer said, and ends the queries that waited for it.

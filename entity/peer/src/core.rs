@@ -7,6 +7,7 @@ use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_journal::{Batch, Write};
 use entity_wire::code::ErrorCode;
+use entity_wire::id::MessageId;
 use entity_wire::kind::MessageKind;
 use entity_wire::reply::Answer;
 use entity_wire::time::Timestamp;
@@ -64,6 +65,9 @@ pub(crate) enum Reason {
     Query(CommandId),
     /// An answer to a message; nobody waits.
     Answer,
+    /// A durable message of the room `durable`.
+    #[expect(dead_code, reason = "the room follows")]
+    Durable(MessageId),
 }
 
 /// A capability query that is not answered yet.
@@ -85,7 +89,10 @@ pub(crate) enum News {
     Gone { peer: PeerName },
     /// A message for a feature was accepted.
     Message(Received),
+    /// A message that a feature sent under a reason of its own came to its end.
+    Finished(Reason, Result<Receipt, CommandError>),
     /// A feature wants a message sent.
+    #[expect(dead_code, reason = "the features follow")]
     Send(Reason, command::Send),
 }
 
@@ -118,7 +125,7 @@ impl Reason {
     pub(crate) fn command(self) -> Option<CommandId> {
         match self {
             Self::Send(command) | Self::Ping(command, _) | Self::Query(command) => Some(command),
-            Self::Answer => None,
+            Self::Answer | Self::Durable(_) => None,
         }
     }
 }
@@ -280,6 +287,7 @@ impl Core {
                 self.done(command, Err(error));
             }
             (Reason::Query(_), Ok(_)) | (Reason::Answer, _) => {}
+            (reason @ Reason::Durable(_), result) => self.tell(News::Finished(reason, result)),
         }
     }
 

@@ -20,6 +20,7 @@
 //! | [`inbound`] | the three stages, split by version |
 //! | `core` | what both versions share: key, clock offset, roster, outbox, inbox, outputs |
 //! | `link` | the relation to one peer: which version, opening, waiting commands, connecting again |
+//! | `features` | the rooms of everything built on sessions and messages |
 //! | `routing` | which feature a message goes to |
 //! | `outbox`, `inbox`, `roster`, `health`, `capabilities` | one concept each |
 //! | `v1_0` | receiving, handshakes and sending of 1.0 |
@@ -36,6 +37,7 @@ pub mod view;
 
 mod capabilities;
 mod core;
+mod features;
 mod health;
 mod inbox;
 mod link;

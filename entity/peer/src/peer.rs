@@ -9,14 +9,14 @@ use entity_wire::version::Version;
 use crate::command::{Command, CommandError, CommandId, CommandResult};
 use crate::config::{AutoConnect, Config, Protocols, V1_1_IS_SPOKEN};
 use crate::core::{Core, News, Purpose, Reason};
+use crate::features::Features;
 use crate::inbound::{
     Check, CheckVersion, Checked, CheckedVersion, Decoded, DecodedVersion, Refusal, decode,
 };
 use crate::link::{Links, Waiter};
 use crate::name::PeerName;
-use crate::output::{Delivery, DeliveryId, Output, PeerEvent, Received};
+use crate::output::{Delivery, DeliveryId, Output, PeerEvent};
 use crate::restore::RestoreError;
-use crate::routing::{Feature, feature};
 use crate::view::SessionView;
 use crate::{v1_0, v1_1};
 
@@ -31,16 +31,16 @@ mod getters;
 pub struct Peer {
     core: Core,
     links: Links,
+    features: Features,
     v1_0: v1_0::State,
     v1_1: v1_1::State,
 }
 
 impl Peer {
     /// Makes a peer. All its randomness comes from `seed`: two peers must not share one.
-    pub fn new(config: Config, key: SigningKey, seed: [u8; 32], _now: Timestamp) -> Self {
-        let v1_0 = v1_0::State::new(&config);
-        let v1_1 = v1_1::State::new(&config);
-        Self { core: Core::new(config, key, seed), links: Links::default(), v1_0, v1_1 }
+    pub fn new(config: Config, key: SigningKey, seed: [u8; 32], now: Timestamp) -> Self {
+        Self::restore(config, key, seed, Stored::default(), now)
+            .expect("where nothing is stored nothing is damaged")
     }
 
     /// Makes a peer that goes on where another left off: with everything that one wanted kept. Outputs wait at once.
@@ -54,11 +54,15 @@ impl Peer {
         config: Config,
         key: SigningKey,
         seed: [u8; 32],
-        stored: Stored,
+        mut stored: Stored,
         now: Timestamp,
     ) -> Result<Self, RestoreError> {
+        let v1_0 = v1_0::State::new(&config);
+        let v1_1 = v1_1::State::new(&config);
+        let features = Features::restore(&mut stored, now)?;
+        let core = Core::new(config, key, seed);
+        let peer = Self { core, links: Links::default(), features, v1_0, v1_1 };
         // Each room takes its own spaces; what nobody takes was written by somebody who knew more.
-        let peer = Self::new(config, key, seed, now);
         match stored.left().next() {
             None => Ok(peer),
             Some(space) => Err(RestoreError::UnknownSpace { space: space.to_owned() }),
@@ -169,6 +173,7 @@ impl Peer {
         self.core.probe(now);
         self.v1_0.expire(&mut self.core, now);
         self.v1_1.expire(&mut self.core, now);
+        self.features.expire(&mut self.core, now);
         self.settle(now);
         while let Some(peer) = self.links.next_due(now) {
             self.open(&peer, now);
@@ -183,6 +188,7 @@ impl Peer {
             self.links.next_deadline(),
             self.v1_0.next_deadline(&self.core),
             self.v1_1.next_deadline(),
+            self.features.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -241,6 +247,7 @@ impl Peer {
                         version,
                         role,
                     });
+                    self.features.session_ready(&mut self.core, &peer, now);
                     for waiter in waiters {
                         self.resume_waiter(&peer, waiter, now);
                     }
@@ -249,30 +256,14 @@ impl Peer {
                     self.open_failed(&peer, version, error, now);
                 }
                 News::Gone { peer } => self.links.to(&peer).reopen(now),
-                News::Message(received) => self.dispatch(&received, now),
+                News::Message(received) => {
+                    self.features.handle_message(&mut self.core, &received, now);
+                }
+                News::Finished(reason, result) => {
+                    self.features.finished(&mut self.core, reason, result, now);
+                }
                 News::Send(reason, message) => self.send(reason, message, now),
             }
-        }
-    }
-
-    /// Hands a message to its feature: the one place that knows them all.
-    #[expect(clippy::unused_self, reason = "the features follow")]
-    fn dispatch(&mut self, received: &Received, _now: Timestamp) {
-        match feature(&received.kind) {
-            Feature::Token
-            | Feature::Task
-            | Feature::Transfer
-            | Feature::WakeUp
-            | Feature::Heartbeat
-            | Feature::Error => {}
-            // These never come here: `routing::destination` says so.
-            Feature::Handshake
-            | Feature::HandshakeAck
-            | Feature::HandshakeConfirm
-            | Feature::Session1_1
-            | Feature::CapabilityQuery
-            | Feature::CapabilityResponse
-            | Feature::Inbox => {}
         }
     }
 

@@ -1,5 +1,7 @@
 //! The identifiers and counters of protocol 1.1: session id, nonce, sequence, generation, message number.
 
+mod uuid;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -19,65 +21,59 @@ pub struct InvalidId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId([u8; 16]);
 
-impl SessionId {
-    /// Makes a UUID of version 4 out of random bytes: version and variant bits are set here.
-    pub fn from_random(mut bytes: [u8; 16]) -> Self {
-        bytes[6] = (bytes[6] & 0x0f) | 0x40;
-        bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        Self(bytes)
-    }
+/// The id of a durable message: a UUID of version 4, its sender's choice, the same in every session it is sent in.
+///
+/// Shape: as [`SessionId`].
+///
+/// Source: `docs/protocol/1.1.md#identifiers`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId([u8; 16]);
 
-    /// The 16 bytes in network order.
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
+/// What both ids are able to do.
+macro_rules! uuid_of_version_4 {
+    ($name:ident) => {
+        impl $name {
+            /// Makes a UUID of version 4 out of random bytes: version and variant bits are set here.
+            pub fn from_random(bytes: [u8; 16]) -> Self {
+                Self(uuid::of_random(bytes))
+            }
 
-    /// The text of [`SessionId`]'s `Display`, without the cost of a formatter: every message has one.
-    pub(crate) fn text(&self) -> [u8; 36] {
-        let digits = lower_hex_of_bytes(&self.0);
-        let mut text = [b'-'; 36];
-        text[0..8].copy_from_slice(&digits[0..8]);
-        text[9..13].copy_from_slice(&digits[8..12]);
-        text[14..18].copy_from_slice(&digits[12..16]);
-        text[19..23].copy_from_slice(&digits[16..20]);
-        text[24..36].copy_from_slice(&digits[20..32]);
-        text
-    }
-}
-
-impl FromStr for SessionId {
-    type Err = InvalidId;
-
-    /// Reads the lower-case text with hyphens of a UUID of version 4 and of the usual variant, and nothing else.
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        const REFUSED: InvalidId = InvalidId { expected: "a lower-case UUID of version 4" };
-        let text: &[u8; 36] = text.as_bytes().try_into().map_err(|_| REFUSED)?;
-        let mut digits = [0; 32];
-        let mut filled = 0;
-        for (position, byte) in text.iter().enumerate() {
-            if matches!(position, 8 | 13 | 18 | 23) {
-                if *byte != b'-' {
-                    return Err(REFUSED);
-                }
-            } else {
-                digits[filled] = *byte;
-                filled += 1;
+            /// The 16 bytes in network order.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
             }
         }
-        let bytes = bytes_of_lower_hex(&digits).ok_or(REFUSED)?;
-        if bytes[6] >> 4 == 4 && bytes[8] >> 6 == 0b10 { Ok(Self(bytes)) } else { Err(REFUSED) }
-    }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            /// Reads the lower-case text with hyphens of a UUID of version 4 and of the usual variant, and nothing else.
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                uuid::read(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(std::str::from_utf8(&uuid::text(&self.0)).unwrap_or_default())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, concat!(stringify!($name), "({})"), self)
+            }
+        }
+    };
 }
 
-impl fmt::Display for SessionId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
-    }
-}
+uuid_of_version_4!(SessionId);
+uuid_of_version_4!(MessageId);
 
-impl fmt::Debug for SessionId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "SessionId({self})")
+impl SessionId {
+    /// The text of [`SessionId`]'s `Display`, without the cost of a formatter: every message has one.
+    pub(crate) fn text(&self) -> [u8; 36] {
+        uuid::text(&self.0)
     }
 }
 
@@ -313,6 +309,9 @@ mod tests {
         fn ids_read_back(bytes: [u8; 16]) {
             let session = SessionId::from_random(bytes);
             prop_assert_eq!(session.to_string().parse(), Ok(session));
+            let message = MessageId::from_random(bytes);
+            prop_assert_eq!(message.to_string().parse(), Ok(message));
+            prop_assert_eq!(message.as_bytes(), session.as_bytes());
             let nonce = Nonce::from_bytes(bytes);
             prop_assert_eq!(nonce.to_string().parse(), Ok(nonce));
         }

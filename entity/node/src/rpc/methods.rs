@@ -7,7 +7,7 @@ use std::time::Duration;
 use entity_crypto::encoding::{base64_decode_strict, base64_encode};
 use entity_crypto::signing::PublicKey;
 use entity_peer::PeerName;
-use entity_peer::command::{AddPeer, Command, CommandResult, Send};
+use entity_peer::command::{AddPeer, Class, Command, CommandResult, Send};
 use entity_peer::view::SessionName;
 use entity_transport::http::{Address, Call, Method};
 use entity_wire::json::{Object, RULES_1_0_HARDENED, Value, parse};
@@ -181,6 +181,7 @@ impl Service {
             body,
             seal: params.seal.seal(),
             flavour: params.flavour.map(FlavourWord::flavour),
+            class: Class::Volatile,
         };
         let done = self.node.command(Command::Send(message)).await?;
         let CommandResult::Sent(receipt) = done else { return Err(unexpected(&done)) };

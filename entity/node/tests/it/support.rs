@@ -9,9 +9,7 @@ use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_node::node::Node;
 use entity_node::serve::Serving;
 use entity_peer::Config;
-use entity_peer::command::{
-    AddPeer, Command as PeerCommand, CommandError, CommandResult, Seal, Send,
-};
+use entity_peer::command::{AddPeer, Command as PeerCommand, CommandError, CommandResult, Send};
 use entity_peer::config::AutoConnect;
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
@@ -77,8 +75,7 @@ impl TestNode {
         let body = Object::new().with("text", text);
         let kind = MessageKind::Message;
         let to = other.name.parse().unwrap();
-        self.command(PeerCommand::Send(Send { to, kind, body, seal: Seal::Auto, flavour: None }))
-            .await
+        self.command(PeerCommand::Send(Send::new(to, kind, body))).await
     }
 
     /// The `text` of every message in the inbox.

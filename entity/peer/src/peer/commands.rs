@@ -9,7 +9,7 @@ use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
 use super::Peer;
-use crate::command::{AddPeer, CommandError, CommandId, CommandResult, Seal, Send};
+use crate::command::{AddPeer, CommandError, CommandId, CommandResult, Send};
 use crate::config::AutoConnect;
 use crate::core::{Query, Reason};
 use crate::link::Waiter;
@@ -132,7 +132,7 @@ fn sendable(kind: &MessageKind) -> Result<(), CommandError> {
 }
 
 fn empty_message(to: PeerName, kind: MessageKind) -> Send {
-    Send { to, kind, body: Object::new(), seal: Seal::Auto, flavour: None }
+    Send::new(to, kind, Object::new())
 }
 
 /// How long a peer may take to answer a `capability_query`. Guessed: as long as an attempt may take.

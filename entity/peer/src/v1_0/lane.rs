@@ -59,16 +59,9 @@ mod tests {
     use entity_wire::kind::MessageKind;
 
     use super::*;
-    use crate::command::Seal;
 
     fn enter(lane: &mut Lane, id: u64) -> Result<Option<Reason>, LaneIsFull> {
-        let message = Send {
-            to: "b".parse().unwrap(),
-            kind: MessageKind::Message,
-            body: Object::new(),
-            seal: Seal::Auto,
-            flavour: None,
-        };
+        let message = Send::new("b".parse().unwrap(), MessageKind::Message, Object::new());
         let entered = lane.enter(Reason::Send(CommandId(id)), message, 2)?;
         Ok(entered.map(|(reason, _)| reason))
     }

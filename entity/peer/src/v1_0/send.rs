@@ -89,7 +89,7 @@ impl State {
         message: Send,
         now: Timestamp,
     ) -> Result<(), CommandError> {
-        let Send { to, kind, body, seal, flavour } = message;
+        let Send { to, kind, body, seal, flavour, class: _ } = message;
         let holds_lane = self.with(&to).live(now).is_some();
         let (session, sequence) = self.take_place(core, &to, now);
         let sealed = self.seal(core, &to, &body, (seal, now))?;

@@ -77,13 +77,7 @@ pub(crate) fn open(world: &mut World, from: &str, to: &str) -> SessionView {
 }
 
 pub(crate) fn message(to: &str, text: &str) -> Send {
-    Send {
-        to: name(to),
-        kind: MessageKind::Message,
-        body: Object::new().with("text", text),
-        seal: entity_peer::command::Seal::Auto,
-        flavour: None,
-    }
+    Send::new(name(to), MessageKind::Message, Object::new().with("text", text))
 }
 
 impl World {

@@ -1,0 +1,95 @@
+//! The features of a peer: everything that is built on sessions and messages, one room each.
+//!
+//! A room gets `core` and the time with every call, and says what it wants by [`Core::persist`], [`Core::event`],
+//! [`Core::done`] and [`Core::tell`]. Rooms do not know each other, and none knows the protocol's versions; this file
+//! alone knows them all. A room may have any of these methods, each called from the method of the same name here:
+//!
+//! | method | called |
+//! |---|---|
+//! | `restore(&mut Stored, ..)` | at the start; takes the room's spaces |
+//! | `handle_message(core, received, now)` | when a message of the room's types was accepted, within the same input |
+//! | `session_ready(core, peer, now)` | when a session with a peer is ready, before what waited for it is sent |
+//! | `finished(core, reason, result, now)` | when a message that the room sent under a [`Reason`] of its own came to its end |
+//! | `expire(core, now)`, `next_deadline()` | as those of the peer |
+
+use entity_journal::Stored;
+use entity_wire::time::Timestamp;
+
+use crate::command::{CommandError, Receipt};
+use crate::core::{Core, Reason};
+use crate::name::PeerName;
+use crate::output::Received;
+use crate::restore::RestoreError;
+use crate::routing::{Feature, feature};
+
+/// The rooms.
+#[derive(Debug, Default)]
+pub(crate) struct Features {}
+
+impl Features {
+    /// Starts every room with what it kept.
+    ///
+    /// # Errors
+    ///
+    /// A record of a room is damaged.
+    #[expect(clippy::unnecessary_wraps, reason = "the rooms follow")]
+    pub(crate) fn restore(_stored: &mut Stored, _now: Timestamp) -> Result<Self, RestoreError> {
+        Ok(Self {})
+    }
+
+    /// Hands an accepted message to its room.
+    #[expect(clippy::unused_self, reason = "the rooms follow")]
+    pub(crate) fn handle_message(
+        &mut self,
+        _core: &mut Core,
+        received: &Received,
+        _now: Timestamp,
+    ) {
+        match feature(&received.kind) {
+            Feature::Token
+            | Feature::Task
+            | Feature::Transfer
+            | Feature::WakeUp
+            | Feature::Heartbeat
+            | Feature::Error => {}
+            // These never come here: `routing::destination` says so.
+            Feature::Handshake
+            | Feature::HandshakeAck
+            | Feature::HandshakeConfirm
+            | Feature::Session1_1
+            | Feature::CapabilityQuery
+            | Feature::CapabilityResponse
+            | Feature::Inbox => {}
+        }
+    }
+
+    /// Tells every room that a session with `peer` is ready.
+    #[expect(clippy::unused_self, reason = "the rooms follow")]
+    pub(crate) fn session_ready(&mut self, _core: &mut Core, _peer: &PeerName, _now: Timestamp) {}
+
+    /// Tells a room what became of a message that it sent.
+    #[expect(clippy::unused_self, reason = "the rooms follow")]
+    pub(crate) fn finished(
+        &mut self,
+        _core: &mut Core,
+        reason: Reason,
+        _result: Result<Receipt, CommandError>,
+        _now: Timestamp,
+    ) {
+        match reason {
+            Reason::Durable(_) => {}
+            // These end in `Core::finish_send`.
+            Reason::Send(_) | Reason::Ping(..) | Reason::Query(_) | Reason::Answer => {}
+        }
+    }
+
+    /// Lets every room do what is due.
+    #[expect(clippy::unused_self, reason = "the rooms follow")]
+    pub(crate) fn expire(&mut self, _core: &mut Core, _now: Timestamp) {}
+
+    /// Returns when [`Features::expire`] has something to do.
+    #[expect(clippy::unused_self, reason = "the rooms follow")]
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        None
+    }
+}
