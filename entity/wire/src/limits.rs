@@ -66,3 +66,28 @@ pub const SKIP_NUMBERS_MAX: u64 = 1_024;
 
 /// Longest HTTP answer body that is looked into, in bytes; a longer one counts as an answer without a text.
 pub const REPLY_LEN_MAX: usize = 64 * 1024;
+
+/// Smallest size of the chunks of a transfer, in bytes: with it a transfer cannot be a multitude of crumbs.
+///
+/// Source: `docs/protocol/1.1.md#chunk-init`.
+pub const CHUNK_SIZE_MIN: u32 = 1_024;
+
+/// Largest size of the chunks of a transfer, in bytes: base64 twice and the rest of a message leave no more of 1 MiB.
+///
+/// Source: `docs/protocol/1.1.md#chunk-init`.
+pub const CHUNK_SIZE_MAX: u32 = 512 * 1_024;
+
+/// Most chunks of a transfer. What a receiver remembers of them is a bit each.
+///
+/// Source: `docs/protocol/1.1.md#chunk-init`.
+pub const CHUNKS_MAX: u32 = 1 << 20;
+
+/// Most ranges in a `chunk_ack` or `chunk_resend`.
+///
+/// Source: `docs/protocol/1.1.md#chunk-ranges`.
+pub const CHUNK_RANGES_MAX: usize = 256;
+
+/// Longest name of a transfer, in bytes.
+///
+/// Source: `docs/protocol/1.1.md#chunk-init`.
+pub const TRANSFER_NAME_LEN_MAX: usize = 255;

@@ -8,9 +8,11 @@
 //! - [`handshake_1_1`]: the six messages of the 1.1 handshake.
 //! - [`sealed`]: the sealed form of 1.1 and what is inside it.
 //! - [`control`]: the control messages of 1.1.
+//! - [`chunk`]: the messages of a chunked transfer of 1.1.
 //! - [`capability`], [`error`], [`signal`]: messages of both versions.
 
 pub mod capability;
+pub mod chunk;
 pub mod control;
 pub mod error;
 pub mod handshake_1_0;
