@@ -78,6 +78,23 @@ impl Write {
     pub fn delete(space: Space, key: impl Into<Vec<u8>>) -> Self {
         Self::Delete { space, key: key.into() }
     }
+
+    /// Which record it is about: its space and its key.
+    pub fn place(&self) -> (Space, &[u8]) {
+        match self {
+            Self::Put { space, key, .. } | Self::Delete { space, key } => (*space, key),
+        }
+    }
+
+    /// The size of space, key and value, in bytes.
+    pub fn len_bytes(&self) -> usize {
+        let (space, key) = self.place();
+        let value = match self {
+            Self::Put { value, .. } => value.len(),
+            Self::Delete { .. } => 0,
+        };
+        space.name().len() + key.len() + value
+    }
 }
 
 /// Changes that are kept together or not at all, in order: of two to the same record the later counts.
@@ -98,6 +115,11 @@ impl Batch {
     /// Whether there is nothing to keep.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The size of all spaces, keys and values, in bytes.
+    pub fn len_bytes(&self) -> usize {
+        self.0.iter().map(Write::len_bytes).sum()
     }
 }
 

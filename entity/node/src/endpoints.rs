@@ -61,16 +61,19 @@ impl Handler for Endpoints {
         }
     }
 
-    fn answer(&self, request: Request<'_>) -> Answer {
+    async fn answer(&self, request: Request<'_>) -> Answer {
         match request.path {
-            "/message" => self.node.message(&request.body).into(),
+            "/message" => self.node.message(&request.body).await.into(),
             "/" => self.show(|peer, _| Root::of(peer)),
             "/health" => self.show(|peer, now| HealthReport::of(peer, now, self.port)),
             "/public-key" => self.show(|peer, _| PublicKeyView::of(peer)),
             "/peers" | "/stats" if !self.may_see_addresses(request.remote.ip()) => {
                 Answer::new(403, r#"{"detail":"Forbidden"}"#)
             }
-            "/peers" => self.show(|peer, _| Peers::of(peer)),
+            "/peers" => match self.node.settled().await {
+                Ok(()) => self.show(|peer, _| Peers::of(peer)),
+                Err(_) => Answer::new(503, r#"{"detail":"Service Unavailable"}"#),
+            },
             "/stats" => self.show(|peer, _| Stats::of(peer)),
             _ => Answer::new(404, r#"{"detail":"Not Found"}"#),
         }
@@ -92,23 +95,25 @@ mod tests {
     use crate::clock::Clock;
 
     /// The statuses that a caller at `remote` gets.
-    fn check(profile: Profile, remote: &str, expected: [u16; 3]) {
+    async fn check(profile: Profile, remote: &str, expected: [u16; 3]) {
         let mut config = Config::new("a".parse().unwrap());
         config.profile = profile;
         let node = Node::new(config, SigningKey::from_seed([1; 32]), [2; 32], Clock::start());
         let endpoints = Endpoints::new(node, "127.0.0.1:8001".parse().unwrap());
         let remote = SocketAddr::new(remote.parse().unwrap(), 50_000);
-        let status = |path| endpoints.answer(Request { path, body: Bytes::new(), remote }).status;
-        assert_eq!(["/peers", "/stats", "/health"].map(status), expected, "{profile:?} {remote}");
+        for (path, expected) in ["/peers", "/stats", "/health"].into_iter().zip(expected) {
+            let answer = endpoints.answer(Request { path, body: Bytes::new(), remote }).await;
+            assert_eq!(answer.status, expected, "{path} {profile:?} {remote}");
+        }
     }
 
-    #[test]
-    fn a_hardened_peer_shows_addresses_on_this_machine_alone() {
-        check(Profile::Hardened, "127.0.0.1", [200; 3]);
-        check(Profile::Hardened, "::1", [200; 3]);
-        check(Profile::Hardened, "::ffff:127.0.0.1", [200; 3]);
-        check(Profile::Hardened, "192.0.2.1", [403, 403, 200]);
-        check(Profile::Hardened, "2001:db8::1", [403, 403, 200]);
-        check(Profile::Compat, "192.0.2.1", [200; 3]);
+    #[tokio::test]
+    async fn a_hardened_peer_shows_addresses_on_this_machine_alone() {
+        check(Profile::Hardened, "127.0.0.1", [200; 3]).await;
+        check(Profile::Hardened, "::1", [200; 3]).await;
+        check(Profile::Hardened, "::ffff:127.0.0.1", [200; 3]).await;
+        check(Profile::Hardened, "192.0.2.1", [403, 403, 200]).await;
+        check(Profile::Hardened, "2001:db8::1", [403, 403, 200]).await;
+        check(Profile::Compat, "192.0.2.1", [200; 3]).await;
     }
 }

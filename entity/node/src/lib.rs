@@ -7,6 +7,7 @@
 //! clock, seed, key_file   time, randomness, identity
 //! config                  what the operator decides: file, environment, flags
 //! node                    the run loop: inputs into the peer, its outputs to the wires, its deadlines to a timer
+//! storage                 where the peer's records are kept, and the thread that does it
 //! serve                   a node that listens: what run and shim have in common
 //! endpoints, views        the HTTP side: POST /message and what GET shows
 //! rpc                     the peer contract as JSON-RPC lines: one set of methods for the shim and the admin socket
@@ -25,4 +26,5 @@ pub mod rpc;
 pub mod seed;
 pub mod serve;
 pub mod shim;
+pub mod storage;
 mod views;

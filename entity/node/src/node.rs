@@ -3,23 +3,37 @@
 //! There is no task that owns the peer: whoever has an input takes the lock, gives the input, drains the outputs, and carries
 //! the transmissions out after the lock is gone. A received message therefore stays in the task of its connection from the
 //! first byte to the last, and its signature is checked outside the lock.
+//!
+//! What the peer wants kept goes in line for the journal's thread, and everything after it waits at the [`gate`] until it is
+//! durable: transmissions, events, ends of commands, and the answer to the message. With nothing in line nothing waits.
+//! No lock is held over input or output.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod deliver;
+mod gate;
+mod state;
 
-use bytes::Bytes;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
 use entity_crypto::signing::SigningKey;
+use entity_journal::{Journal as _, JournalError, MemoryJournal, Record, Space, Stored};
 use entity_peer::command::{Command, CommandError, CommandId, CommandResult};
-use entity_peer::inbound::{DecodeRules, decode};
-use entity_peer::output::{Delivery, FailureKind, Output, PeerEvent, Request, Transmit};
-use entity_peer::{Config, Peer};
-use entity_transport::http::{Address, Call, Client, ClientLimits, Failure, Method};
+use entity_peer::inbound::{Check, DecodeRules, decode};
+use entity_peer::output::{Delivery, PeerEvent};
+use entity_peer::{Config, Peer, RestoreError};
+use entity_transport::http::{Client, ClientLimits};
+use entity_wire::code::ErrorCode;
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
-use tokio::sync::{Notify, mpsc, oneshot};
-use tracing::{debug, info};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tracing::{debug, error};
 
 use crate::clock::Clock;
+use crate::storage::Storage;
+use crate::storage::writer::{Progress, Scan, Writer};
+use state::{Keeper, Passage, State};
 
 /// A running peer; clones are the same peer.
 #[derive(Debug, Clone)]
@@ -35,17 +49,26 @@ struct Shared {
     client: Client,
     /// Told when the earliest deadline moves forward.
     deadline_moved: Notify,
+    /// How many transmissions are under way.
+    under_way: watch::Sender<usize>,
+    /// Why the journal failed, once it has.
+    failure: watch::Sender<Option<Arc<JournalError>>>,
+    /// Places for those who read the journal.
+    readers: Semaphore,
 }
 
-#[derive(Debug)]
-struct State {
-    peer: Peer,
-    commands: BTreeMap<CommandId, oneshot::Sender<Result<CommandResult, CommandError>>>,
-    last_command: u64,
-    /// What the timer waits for at the moment.
-    timer: Option<Timestamp>,
-    listener: Option<mpsc::Sender<Numbered>>,
-    events: u64,
+/// Why a node cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// What was kept cannot be used.
+    #[error("go on with what was kept")]
+    Restore(#[from] RestoreError),
+    /// The store cannot be read.
+    #[error("go on with what was kept")]
+    Journal(#[from] JournalError),
+    /// The system does not let us.
+    #[error("start")]
+    System(#[source] io::Error),
 }
 
 /// An event of the contract with its place in the order of all such events of this peer, counted from 1.
@@ -64,30 +87,69 @@ impl Node {
     /// between two turns of the listener.
     pub const EVENTS_MAX: usize = 4096;
 
-    /// Makes a peer. `seed` is all its randomness.
+    /// Most records of one [`Node::scan`].
+    pub const SCAN_COUNT_MAX: usize = 1000;
+
+    /// Scans at a moment; a further one waits. Guessed: they take turns on the journal's thread anyway.
+    const READERS_MAX: usize = 16;
+
+    /// Makes a peer that keeps its records in memory. `seed` is all its randomness.
     pub fn new(config: Config, key: SigningKey, seed: [u8; 32], clock: Clock) -> Self {
         let peer = Peer::new(config, key, seed, clock.now());
-        let rules = peer.decode_rules();
-        let state = State {
-            peer,
-            commands: BTreeMap::new(),
-            last_command: 0,
-            timer: None,
-            listener: None,
-            events: 0,
+        Self::around(peer, clock, Keeper::Memory(MemoryJournal::default()))
+    }
+
+    /// Makes a peer that goes on with `stored`, what `storage` keeps, and keeps its records there. `seed` is all its
+    /// randomness. Call [`Node::listen`] before the first input, and no event is missed.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; outside the async runtime as well.
+    pub fn restore(
+        config: Config,
+        key: SigningKey,
+        seed: [u8; 32],
+        clock: Clock,
+        (storage, stored): (Storage, Stored),
+    ) -> Result<Self, StartError> {
+        let peer = Peer::restore(config, key, seed, stored, clock.now())?;
+        let journal = match storage {
+            Storage::Memory(journal) => {
+                return Ok(Self::around(peer, clock, Keeper::Memory(journal)));
+            }
+            Storage::Journal(journal) => journal,
         };
+        let node = Self::around(peer, clock, Keeper::Memory(MemoryJournal::default()));
+        let runtime =
+            Handle::try_current().map_err(|error| StartError::System(io::Error::other(error)))?;
+        // The thread must not keep the node alive.
+        let told = Arc::downgrade(&node.shared);
+        let writer = Writer::start(journal, move |progress| {
+            if let Some(shared) = Weak::upgrade(&told) {
+                Self { shared }.journal_told(progress, &runtime);
+            }
+        });
+        node.state().journal = Keeper::Writer(writer.map_err(StartError::System)?);
+        Ok(node)
+    }
+
+    fn around(peer: Peer, clock: Clock, journal: Keeper) -> Self {
+        let rules = peer.decode_rules();
+        let state = State::new(peer, journal);
         let client = Client::new(ClientLimits {
             answer_max_bytes: Delivery::BODY_LEN_BYTES_MAX,
             ..ClientLimits::default()
         });
-        let deadline_moved = Notify::new();
         Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(state),
                 rules,
                 clock,
                 client,
-                deadline_moved,
+                deadline_moved: Notify::new(),
+                under_way: watch::Sender::new(0),
+                failure: watch::Sender::new(None),
+                readers: Semaphore::new(Self::READERS_MAX),
             }),
         }
     }
@@ -115,19 +177,119 @@ impl Node {
         }
     }
 
-    /// Takes the body of one `POST /message` and returns its answer.
-    pub fn message(&self, body: &[u8]) -> Reply {
+    /// Takes the body of one `POST /message` and returns its answer, once everything that it rests on is durable.
+    pub async fn message(&self, body: &[u8]) -> Reply {
+        match self.judge(body) {
+            (reply, None) => reply,
+            (reply, Some(passage)) => match passage.await {
+                Ok(()) => reply,
+                // The journal failed: what the answer says may be forgotten.
+                Err(_) => Reply::retry_later(ErrorCode::ServiceUnavailable, RETRY_AFTER_MS),
+            },
+        }
+    }
+
+    /// The answer to a message, and what it has to wait for.
+    fn judge(&self, body: &[u8]) -> (Reply, Option<Passage>) {
         let decoded = match decode(&self.shared.rules, body) {
             Ok(decoded) => decoded,
-            Err(refusal) => return self.input(|peer, _| peer.handle_refusal(refusal)),
+            Err(refusal) => return self.answer(|peer, _| peer.handle_refusal(refusal)),
         };
-        let check = match self.input(|peer, now| peer.admit(decoded, now)) {
-            Ok(check) => check,
-            Err(reply) => return reply,
+        let admitted = self.step(
+            |state, now| {
+                if state.gate.is_full() {
+                    let code = ErrorCode::ServiceUnavailable;
+                    return Err(Reply::retry_later(code, RETRY_AFTER_MS));
+                }
+                state.peer.admit(decoded, now)
+            },
+            |state, admitted| admitted.map_err(|reply| (reply, state.passage())),
+        );
+        match admitted.map(Check::run) {
+            Ok(Ok(checked)) => self.answer(|peer, now| peer.handle_checked(checked, now)),
+            Ok(Err(refusal)) => self.answer(|peer, _| peer.handle_refusal(refusal)),
+            Err(refused) => refused,
+        }
+    }
+
+    /// Waits until everything that the peer knows now is durable. Who shows what the peer keeps calls it first, so that
+    /// nothing is shown that a crash takes back. Returns at once with nothing on its way to the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsettled`] when the journal fails.
+    pub async fn settled(&self) -> Result<(), Unsettled> {
+        let passage = self.state().passage();
+        match passage {
+            None => Ok(()),
+            Some(passage) => passage.await.map_err(|_| Unsettled),
+        }
+    }
+
+    /// Looks up records that are not kept in memory: up to `count_max` of `space`, at most [`Node::SCAN_COUNT_MAX`], whose
+    /// keys begin with `prefix`, in the order of their keys, from the first above `after`. Everything the peer wanted kept
+    /// before the call is seen.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] where the store cannot be read, or has failed before.
+    pub async fn scan(
+        &self,
+        space: Space,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        count_max: usize,
+    ) -> Result<Vec<Record>, JournalError> {
+        let closed = || JournalError { action: "read", reason: "it is closed".to_owned() };
+        let count_max = count_max.min(Self::SCAN_COUNT_MAX);
+        let place = self.shared.readers.acquire().await.map_err(|_| closed())?;
+        let answer = match &self.state().journal {
+            Keeper::Memory(journal) => return journal.scan(space, prefix, after, count_max),
+            Keeper::Writer(writer) => writer.scan(Scan {
+                space,
+                prefix: prefix.to_vec(),
+                after: after.map(<[u8]>::to_vec),
+                count_max,
+            }),
         };
-        match check.run() {
-            Ok(checked) => self.input(|peer, now| peer.handle_checked(checked, now)),
-            Err(refusal) => self.input(|peer, _| peer.handle_refusal(refusal)),
+        let found = answer.await.map_err(|_| closed())?;
+        drop(place);
+        found
+    }
+
+    /// Waits until the journal fails; then the node has stopped, and its owner has to end.
+    pub async fn failed(&self) -> Arc<JournalError> {
+        let mut failure = self.shared.failure.subscribe();
+        loop {
+            if let Some(error) = failure.borrow_and_update().clone() {
+                return error;
+            }
+            if failure.changed().await.is_err() {
+                // This node holds the sender, so this is never reached.
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Takes no new commands from here on; what is under way goes on.
+    pub fn refuse_commands(&self) {
+        self.state().is_closing = true;
+    }
+
+    /// Lets transmissions under way end for at most `patience`, makes everything durable, and closes the journal.
+    pub async fn close(&self, patience: Duration) {
+        self.refuse_commands();
+        let mut under_way = self.shared.under_way.subscribe();
+        let ended = under_way.wait_for(|count| *count == 0);
+        if tokio::time::timeout(patience, ended).await.is_err() {
+            debug!("transmissions still under way are cut");
+        }
+        let closed = match &self.state().journal {
+            Keeper::Memory(_) => None,
+            Keeper::Writer(writer) => Some(writer.close()),
+        };
+        if let Some(closed) = closed {
+            closed.await;
         }
     }
 
@@ -135,15 +297,22 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// The peer's own refusal.
+    /// The peer's own refusal; [`CommandError::Overloaded`] when too much is on its way to the disk, and
+    /// [`CommandError::Cancelled`] when the node stops.
     pub async fn command(&self, command: Command) -> Result<CommandResult, CommandError> {
         let (done, end) = oneshot::channel();
         let id = self.input_state(|state, now| {
+            if state.is_closing {
+                return Err(CommandError::Cancelled);
+            }
+            if state.gate.is_full() {
+                return Err(CommandError::Overloaded { limit: "batches_under_way_max" });
+            }
             let id = state.next_command();
             state.commands.insert(id, done);
             state.peer.handle_command(id, command, now);
-            id
-        });
+            Ok(id)
+        })?;
         let mut withdrawal = Withdrawal { node: self, command: Some(id) };
         let result = end.await;
         withdrawal.command = None;
@@ -172,47 +341,69 @@ impl Node {
         self.input_state(|state, now| input(&mut state.peer, now))
     }
 
-    /// Gives one input under the lock, drains the outputs, and starts the transmissions after the lock.
     fn input_state<T>(&self, input: impl FnOnce(&mut State, Timestamp) -> T) -> T {
-        let (outcome, transmits) = {
+        self.step(input, |_, outcome| outcome)
+    }
+
+    /// Gives an input that is answered.
+    fn answer(
+        &self,
+        input: impl FnOnce(&mut Peer, Timestamp) -> Reply,
+    ) -> (Reply, Option<Passage>) {
+        self.step(|state, now| input(&mut state.peer, now), |state, reply| (reply, state.passage()))
+    }
+
+    /// Gives one input under the lock, drains the outputs, looks at the outcome, and starts the transmissions after the lock.
+    fn step<T, U>(
+        &self,
+        input: impl FnOnce(&mut State, Timestamp) -> T,
+        outcome: impl FnOnce(&mut State, T) -> U,
+    ) -> U {
+        let (outcome, drained) = {
             let mut state = self.state();
             // Read under the lock, so that the peer never sees time go back.
             let now = self.shared.clock.now();
-            let outcome = input(&mut state, now);
-            let transmits = state.drain();
+            let input = input(&mut state, now);
+            let drained = state.drain();
             if state.deadline_moved_forward() {
                 self.shared.deadline_moved.notify_one();
             }
-            (outcome, transmits)
+            (outcome(&mut state, input), drained)
         };
-        for transmit in transmits {
-            tokio::spawn(self.clone().deliver(transmit));
+        match drained {
+            Ok(transmits) => {
+                for transmit in transmits {
+                    tokio::spawn(self.clone().deliver(transmit));
+                }
+            }
+            Err(error) => self.fail(error),
         }
         outcome
     }
 
-    async fn deliver(self, transmit: Transmit) {
-        let id = transmit.id;
-        let delivery = self.attempt(transmit).await;
-        self.input(|peer, now| peer.handle_delivery(id, delivery, now));
+    /// Runs on the journal's thread.
+    fn journal_told(&self, progress: Progress, runtime: &Handle) {
+        match progress {
+            Progress::Durable { batches } => {
+                let transmits = self.state().durable(batches);
+                for transmit in transmits {
+                    runtime.spawn(self.clone().deliver(transmit));
+                }
+            }
+            Progress::Failed(error) => self.fail(error),
+        }
     }
 
-    async fn attempt(&self, transmit: Transmit) -> Delivery {
-        let Ok(address) = transmit.address.parse::<Address>() else {
-            return Delivery::Failed { kind: FailureKind::Address };
-        };
-        let (method, path, body) = match transmit.request {
-            Request::Message(body) => (Method::POST, "/message", body),
-            Request::Health => (Method::GET, "/health", Bytes::new()),
-        };
-        let call = Call { method, path, body, timeout: transmit.timeout };
-        match self.shared.client.call(&address, call).await {
-            Ok(answer) => Delivery::Answered { status: answer.status, body: answer.body },
-            Err(failure) => {
-                debug!(peer = %transmit.peer, %address, error = %failure, "no answer");
-                Delivery::Failed { kind: kind_of(&failure) }
-            }
+    /// Lets nothing leave any more and tells the owner.
+    fn fail(&self, error: JournalError) {
+        error!(%error, "the journal failed, nothing is done any more");
+        {
+            let mut state = self.state();
+            state.gate.shut();
+            // Who waits for one hears that it was withdrawn.
+            state.commands.clear();
         }
+        self.shared.failure.send_replace(Some(Arc::new(error)));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -221,67 +412,13 @@ impl Node {
     }
 }
 
-impl State {
-    fn next_command(&mut self) -> CommandId {
-        self.last_command += 1;
-        CommandId(self.last_command)
-    }
+/// The journal failed before everything was durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("make it durable: the journal failed")]
+pub struct Unsettled;
 
-    /// Hands out events and ends of commands at once, in order, and returns what is to be transmitted.
-    fn drain(&mut self) -> Vec<Transmit> {
-        let mut transmits = Vec::new();
-        while let Some(output) = self.peer.poll_output() {
-            match output {
-                // Nothing is kept yet: there is no store.
-                Output::Persist(_) => {}
-                Output::Transmit(transmit) => transmits.push(transmit),
-                Output::Event(event) => self.tell(event),
-                Output::Done { command, result } => {
-                    if let Some(waiting) = self.commands.remove(&command) {
-                        // Who withdrew the command waits for it no more.
-                        drop(waiting.send(result));
-                    }
-                }
-            }
-        }
-        transmits
-    }
-
-    fn tell(&mut self, event: PeerEvent) {
-        match &event {
-            // The contract has no events for these, and its count has no gaps.
-            PeerEvent::KeyPinned { peer, key } => {
-                return info!(%peer, %key, "key pinned on first use");
-            }
-            PeerEvent::HealthChanged { peer, healthy } => {
-                return info!(%peer, healthy, "health changed");
-            }
-            PeerEvent::PeerAdded { .. }
-            | PeerEvent::SessionReady { .. }
-            | PeerEvent::SessionClosed { .. }
-            | PeerEvent::MessageReceived(_)
-            | PeerEvent::MessageRefused { .. }
-            | PeerEvent::HandshakeFailed { .. } => {}
-        }
-        self.events += 1;
-        if let Some(listener) = &self.listener {
-            // A listener that is full misses the event and sees the gap.
-            drop(listener.try_send(Numbered { n: self.events, event }));
-        }
-    }
-
-    /// Whether the earliest deadline lies before what the timer waits for.
-    fn deadline_moved_forward(&mut self) -> bool {
-        match (self.peer.next_deadline(), self.timer) {
-            (Some(next), Some(timer)) if next >= timer => false,
-            (Some(next), _) => {
-                self.timer = Some(next);
-                true
-            }
-            (None, _) => false,
-        }
-    }
-}
+/// How long a caller is asked to stay away when the disk does not keep up. Guessed: a few commits of a slow disk.
+const RETRY_AFTER_MS: u64 = 1000;
 
 /// Withdraws a command whose end nobody waits for any more.
 struct Withdrawal<'a> {
@@ -301,42 +438,5 @@ impl Drop for Withdrawal<'_> {
     }
 }
 
-fn kind_of(failure: &Failure) -> FailureKind {
-    match failure {
-        Failure::Connect(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-            FailureKind::Refused
-        }
-        Failure::Connect(_) | Failure::Request(_) => FailureKind::Address,
-        Failure::ConnectTimeout | Failure::Timeout => FailureKind::TimedOut,
-        Failure::Broken(error) if error.is_parse() => FailureKind::Malformed,
-        Failure::Broken(_) => FailureKind::Broken,
-        Failure::AnswerTooLarge => FailureKind::Malformed,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listener_that_is_too_slow_sees_a_gap() {
-        let config = Config::new("a".parse().unwrap());
-        let node = Node::new(config, SigningKey::from_seed([1; 32]), [2; 32], Clock::start());
-        let mut events = node.listen();
-        let more = 3;
-        for _ in 0..Node::EVENTS_MAX + more {
-            assert_eq!(node.message(b"no message").status, 400);
-        }
-        let mut last = 0;
-        while let Ok(event) = events.try_recv() {
-            last += 1;
-            assert_eq!(event.n, last);
-        }
-        assert_eq!(usize::try_from(last).unwrap(), Node::EVENTS_MAX);
-        node.message(b"no message");
-        assert_eq!(
-            usize::try_from(events.try_recv().unwrap().n).unwrap(),
-            Node::EVENTS_MAX + more + 1
-        );
-    }
-}
+mod tests;

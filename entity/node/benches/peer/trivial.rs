@@ -37,7 +37,7 @@ impl Handler for Trivial {
         Some(Verb::Post)
     }
 
-    fn answer(&self, _request: Request<'_>) -> Answer {
+    async fn answer(&self, _request: Request<'_>) -> Answer {
         Answer::new(200, ANSWER)
     }
 }

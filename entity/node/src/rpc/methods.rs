@@ -89,12 +89,12 @@ impl Service {
         match (method, self.audience) {
             ("initialize", _) => self.initialize(read(params)?),
             ("peer.add", _) => self.peer_add(read(params)?).await,
-            ("peer.list", _) => read::<NoParams>(params).and_then(|_| self.peer_list()),
+            ("peer.list", _) => self.peer_list(read(params)?).await,
             ("session.open", _) => self.session_open(read(params)?).await,
-            ("session.list", _) => read::<NoParams>(params).and_then(|_| self.session_list()),
+            ("session.list", _) => self.session_list(read(params)?).await,
             ("session.close", _) => self.session_close(read(params)?).await,
             ("message.send", _) => self.message_send(read(params)?).await,
-            ("message.inbox", _) => self.message_inbox(read(params)?),
+            ("message.inbox", _) => self.message_inbox(read(params)?).await,
             ("peer.ping", _) => self.peer_ping(read(params)?).await,
             ("capability.query", _) => self.capability_query(read(params)?).await,
             ("stats", _) => read::<NoParams>(params).and_then(|_| self.stats()),
@@ -149,7 +149,8 @@ impl Service {
         empty()
     }
 
-    fn peer_list(&self) -> Outcome {
+    async fn peer_list(&self, _: NoParams) -> Outcome {
+        self.node.settled().await?;
         let peers: Vec<PeerShape> =
             self.node.look(|peer, _| peer.peers().map(PeerShape::from).collect());
         result(&BTreeMap::from([("peers", peers)]))
@@ -162,7 +163,8 @@ impl Service {
         result(&SessionShape::from(view))
     }
 
-    fn session_list(&self) -> Outcome {
+    async fn session_list(&self, _: NoParams) -> Outcome {
+        self.node.settled().await?;
         let sessions: Vec<_> = self.node.look(|peer, _| peer.sessions());
         let sessions: Vec<_> = sessions.into_iter().map(SessionShape::from).collect();
         result(&BTreeMap::from([("sessions", sessions)]))
@@ -188,7 +190,8 @@ impl Service {
         result(&ReceiptShape::from(receipt))
     }
 
-    fn message_inbox(&self, params: MessageInboxParams) -> Outcome {
+    async fn message_inbox(&self, params: MessageInboxParams) -> Outcome {
+        self.node.settled().await?;
         let from =
             params.from.as_deref().map(|from| parameter::<PeerName>("from", from)).transpose()?;
         let after = params.after.unwrap_or(0);

@@ -16,6 +16,8 @@ use entity_peer::command::CommandError;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::node::Unsettled;
+
 /// The name of a request: a text or a number, chosen by the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -140,6 +142,12 @@ impl From<CommandError> for RpcError {
         };
         let data = Refusal { code: error.code().to_string(), status: error.status(), detail };
         Self { code: Self::REFUSED, message, data: Some(data) }
+    }
+}
+
+impl From<Unsettled> for RpcError {
+    fn from(error: Unsettled) -> Self {
+        Self::refused("SERVICE_UNAVAILABLE", error.to_string())
     }
 }
 

@@ -54,8 +54,8 @@ pub trait Handler: Send + Sync + 'static {
     /// The method of the endpoint at `path`, or nothing if there is none (404). Another method is answered 405.
     fn endpoint(&self, path: &str) -> Option<Verb>;
 
-    /// Answers one request.
-    fn answer(&self, request: Request<'_>) -> Answer;
+    /// Answers one request. It may wait, but not long: the connection and its share of the budget for bodies wait with it.
+    fn answer(&self, request: Request<'_>) -> impl Future<Output = Answer> + Send;
 }
 
 /// A listening server.
@@ -190,7 +190,7 @@ async fn respond<H: Handler>(
     };
     match body {
         Ok((body, reserved)) => {
-            let answer = shared.handler.answer(Request { path, body, remote });
+            let answer = shared.handler.answer(Request { path, body, remote }).await;
             drop(reserved);
             response(answer)
         }

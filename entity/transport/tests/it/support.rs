@@ -29,7 +29,7 @@ impl Handler for Echo {
         }
     }
 
-    fn answer(&self, request: Request<'_>) -> Answer {
+    async fn answer(&self, request: Request<'_>) -> Answer {
         self.answered.fetch_add(1, Ordering::SeqCst);
         match request.path {
             "/echo" => Answer::new(200, request.body),

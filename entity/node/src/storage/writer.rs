@@ -1,0 +1,167 @@
+//! The thread that owns a journal.
+//!
+//! Whoever has a batch puts it in line and goes on. The thread takes everything that waits as one group, commits it, and
+//! tells how far it got; what arrives meanwhile is the next group. So the slower the disk, the larger the groups.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::{fmt, io, mem, thread};
+
+use entity_journal::{Batch, Journal, JournalError, Record, Space};
+use tokio::sync::{oneshot, watch};
+
+/// How far a journal got.
+#[derive(Debug)]
+pub enum Progress {
+    /// So many further batches are durable, in the order they were put in line.
+    Durable {
+        /// How many.
+        batches: usize,
+    },
+    /// It failed. Of the batches in line some may be durable; no further ones will be.
+    Failed(JournalError),
+}
+
+/// What to look up in a journal.
+#[derive(Debug)]
+pub struct Scan {
+    /// Where.
+    pub space: Space,
+    /// How the keys begin.
+    pub prefix: Vec<u8>,
+    /// The key to go on after.
+    pub after: Option<Vec<u8>>,
+    /// Most records.
+    pub count_max: usize,
+}
+
+/// A journal on a thread of its own. Dropping it lets the thread finish what is in line.
+pub struct Writer {
+    queue: Arc<Queue>,
+    ended: watch::Receiver<bool>,
+}
+
+struct Queue {
+    line: Mutex<Line>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Line {
+    batches: Vec<Batch>,
+    scans: VecDeque<(Scan, oneshot::Sender<Result<Vec<Record>, JournalError>>)>,
+    is_closed: bool,
+}
+
+impl Writer {
+    /// Starts the thread. `tell` runs on it, after each group.
+    ///
+    /// # Errors
+    ///
+    /// What the system says when it cannot start a thread.
+    pub fn start(
+        journal: Box<dyn Journal + Send>,
+        tell: impl FnMut(Progress) + Send + 'static,
+    ) -> io::Result<Self> {
+        let queue = Arc::new(Queue { line: Mutex::default(), changed: Condvar::new() });
+        let (ending, ended) = watch::channel(false);
+        let taking = Arc::clone(&queue);
+        thread::Builder::new().name("journal".to_owned()).spawn(move || {
+            work(journal, &taking, tell);
+            // Whoever waited may be gone.
+            ending.send_replace(true);
+        })?;
+        Ok(Self { queue, ended })
+    }
+
+    /// Puts a batch in line. The caller bounds how much waits.
+    pub fn submit(&self, batch: Batch) {
+        self.queue.line().batches.push(batch);
+        self.queue.changed.notify_one();
+    }
+
+    /// Looks something up once everything in line before is durable. The receiver fails when the journal has failed.
+    pub fn scan(&self, scan: Scan) -> oneshot::Receiver<Result<Vec<Record>, JournalError>> {
+        let (found, answer) = oneshot::channel();
+        self.queue.line().scans.push_back((scan, found));
+        self.queue.changed.notify_one();
+        answer
+    }
+
+    /// Closes the journal after what is in line; the future ends when that is done.
+    pub fn close(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.queue.close();
+        let mut ended = self.ended.clone();
+        async move {
+            // An error means that the thread is gone, which is what is waited for.
+            drop(ended.wait_for(|ended| *ended).await);
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // Nothing is left half done under this lock.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        self.line().is_closed = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits for something to do; `None` when closed with nothing left.
+    fn take(&self) -> Option<Line> {
+        let idle =
+            |line: &mut Line| line.batches.is_empty() && line.scans.is_empty() && !line.is_closed;
+        let mut line =
+            self.changed.wait_while(self.line(), idle).unwrap_or_else(PoisonError::into_inner);
+        if line.batches.is_empty() && line.scans.is_empty() {
+            return None;
+        }
+        Some(Line {
+            batches: mem::take(&mut line.batches),
+            scans: mem::take(&mut line.scans),
+            is_closed: line.is_closed,
+        })
+    }
+
+    /// Nobody works any more: what waits and what comes is dropped, and those who wait for it see that.
+    fn abandon(&self) {
+        let mut line = self.line();
+        line.is_closed = true;
+        line.batches.clear();
+        line.scans.clear();
+    }
+}
+
+fn work(mut journal: Box<dyn Journal + Send>, queue: &Queue, mut tell: impl FnMut(Progress)) {
+    while let Some(taken) = queue.take() {
+        if !taken.batches.is_empty() {
+            match journal.commit(&taken.batches) {
+                Ok(()) => tell(Progress::Durable { batches: taken.batches.len() }),
+                Err(error) => {
+                    queue.abandon();
+                    return tell(Progress::Failed(error));
+                }
+            }
+        }
+        for (scan, found) in taken.scans {
+            let Scan { space, prefix, after, count_max } = scan;
+            // Who asked may have gone.
+            drop(found.send(journal.scan(space, &prefix, after.as_deref(), count_max)));
+        }
+    }
+}
