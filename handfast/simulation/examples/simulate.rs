@@ -1,0 +1,56 @@
+//! Runs seeds and says what they came to: `simulate --seed 7`, `simulate --seeds 10000 [--from 0] [--threads 2]`.
+
+use std::process::ExitCode;
+
+use handfast_simulation::plan::Plan;
+use handfast_simulation::run::{run_plan, run_seeds};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let value = |name: &str| {
+        let place = words.iter().position(|word| word == name)?;
+        words.get(place + 1)?.parse::<u64>().ok()
+    };
+    if let Some(seed) = value("--seed") {
+        return one(seed);
+    }
+    let (count, from) = (value("--seeds").unwrap_or(1_000), value("--from").unwrap_or(0));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = value("--threads").and_then(|count| usize::try_from(count).ok());
+    match run_seeds(from..from.saturating_add(count), threads.unwrap_or(cores)) {
+        Ok(total) => {
+            say(&format!("every law held: {total:?}"));
+            ExitCode::SUCCESS
+        }
+        Err(broken) => {
+            say(&broken.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn one(seed: u64) -> ExitCode {
+    let plan = Plan::draw(&mut handfast_faults::Dice::new(seed).split());
+    say(&format!("{plan:#?}"));
+    let verdict = run_plan(&plan, seed, |world| {
+        for happened in world.history().iter() {
+            say(&format!("{happened:?}"));
+        }
+    });
+    match verdict {
+        Ok(verdict) => {
+            say(&format!("every law held: {verdict:?}"));
+            ExitCode::SUCCESS
+        }
+        Err(broken) => {
+            say(&broken.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say(text: &str) {
+    use std::io::Write as _;
+    // A reader that has gone wants no more.
+    drop(writeln!(std::io::stdout(), "{text}"));
+}

@@ -1,0 +1,110 @@
+//! What has to hold in every run, watched while it goes on and judged at its end.
+//!
+//! A law hears what a peer was asked for, what left its machine, and what its program could tell; it never looks into a
+//! peer, except where the peer shows the same to its operator.
+
+mod encrypted_once;
+mod messages;
+mod sessions;
+
+use entity_peer::{Command, CommandId};
+
+use crate::history::Happened;
+use crate::machine::Machine;
+use crate::plan::Plan;
+use crate::world::{Broken, World};
+use encrypted_once::EncryptedOnce;
+use messages::Messages;
+use sessions::Sessions;
+
+/// Something that a peer is asked for in a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// A volatile message.
+    Message {
+        /// To whom.
+        to: usize,
+        /// What tells it from all others of the run.
+        mark: u64,
+    },
+    /// A message that has to get through, because everything has healed.
+    Probe {
+        /// To whom.
+        to: usize,
+        /// What tells it from all others of the run.
+        mark: u64,
+    },
+}
+
+/// All laws.
+#[derive(Debug)]
+pub struct Laws {
+    encrypted_once: EncryptedOnce,
+    messages: Messages,
+    sessions: Sessions,
+}
+
+impl Laws {
+    /// Begins a run.
+    pub fn new(_plan: &Plan) -> Self {
+        Self {
+            encrypted_once: EncryptedOnce::default(),
+            messages: Messages::default(),
+            sessions: Sessions,
+        }
+    }
+
+    /// Says by which command a peer is asked for something; `None` where that makes no sense at the moment.
+    pub fn asked(&self, _at: usize, request: &Request, machines: &[Machine]) -> Option<Command> {
+        match request {
+            Request::Message { to, mark } | Request::Probe { to, mark } => {
+                Some(Messages::command(&machines[*to], *mark))
+            }
+        }
+    }
+
+    /// Hears that the command was given.
+    pub fn given(&mut self, id: CommandId, at: usize, request: &Request) {
+        match request {
+            Request::Message { to, mark } => self.messages.given(id, *mark, (at, *to), false),
+            Request::Probe { to, mark } => self.messages.given(id, *mark, (at, *to), true),
+        }
+    }
+
+    /// Sees the body of a request that leaves a machine.
+    ///
+    /// # Errors
+    ///
+    /// A law that this breaks.
+    pub fn travels(&mut self, at: usize, body: &[u8]) -> Result<(), Broken> {
+        self.encrypted_once.travels(at, body)
+    }
+
+    /// Hears what happened.
+    ///
+    /// # Errors
+    ///
+    /// A law that this breaks.
+    pub fn happens(&mut self, happened: &Happened) -> Result<(), Broken> {
+        self.messages.happens(happened)
+    }
+
+    /// Looks at a peer that has just handled an input.
+    ///
+    /// # Errors
+    ///
+    /// A law that this breaks.
+    pub fn look(&mut self, _at: usize, _machines: &[Machine]) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    /// Judges the run as a whole, after it has healed.
+    ///
+    /// # Errors
+    ///
+    /// A law that is broken.
+    pub fn judge(&self, world: &World) -> Result<(), Broken> {
+        self.messages.judge()?;
+        self.sessions.judge(world.machines())
+    }
+}

@@ -1,0 +1,211 @@
+//! What one seed decides.
+
+use std::time::Duration;
+
+use entity_peer::Config;
+use entity_peer::config::{Liveness, Protocols};
+use handfast_faults::{Chance, Dice, Fault};
+
+use crate::laws::Request;
+use crate::machine::Side;
+
+/// One run, before it has begun.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Two to four.
+    pub machines: Vec<MachinePlan>,
+    /// The weather of every link until it heals.
+    pub weather: Vec<Fault>,
+    /// How long a disk takes.
+    pub disk: Duration,
+    /// Whether the peers connect by themselves.
+    pub connect: bool,
+    /// How long a machine stays off after a crash.
+    pub off_for: Duration,
+    /// What is done, and when.
+    pub actions: Vec<(Duration, Action)>,
+    /// When everything heals.
+    pub heal_at: Duration,
+}
+
+/// One machine of a run.
+#[derive(Debug, Clone)]
+pub struct MachinePlan {
+    /// Its name.
+    pub name: &'static str,
+    /// How far its clock is off, in microseconds.
+    pub skew_us: i64,
+}
+
+/// One thing that is done.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// A peer is asked for something.
+    Ask {
+        /// Whose peer.
+        at: usize,
+        /// For what.
+        request: Request,
+    },
+    /// A machine loses its power, between two inputs.
+    Crash {
+        /// Which.
+        at: usize,
+    },
+    /// A machine loses its power at a batch to come.
+    CrashAtBatch {
+        /// Which.
+        at: usize,
+        /// At the first (1), second, ... batch from here on.
+        after: u64,
+        /// Before or after it is durable.
+        side: Side,
+    },
+    /// The weather of one direction changes.
+    Weather {
+        /// From this machine.
+        from: usize,
+        /// To this one.
+        to: usize,
+        /// The faults from here on.
+        faults: Vec<Fault>,
+    },
+}
+
+impl MachinePlan {
+    /// The names, by number.
+    pub const NAMES: [&'static str; 4] = ["a", "b", "c", "d"];
+
+    /// The configuration of its peer.
+    ///
+    /// # Panics
+    ///
+    /// Where the name is none.
+    pub fn config(&self) -> Config {
+        let id = self.name.parse().expect("a letter is an id");
+        Config { protocols: Protocols::OnlyV1_1, liveness: Liveness::Silent, ..Config::new(id) }
+    }
+}
+
+impl Plan {
+    /// Two machines that are right, links that are good, nothing to do.
+    pub fn calm(count: usize) -> Self {
+        let machines = MachinePlan::NAMES.into_iter().take(count);
+        Self {
+            machines: machines.map(|name| MachinePlan { name, skew_us: 0 }).collect(),
+            weather: vec![constant(1)],
+            disk: Duration::ZERO,
+            connect: true,
+            off_for: Duration::from_millis(100),
+            actions: Vec::new(),
+            heal_at: STORM,
+        }
+    }
+
+    /// What `dice` decide: weather, clocks, crashes and work.
+    pub fn draw(dice: &mut Dice) -> Self {
+        let count = [2, 2, 3, 4][index(dice, 4)];
+        let mut plan = Self::calm(count);
+        for machine in &mut plan.machines {
+            let us = i64::try_from(dice.between(0, 2 * SKEW_MAX_US)).unwrap_or(0);
+            machine.skew_us = us - i64::try_from(SKEW_MAX_US).unwrap_or(0);
+        }
+        plan.weather = draw_weather(dice);
+        plan.disk = Duration::from_micros([0, 200, 5_000, 50_000][index(dice, 4)]);
+        plan.connect = dice.below(2) == 0;
+        plan.off_for = Duration::from_millis([1, 100, 2_000, 12_000][index(dice, 4)]);
+        plan.draw_work(dice);
+        plan.draw_crashes(dice);
+        plan.draw_cuts(dice);
+        plan.actions.sort_by_key(|(at, _)| *at);
+        plan
+    }
+
+    fn draw_work(&mut self, dice: &mut Dice) {
+        for mark in 0..dice.between(4, 16) {
+            let (from, to) = self.draw_pair(dice);
+            let request = Request::Message { to, mark };
+            self.actions.push((moment(dice), Action::Ask { at: from, request }));
+        }
+    }
+
+    fn draw_crashes(&mut self, dice: &mut Dice) {
+        for _ in 0..dice.below(4) {
+            let at = index(dice, self.machines.len());
+            let action = match dice.below(3) {
+                0 => Action::Crash { at },
+                1 => Action::CrashAtBatch { at, after: dice.between(1, 8), side: Side::Before },
+                _ => Action::CrashAtBatch { at, after: dice.between(1, 8), side: Side::After },
+            };
+            self.actions.push((moment(dice), action));
+        }
+    }
+
+    /// Cuts one direction, or both, between two machines for a while.
+    fn draw_cuts(&mut self, dice: &mut Dice) {
+        for _ in 0..dice.below(3) {
+            let (from, to) = self.draw_pair(dice);
+            let begins = moment(dice);
+            let ends = begins + Duration::from_millis(dice.between(100, 10_000));
+            let mut ways = vec![(from, to)];
+            if dice.below(2) == 0 {
+                ways.push((to, from));
+            }
+            for (from, to) in ways {
+                let cut = Fault::Loss { chance: Chance::ALWAYS };
+                let faults = vec![cut];
+                self.actions.push((begins, Action::Weather { from, to, faults }));
+                let faults = self.weather.clone();
+                self.actions.push((ends.min(self.heal_at), Action::Weather { from, to, faults }));
+            }
+        }
+    }
+
+    fn draw_pair(&self, dice: &mut Dice) -> (usize, usize) {
+        let from = index(dice, self.machines.len());
+        let step = 1 + index(dice, self.machines.len() - 1);
+        (from, (from + step) % self.machines.len())
+    }
+}
+
+fn draw_weather(dice: &mut Dice) -> Vec<Fault> {
+    let most = Duration::from_millis([1, 10, 100, 900][index(dice, 4)]);
+    let mut faults = vec![Fault::Delay { least: Duration::from_micros(200), most }];
+    let per_mille =
+        |dice: &mut Dice, most| Chance::per_mille(u32::try_from(dice.below(most)).unwrap_or(0));
+    if dice.below(3) > 0 {
+        faults.push(Fault::Loss { chance: per_mille(dice, 300) });
+    }
+    if dice.below(2) == 0 {
+        faults.push(Fault::Duplicate { chance: per_mille(dice, 300) });
+    }
+    if dice.below(3) == 0 {
+        let span = Duration::from_millis(dice.between(100, 6_000));
+        faults.push(Fault::Straggle { chance: per_mille(dice, 200), span });
+    }
+    if dice.below(4) == 0 {
+        let (begins, ends) = (per_mille(dice, 100), Chance::per_mille(300));
+        faults.push(Fault::Burst { begins, ends });
+    }
+    faults
+}
+
+/// A delay without chance.
+fn constant(millis: u64) -> Fault {
+    let span = Duration::from_millis(millis);
+    Fault::Delay { least: span, most: span }
+}
+
+fn moment(dice: &mut Dice) -> Duration {
+    Duration::from_micros(dice.below(u64::try_from(STORM.as_micros()).unwrap_or(0)))
+}
+
+fn index(dice: &mut Dice, end: usize) -> usize {
+    usize::try_from(dice.below(u64::try_from(end).unwrap_or(0))).unwrap_or(0)
+}
+
+/// How long the bad weather lasts.
+const STORM: Duration = Duration::from_secs(20);
+
+/// Clocks differ by twice this at most, which messages survive that are 10 s old (`docs/protocol/1.1.md#order-of-checks`).
+const SKEW_MAX_US: u64 = 20_000_000;

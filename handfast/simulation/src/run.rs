@@ -1,0 +1,175 @@
+//! A seed from its plan to its verdict, and many seeds on all cores.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use handfast_faults::Dice;
+
+use crate::laws::Request;
+use crate::plan::{Action, Plan};
+use crate::world::World;
+
+/// What a run came to when every law held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// Equal for equal histories.
+    pub fingerprint: u64,
+    /// Steps it took.
+    pub steps: u64,
+    /// Machines that lost their power.
+    pub crashes: u64,
+    /// Batches that were made durable or lost.
+    pub batches: u64,
+}
+
+/// A seed whose run broke a law.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The seed.
+    pub seed: u64,
+    /// When in the run.
+    pub at: Duration,
+    /// The law, in words.
+    pub law: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, at, law } = self;
+        write!(
+            f,
+            "seed {seed}, after {:.3} s: {law}; again by `cargo run --release -p handfast-simulation --example simulate -- --seed {seed}`",
+            at.as_secs_f64()
+        )
+    }
+}
+
+/// Runs the plan that a seed draws.
+///
+/// # Errors
+///
+/// [`Broken`] with the first law that does not hold.
+pub fn run_seed(seed: u64) -> Result<Verdict, Broken> {
+    let mut dice = Dice::new(seed);
+    let plan = Plan::draw(&mut dice.split());
+    run_plan(&plan, seed, |_| {})
+}
+
+/// Runs a plan with the chance of `seed`, and shows the world at the end to `look`.
+///
+/// # Errors
+///
+/// [`Broken`] with the first law that does not hold.
+pub fn run_plan(plan: &Plan, seed: u64, look: impl FnOnce(&World)) -> Result<Verdict, Broken> {
+    let broken = |at, law| Broken { seed, at, law };
+    let mut dice = Dice::new(seed);
+    let mut world = World::new(plan, &mut dice).map_err(|law| broken(Duration::ZERO, law))?;
+    let outcome = live(&mut world, plan);
+    let at = world.now();
+    look(&world);
+    outcome.map_err(|law| broken(at, law))?;
+    Ok(Verdict {
+        fingerprint: world.history().fingerprint(),
+        steps: world.steps(),
+        crashes: world.machines().iter().map(|machine| u64::from(machine.life)).sum(),
+        batches: world.machines().iter().map(|machine| machine.batches).sum(),
+    })
+}
+
+/// Storm, healing, rest, and messages each way between every two.
+fn live(world: &mut World, plan: &Plan) -> Result<(), String> {
+    world.run_until(plan.heal_at)?;
+    world.heal()?;
+    world.run_until(plan.heal_at + REST)?;
+    // Where one side has forgotten the session and nobody connects by himself, the first message finds that out.
+    send_all(world, MARKS_AFTER_STORM, |to, mark| Request::Message { to, mark })?;
+    world.run_until(plan.heal_at + 2 * REST)?;
+    send_all(world, MARKS_OF_PROBES, |to, mark| Request::Probe { to, mark })?;
+    world.run_until(plan.heal_at + 3 * REST)?;
+    world.judge()
+}
+
+fn send_all(
+    world: &mut World,
+    marks_from: u64,
+    request: impl Fn(usize, u64) -> Request,
+) -> Result<(), String> {
+    let count = world.machines().len();
+    let pairs = (0..count).flat_map(|from| (0..count).map(move |to| (from, to)));
+    for (mark, (from, to)) in (marks_from..).zip(pairs.filter(|(from, to)| from != to)) {
+        world.act(Action::Ask { at: from, request: request(to, mark) })?;
+    }
+    Ok(())
+}
+
+/// Runs seeds on `threads` threads; returns what the good ones came to together, or the smallest broken one.
+///
+/// # Errors
+///
+/// [`Broken`] for the smallest seed that was found to break a law. The others are not run to their end then.
+pub fn run_seeds(seeds: Range<u64>, threads: usize) -> Result<Total, Broken> {
+    let next = AtomicU64::new(seeds.start);
+    let broken = Mutex::new(BTreeMap::new());
+    let total = Mutex::new(Total::default());
+    thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    match run_seed(seed) {
+                        Ok(verdict) => lock(&total).add(verdict),
+                        Err(law) => {
+                            lock(&broken).insert(seed, law);
+                            next.store(seeds.end, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    match lock(&broken).pop_first() {
+        Some((_, law)) => Err(law),
+        None => Ok(lock(&total).clone()),
+    }
+}
+
+/// What many runs came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Total {
+    /// Runs.
+    pub seeds: u64,
+    /// Steps of all.
+    pub steps: u64,
+    /// Crashes in all.
+    pub crashes: u64,
+    /// Batches in all.
+    pub batches: u64,
+}
+
+impl Total {
+    fn add(&mut self, verdict: Verdict) {
+        self.seeds += 1;
+        self.steps += verdict.steps;
+        self.crashes += verdict.crashes;
+        self.batches += verdict.batches;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// How long peers have, after the healing, to find back to each other, and then for a message.
+const REST: Duration = Duration::from_secs(90);
+
+/// The marks of messages lie apart, by when they are sent.
+const MARKS_AFTER_STORM: u64 = 1 << 32;
+const MARKS_OF_PROBES: u64 = 2 << 32;

@@ -1,0 +1,3 @@
+//! Runs from seeds, and crashes at every batch.
+
+mod seeds;
