@@ -34,8 +34,11 @@ pub(crate) fn remember(core: &mut Core, peer: &PeerName, payload: &Object) {
     let Some(report) = payload.get("capabilities").and_then(|report| report.as_object()) else {
         return;
     };
-    if let Some(entry) = core.roster.get_mut(peer.as_str()) {
+    if let Some(entry) = core.roster.get_mut(peer.as_str())
+        && entry.capabilities.as_ref() != Some(report)
+    {
         entry.capabilities = Some(report.clone());
+        core.keep_peer(peer);
     }
     let (answered, waiting) =
         std::mem::take(&mut core.queries).into_iter().partition(|query| query.peer == *peer);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::{PublicKey, SigningKey};
-use entity_journal::{Batch, Write};
+use entity_journal::{Batch, Stored, Write};
 use entity_wire::code::ErrorCode;
 use entity_wire::id::MessageId;
 use entity_wire::kind::MessageKind;
@@ -15,11 +15,12 @@ use entity_wire::version::Version;
 
 use crate::command::{self, CommandError, CommandId, CommandResult, Receipt};
 use crate::config::Config;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Seen};
 use crate::name::PeerName;
 use crate::outbox::{Attempts, Outbox, Outcome, Parcel};
 use crate::output::{Output, PeerEvent, Received, Request};
-use crate::roster::Roster;
+use crate::restore::RestoreError;
+use crate::roster::{Origin, Roster};
 use crate::routing::{destination, feature};
 use crate::v1_0;
 use crate::v1_1;
@@ -36,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) roster: Roster,
     pub(crate) outbox: Outbox<Purpose>,
     pub(crate) inbox: Inbox,
+    pub(crate) seen: Seen,
     pub(crate) queries: VecDeque<Query>,
     pub(crate) outputs: VecDeque<Output>,
     /// What the input at hand wants kept.
@@ -131,23 +133,33 @@ impl Reason {
 }
 
 impl Core {
-    /// Puts a configuration, a key and a seed together.
-    pub(crate) fn new(config: Config, key: SigningKey, seed: [u8; 32]) -> Self {
+    /// Puts a configuration, a key, a seed and what was kept together.
+    ///
+    /// # Errors
+    ///
+    /// A record is damaged.
+    pub(crate) fn restore(
+        config: Config,
+        key: SigningKey,
+        seed: [u8; 32],
+        stored: &mut Stored,
+    ) -> Result<Self, RestoreError> {
         let limits = &config.limits;
-        Self {
+        Ok(Self {
             public_key: key.public_key(),
             key,
             entropy: Entropy::from_seed(seed),
             clock_offset_us: 0,
-            roster: Roster::new(limits.peers_max),
+            roster: Roster::restore(stored, limits.peers_max)?,
             outbox: Outbox::new(limits.deliveries_max),
-            inbox: Inbox::new(limits.inbox_messages_max, limits.inbox_bytes_max),
+            inbox: Inbox::restore(stored, limits.inbox_messages_max, limits.inbox_bytes_max)?,
+            seen: Seen::restore(stored)?,
             queries: VecDeque::new(),
             outputs: VecDeque::new(),
             batch: Batch::default(),
             news: VecDeque::new(),
             config,
-        }
+        })
     }
 
     /// Returns the time to stamp on messages and to check theirs against.
@@ -173,6 +185,22 @@ impl Core {
     /// Wants something kept, together with everything else that this input wants kept.
     pub(crate) fn persist(&mut self, write: Write) {
         self.batch.push(write);
+    }
+
+    /// Puts a peer that nobody configured into the roster; says whether there was room.
+    pub(crate) fn add_stranger(&mut self, peer: &PeerName, address: String) -> bool {
+        let added = self.roster.add(peer.clone(), address, None, Origin::Stranger).is_ok();
+        if added {
+            self.keep_peer(peer);
+        }
+        added
+    }
+
+    /// Keeps what the roster knows of a peer.
+    pub(crate) fn keep_peer(&mut self, peer: &PeerName) {
+        if let Some(write) = self.roster.record(peer) {
+            self.batch.push(write);
+        }
     }
 
     /// Takes the next output. What is to be kept comes first: whatever else an input brought about may rest on it.
@@ -325,13 +353,20 @@ impl Core {
     }
 
     /// Hands an accepted message to its feature, or keeps it in the inbox and says so.
+    ///
+    /// A durable message that came before, in whichever session, ends here.
     pub(crate) fn deliver(&mut self, received: Received, len_bytes: usize) {
+        if let Some(id) = received.durable
+            && !self.seen.note(&received.from, id, &mut self.batch)
+        {
+            return;
+        }
         let (is_kept, is_handled) = destination(feature(&received.kind));
         if is_handled {
             self.tell(News::Message(received.clone()));
         }
         if is_kept {
-            let received = self.inbox.keep(received, len_bytes);
+            let received = self.inbox.keep(received, len_bytes, &mut self.batch);
             self.event(PeerEvent::MessageReceived(received));
         }
     }
@@ -350,7 +385,10 @@ impl Core {
     pub(crate) fn prove(&mut self, peer: &PeerName, key: PublicKey, version: Version) {
         let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
         let pinned = entry.pin_first_use(key);
-        entry.prove(version);
+        let is_news = entry.prove(version) || pinned;
+        if is_news {
+            self.keep_peer(peer);
+        }
         if pinned {
             self.event(PeerEvent::KeyPinned { peer: peer.clone(), key });
         }

@@ -20,6 +20,7 @@
 //! | [`inbound`] | the three stages, split by version |
 //! | `core` | what both versions share: key, clock offset, roster, outbox, inbox, outputs |
 //! | `link` | the relation to one peer: which version, opening, waiting commands, connecting again |
+//! | `record`, `restore` | what is kept, and starting with it |
 //! | `features` | the rooms of everything built on sessions and messages |
 //! | `routing` | which feature a message goes to |
 //! | `outbox`, `inbox`, `roster`, `health`, `capabilities` | one concept each |
@@ -44,6 +45,7 @@ mod link;
 mod name;
 mod outbox;
 mod peer;
+mod record;
 mod restore;
 mod roster;
 mod routing;

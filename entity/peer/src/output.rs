@@ -7,6 +7,7 @@ use bytes::Bytes;
 use entity_crypto::signing::PublicKey;
 use entity_journal::Batch;
 use entity_wire::code::ErrorCode;
+use entity_wire::id::MessageId;
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::version::Version;
@@ -188,6 +189,8 @@ pub struct Received {
     pub sealed: bool,
     /// When, on our shifted wall clock.
     pub received_at: entity_wire::time::Timestamp,
+    /// Its sender's id for it where it is durable.
+    pub durable: Option<MessageId>,
 }
 
 /// Why a session ended.

@@ -60,8 +60,9 @@ impl Peer {
         let v1_0 = v1_0::State::new(&config);
         let v1_1 = v1_1::State::new(&config);
         let features = Features::restore(&mut stored, now)?;
-        let core = Core::new(config, key, seed);
-        let peer = Self { core, links: Links::default(), features, v1_0, v1_1 };
+        let core = Core::restore(config, key, seed, &mut stored)?;
+        let mut peer = Self { core, links: Links::default(), features, v1_0, v1_1 };
+        peer.resume_links(now);
         // Each room takes its own spaces; what nobody takes was written by somebody who knew more.
         match stored.left().next() {
             None => Ok(peer),
@@ -196,6 +197,17 @@ impl Peer {
     /// Takes the next output, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.core.poll_output()
+    }
+
+    /// Takes up the relations to the peers that were kept.
+    fn resume_links(&mut self, now: Timestamp) {
+        let known = self.core.roster.iter().map(|(name, entry)| (name.clone(), entry.connect));
+        for (name, connect) in known.collect::<Vec<_>>() {
+            self.core.start_probing(&name, now);
+            let link = self.links.to(&name);
+            link.keep = connect;
+            link.reopen(now);
+        }
     }
 
     /// Lets something wait for a session, and opens one where none is being opened.

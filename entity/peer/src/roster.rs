@@ -1,4 +1,9 @@
 //! The peers we know.
+//!
+//! - this file: what is known of each.
+//! - [`record`]: how it is kept.
+
+pub(crate) mod record;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +32,34 @@ pub(crate) struct Entry {
     pub(crate) stats: PeerStats,
     /// What it said it can do.
     pub(crate) capabilities: Option<Object>,
+    /// Whether a session with it is wanted at all times.
+    pub(crate) connect: bool,
+    /// How it came here.
+    pub(crate) came: Origin,
+}
+
+/// How a peer came into the roster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// An operator named it.
+    Operator,
+    /// It came by itself.
+    Stranger,
+}
+
+impl Origin {
+    /// Returns the word used in records.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Stranger => "stranger",
+        }
+    }
+
+    /// Reads the word.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        [Self::Operator, Self::Stranger].into_iter().find(|origin| origin.as_str() == text)
+    }
 }
 
 /// What liveness knows of one peer.
@@ -63,20 +96,21 @@ impl Roster {
         name: PeerName,
         address: String,
         key: Option<PublicKey>,
+        came: Origin,
     ) -> Result<Added, AddError> {
         if let Some(entry) = self.entries.get_mut(&name) {
-            return entry.update(address, key);
+            return entry.update(address, key, came);
         }
         if self.entries.len() >= self.count_max {
             return Err(AddError::Full);
         }
-        let trust = if key.is_some() { KeyTrust::Pinned } else { KeyTrust::FirstUse };
-        let liveness = Liveness { health: Health::Unknown, failures: 0, probe_at: None };
-        let stats = PeerStats::default();
-        let entry =
-            Entry { address, key, trust, proved: None, liveness, stats, capabilities: None };
-        self.entries.insert(name, entry);
+        self.entries.insert(name, Entry::new(address, key, came));
         Ok(Added::New)
+    }
+
+    /// Forgets a peer; says whether there was one.
+    pub(crate) fn remove(&mut self, name: &PeerName) -> bool {
+        self.entries.remove(name).is_some()
     }
 
     /// Says whether a peer that nobody configured may be added. Half of the room is the operator's.
@@ -111,6 +145,21 @@ impl Roster {
 }
 
 impl Entry {
+    /// Makes an entry of which nothing is known beyond this.
+    fn new(address: String, key: Option<PublicKey>, came: Origin) -> Self {
+        Self {
+            address,
+            key,
+            trust: if key.is_some() { KeyTrust::Pinned } else { KeyTrust::FirstUse },
+            proved: None,
+            liveness: Liveness { health: Health::Unknown, failures: 0, probe_at: None },
+            stats: PeerStats::default(),
+            capabilities: None,
+            connect: false,
+            came,
+        }
+    }
+
     /// Stores the key that a completed handshake showed. A key that is stored already stays.
     ///
     /// Returns whether it was stored.
@@ -123,9 +172,11 @@ impl Entry {
         is_new
     }
 
-    /// Remembers that the key has completed a handshake of `version`. Never goes down.
-    pub(crate) fn prove(&mut self, version: Version) {
-        self.proved = self.proved.max(Some(version));
+    /// Remembers that the key has completed a handshake of `version`. Never goes down. Says whether that is news.
+    pub(crate) fn prove(&mut self, version: Version) -> bool {
+        let before = self.proved;
+        self.proved = before.max(Some(version));
+        self.proved != before
     }
 
     /// Returns what can be seen from outside.
@@ -140,7 +191,12 @@ impl Entry {
         }
     }
 
-    fn update(&mut self, address: String, key: Option<PublicKey>) -> Result<Added, AddError> {
+    fn update(
+        &mut self,
+        address: String,
+        key: Option<PublicKey>,
+        came: Origin,
+    ) -> Result<Added, AddError> {
         match (self.key, key) {
             (Some(stored), Some(given)) if stored != given => return Err(AddError::OtherKey),
             // The operator names the key: it counts as pinned whether or not it was met before.
@@ -151,6 +207,10 @@ impl Entry {
             (_, None) => {}
         }
         self.address = address;
+        // Whom an operator has named is the operator's from then on.
+        if came == Origin::Operator {
+            self.came = came;
+        }
         Ok(Added::Known)
     }
 }

@@ -101,6 +101,11 @@ impl KeyTrust {
             Self::FirstUse => "first_use",
         }
     }
+
+    /// Reads the word.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        [Self::Pinned, Self::FirstUse].into_iter().find(|trust| trust.as_str() == text)
+    }
 }
 
 /// What is known of a peer's liveness.

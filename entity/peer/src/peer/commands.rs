@@ -15,14 +15,15 @@ use crate::core::{Query, Reason};
 use crate::link::Waiter;
 use crate::name::PeerName;
 use crate::output::PeerEvent;
-use crate::roster::{AddError, Added};
+use crate::roster::{AddError, Added, Origin};
 use crate::view::SessionName;
 
 impl Peer {
     pub(super) fn add_peer(&mut self, id: CommandId, peer: AddPeer, now: Timestamp) {
         let AddPeer { name, address, key, connect } = peer;
         let auto = self.core.config.auto_connect == AutoConnect::Connect;
-        match self.core.roster.add(name.clone(), address, key) {
+        let before = self.core.roster.record(&name);
+        match self.core.roster.add(name.clone(), address, key, Origin::Operator) {
             Ok(added) => {
                 if added == Added::New {
                     self.core.event(PeerEvent::PeerAdded { peer: name.clone() });
@@ -39,6 +40,12 @@ impl Peer {
         }
         let link = self.links.to(&name);
         link.keep = connect.unwrap_or(auto || link.keep);
+        if let Some(entry) = self.core.roster.get_mut(name.as_str()) {
+            entry.connect = link.keep;
+        }
+        if self.core.roster.record(&name) != before {
+            self.core.keep_peer(&name);
+        }
         if link.keep && self.live_version(&name, now).is_none() {
             self.open(&name, now);
         }

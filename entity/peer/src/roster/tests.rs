@@ -12,8 +12,11 @@ fn add_twice(
     second: Option<PublicKey>,
 ) -> (Result<Added, AddError>, String, Option<PublicKey>, KeyTrust) {
     let mut roster = Roster::new(1);
-    assert_eq!(roster.add("b".parse().unwrap(), "http://1".to_owned(), first), Ok(Added::New));
-    let added = roster.add("b".parse().unwrap(), "http://2".to_owned(), second);
+    assert_eq!(
+        roster.add("b".parse().unwrap(), "http://1".to_owned(), first, Origin::Operator),
+        Ok(Added::New)
+    );
+    let added = roster.add("b".parse().unwrap(), "http://2".to_owned(), second, Origin::Operator);
     let entry = roster.get("b").unwrap();
     (added, entry.address.clone(), entry.key, entry.trust)
 }
@@ -36,15 +39,24 @@ fn another_key_is_refused_and_changes_nothing() {
 #[test]
 fn a_peer_too_many_is_refused() {
     let mut roster = Roster::new(1);
-    assert_eq!(roster.add("b".parse().unwrap(), String::new(), None), Ok(Added::New));
-    assert_eq!(roster.add("c".parse().unwrap(), String::new(), None), Err(AddError::Full));
-    assert_eq!(roster.add("b".parse().unwrap(), String::new(), None), Ok(Added::Known));
+    assert_eq!(
+        roster.add("b".parse().unwrap(), String::new(), None, Origin::Operator),
+        Ok(Added::New)
+    );
+    assert_eq!(
+        roster.add("c".parse().unwrap(), String::new(), None, Origin::Operator),
+        Err(AddError::Full)
+    );
+    assert_eq!(
+        roster.add("b".parse().unwrap(), String::new(), None, Origin::Operator),
+        Ok(Added::Known)
+    );
 }
 
 #[test]
 fn first_use_pins_once() {
     let mut roster = Roster::new(1);
-    roster.add("b".parse().unwrap(), String::new(), None).unwrap();
+    roster.add("b".parse().unwrap(), String::new(), None, Origin::Operator).unwrap();
     let entry = roster.get_mut("b").unwrap();
     assert!(entry.pin_first_use(key(1)));
     assert!(!entry.pin_first_use(key(2)));
@@ -54,9 +66,9 @@ fn first_use_pins_once() {
 #[test]
 fn a_proved_version_never_goes_down() {
     let mut roster = Roster::new(1);
-    roster.add("b".parse().unwrap(), String::new(), None).unwrap();
+    roster.add("b".parse().unwrap(), String::new(), None, Origin::Operator).unwrap();
     let entry = roster.get_mut("b").unwrap();
-    entry.prove(Version::V1_1);
-    entry.prove(Version::V1_0);
+    assert!(entry.prove(Version::V1_1));
+    assert!(!entry.prove(Version::V1_0));
     assert_eq!(entry.proved, Some(Version::V1_1));
 }

@@ -65,6 +65,7 @@ impl State {
             version: message.version,
             sealed: opened.is_sealed,
             received_at: core.wall(now),
+            durable: None,
         };
         core.deliver(received, message.len_bytes);
         if feature == Feature::CapabilityQuery {

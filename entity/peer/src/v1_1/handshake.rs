@@ -81,7 +81,7 @@ impl State {
         if readied.standing == Standing::FirstUse && core.roster.get(peer.as_str()).is_none() {
             let address = readied.address.unwrap_or_default();
             let has_room = core.roster.has_room_for_strangers();
-            if !has_room || core.roster.add(peer.clone(), address, None).is_err() {
+            if !has_room || !core.add_stranger(&peer, address) {
                 self.sessions.abandon(readied.session);
                 return Err(refuse(ErrorCode::ServiceUnavailable, None, Some(peer.as_str())));
             }
