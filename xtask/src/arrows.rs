@@ -64,7 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("entity-journal", &[]),
     ("entity-session", &["entity-crypto", "entity-wire", "entity-journal"]),
     ("entity-ledger", &["entity-crypto", "entity-wire", "entity-journal"]),
-    ("entity-wallet", &["entity-crypto"]),
+    ("entity-wallet", &["entity-crypto", "entity-wire"]),
     ("entity-transfer", &["entity-crypto", "entity-wire", "entity-journal"]),
     (
         "entity-peer",

@@ -82,8 +82,9 @@ impl SigningKey {
         Zeroizing::new(encoding::hex_encode(self.seed.as_slice()))
     }
 
-    /// Returns the seed, for the key conversion of protocol 1.0.
-    pub(crate) fn seed(&self) -> &[u8; SEED_LEN] {
+    /// Returns the seed: for a key file, for keys derived from it, and for the key conversion of
+    /// protocol 1.0. Whoever copies it wipes the copy.
+    pub fn seed(&self) -> &[u8; SEED_LEN] {
         &self.seed
     }
 }
