@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use entity_crypto::signing::PublicKey;
+pub use entity_session::v1_1::numbers::Class;
 use entity_wire::code::ErrorCode;
-use entity_wire::id::MessageId;
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::v1_0::Flavour;
@@ -93,18 +93,6 @@ impl Send {
     pub fn new(to: PeerName, kind: MessageKind, body: Object) -> Self {
         Self { to, kind, body, seal: Seal::Auto, flavour: None, class: Class::Volatile }
     }
-}
-
-/// Whether a message is kept until the other side has it.
-///
-/// Source: docs/protocol/1.1.md#numbers
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Class {
-    /// It is tried as often as the rules allow, and lost with the process.
-    #[default]
-    Volatile,
-    /// It is kept under this id until the other side has acknowledged it, across sessions and restarts.
-    Durable(MessageId),
 }
 
 /// Whether a message travels sealed.

@@ -1,4 +1,4 @@
-//! The identifiers and counters of protocol 1.1: session id, nonce, sequence, generation, message number.
+//! The identifiers and counters of protocol 1.1: session id, message id, nonce, sequence, generation, message number.
 
 mod uuid;
 
@@ -25,7 +25,7 @@ pub struct SessionId([u8; 16]);
 ///
 /// Shape: as [`SessionId`].
 ///
-/// Source: `docs/protocol/1.1.md#identifiers`.
+/// Source: `docs/protocol/1.1.md#durable-messages`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId([u8; 16]);
 

@@ -1,7 +1,7 @@
 //! Sealing and posting what we send by 1.1, and what becomes of it.
 
 use entity_session::v1_1::author::Outbound;
-use entity_session::v1_1::numbers::Fate;
+use entity_session::v1_1::numbers::{Class, Fate};
 use entity_session::v1_1::session::SendError;
 use entity_wire::canonical;
 use entity_wire::code::ErrorCode;
@@ -56,7 +56,7 @@ impl State {
     ) -> Result<(), CommandError> {
         let Send { to, kind, body, .. } = message;
         let id = to.as_peer_id().ok_or_else(|| CommandError::UnknownPeer { name: to.clone() })?;
-        let sent = self.sessions.send(&id, kind, body, &mut author(core, now));
+        let sent = self.sessions.send(&id, kind, body, Class::Volatile, &mut author(core, now));
         let sent = sent.map_err(|error| send_error(error, &to))?;
         let (session, number) = (sent.outbound.session, sent.number);
         let receipt = Receipt {
@@ -269,6 +269,6 @@ fn send_error(error: SendError, to: &PeerName) -> CommandError {
     match error {
         SendError::WindowFull(_) => CommandError::Overloaded { limit: "unacknowledged messages" },
         SendError::Exhausted(_) => CommandError::Overloaded { limit: "messages of a session" },
-        SendError::Closed => CommandError::UnknownPeer { name: to.clone() },
+        SendError::Closed | SendError::Settled => CommandError::UnknownPeer { name: to.clone() },
     }
 }

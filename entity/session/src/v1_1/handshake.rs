@@ -26,7 +26,7 @@ use entity_wire::v1_1::Envelope;
 use entity_wire::version::Version;
 
 use super::channel::ReceiveChannel;
-use super::numbers::FutureAck;
+use super::numbers::AckRefusal;
 use super::refusal::{HandshakeError, Incompatibility, Lateness, Misbehaviour, Refusal};
 use super::seal;
 use super::transcript::{HandshakeTranscript, TranscriptDigest};
@@ -161,7 +161,7 @@ fn open_step(channel: &ReceiveChannel, message: &Envelope) -> Result<Plaintext, 
         return Err(Refusal::NumberPresence { kind: header.kind.clone() });
     }
     if plaintext.ack > 0 {
-        return Err(FutureAck { ack: plaintext.ack, highest_sent: 0 }.into());
+        return Err(AckRefusal::Future { ack: plaintext.ack, highest_sent: 0 }.into());
     }
     Ok(plaintext)
 }

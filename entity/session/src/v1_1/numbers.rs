@@ -6,11 +6,13 @@
 
 use std::time::Duration;
 
+use entity_wire::id::MessageId;
+
 mod incoming;
 mod outgoing;
 
 pub use incoming::{Arrival, Incoming, NumberRefusal};
-pub use outgoing::{Fate, FutureAck, Outgoing, SendWindowFull};
+pub use outgoing::{AckRefusal, Fate, Outgoing, SendWindowFull};
 
 /// How far a number may run ahead of the last acknowledged one, and how many a receiver holds back: 1,024.
 ///
@@ -21,6 +23,29 @@ pub const AHEAD_MAX: u64 = 1_024;
 ///
 /// A guess: eight of the longest messages. Without it 1,024 held messages of 1 MiB would be a gigabyte.
 pub const HOLD_BACK_LEN_MAX: usize = 8 << 20;
+
+/// What a message is worth.
+///
+/// Source: `docs/protocol/1.1.md#durable-messages`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Class {
+    /// It may be lost: when it is not acknowledged in time, its number is skipped.
+    #[default]
+    Volatile,
+    /// Its sender keeps it and sends it until it is acknowledged, across restarts, resumptions and sessions. The id is
+    /// the same each time.
+    Durable(MessageId),
+}
+
+/// How many numbers are reserved at once: 256, a quarter of [`AHEAD_MAX`].
+///
+/// A guess: one write to disk for 256 messages, and at most so many numbers to skip after a restart.
+pub const RESERVED_BLOCK: u64 = 256;
+
+/// How far what is committed as handled may lag behind what is handled: 256.
+///
+/// Specified by `docs/protocol/1.1.md#kept-numbers`. A restart forgets at most so many volatile messages.
+pub const COMMIT_LAG_MAX: u64 = 256;
 
 /// After how many handled messages an acknowledgement is sent on its own: 256.
 ///

@@ -12,7 +12,7 @@ use entity_wire::payload::sealed::PlaintextError;
 use thiserror::Error;
 
 use super::channel::PositionRefusal;
-use super::numbers::{FutureAck, NumberRefusal};
+use super::numbers::{AckRefusal, NumberRefusal};
 use super::state::SessionState;
 use crate::nonce_memory::NonceRefusal;
 use crate::rate_limit::Limited;
@@ -79,9 +79,9 @@ pub enum Refusal {
     /// The number cannot be taken.
     #[error("its number is refused")]
     Number(#[from] NumberRefusal),
-    /// The peer acknowledges what was never sent.
+    /// The peer acknowledges what was never sent, or has forgotten too much of what was.
     #[error("its acknowledgement is refused")]
-    Acknowledgement(#[from] FutureAck),
+    Acknowledgement(#[from] AckRefusal),
     /// A message of this type has no meaning in a ready session.
     #[error("a message of type {kind} does not fit a ready session")]
     Unexpected {
@@ -187,7 +187,9 @@ impl Refusal {
             Self::Stale { .. } => ErrorCode::ExpiredTimestamp,
             Self::Nonce(NonceRefusal::Seen) => ErrorCode::ReplayDetected,
             Self::Nonce(NonceRefusal::Full { .. }) | Self::Limited(_) => ErrorCode::RateLimited,
-            Self::NoSession => ErrorCode::SessionNotFound,
+            Self::NoSession | Self::Acknowledgement(AckRefusal::TooMuchForgotten { .. }) => {
+                ErrorCode::SessionNotFound
+            }
             Self::Expired => ErrorCode::SessionExpired,
             Self::NotReady { .. } => ErrorCode::EncryptionNotReady,
             Self::NotSealed => ErrorCode::EncryptionRequired,
@@ -198,7 +200,7 @@ impl Refusal {
             Self::Payload(_)
             | Self::NumberPresence { .. }
             | Self::Number(NumberRefusal::Zero)
-            | Self::Acknowledgement(_)
+            | Self::Acknowledgement(AckRefusal::Future { .. })
             | Self::Plaintext(_) => ErrorCode::InvalidMessage,
             Self::Number(NumberRefusal::HoldBackFull { .. }) | Self::Full { .. } => {
                 ErrorCode::ServiceUnavailable

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::PublicKey;
-use entity_wire::id::{Generation, MessageNumber, Sequence, SessionId};
+use entity_wire::id::{Generation, MessageId, MessageNumber, Sequence, SessionId};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::control::{Ack, SessionClose};
@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use super::author::{Author, Outbound};
 use super::channel::{GenerationExhausted, ReceiveChannel, SendChannel};
-use super::numbers::{Fate, Incoming, Outgoing, SendWindowFull};
+use super::numbers::{Class, Fate, Incoming, Outgoing, SendWindowFull};
 use super::proof::{ChallengeVerified, KeyConfirmed, TranscriptBound};
 use super::seal;
 use super::state::Role;
@@ -106,6 +106,9 @@ pub enum SendError {
     /// The session has ended, or only receives.
     #[error("the session does not send any more")]
     Closed,
+    /// No durable message with this number waits to be acknowledged.
+    #[error("nothing waits under this number")]
+    Settled,
 }
 
 impl Session {
@@ -133,8 +136,8 @@ impl Session {
 
     /// Seals a message and gives it its numbers.
     ///
-    /// A control message gets a sequence number only. Every sealed message carries the acknowledgement that
-    /// is due.
+    /// A control message gets a sequence number only, whatever its class. Every sealed message carries the
+    /// acknowledgement that is due.
     ///
     /// # Errors
     ///
@@ -143,18 +146,61 @@ impl Session {
         &mut self,
         kind: MessageKind,
         body: Object,
+        class: Class,
         author: &mut Author<'_>,
     ) -> Result<Sent, SendError> {
-        if self.use_ != Use::Both || self.is_expired(author.now) {
+        self.look_at_sending(author.now)?;
+        if kind.is_control() {
+            return self.seal_as(kind, body, None, author);
+        }
+        self.outgoing.look()?;
+        if self.send.remaining() == 0 {
+            return Err(GenerationExhausted { generation: self.send.generation() }.into());
+        }
+        let number = self.outgoing.reserve(class, author.now)?;
+        self.seal_as(kind, body, Some((number, class)), author)
+    }
+
+    /// Seals a durable message again, under its number and a new sequence number.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Settled`] where it does not wait any more, and see [`SendError`]; nothing is used up then.
+    pub fn reseal(
+        &mut self,
+        (number, id): (MessageNumber, MessageId),
+        kind: MessageKind,
+        body: Object,
+        author: &mut Author<'_>,
+    ) -> Result<Sent, SendError> {
+        self.look_at_sending(author.now)?;
+        if !self.outgoing.awaits(number) || kind.is_control() {
+            return Err(SendError::Settled);
+        }
+        self.seal_as(kind, body, Some((number, Class::Durable(id))), author)
+    }
+
+    fn look_at_sending(&self, now: Timestamp) -> Result<(), SendError> {
+        if self.use_ != Use::Both || self.is_expired(now) {
             return Err(SendError::Closed);
         }
-        let is_numbered = !kind.is_control();
-        if is_numbered {
-            self.outgoing.look()?;
-        }
+        Ok(())
+    }
+
+    fn seal_as(
+        &mut self,
+        kind: MessageKind,
+        body: Object,
+        place: Option<(MessageNumber, Class)>,
+        author: &mut Author<'_>,
+    ) -> Result<Sent, SendError> {
         let slot = self.send.reserve()?;
-        let number = if is_numbered { Some(self.outgoing.reserve(author.now)?) } else { None };
-        let plaintext = Plaintext { number, ack: self.incoming.take_ack(), body };
+        let number = place.map(|(number, _)| number);
+        let durable = match place {
+            Some((_, Class::Durable(id))) => Some(id),
+            Some((_, Class::Volatile)) | None => None,
+        };
+        let plaintext = Plaintext { number, ack: self.incoming.take_ack(), durable, body };
         let (generation, sequence) = (slot.generation(), slot.sequence());
         let (outbound, _) = seal::message(slot, (kind, &self.peer, self.id), &plaintext, author);
         Ok(Sent { outbound, generation, sequence, number })
@@ -169,13 +215,20 @@ impl Session {
         self.seal(
             MessageKind::SessionClose,
             SessionClose { reason: reason.to_owned() }.to_object(),
+            Class::Volatile,
             author,
         )
     }
 
-    /// Declares that the message with this number will not arrive: its delivery failed for good.
+    /// Declares that the volatile message with this number will not arrive: its delivery failed for good. A durable one
+    /// is still waited for.
     pub fn give_up(&mut self, number: MessageNumber, now: Timestamp) {
         self.outgoing.give_up(number, now);
+    }
+
+    /// Declares that the durable message with this number will not come after all.
+    pub fn withdraw(&mut self, number: MessageNumber, now: Timestamp) {
+        self.outgoing.withdraw(number, now);
     }
 
     /// Seals the acknowledgement or the `skip` that is due at `now`, if any.
@@ -184,10 +237,10 @@ impl Session {
     pub fn seal_due(&mut self, author: &mut Author<'_>) -> Option<Sent> {
         self.outgoing.expire(author.now);
         if let Some(skip) = self.outgoing.take_skip(author.now) {
-            return self.seal(MessageKind::Skip, skip.to_object(), author).ok();
+            return self.seal(MessageKind::Skip, skip.to_object(), Class::Volatile, author).ok();
         }
         if self.incoming.is_ack_due(author.now) {
-            return self.seal(MessageKind::Ack, Ack.to_object(), author).ok();
+            return self.seal(MessageKind::Ack, Ack.to_object(), Class::Volatile, author).ok();
         }
         None
     }

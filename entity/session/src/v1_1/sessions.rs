@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::PublicKey;
-use entity_wire::id::SessionId;
+use entity_wire::id::{MessageId, MessageNumber, SessionId};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::time::Timestamp;
@@ -21,6 +21,7 @@ use thiserror::Error;
 use super::author::{Author, Outbound};
 use super::deadlines::Deadlines;
 use super::handshake::Offer;
+use super::numbers::Class;
 use super::refusal::{HandshakeError, Refusal};
 use super::session::{Delivery, SendError, Sent};
 use super::state::{Role, SessionState};
@@ -268,6 +269,9 @@ impl Sessions {
 
     /// Seals a message in the newest ready session with `peer`.
     ///
+    /// A durable message is the caller's to keep and to send again with [`Self::resend`] until [`Self::fate`] says that
+    /// it was acknowledged.
+    ///
     /// # Errors
     ///
     /// [`SendError::Closed`] where there is no session that sends, and see [`SendError`].
@@ -276,12 +280,39 @@ impl Sessions {
         peer: &PeerId,
         kind: MessageKind,
         body: Object,
+        class: Class,
         author: &mut Author<'_>,
     ) -> Result<Sent, SendError> {
         let session = self.current(peer).ok_or(SendError::Closed)?;
+        self.act_in(session, |ready| ready.seal(kind, body, class, author))
+    }
+
+    /// Seals a durable message again in the session that numbered it, under the same number and a new sequence number.
+    ///
+    /// `kind`, `body` and `id` have to be those of the first time: the number stands for one message.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Settled`] where it was acknowledged or withdrawn, [`SendError::Closed`] where the session is gone or
+    /// does not send, and see [`SendError`].
+    pub fn resend(
+        &mut self,
+        (session, number, id): (SessionId, MessageNumber, MessageId),
+        kind: MessageKind,
+        body: Object,
+        author: &mut Author<'_>,
+    ) -> Result<Sent, SendError> {
+        self.act_in(session, |ready| ready.reseal((number, id), kind, body, author))
+    }
+
+    fn act_in(
+        &mut self,
+        session: SessionId,
+        act: impl FnOnce(&mut super::session::Session) -> Result<Sent, SendError>,
+    ) -> Result<Sent, SendError> {
         let held = self.held.get_mut(&session).ok_or(SendError::Closed)?;
         let Stage::Ready(ready) = &mut held.stage else { return Err(SendError::Closed) };
-        let sent = ready.seal(kind, body, author);
+        let sent = act(ready);
         self.reschedule(session);
         sent
     }

@@ -7,6 +7,7 @@ use entity_crypto::entropy::Entropy;
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_session::v1_1::author::{Author, Outbound};
+use entity_session::v1_1::numbers::Class;
 use entity_session::v1_1::refusal::Refusal;
 use entity_session::v1_1::session::Sent;
 use entity_session::v1_1::sessions::{Config, Received, Sessions, Standing};
@@ -80,8 +81,10 @@ impl Node {
 
     pub(crate) fn send(&mut self, peer: &PeerId, text: &str) -> Sent {
         let body = Object::new().with("text", text);
-        self.with(|sessions, author| sessions.send(peer, MessageKind::Message, body, author))
-            .unwrap()
+        self.with(|sessions, author| {
+            sessions.send(peer, MessageKind::Message, body, Class::Volatile, author)
+        })
+        .unwrap()
     }
 
     pub(crate) fn attend(&mut self) -> Vec<Sent> {

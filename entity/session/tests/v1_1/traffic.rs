@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use entity_session::replay_window::SequenceRefusal;
 use entity_session::v1_1::channel::PositionRefusal;
-use entity_session::v1_1::numbers::{ACK_DELAY, ACK_EVERY, AHEAD_MAX, LOST_AFTER, SKIP_REPEAT_MIN};
+use entity_session::v1_1::numbers::{
+    ACK_DELAY, ACK_EVERY, AHEAD_MAX, Class, LOST_AFTER, SKIP_REPEAT_MIN,
+};
 use entity_session::v1_1::refusal::Refusal;
 use entity_session::v1_1::session::{ABSOLUTE_LIMIT, IDLE_LIMIT, SendError};
 use entity_session::v1_1::sessions::{EndReason, Received};
@@ -75,25 +77,25 @@ fn a_message_below_the_replay_window_is_refused() {
     let (alice, bob) = (pair.alice.id.clone(), pair.bob.id.clone());
     // Control messages use up sequence numbers without filling the window of numbers.
     for _ in 0..1_023 {
-        let ack = pair
-            .alice
-            .with(|sessions, author| sessions.send(&bob, MessageKind::Ack, Object::new(), author));
+        let ack = pair.alice.with(|sessions, author| {
+            sessions.send(&bob, MessageKind::Ack, Object::new(), Class::Volatile, author)
+        });
         pair.advance(Duration::from_millis(1));
         pair.bob.receive(&ack.unwrap().outbound.body).unwrap();
     }
     assert_eq!(pair.bob.sessions.current(&alice), pair.alice.sessions.current(&bob));
-    let last = pair
-        .alice
-        .with(|sessions, author| sessions.send(&bob, MessageKind::Ack, Object::new(), author));
+    let last = pair.alice.with(|sessions, author| {
+        sessions.send(&bob, MessageKind::Ack, Object::new(), Class::Volatile, author)
+    });
     let accepted_while_inside = pair.bob.receive(&bodies[0]);
     assert_eq!(texts_of(accepted_while_inside.unwrap()), ["1"]);
 
     let mut pair_2 = ready();
     let bodies = sent(&mut pair_2, 1);
     for _ in 0..1_024 {
-        let ack = pair_2
-            .alice
-            .with(|sessions, author| sessions.send(&bob, MessageKind::Ack, Object::new(), author));
+        let ack = pair_2.alice.with(|sessions, author| {
+            sessions.send(&bob, MessageKind::Ack, Object::new(), Class::Volatile, author)
+        });
         pair_2.advance(Duration::from_millis(1));
         pair_2.bob.receive(&ack.unwrap().outbound.body).unwrap();
     }
@@ -170,9 +172,9 @@ fn types_that_a_ready_session_has_no_use_for_are_refused() {
     for kind in kinds {
         let mut pair = ready();
         let bob = pair.bob.id.clone();
-        let sent = pair
-            .alice
-            .with(|sessions, author| sessions.send(&bob, kind.clone(), Object::new(), author));
+        let sent = pair.alice.with(|sessions, author| {
+            sessions.send(&bob, kind.clone(), Object::new(), Class::Volatile, author)
+        });
         let refused = pair.bob.receive(&sent.unwrap().outbound.body).unwrap_err();
         assert_eq!(refused.code(), Some(ErrorCode::InvalidState), "{kind}");
     }
@@ -218,9 +220,9 @@ fn a_sender_without_acknowledgements_stops_after_1_024_messages() {
     let mut pair = ready();
     let bob = pair.bob.id.clone();
     let bodies = sent(&mut pair, AHEAD_MAX);
-    let refused = pair
-        .alice
-        .with(|sessions, author| sessions.send(&bob, MessageKind::Message, Object::new(), author));
+    let refused = pair.alice.with(|sessions, author| {
+        sessions.send(&bob, MessageKind::Message, Object::new(), Class::Volatile, author)
+    });
     assert!(matches!(refused, Err(SendError::WindowFull(_))), "{refused:?}");
     for body in &bodies {
         pair.bob.receive(body).unwrap();
@@ -321,9 +323,9 @@ fn a_session_is_dead_at_exactly_an_hour_of_silence() {
     let refused = pair.bob.receive(&dead.outbound.body).unwrap_err();
     assert_eq!(refused.code(), Some(ErrorCode::SessionExpired));
     let bob = pair.bob.id.clone();
-    let send = pair
-        .alice
-        .with(|sessions, author| sessions.send(&bob, MessageKind::Message, Object::new(), author));
+    let send = pair.alice.with(|sessions, author| {
+        sessions.send(&bob, MessageKind::Message, Object::new(), Class::Volatile, author)
+    });
     assert_eq!(send.unwrap_err(), SendError::Closed);
     let _due = pair.bob.attend();
     assert_eq!(pair.bob.sessions.poll_ended().unwrap().reason, EndReason::Expired);
@@ -344,9 +346,9 @@ fn traffic_renews_the_idle_limit_and_never_the_absolute_one() {
         pair.alice.receive(&to_alice.outbound.body).unwrap();
     }
     pair.advance(half_hour);
-    let refused = pair
-        .alice
-        .with(|sessions, author| sessions.send(&bob, MessageKind::Message, Object::new(), author));
+    let refused = pair.alice.with(|sessions, author| {
+        sessions.send(&bob, MessageKind::Message, Object::new(), Class::Volatile, author)
+    });
     assert_eq!(refused.unwrap_err(), SendError::Closed);
     let _due = pair.alice.attend();
     assert_eq!(pair.alice.sessions.poll_ended().unwrap().reason, EndReason::Expired);
@@ -359,7 +361,13 @@ fn a_chatty_sender_is_limited_by_type_and_told_when_to_come_back() {
     let mut refused = None;
     for _ in 0..201 {
         let question = pair.alice.with(|sessions, author| {
-            sessions.send(&bob, MessageKind::CapabilityQuery, Object::new(), author)
+            sessions.send(
+                &bob,
+                MessageKind::CapabilityQuery,
+                Object::new(),
+                Class::Volatile,
+                author,
+            )
         });
         refused = pair.bob.receive(&question.unwrap().outbound.body).err();
     }

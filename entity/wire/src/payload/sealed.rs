@@ -4,7 +4,7 @@
 
 use entity_crypto::encoding::{base64_decode_strict, base64_encode};
 
-use crate::id::{Generation, MessageNumber};
+use crate::id::{Generation, MessageId, MessageNumber};
 use crate::json::{self, FieldError, Fields, Object, ParseError, Problem, RULES_1_1};
 
 /// `{"generation", "sealed"}`: what is outside.
@@ -51,13 +51,17 @@ impl Sealed {
     }
 }
 
-/// `{"number"?, "ack", "body"}`: what is inside.
+/// `{"number"?, "ack", "body", "durable"?}`: what is inside.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plaintext {
     /// The number of the message; `None` in control messages.
     pub number: Option<MessageNumber>,
     /// The highest number up to which the sender has handled everything; 0 before the first.
     pub ack: u64,
+    /// The id of a durable message; `None` in volatile and in control messages.
+    ///
+    /// Source: `docs/protocol/1.1.md#durable-messages`.
+    pub durable: Option<MessageId>,
     /// The payload proper.
     pub body: Object,
 }
@@ -108,7 +112,16 @@ impl Plaintext {
         if ack > MessageNumber::MAX.get() {
             return Err(Problem::Invalid { expected: "0 or a message number" }.of("ack"));
         }
-        Ok(Self { number, ack, body })
+        let durable = if object.contains_key("durable") {
+            Some(fields.parsed("durable", "a lower-case UUID of version 4")?)
+        } else {
+            None
+        };
+        // What has no number cannot be sent again under it.
+        if durable.is_some() && number.is_none() {
+            return Err(Problem::Invalid { expected: "absent without a number" }.of("durable"));
+        }
+        Ok(Self { number, ack, durable, body })
     }
 
     /// Writes the plaintext to be sealed, in canonical form.
@@ -117,6 +130,9 @@ impl Plaintext {
         let mut writer = json::ObjectWriter::new(&mut out, json::Layout::Canonical);
         writer.integer("ack", self.ack);
         writer.object("body", &self.body);
+        if let Some(durable) = self.durable {
+            writer.text("durable", &durable.to_string());
+        }
         if let Some(number) = self.number {
             writer.integer("number", number.get());
         }

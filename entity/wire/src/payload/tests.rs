@@ -114,9 +114,10 @@ fn the_sealed_payload_of_1_1_is_exactly_two_fields() {
 fn the_plaintext_of_1_1_has_exactly_these_bytes() {
     // docs/protocol/1.1.md#numbers
     let body = Object::new().with("b", 1_u64).with("a", "\u{e9}");
-    let data = Plaintext { number: Some(MessageNumber::FIRST), ack: 0, body };
+    let data = Plaintext { number: Some(MessageNumber::FIRST), ack: 0, durable: None, body };
     assert_eq!(data.to_vec(), br#"{"ack":0,"body":{"a":"\u00e9","b":1},"number":1}"#);
-    let control = Plaintext { number: None, ack: 7, body: super::control::Ack.to_object() };
+    let control =
+        Plaintext { number: None, ack: 7, durable: None, body: super::control::Ack.to_object() };
     assert_eq!(control.to_vec(), br#"{"ack":7,"body":{}}"#);
     assert_eq!(Plaintext::from_slice(&control.to_vec()), Ok(control));
     for text in [
@@ -229,7 +230,7 @@ proptest! {
     #[test]
     fn a_plaintext_reads_back(number in prop::option::of(1..=MessageNumber::MAX.get()), ack in 0..=MessageNumber::MAX.get(), text: String) {
         let number = number.and_then(MessageNumber::new);
-        let plaintext = Plaintext { number, ack, body: Object::new().with("text", text) };
+        let plaintext = Plaintext { number, ack, durable: None, body: Object::new().with("text", text) };
         prop_assert_eq!(Plaintext::from_slice(&plaintext.to_vec()), Ok(plaintext));
     }
 

@@ -171,7 +171,7 @@ impl ResponseSent {
 
         let transcript = *self.exchange.transcript.digest().as_bytes();
         let body = SessionConfirm { session_id: self.exchange.session, transcript }.to_object();
-        let plaintext = Plaintext { number: None, ack: 0, body };
+        let plaintext = Plaintext { number: None, ack: 0, durable: None, body };
         let slot = self.send.reserve().expect("the first sealed message of a generation");
         let place = (MessageKind::SessionConfirm, &self.exchange.peer, self.exchange.session);
         let (outbound, signed_bytes) = seal::message(slot, place, &plaintext, author);

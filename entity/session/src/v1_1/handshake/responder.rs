@@ -175,7 +175,7 @@ impl EstablishedSent {
 
         let transcript = *exchange.transcript.digest().as_bytes();
         let body = Ready { session_id: exchange.session, transcript }.to_object();
-        let plaintext = Plaintext { number: None, ack: 0, body };
+        let plaintext = Plaintext { number: None, ack: 0, durable: None, body };
         let slot = send.reserve().expect("the first sealed message of a generation");
         let place = (MessageKind::Ready, &exchange.peer, exchange.session);
         let (outbound, _) = seal::message(slot, place, &plaintext, author);

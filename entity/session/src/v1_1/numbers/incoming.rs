@@ -71,6 +71,16 @@ impl<T> Incoming<T> {
         Self::default()
     }
 
+    /// Waits for the number after `handled`, where an earlier run of this side left off.
+    pub fn restore(handled: u64) -> Self {
+        Self { handled, told: handled, ..Self::default() }
+    }
+
+    /// Makes an acknowledgement of its own due at once.
+    pub fn ack_now(&mut self, now: Timestamp) {
+        self.ack_due = Some(now);
+    }
+
     /// Takes a message of `len` bytes and returns what can be handled, in order.
     ///
     /// The caller has called [`Self::look`] since the last change and handles what is returned at once: from

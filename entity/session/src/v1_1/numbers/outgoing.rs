@@ -4,25 +4,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use entity_wire::id::MessageNumber;
+use entity_wire::limits::SKIP_NUMBERS_MAX;
 use entity_wire::payload::control::Skip;
 use entity_wire::time::Timestamp;
 use thiserror::Error;
 
-use super::{AHEAD_MAX, LOST_AFTER, SKIP_REPEAT_MAX, SKIP_REPEAT_MIN};
+use super::{AHEAD_MAX, Class, LOST_AFTER, RESERVED_BLOCK, SKIP_REPEAT_MAX, SKIP_REPEAT_MIN};
 
 /// The other side has to acknowledge before anything more may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{AHEAD_MAX} messages are waiting for an acknowledgement")]
 pub struct SendWindowFull;
 
-/// The peer acknowledged a number that was never sent.
+/// Why an acknowledgement is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("number {ack} was acknowledged, the highest sent is {highest_sent}")]
-pub struct FutureAck {
-    /// What the peer said.
-    pub ack: u64,
-    /// The highest number in use.
-    pub highest_sent: u64,
+pub enum AckRefusal {
+    /// The peer acknowledged a number that was never sent.
+    #[error("number {ack} was acknowledged, the highest sent is {highest_sent}")]
+    Future {
+        /// What the peer said.
+        ack: u64,
+        /// The highest number in use.
+        highest_sent: u64,
+    },
+    /// The peer has forgotten more than it may: it lost its state, or never kept it.
+    #[error("number {acknowledged} is acknowledged, after {acked} was")]
+    TooMuchForgotten {
+        /// What the peer says now.
+        acknowledged: u64,
+        /// What it said before.
+        acked: u64,
+    },
 }
 
 /// What has become of a number.
@@ -38,23 +50,31 @@ pub enum Fate {
 
 /// Gives out numbers and follows what becomes of them.
 ///
-/// Holds at most [`AHEAD_MAX`] numbers. All messages are volatile: one that is not acknowledged in time
-/// or whose delivery failed for good is declared lost, so that the other side stops waiting for it.
+/// Holds at most twice [`AHEAD_MAX`] numbers: what may be unacknowledged, and what a peer may forget. A volatile message that is
+/// not acknowledged in time or whose delivery failed for good is declared lost, so that the other side stops waiting
+/// for it. A durable one is waited for until it is acknowledged or withdrawn.
 #[derive(Debug, Clone, Default)]
 pub struct Outgoing {
     highest_sent: u64,
+    /// Numbers up to here were said to be kept: no other run of this side gives them out.
+    reserved: u64,
     acked: u64,
-    /// When each number that is neither acknowledged nor given up was sent.
-    pending: BTreeMap<u64, Timestamp>,
+    /// The highest number that was ever acknowledged; a peer that restarts goes back with what it acknowledges.
+    settled: u64,
+    /// When each volatile number that is neither acknowledged nor given up was sent.
+    volatile: BTreeMap<u64, Timestamp>,
+    /// The durable numbers that are not acknowledged.
+    durable: BTreeSet<u64>,
     given_up: BTreeSet<u64>,
     skip: Option<SkipTimer>,
 }
 
-/// When the next `skip` goes out, and how long the one after it waits.
+/// When the next `skip` goes out, how long the one after it waits, and how far the last one reached.
 #[derive(Debug, Clone, Copy)]
 struct SkipTimer {
     due: Timestamp,
     wait: Duration,
+    declared: u64,
 }
 
 impl Outgoing {
@@ -63,57 +83,141 @@ impl Outgoing {
         Self::default()
     }
 
-    /// Takes the next number.
+    /// Goes on above `reserved`, where an earlier run of this side left off. Of the numbers that are not acknowledged those in
+    /// `kept` belong to durable messages that will be sent again; the others will not come.
+    ///
+    /// The caller owes `acked <= reserved`, no more than twice [`AHEAD_MAX`] apart.
+    pub fn restore(
+        (reserved, acked): (u64, u64),
+        kept: &BTreeSet<MessageNumber>,
+        now: Timestamp,
+    ) -> Self {
+        let mut outgoing =
+            Self { highest_sent: reserved, reserved, acked, settled: acked, ..Self::default() };
+        for number in (acked + 1)..=reserved {
+            if MessageNumber::new(number).is_some_and(|number| kept.contains(&number)) {
+                outgoing.durable.insert(number);
+            } else {
+                outgoing.declare(number, now);
+            }
+        }
+        outgoing
+    }
+
+    /// Takes the next number. Where it is the first of a block, [`Self::reserved`] changes, and has to be kept before
+    /// the message leaves.
     ///
     /// # Errors
     ///
     /// [`SendWindowFull`] if the number would lie more than [`AHEAD_MAX`] above the last acknowledged one.
-    pub fn reserve(&mut self, now: Timestamp) -> Result<MessageNumber, SendWindowFull> {
+    pub fn reserve(
+        &mut self,
+        class: Class,
+        now: Timestamp,
+    ) -> Result<MessageNumber, SendWindowFull> {
         self.look()?;
         let number = MessageNumber::new(self.highest_sent + 1).ok_or(SendWindowFull)?;
         self.highest_sent = number.get();
-        self.pending.insert(number.get(), now);
+        if self.highest_sent > self.reserved {
+            let block_end = self.highest_sent.saturating_add(RESERVED_BLOCK - 1);
+            self.reserved = block_end.min(self.acked + AHEAD_MAX).min(MessageNumber::MAX.get());
+        }
+        match class {
+            Class::Volatile => drop(self.volatile.insert(number.get(), now)),
+            Class::Durable(_) => drop(self.durable.insert(number.get())),
+        }
         Ok(number)
     }
 
-    /// Declares that `number` will not come. A number that is already acknowledged stays so.
+    /// Declares that the volatile message `number` will not come. A number that is already acknowledged stays so, and a
+    /// durable one is still waited for.
     pub fn give_up(&mut self, number: MessageNumber, now: Timestamp) {
-        self.lose(number.get(), now);
+        if self.volatile.remove(&number.get()).is_some() {
+            self.declare(number.get(), now);
+        }
+    }
+
+    /// Declares that the durable message `number` will not come after all: its sender has thought better of it.
+    pub fn withdraw(&mut self, number: MessageNumber, now: Timestamp) {
+        if self.durable.remove(&number.get()) {
+            self.declare(number.get(), now);
+        }
     }
 
     /// Takes note that everything up to `ack` was handled.
     ///
     /// An acknowledgement that is lower than an earlier one was overtaken on the way and changes nothing; one
     /// that [`Self::look_at_ack`] refuses is ignored.
-    pub fn record_ack(&mut self, ack: u64) {
+    pub fn record_ack(&mut self, ack: u64, now: Timestamp) {
         if ack <= self.acked || self.look_at_ack(ack).is_err() {
             return;
         }
         self.acked = ack;
-        self.pending = self.pending.split_off(&(ack + 1));
+        self.settled = self.settled.max(ack);
+        self.volatile = self.volatile.split_off(&(ack + 1));
+        self.durable = self.durable.split_off(&(ack + 1));
         self.given_up = self.given_up.split_off(&(ack + 1));
-        if self.given_up.is_empty() {
-            self.skip = None;
+        match (self.given_up.last(), &mut self.skip) {
+            (None, _) => self.skip = None,
+            // What did not fit into the last one goes as soon as there is room.
+            (Some(&last), Some(timer)) if ack >= timer.declared && last > timer.declared => {
+                (timer.due, timer.wait) = (now, SKIP_REPEAT_MIN);
+            }
+            (Some(_), _) => {}
         }
     }
 
-    /// Gives up every number that was sent more than [`LOST_AFTER`] ago.
+    /// Takes note of what the other side has committed when a session resumes. What it handled beyond that and has
+    /// forgotten was volatile; it is declared, and so is every volatile message under way.
+    ///
+    /// The caller has called [`Self::look_at_resumption`] since the last change.
+    pub fn resume(&mut self, acknowledged: u64, now: Timestamp) {
+        if self.look_at_resumption(acknowledged).is_err() {
+            return;
+        }
+        self.record_ack(acknowledged, now);
+        for number in (acknowledged + 1)..=self.acked {
+            self.declare(number, now);
+        }
+        self.acked = acknowledged;
+        for number in std::mem::take(&mut self.volatile).into_keys() {
+            self.declare(number, now);
+        }
+        if let Some(timer) = &mut self.skip {
+            (timer.due, timer.wait) = (now, SKIP_REPEAT_MIN);
+        }
+    }
+
+    /// Gives up every volatile number that was sent more than [`LOST_AFTER`] ago.
     pub fn expire(&mut self, now: Timestamp) {
-        // Numbers are given out in the order of time, so the lowest pending one is the oldest.
-        while let Some((&number, &sent_at)) = self.pending.first_key_value() {
+        // Numbers are given out in the order of time, so the lowest volatile one is the oldest.
+        while let Some((&number, &sent_at)) = self.volatile.first_key_value() {
             if now < sent_at.plus(LOST_AFTER) {
                 break;
             }
-            self.lose(number, now);
+            self.volatile.remove(&number);
+            self.declare(number, now);
         }
     }
 
     /// What a `skip` has to say at `now`, if one is due. The next is then due after a longer wait.
+    ///
+    /// It reaches no further than the other side looks ahead; the rest follows once that is acknowledged.
     pub fn take_skip(&mut self, now: Timestamp) -> Option<Skip> {
+        let reach = self.acked.saturating_add(AHEAD_MAX);
         let timer = self.skip.as_mut().filter(|timer| now >= timer.due)?;
         timer.due = now.plus(timer.wait);
         timer.wait = (timer.wait * 2).min(SKIP_REPEAT_MAX);
-        Skip::of_numbers(self.given_up.iter().copied().filter_map(MessageNumber::new))
+        let declarable = self.given_up.range(..=reach).copied();
+        let numbers: Vec<u64> =
+            declarable.take(usize::try_from(SKIP_NUMBERS_MAX).unwrap_or(usize::MAX)).collect();
+        timer.declared = numbers.last().copied().unwrap_or(timer.declared);
+        Skip::of_numbers(numbers.into_iter().filter_map(MessageNumber::new))
+    }
+
+    /// Says that no number will be given out any more in this run: what is reserved and unused need not be skipped.
+    pub fn close_books(&mut self) {
+        self.reserved = self.highest_sent;
     }
 
     /// Decides whether another number may be taken, and changes nothing.
@@ -132,26 +236,46 @@ impl Outgoing {
     ///
     /// # Errors
     ///
-    /// [`FutureAck`] for a number that was never sent.
-    pub fn look_at_ack(&self, ack: u64) -> Result<(), FutureAck> {
+    /// [`AckRefusal::Future`] for a number that was never sent.
+    pub fn look_at_ack(&self, ack: u64) -> Result<(), AckRefusal> {
         let highest_sent = self.highest_sent;
-        if ack > highest_sent { Err(FutureAck { ack, highest_sent }) } else { Ok(()) }
+        if ack > highest_sent { Err(AckRefusal::Future { ack, highest_sent }) } else { Ok(()) }
+    }
+
+    /// Decides whether a session can resume with a peer that has committed `acknowledged`, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`AckRefusal`].
+    pub fn look_at_resumption(&self, acknowledged: u64) -> Result<(), AckRefusal> {
+        self.look_at_ack(acknowledged)?;
+        let acked = self.acked;
+        if acked.saturating_sub(acknowledged) > AHEAD_MAX {
+            return Err(AckRefusal::TooMuchForgotten { acknowledged, acked });
+        }
+        Ok(())
     }
 
     /// What has become of a number that was given out.
     pub fn fate(&self, number: MessageNumber) -> Fate {
-        if number.get() <= self.acked {
+        let number = number.get();
+        if number <= self.settled {
             Fate::Acknowledged
-        } else if self.pending.contains_key(&number.get()) {
+        } else if self.volatile.contains_key(&number) || self.durable.contains(&number) {
             Fate::Pending
         } else {
             Fate::GivenUp
         }
     }
 
+    /// Whether a durable message with this number waits to be acknowledged.
+    pub fn awaits(&self, number: MessageNumber) -> bool {
+        self.durable.contains(&number.get())
+    }
+
     /// When [`Self::expire`] or [`Self::take_skip`] next has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let lost = self.pending.first_key_value().map(|(_, sent_at)| sent_at.plus(LOST_AFTER));
+        let lost = self.volatile.first_key_value().map(|(_, sent_at)| sent_at.plus(LOST_AFTER));
         let skip = self.skip.map(|timer| timer.due);
         [lost, skip].into_iter().flatten().min()
     }
@@ -161,130 +285,22 @@ impl Outgoing {
         self.highest_sent
     }
 
+    /// The highest number that may be used before more have to be kept as reserved.
+    pub const fn reserved(&self) -> u64 {
+        self.reserved
+    }
+
     /// The number up to which the other side has handled everything.
     pub const fn acked(&self) -> u64 {
         self.acked
     }
 
-    fn lose(&mut self, number: u64, now: Timestamp) {
-        if self.pending.remove(&number).is_some() {
-            self.given_up.insert(number);
-            self.skip = Some(SkipTimer { due: now, wait: SKIP_REPEAT_MIN });
-        }
+    fn declare(&mut self, number: u64, now: Timestamp) {
+        self.given_up.insert(number);
+        let declared = self.skip.map_or(0, |timer| timer.declared);
+        self.skip = Some(SkipTimer { due: now, wait: SKIP_REPEAT_MIN, declared });
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const START: Timestamp = Timestamp::UNIX_EPOCH;
-
-    fn after(duration: Duration) -> Timestamp {
-        START.plus(duration)
-    }
-
-    fn sent(count: u64) -> Outgoing {
-        let mut outgoing = Outgoing::new();
-        for expected in 1..=count {
-            assert_eq!(outgoing.reserve(START), Ok(number(expected)));
-        }
-        outgoing
-    }
-
-    fn number(value: u64) -> MessageNumber {
-        MessageNumber::new(value).unwrap()
-    }
-
-    fn skipped(outgoing: &mut Outgoing, now: Timestamp) -> Option<Vec<(u64, u64)>> {
-        let skip = outgoing.take_skip(now)?;
-        Some(skip.ranges().iter().map(|(first, last)| (first.get(), last.get())).collect())
-    }
-
-    #[test]
-    fn the_window_closes_1_024_above_the_last_acknowledgement() {
-        let mut outgoing = sent(AHEAD_MAX);
-        assert_eq!(outgoing.reserve(START), Err(SendWindowFull));
-        outgoing.record_ack(1);
-        assert_eq!(outgoing.reserve(START), Ok(number(AHEAD_MAX + 1)));
-        assert_eq!(outgoing.reserve(START), Err(SendWindowFull));
-    }
-
-    #[test]
-    fn an_acknowledgement_of_what_was_never_sent_is_refused() {
-        let mut outgoing = sent(2);
-        assert_eq!(outgoing.look_at_ack(2), Ok(()));
-        assert_eq!(outgoing.look_at_ack(3), Err(FutureAck { ack: 3, highest_sent: 2 }));
-        outgoing.record_ack(3);
-        assert_eq!(outgoing.acked(), 0);
-    }
-
-    #[test]
-    fn an_overtaken_acknowledgement_changes_nothing() {
-        let mut outgoing = sent(5);
-        outgoing.record_ack(4);
-        outgoing.record_ack(2);
-        assert_eq!(outgoing.acked(), 4);
-    }
-
-    #[test]
-    fn a_message_without_acknowledgement_is_lost_after_exactly_30_s() {
-        let mut outgoing = sent(3);
-        outgoing.record_ack(1);
-        assert_eq!(outgoing.next_deadline(), Some(after(LOST_AFTER)));
-        let just_before = after(LOST_AFTER).offset(-1);
-        outgoing.expire(just_before);
-        assert_eq!(skipped(&mut outgoing, just_before), None);
-        outgoing.expire(after(LOST_AFTER));
-        assert_eq!(skipped(&mut outgoing, after(LOST_AFTER)), Some(vec![(2, 3)]));
-    }
-
-    #[test]
-    fn a_skip_is_repeated_with_growing_pauses_until_acknowledged() {
-        let mut outgoing = sent(4);
-        outgoing.give_up(number(2), START);
-        outgoing.give_up(number(4), START);
-        assert_eq!(skipped(&mut outgoing, START), Some(vec![(2, 2), (4, 4)]));
-        assert_eq!(skipped(&mut outgoing, START), None);
-        assert_eq!(outgoing.next_deadline(), Some(after(SKIP_REPEAT_MIN)));
-        assert!(skipped(&mut outgoing, after(SKIP_REPEAT_MIN)).is_some());
-        assert_eq!(outgoing.next_deadline(), Some(after(SKIP_REPEAT_MIN * 3)));
-        outgoing.record_ack(2);
-        assert_eq!(skipped(&mut outgoing, after(SKIP_REPEAT_MIN * 3)), Some(vec![(4, 4)]));
-        outgoing.record_ack(4);
-        assert_eq!(outgoing.next_deadline(), None);
-    }
-
-    #[test]
-    fn the_pause_between_skips_grows_to_a_minute_and_no_further() {
-        let mut outgoing = sent(1);
-        outgoing.give_up(number(1), START);
-        let mut now = START;
-        let mut pauses = Vec::new();
-        for _ in 0..8 {
-            assert!(outgoing.take_skip(now).is_some());
-            let due = outgoing.skip.unwrap().due;
-            pauses.push(due.since(now).as_secs());
-            now = due;
-        }
-        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
-    }
-
-    #[test]
-    fn a_number_is_pending_until_it_is_acknowledged_or_given_up() {
-        let mut outgoing = sent(3);
-        outgoing.record_ack(1);
-        outgoing.give_up(number(2), START);
-        let fates = [1, 2, 3].map(|value| outgoing.fate(number(value)));
-        assert_eq!(fates, [Fate::Acknowledged, Fate::GivenUp, Fate::Pending]);
-    }
-
-    #[test]
-    fn what_is_acknowledged_cannot_be_given_up() {
-        let mut outgoing = sent(2);
-        outgoing.record_ack(2);
-        outgoing.give_up(number(1), START);
-        outgoing.give_up(number(9), START);
-        assert_eq!(skipped(&mut outgoing, START), None);
-    }
-}
+mod tests;

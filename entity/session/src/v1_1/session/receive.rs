@@ -1,6 +1,6 @@
 //! The receiving half of a ready session: looks first, records afterwards.
 
-use entity_wire::id::{Generation, MessageNumber, Sequence, SessionId};
+use entity_wire::id::{Generation, MessageId, MessageNumber, Sequence, SessionId};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::control::{SessionClose, Skip};
@@ -21,6 +21,9 @@ pub struct Delivery {
     pub kind: MessageKind,
     /// What was sealed.
     pub body: Object,
+    /// The id of a durable message. What it brings about is to be kept together with the session's own writes of this
+    /// input, so that both are there after a crash or neither.
+    pub durable: Option<MessageId>,
     /// The generation it was sealed under.
     pub generation: Generation,
     /// Its sequence number.
@@ -72,7 +75,7 @@ impl Session {
     pub fn record(&mut self, opened: Opened, now: Timestamp) -> Effect {
         self.receive.record(opened.sequence.get());
         self.heard_at = now;
-        self.outgoing.record_ack(opened.ack);
+        self.outgoing.record_ack(opened.ack, now);
         match opened.meaning {
             Meaning::Message(delivery) => {
                 let len = delivery.len_bytes;
@@ -139,6 +142,7 @@ impl Session {
                 session: self.id,
                 kind: kind.clone(),
                 body: plaintext.body,
+                durable: plaintext.durable,
                 generation: sealed.generation,
                 sequence: header.sequence,
                 number,

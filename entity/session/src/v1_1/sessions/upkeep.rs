@@ -8,6 +8,7 @@ use entity_wire::time::Timestamp;
 use super::held::{Held, Stage};
 use super::{EndReason, Ended, Sessions};
 use crate::v1_1::author::Author;
+use crate::v1_1::numbers::Fate;
 use crate::v1_1::refusal::Lateness;
 use crate::v1_1::session::{SendError, Sent, Session};
 use crate::v1_1::state::{Role, SessionState};
@@ -77,12 +78,26 @@ impl Sessions {
         self.end(session, EndReason::Closed);
     }
 
-    /// Declares that a message of a ready session will not arrive: its delivery failed for good.
+    /// Declares that a volatile message of a ready session will not arrive: its delivery failed for good. A durable one is
+    /// still waited for.
     pub fn give_up(&mut self, session: SessionId, number: MessageNumber, now: Timestamp) {
         if let Some(Held { stage: Stage::Ready(ready), .. }) = self.held.get_mut(&session) {
             ready.give_up(number, now);
             self.reschedule(session);
         }
+    }
+
+    /// Declares that a durable message will not come after all: its sender has thought better of it.
+    pub fn withdraw(&mut self, session: SessionId, number: MessageNumber, now: Timestamp) {
+        if let Some(Held { stage: Stage::Ready(ready), .. }) = self.held.get_mut(&session) {
+            ready.withdraw(number, now);
+            self.reschedule(session);
+        }
+    }
+
+    /// What has become of a message that was sent with this number; `None` where the session is not held any more.
+    pub fn fate(&self, session: SessionId, number: MessageNumber) -> Option<Fate> {
+        Some(self.ready(session)?.fate(number))
     }
 
     /// What ended since the last call, in order, until there is nothing more.
