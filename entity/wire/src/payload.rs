@@ -9,6 +9,7 @@
 //! - [`sealed`]: the sealed form of 1.1 and what is inside it.
 //! - [`control`]: the control messages of 1.1.
 //! - [`chunk`]: the messages of a chunked transfer of 1.1.
+//! - [`token`]: certified token transfers of 1.1.
 //! - [`capability`], [`error`], [`signal`]: messages of both versions.
 
 pub mod capability;
@@ -21,6 +22,7 @@ pub mod sealed;
 pub mod session_sealing_1_0;
 pub mod signal;
 pub mod static_sealing_1_0;
+pub mod token;
 
 use crate::json::{FieldError, Problem, Value};
 
