@@ -16,6 +16,7 @@ use curve25519_dalek::edwards::CompressedEdwardsY;
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::derivation::Prk;
 use crate::encoding::{self, InvalidBase64, InvalidHex};
 
 /// Signs with an identity key.
@@ -62,6 +63,17 @@ impl SigningKey {
     /// Returns the public half.
     pub fn public_key(&self) -> PublicKey {
         self.public
+    }
+
+    /// Returns the key of a token account of this identity: for 0 the identity key itself, else one derived from its seed.
+    ///
+    /// *Source*: `docs/protocol/1.1.md#account-keys`.
+    pub fn account(&self, index: u32) -> Self {
+        if index == 0 {
+            return Self::from_seed(*self.seed);
+        }
+        let identity = Prk::extract(ACCOUNT_SALT, self.seed.as_slice());
+        Self::from_seed(*identity.expand_array(&index.to_be_bytes()))
     }
 
     /// Signs a message.
@@ -270,6 +282,9 @@ pub const SEED_LEN: usize = 32;
 pub const PUBLIC_KEY_LEN: usize = 32;
 /// Bytes of a signature; RFC 8032 section 5.1.6.
 pub const SIGNATURE_LEN: usize = 64;
+
+/// The salt under which the seeds of accounts are derived; docs/protocol/1.1.md#account-keys.
+const ACCOUNT_SALT: &[u8] = b"entity-account";
 
 /// The order L of the base point, little-endian; RFC 8032 section 5.1.
 const GROUP_ORDER: [u8; 32] = [

@@ -316,6 +316,20 @@ fn a_seed_survives_its_hexadecimal_form() {
 }
 
 #[test]
+fn accounts_are_the_identity_and_what_is_derived_from_it() {
+    let identity = SigningKey::from_seed(std::array::from_fn(|at| u8::try_from(at).unwrap()));
+    assert_eq!(identity.account(0).public_key(), identity.public_key());
+    // Computed with another implementation of HKDF and of Ed25519.
+    for (index, key) in [
+        (1, "23211627d5d398e0d551aac10ee5235976e26ac728df0c12a8b11df2c2ac2684"),
+        (2, "f5dee8b65fcc4e9eb36f5cd911bbae48af3e8c6fcd2d64c207c8b502ecf510b8"),
+        (255, "ca348fa40d61bb6e87ce2278d0943880d31ea9fd05216bb7f0e0cce3a901b313"),
+    ] {
+        assert_eq!(identity.account(index).public_key().to_hex(), key);
+    }
+}
+
+#[test]
 fn labelled_bytes_are_label_zero_data() {
     assert_eq!(labelled("peer", b"data"), b"peer\0data");
     assert_eq!(labelled("", b""), b"\0");
