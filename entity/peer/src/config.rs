@@ -39,6 +39,8 @@ pub struct Config {
     ///
     /// Source: docs/protocol/1.1.md#rate-limits
     pub rate_limits: RateLimits,
+    /// What becomes of a `token_transfer` of 1.0.
+    pub legacy_transfers: LegacyTransfers,
     /// Whether other peers' `/health` is asked every 30 s.
     pub liveness: Liveness,
     /// The bounds of everything that grows.
@@ -58,6 +60,7 @@ impl Config {
             session_sealing: SessionSealing::Offered,
             auto_connect: AutoConnect::Connect,
             rate_limits: default_rate_limits(),
+            legacy_transfers: LegacyTransfers::Refused,
             liveness: Liveness::Probe,
             limits: Limits::default(),
         }
@@ -134,6 +137,17 @@ pub enum SessionSealing {
     Offered,
     /// Never.
     Declined,
+}
+
+/// What becomes of a `token_transfer` of 1.0, which nobody certifies and nothing keeps from being repeated.
+///
+/// Source: docs/protocol/1.0.md#message-types
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegacyTransfers {
+    /// It is refused.
+    Refused,
+    /// The inbox keeps it. It never moves a balance.
+    Kept,
 }
 
 /// Whether sessions are opened without being asked for.

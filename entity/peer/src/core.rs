@@ -366,9 +366,14 @@ impl Core {
             self.tell(News::Message(received.clone()));
         }
         if is_kept {
-            let received = self.inbox.keep(received, len_bytes, &mut self.batch);
-            self.event(PeerEvent::MessageReceived(received));
+            self.keep(received, len_bytes);
         }
+    }
+
+    /// Keeps an accepted message in the inbox and says so.
+    pub(crate) fn keep(&mut self, received: Received, len_bytes: usize) {
+        let received = self.inbox.keep(received, len_bytes, &mut self.batch);
+        self.event(PeerEvent::MessageReceived(received));
     }
 
     /// Counts an accepted message of a peer.
@@ -424,6 +429,7 @@ fn implied_code(detail: &str) -> Option<ErrorCode> {
         "SEQUENCE_ERROR" => ErrorCode::SequenceError,
         "Decryption failed" => ErrorCode::DecryptionFailed,
         "Message too large" => ErrorCode::MessageTooLarge,
+        "Transfer refused" => ErrorCode::TransferRefused,
         "rate_limited" => ErrorCode::RateLimited,
         _ if beginning("Unsupported version: ") => ErrorCode::InvalidVersion,
         _ if beginning("Unknown sender: ") => ErrorCode::UnknownSender,

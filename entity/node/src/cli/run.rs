@@ -46,6 +46,9 @@ pub(super) struct RunArgs {
     /// Whether to open sessions without being asked for [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_CONNECT")]
     connect: Option<bool>,
+    /// Whether the inbox keeps a `token_transfer` of 1.0 instead of refusing it [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_LEGACY_TOKEN_TRANSFER")]
+    legacy_token_transfer: Option<bool>,
     /// A peer to know; may be given many times
     #[arg(
         long = "peer",
@@ -108,6 +111,7 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failed> {
         profile: args.profile,
         trust: args.trust,
         connect: args.connect,
+        legacy_token_transfer: args.legacy_token_transfer,
         data_dir: args.data_dir,
         key_file: args.key_file,
         peers: args.peers,

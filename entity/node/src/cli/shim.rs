@@ -52,6 +52,9 @@ pub(super) struct ShimArgs {
     /// Whether to open sessions without being asked for [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_CONNECT")]
     connect: Option<bool>,
+    /// Whether the inbox keeps a `token_transfer` of 1.0 instead of refusing it [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_LEGACY_TOKEN_TRANSFER")]
+    legacy_token_transfer: Option<bool>,
     /// Configuration file, for what has no flag here [default: entity.toml, if there is one]
     #[arg(long, value_name = "FILE", env = "ENTITY_CONFIG")]
     config: Option<PathBuf>,
@@ -76,6 +79,7 @@ pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
         profile: args.profile,
         trust: args.trust,
         connect: args.connect,
+        legacy_token_transfer: args.legacy_token_transfer,
         data_dir: args.data_dir.clone(),
         ..Overrides::default()
     };

@@ -8,6 +8,7 @@
 //! profile = "hardened"         # or "compat"
 //! trust = "pinned"             # or "first-use"
 //! connect = true
+//! legacy_token_transfer = false # whether the inbox keeps a `token_transfer` of 1.0; else it is refused
 //! data_dir = "/var/lib/entity"
 //! key_file = "/var/lib/entity/identity.seed"
 //!
@@ -60,6 +61,8 @@ pub struct ConfigFile {
     pub trust: Option<Trust>,
     /// Whether sessions are opened without being asked for.
     pub connect: Option<bool>,
+    /// Whether the inbox keeps a `token_transfer` of 1.0.
+    pub legacy_token_transfer: Option<bool>,
     /// Where the node keeps its files; relative to the working directory.
     pub data_dir: Option<PathBuf>,
     /// The identity, if not in the data directory.

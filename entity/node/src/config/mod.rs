@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use entity_crypto::identity::PeerId;
 use entity_peer::Config;
 use entity_peer::config::AutoConnect;
+use entity_peer::config::LegacyTransfers;
 use entity_peer::config::RateLimits;
 
 use choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
@@ -47,6 +48,8 @@ pub struct Overrides {
     pub trust: Option<Trust>,
     /// Whether sessions are opened without being asked for.
     pub connect: Option<bool>,
+    /// Whether the inbox keeps a `token_transfer` of 1.0.
+    pub legacy_token_transfer: Option<bool>,
     /// Where the node keeps its files.
     pub data_dir: Option<PathBuf>,
     /// The identity, if not in the data directory.
@@ -72,6 +75,8 @@ pub struct Settings {
     pub trust: Trust,
     /// Whether sessions are opened without being asked for.
     pub connect: bool,
+    /// Whether the inbox keeps a `token_transfer` of 1.0.
+    pub legacy_token_transfer: bool,
     /// Where the node keeps its files.
     pub data_dir: PathBuf,
     /// The file with the identity.
@@ -102,6 +107,10 @@ impl Settings {
             profile: overrides.profile.or(file.profile).unwrap_or(Profile::Hardened),
             trust: overrides.trust.or(file.trust).unwrap_or(Trust::Pinned),
             connect: overrides.connect.or(file.connect).unwrap_or(true),
+            legacy_token_transfer: overrides
+                .legacy_token_transfer
+                .or(file.legacy_token_transfer)
+                .unwrap_or(false),
             key_file: key_file.unwrap_or_else(|| data_dir.join(crate::key_file::FILE_NAME)),
             data_dir,
             rate_limits: file.rate_limits.limits(),
@@ -119,6 +128,11 @@ impl Settings {
         config.auto_connect =
             if self.connect { AutoConnect::Connect } else { AutoConnect::OnCommand };
         config.rate_limits = self.rate_limits.clone();
+        config.legacy_transfers = if self.legacy_token_transfer {
+            LegacyTransfers::Kept
+        } else {
+            LegacyTransfers::Refused
+        };
         config
     }
 }
@@ -153,13 +167,14 @@ mod tests {
 
     #[test]
     fn every_decision_reaches_the_peer() {
-        let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nadvertise = 'http://a:1'\n";
+        let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nlegacy_token_transfer = true\nadvertise = 'http://a:1'\n";
         let settings = Settings::resolve(Overrides::default(), file(text), PathBuf::from("data"));
         let config = settings.peer_config("a".parse().unwrap());
         assert_eq!(config.protocols, entity_peer::config::Protocols::OnlyV1_1);
         assert_eq!(config.profile, entity_peer::config::Profile::Compat);
         assert_eq!(config.trust, entity_peer::config::Trust::FirstUse);
         assert_eq!(config.auto_connect, AutoConnect::OnCommand);
+        assert_eq!(config.legacy_transfers, LegacyTransfers::Kept);
         assert_eq!(config.address.as_deref(), Some("http://a:1"));
     }
 }

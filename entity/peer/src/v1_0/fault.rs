@@ -61,6 +61,8 @@ pub(crate) enum Fault {
     StaticUnsealable,
     /// Its payload is nothing a handler can read.
     Handler,
+    /// It is a token transfer without a certificate.
+    Transfer,
 }
 
 impl Fault {
@@ -118,6 +120,7 @@ impl Fault {
             }
             (Self::StaticUnsealable, _) => (400, "Decryption failed", Code::DecryptionFailed),
             (Self::Handler, _) => (400, "Handler error", Code::InvalidMessage),
+            (Self::Transfer, _) => (403, "Transfer refused", Code::TransferRefused),
         };
         (status, text.into(), code)
     }

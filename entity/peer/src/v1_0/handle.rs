@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use entity_wire::kind::MessageKind;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
@@ -10,6 +11,7 @@ use super::fault::Fault;
 use super::open::Opened;
 use super::receive::Message;
 use crate::capabilities;
+use crate::config::LegacyTransfers;
 use crate::core::{Core, Reason};
 use crate::output::Received;
 use crate::routing::{Feature, feature};
@@ -20,7 +22,8 @@ impl State {
     ///
     /// # Errors
     ///
-    /// Only what a handshake must refuse aloud; any other refused handshake is answered 200 and seen as an event.
+    /// Only what a handshake must refuse aloud, and a token transfer; any other refused handshake is answered 200 and
+    /// seen as an event.
     pub(super) fn handle(
         &mut self,
         core: &mut Core,
@@ -30,7 +33,13 @@ impl State {
     ) -> Result<(), Fault> {
         let Some(payload) = opened.payload else { return Ok(()) };
         let feature = feature(&message.kind);
+        let is_transfer = message.kind == MessageKind::TokenTransfer;
         match feature {
+            Feature::Token
+                if is_transfer && core.config.legacy_transfers == LegacyTransfers::Refused =>
+            {
+                return Err(Fault::Transfer);
+            }
             Feature::Handshake => return self.on_handshake(core, &message, &payload, now),
             Feature::HandshakeAck => {
                 self.on_ack(core, &message, &payload, now);
@@ -67,7 +76,12 @@ impl State {
             received_at: core.wall(now),
             durable: None,
         };
-        core.deliver(received, message.len_bytes);
+        if feature == Feature::Token {
+            // Certified transfers are 1.1's alone: what has their names here is a message like any other.
+            core.keep(received, message.len_bytes);
+        } else {
+            core.deliver(received, message.len_bytes);
+        }
         if feature == Feature::CapabilityQuery {
             let answer = capabilities::answer(core, message.sender, Version::V1_0);
             // An answer that cannot be sent is not missed by anyone but the one who asked.

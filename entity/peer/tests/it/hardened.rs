@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use entity_crypto::signing::SigningKey;
 use entity_peer::Peer;
-use entity_peer::config::{Config, Profile, Protocols};
+use entity_peer::config::{Config, LegacyTransfers, Profile, Protocols};
 use entity_wire::code::ErrorCode;
 use entity_wire::json::{Object, Value};
 use entity_wire::kind::MessageKind;
@@ -440,4 +440,45 @@ fn after_a_session_has_expired_its_number_is_refused_and_others_are_not() {
     met.stranger.session = "11111111-1111-4111-8111-111111111111".to_owned();
     let outside = met.stranger.status(1, late);
     assert_eq!(met.peer.handle_message(&outside, late).status, 200);
+}
+
+/// A peer that treats transfers of 1.0 like this gets one, in each profile; returns its answer and what reached the inbox.
+fn transferred(
+    profile: Profile,
+    legacy_transfers: LegacyTransfers,
+) -> (u16, Option<String>, usize) {
+    let now = Timestamp::from_iso("2026-11-22T08:00:00+00:00").unwrap();
+    let config = Config {
+        protocols: Protocols::OnlyV1_0,
+        profile,
+        legacy_transfers,
+        ..Config::new("b".parse().unwrap())
+    };
+    let mut peer = Peer::new(config, SigningKey::from_seed([2; 32]), [7; 32], now);
+    let mut stranger = Stranger::new("a", SigningKey::from_seed([1; 32]));
+    introduce(&mut peer, &stranger, now);
+    stranger.shake_hands(&mut peer, now);
+    drain(&mut peer);
+    let payload = Object::new()
+        .with("transfer_id", "11111111-2222-4333-8444-555555555555")
+        .with("sender_address", "a")
+        .with("recipient_address", "b")
+        .with("amount", 250_u64)
+        .with("token_type", "AGT")
+        .with("timestamp", "2026-11-22T08:00:00+00:00");
+    let draft = stranger.draft(MessageKind::TokenTransfer, payload, 10, now);
+    let message = stranger.sign(&draft);
+    let reply = peer.handle_message(&message, now);
+    let kept = handled(&drain(&mut peer));
+    (reply.status, Answer::read(reply.status, &reply.body).detail, kept)
+}
+
+#[test]
+fn a_transfer_of_1_0_is_refused_unless_the_operator_wants_it_in_the_inbox() {
+    for profile in [Profile::Hardened, Profile::Compat] {
+        let refused = (403, Some("Transfer refused".to_owned()), 0);
+        assert_eq!(transferred(profile, LegacyTransfers::Refused), refused);
+        let (status, _, kept) = transferred(profile, LegacyTransfers::Kept);
+        assert_eq!((status, kept), (200, 1));
+    }
 }
