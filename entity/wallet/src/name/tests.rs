@@ -19,7 +19,7 @@ fn file_names_have_one_fixed_form() {
     assert_eq!(file("default"), "default.key");
     assert_eq!(file("a~0"), "a%7e0.key");
     let long = "A".repeat(160);
-    let hash = entity_crypto::encoding::hex_encode(&sha256(long.as_bytes()));
+    let hash = hex_encode(&sha256(long.as_bytes()));
     assert_eq!(file(&long), format!("{}%~{hash}.key", "%41".repeat(33)));
 }
 
