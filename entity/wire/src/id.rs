@@ -29,7 +29,15 @@ pub struct SessionId([u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId([u8; 16]);
 
-/// What both ids are able to do.
+/// The id of a task: a UUID of version 4, chosen by who delegates it, the same whoever tells of it.
+///
+/// Shape: as [`SessionId`].
+///
+/// Source: `docs/protocol/1.1.md#tasks`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId([u8; 16]);
+
+/// What these ids are able to do.
 macro_rules! uuid_of_version_4 {
     ($name:ident) => {
         impl $name {
@@ -69,6 +77,7 @@ macro_rules! uuid_of_version_4 {
 
 uuid_of_version_4!(SessionId);
 uuid_of_version_4!(MessageId);
+uuid_of_version_4!(TaskId);
 
 impl SessionId {
     /// The text of [`SessionId`]'s `Display`, without the cost of a formatter: every message has one.

@@ -59,6 +59,19 @@ pub const ADDRESS_LEN_MAX: usize = 512;
 /// Longest free text in a payload that is kept: a reason or an error message, in bytes.
 pub const TEXT_LEN_MAX: usize = 1_024;
 
+/// Longest description of a task, in bytes: text for people and programs, beside which `input` is for data.
+///
+/// Source: `docs/protocol/1.1.md#tasks`.
+pub const TASK_DESCRIPTION_LEN_MAX: usize = 4_096;
+
+/// Longest input and longest result of a task, in canonical bytes: more goes by a chunked transfer.
+///
+/// Source: `docs/protocol/1.1.md#tasks`.
+pub const TASK_DATA_LEN_MAX: usize = 64 * 1024;
+
+/// Most digits of the reward of a task, as of any amount.
+pub const TASK_REWARD_LEN_MAX: usize = 39;
+
 /// Most numbers that one `skip` may declare, over all its ranges.
 ///
 /// Source: `docs/protocol/1.1.md#skip`.

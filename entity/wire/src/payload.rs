@@ -10,6 +10,7 @@
 //! - [`control`]: the control messages of 1.1.
 //! - [`chunk`]: the messages of a chunked transfer of 1.1.
 //! - [`token`]: certified token transfers of 1.1.
+//! - [`task`]: what one peer asks of another, and what became of it, in 1.1.
 //! - [`capability`], [`error`], [`signal`]: messages of both versions.
 
 pub mod capability;
@@ -23,6 +24,7 @@ pub mod session_sealing_1_0;
 pub mod signal;
 pub mod static_sealing_1_0;
 pub mod token;
+pub mod task;
 
 use crate::json::{FieldError, Problem, Value};
 

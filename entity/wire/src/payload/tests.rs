@@ -20,6 +20,7 @@ use crate::limits::{ADDRESS_LEN_MAX, LEGACY_ID_LEN_MAX, SKIP_NUMBERS_MAX, TEXT_L
 use crate::time::Timestamp;
 
 mod handshakes;
+mod tasks;
 
 fn object(text: &str) -> Object {
     json::parse(text.as_bytes(), &RULES_1_0_HARDENED).unwrap().into_object().unwrap()
