@@ -5,8 +5,10 @@ use std::time::Duration;
 use entity_crypto::signing::PublicKey;
 pub use entity_session::v1_1::numbers::Class;
 use entity_wire::code::ErrorCode;
+use entity_wire::id::TaskId;
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
+use entity_wire::payload::task::{Capability, Reward, TaskOutcome, TaskRefusal};
 use entity_wire::v1_0::Flavour;
 use entity_wire::version::Version;
 
@@ -50,6 +52,15 @@ pub enum Command {
         /// Microseconds, negative into the past.
         offset_us: i64,
     },
+    /// Delegates a task to a peer; done once it is kept.
+    Delegate(Delegate),
+    /// Ends a task that was delegated to us.
+    CompleteTask(Complete),
+    /// Says what tasks we are able to do; until then none that wants a capability is taken.
+    SetCapabilities {
+        /// All of them.
+        able: Vec<Capability>,
+    },
     /// Withdraws a command that is not done yet; it ends with [`CommandError::Cancelled`], this one with `Done`. What
     /// was sent for it stays sent.
     Cancel {
@@ -69,6 +80,36 @@ pub struct AddPeer {
     pub key: Option<PublicKey>,
     /// Whether to connect at once; `None` follows the configuration.
     pub connect: Option<bool>,
+}
+
+/// A task to delegate.
+#[derive(Debug, Clone)]
+pub struct Delegate {
+    /// To whom.
+    pub to: PeerName,
+    /// Its id; a new one where there is none.
+    pub task_id: Option<TaskId>,
+    /// What it is.
+    pub description: String,
+    /// What the peer has to be able to do.
+    pub capability: Option<Capability>,
+    /// Its data.
+    pub input: Option<Object>,
+    /// What is promised for it.
+    pub reward: Option<Reward>,
+}
+
+/// The end of a task that was delegated to us.
+#[derive(Debug, Clone)]
+pub struct Complete {
+    /// Which.
+    pub task_id: TaskId,
+    /// By whom it was delegated; needed only where two peers chose the same id.
+    pub from: Option<PeerName>,
+    /// How it ended.
+    pub outcome: TaskOutcome,
+    /// What came of it.
+    pub result: Object,
 }
 
 /// A message to send.
@@ -120,6 +161,8 @@ pub enum CommandResult {
     RoundTrip(Duration),
     /// What the other side says it can do.
     Capabilities(Object),
+    /// The task is kept, and on its way.
+    Task(TaskId),
 }
 
 /// What became of a sent message.
@@ -180,6 +223,20 @@ pub enum CommandError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Caller: there is no such task, or the id alone does not say which is meant.
+    #[error("find task {id}")]
+    UnknownTask {
+        /// The id asked for.
+        id: TaskId,
+    },
+    /// Caller: the task cannot be delegated.
+    #[error("delegate task {id}: {}", code.as_str())]
+    Task {
+        /// The id of the task.
+        id: TaskId,
+        /// Why.
+        code: TaskRefusal,
+    },
     /// Caller: the message is larger than a peer will take.
     #[error("send a message of {len_bytes} bytes")]
     TooLarge {
@@ -239,7 +296,9 @@ impl CommandError {
                 ErrorCode::EncryptionNotReady
             }
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
-            Self::Malformed { .. } => ErrorCode::InvalidMessage,
+            Self::Malformed { .. } | Self::UnknownTask { .. } | Self::Task { .. } => {
+                ErrorCode::InvalidMessage
+            }
             Self::Refused { code, .. } => code.unwrap_or(ErrorCode::InvalidMessage),
             Self::Handshake { code, .. } => *code,
             Self::Overloaded { .. }
@@ -259,6 +318,8 @@ impl CommandError {
             | Self::NoKey { .. }
             | Self::Sealing { .. }
             | Self::Malformed { .. }
+            | Self::UnknownTask { .. }
+            | Self::Task { .. }
             | Self::TooLarge { .. }
             | Self::Overloaded { .. }
             | Self::Unreachable { .. }

@@ -1,6 +1,6 @@
 //! What both protocol versions share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use entity_crypto::entropy::Entropy;
@@ -9,10 +9,12 @@ use entity_journal::{Batch, Stored, Write};
 use entity_wire::code::ErrorCode;
 use entity_wire::id::MessageId;
 use entity_wire::kind::MessageKind;
+use entity_wire::payload::task::Capability;
 use entity_wire::reply::Answer;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
+use crate::capabilities;
 use crate::command::{self, CommandError, CommandId, CommandResult, Receipt};
 use crate::config::Config;
 use crate::inbox::{Inbox, Seen};
@@ -38,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) outbox: Outbox<Purpose>,
     pub(crate) inbox: Inbox,
     pub(crate) seen: Seen,
+    /// What tasks we are able to do.
+    pub(crate) able: BTreeSet<Capability>,
     pub(crate) queries: VecDeque<Query>,
     pub(crate) outputs: VecDeque<Output>,
     /// What the input at hand wants kept.
@@ -94,7 +98,6 @@ pub(crate) enum News {
     /// A message that a feature sent under a reason of its own came to its end.
     Finished(Reason, Result<Receipt, CommandError>),
     /// A feature wants a message sent.
-    #[expect(dead_code, reason = "the features follow")]
     Send(Reason, command::Send),
 }
 
@@ -154,6 +157,7 @@ impl Core {
             outbox: Outbox::new(limits.deliveries_max),
             inbox: Inbox::restore(stored, limits.inbox_messages_max, limits.inbox_bytes_max)?,
             seen: Seen::restore(stored)?,
+            able: capabilities::restore(stored)?,
             queries: VecDeque::new(),
             outputs: VecDeque::new(),
             batch: Batch::default(),

@@ -21,10 +21,13 @@ use crate::name::PeerName;
 use crate::output::Received;
 use crate::restore::RestoreError;
 use crate::routing::{Feature, feature};
+use crate::tasks::Tasks;
 
 /// The rooms.
-#[derive(Debug, Default)]
-pub(crate) struct Features {}
+#[derive(Debug)]
+pub(crate) struct Features {
+    pub(crate) tasks: Tasks,
+}
 
 impl Features {
     /// Starts every room with what it kept.
@@ -32,22 +35,15 @@ impl Features {
     /// # Errors
     ///
     /// A record of a room is damaged.
-    #[expect(clippy::unnecessary_wraps, reason = "the rooms follow")]
-    pub(crate) fn restore(_stored: &mut Stored, _now: Timestamp) -> Result<Self, RestoreError> {
-        Ok(Self {})
+    pub(crate) fn restore(stored: &mut Stored, _now: Timestamp) -> Result<Self, RestoreError> {
+        Ok(Self { tasks: Tasks::restore(stored)? })
     }
 
     /// Hands an accepted message to its room.
-    #[expect(clippy::unused_self, reason = "the rooms follow")]
-    pub(crate) fn handle_message(
-        &mut self,
-        _core: &mut Core,
-        received: &Received,
-        _now: Timestamp,
-    ) {
+    pub(crate) fn handle_message(&mut self, core: &mut Core, received: &Received, _now: Timestamp) {
         match feature(&received.kind) {
+            Feature::Task => self.tasks.handle_message(core, received),
             Feature::Token
-            | Feature::Task
             | Feature::Transfer
             | Feature::WakeUp
             | Feature::Heartbeat

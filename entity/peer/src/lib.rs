@@ -22,6 +22,7 @@
 //! | `link` | the relation to one peer: which version, opening, waiting commands, connecting again |
 //! | `record`, `restore` | what is kept, and starting with it |
 //! | `features` | the rooms of everything built on sessions and messages |
+//! | `tasks` | tasks that peers delegate to each other |
 //! | `routing` | which feature a message goes to |
 //! | `outbox`, `inbox`, `roster`, `health`, `capabilities` | one concept each |
 //! | `v1_0` | receiving, handshakes and sending of 1.0 |
@@ -49,6 +50,7 @@ mod record;
 mod restore;
 mod roster;
 mod routing;
+mod tasks;
 mod v1_0;
 mod v1_1;
 

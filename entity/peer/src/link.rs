@@ -137,6 +137,8 @@ fn refuses_version(error: &CommandError, version: Version) -> bool {
         | CommandError::NoKey { .. }
         | CommandError::Sealing { .. }
         | CommandError::Malformed { .. }
+        | CommandError::UnknownTask { .. }
+        | CommandError::Task { .. }
         | CommandError::TooLarge { .. }
         | CommandError::Overloaded { .. }
         | CommandError::Unreachable { .. }

@@ -14,7 +14,7 @@ use entity_wire::version::Version;
 
 use crate::command::{CommandError, CommandId, CommandResult};
 use crate::name::PeerName;
-use crate::view::{Role, SessionName};
+use crate::view::{Role, SessionName, TaskView};
 
 /// One thing for the owner of the peer to do or to know, in order.
 #[derive(Debug, Clone)]
@@ -157,6 +157,14 @@ pub enum PeerEvent {
         /// The key.
         key: PublicKey,
     },
+    /// A peer delegated a task to us, and we took it.
+    TaskReceived(TaskView),
+    /// A task that we delegated will be done.
+    TaskAccepted(TaskView),
+    /// A task that we delegated will not be done.
+    TaskRefused(TaskView),
+    /// A task that we delegated was done, or has failed.
+    TaskDone(TaskView),
     /// A peer's health changed.
     HealthChanged {
         /// Whose.

@@ -6,6 +6,7 @@ use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
+use crate::capabilities;
 use crate::command::{Command, CommandError, CommandId, CommandResult};
 use crate::config::{AutoConnect, Config, Protocols, V1_1_IS_SPOKEN};
 use crate::core::{Core, News, Purpose, Reason};
@@ -143,6 +144,9 @@ impl Peer {
                 self.core.clock_offset_us = offset_us;
                 self.core.done(id, Ok(CommandResult::Done));
             }
+            Command::Delegate(task) => self.features.tasks.delegate(&mut self.core, id, task),
+            Command::CompleteTask(end) => self.features.tasks.complete(&mut self.core, id, end),
+            Command::SetCapabilities { able } => capabilities::set(&mut self.core, id, able),
             Command::Cancel { command } => self.cancel(id, command),
         }
         self.settle(now);

@@ -3,6 +3,9 @@
 use std::fmt;
 
 use entity_crypto::signing::PublicKey;
+use entity_wire::id::TaskId;
+use entity_wire::json::Object;
+use entity_wire::payload::task::{TaskDelegate, TaskOutcome, TaskRefusal};
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
@@ -164,4 +167,108 @@ pub struct QueueStats {
     pub failed: u64,
     /// Messages dropped because a limit was reached.
     pub discarded: u64,
+}
+
+/// A task, in either direction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskView {
+    /// Its id.
+    pub id: TaskId,
+    /// With whom.
+    pub peer: PeerName,
+    /// Who delegated it.
+    pub direction: Direction,
+    /// What became of it.
+    pub state: TaskState,
+    /// What was asked.
+    pub content: TaskDelegate,
+    /// What came of it, once it is over.
+    pub result: Option<Object>,
+}
+
+/// Who delegated a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// We did.
+    Delegated,
+    /// The peer did.
+    Received,
+}
+
+impl Direction {
+    /// Returns the word used in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delegated => "delegated",
+            Self::Received => "received",
+        }
+    }
+
+    /// Reads the word.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        [Self::Delegated, Self::Received].into_iter().find(|direction| direction.as_str() == text)
+    }
+}
+
+/// What became of a task.
+///
+/// Source: docs/protocol/1.1.md#tasks
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskState {
+    /// It was delegated; there is no answer yet.
+    Sent,
+    /// It will be done.
+    Accepted,
+    /// It will not be done.
+    Refused(TaskRefusal),
+    /// It was done.
+    Done,
+    /// It was tried, and could not be done.
+    Failed,
+}
+
+impl TaskState {
+    /// Returns the word used in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Accepted => "accepted",
+            Self::Refused(_) => "refused",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Says whether nothing more will become of it.
+    pub fn is_over(self) -> bool {
+        match self {
+            Self::Sent | Self::Accepted => false,
+            Self::Refused(_) | Self::Done | Self::Failed => true,
+        }
+    }
+
+    /// Says whether a task that is so may become `next`.
+    pub(crate) fn may_become(self, next: Self) -> bool {
+        match (self, next) {
+            (Self::Sent, Self::Accepted | Self::Refused(_) | Self::Done | Self::Failed)
+            | (Self::Accepted, Self::Done | Self::Failed) => true,
+            (Self::Sent | Self::Accepted, Self::Sent)
+            | (Self::Accepted, Self::Accepted | Self::Refused(_))
+            | (Self::Refused(_) | Self::Done | Self::Failed, _) => false,
+        }
+    }
+
+    pub(crate) fn of_outcome(outcome: TaskOutcome) -> Self {
+        match outcome {
+            TaskOutcome::Done => Self::Done,
+            TaskOutcome::Failed => Self::Failed,
+        }
+    }
+
+    /// Reads the word; a refusal needs its code, and nothing else has one.
+    pub(crate) fn from_text(text: &str, code: Option<TaskRefusal>) -> Option<Self> {
+        let all = [Some(Self::Sent), Some(Self::Accepted), Some(Self::Done), Some(Self::Failed)];
+        let all = if code.is_some() { [code.map(Self::Refused), None, None, None] } else { all };
+        all.into_iter().flatten().find(|state| state.as_str() == text)
+    }
 }

@@ -23,8 +23,8 @@ pub mod sealed;
 pub mod session_sealing_1_0;
 pub mod signal;
 pub mod static_sealing_1_0;
-pub mod token;
 pub mod task;
+pub mod token;
 
 use crate::json::{FieldError, Problem, Value};
 

@@ -145,7 +145,11 @@ impl State {
             | PeerEvent::SessionClosed { .. }
             | PeerEvent::MessageReceived(_)
             | PeerEvent::MessageRefused { .. }
-            | PeerEvent::HandshakeFailed { .. } => {}
+            | PeerEvent::HandshakeFailed { .. }
+            | PeerEvent::TaskReceived(_)
+            | PeerEvent::TaskAccepted(_)
+            | PeerEvent::TaskRefused(_)
+            | PeerEvent::TaskDone(_) => {}
         }
         self.events += 1;
         if let Some(listener) = &self.listener {

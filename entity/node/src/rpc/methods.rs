@@ -41,6 +41,10 @@ pub const METHODS: &[&str] = &[
     "peer.ping",
     "capability.query",
     "stats",
+    "task.delegate",
+    "task.list",
+    "task.complete",
+    "capability.set",
 ];
 
 /// The methods of test peers alone: each could be used to harm a real one.
@@ -77,7 +81,7 @@ pub struct Service {
     pub protocol_versions: &'static [&'static str],
 }
 
-type Outcome = Result<Box<RawValue>, RpcError>;
+pub(super) type Outcome = Result<Box<RawValue>, RpcError>;
 
 impl Service {
     /// Does one request. `shutdown` and `$/cancel` belong to the conversation, not to the node.
@@ -98,6 +102,10 @@ impl Service {
             ("peer.ping", _) => self.peer_ping(read(params)?).await,
             ("capability.query", _) => self.capability_query(read(params)?).await,
             ("stats", _) => read::<NoParams>(params).and_then(|_| self.stats()),
+            ("task.delegate", _) => self.task_delegate(read(params)?).await,
+            ("task.list", _) => self.task_list(read(params)?).await,
+            ("task.complete", _) => self.task_complete(read(params)?).await,
+            ("capability.set", _) => self.capability_set(read(params)?).await,
             ("clock.offset", Audience::Test) => self.clock_offset(read(params)?).await,
             ("wire.send_raw", Audience::Test) => self.send_raw(read(params)?).await,
             _ => Err(RpcError::new(
@@ -280,12 +288,15 @@ fn read<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, RpcEr
     serde_json::from_str(params.map_or("{}", RawValue::get)).map_err(RpcError::params)
 }
 
-fn parameter<T: FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, RpcError> {
+pub(super) fn parameter<T: FromStr<Err: std::fmt::Display>>(
+    name: &str,
+    text: &str,
+) -> Result<T, RpcError> {
     text.parse().map_err(|error| RpcError::params(format!("{name}: {error}")))
 }
 
 /// Bodies keep integers digit by digit, so they go through the parser of the wire.
-fn body_object(body: &RawValue) -> Result<Object, RpcError> {
+pub(super) fn body_object(body: &RawValue) -> Result<Object, RpcError> {
     match parse(body.get().as_bytes(), &RULES_1_0_HARDENED) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(RpcError::params("body: not an object")),
@@ -293,7 +304,7 @@ fn body_object(body: &RawValue) -> Result<Object, RpcError> {
     }
 }
 
-fn result<T: Serialize>(value: &T) -> Outcome {
+pub(super) fn result<T: Serialize>(value: &T) -> Outcome {
     to_raw_value(value).map_err(|error| RpcError::new(RpcError::INTERNAL_ERROR, error.to_string()))
 }
 
@@ -301,7 +312,7 @@ pub(crate) fn empty() -> Outcome {
     result(&serde_json::Map::new())
 }
 
-fn unexpected(result: &CommandResult) -> RpcError {
+pub(super) fn unexpected(result: &CommandResult) -> RpcError {
     RpcError::new(RpcError::INTERNAL_ERROR, format!("the peer answered with {result:?}"))
 }
 

@@ -11,6 +11,7 @@ pub mod methods;
 mod params;
 pub mod session;
 pub mod shapes;
+mod task;
 
 use entity_peer::command::CommandError;
 use serde::{Deserialize, Serialize};
@@ -133,6 +134,8 @@ impl From<CommandError> for RpcError {
             | CommandError::NoKey { .. }
             | CommandError::Sealing { .. }
             | CommandError::Malformed { .. }
+            | CommandError::UnknownTask { .. }
+            | CommandError::Task { .. }
             | CommandError::TooLarge { .. }
             | CommandError::Overloaded { .. }
             | CommandError::Unreachable { .. }
@@ -140,7 +143,12 @@ impl From<CommandError> for RpcError {
             | CommandError::TimedOut { .. }
             | CommandError::Cancelled => error.to_string(),
         };
-        let data = Refusal { code: error.code().to_string(), status: error.status(), detail };
+        // A task is refused here by the code that a peer would refuse it with.
+        let code = match &error {
+            CommandError::Task { code, .. } => code.as_str().to_owned(),
+            other => other.code().to_string(),
+        };
+        let data = Refusal { code, status: error.status(), detail };
         Self { code: Self::REFUSED, message, data: Some(data) }
     }
 }

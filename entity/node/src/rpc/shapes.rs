@@ -8,6 +8,7 @@ use entity_wire::json::Object;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::task::TaskShape;
 use crate::node::Numbered;
 use crate::views::is_healthy;
 
@@ -19,6 +20,10 @@ pub const EVENTS: &[&str] = &[
     "message.received",
     "message.refused",
     "handshake.failed",
+    "task.received",
+    "task.accepted",
+    "task.refused",
+    "task.done",
 ];
 
 /// One peer in `peer.list`.
@@ -176,6 +181,10 @@ pub(crate) fn event_line(numbered: &Numbered) -> Option<String> {
             let failed = Failed { peer: peer.as_str(), code: code.as_str(), reason };
             notice("handshake.failed", n, &failed)
         }
+        PeerEvent::TaskReceived(task) => notice("task.received", n, &TaskShape::from(task)),
+        PeerEvent::TaskAccepted(task) => notice("task.accepted", n, &TaskShape::from(task)),
+        PeerEvent::TaskRefused(task) => notice("task.refused", n, &TaskShape::from(task)),
+        PeerEvent::TaskDone(task) => notice("task.done", n, &TaskShape::from(task)),
         PeerEvent::KeyPinned { .. } | PeerEvent::HealthChanged { .. } => return None,
     };
     Some(line)

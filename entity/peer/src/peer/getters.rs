@@ -9,7 +9,7 @@ use super::Peer;
 use crate::config::Config;
 use crate::name::PeerName;
 use crate::output::Received;
-use crate::view::{PeerStats, PeerView, QueueStats, SessionView};
+use crate::view::{PeerStats, PeerView, QueueStats, SessionView, TaskView};
 
 impl Peer {
     /// Returns the configuration.
@@ -55,6 +55,11 @@ impl Peer {
     /// Returns what a peer said it can do, where it was asked.
     pub fn capabilities(&self, name: &PeerName) -> Option<&Object> {
         self.core.roster.get(name.as_str())?.capabilities.as_ref()
+    }
+
+    /// Returns the tasks of both directions, oldest first.
+    pub fn tasks(&self) -> impl Iterator<Item = TaskView> {
+        self.features.tasks.iter()
     }
 
     /// Returns the sessions, half-open ones included.

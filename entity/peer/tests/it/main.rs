@@ -13,6 +13,7 @@ mod mutations;
 mod mutations_1_1;
 mod played;
 mod stranger;
+mod tasks;
 mod v1_1;
 mod weather;
 mod world;

@@ -28,12 +28,14 @@ pub struct CapabilityReport {
 pub enum Form {
     /// Exactly the shape of the earlier peer, with `protocol_version` `"1.0"`.
     V1_0,
-    /// The same with `protocol_version` `"1.1"` and two fields more.
+    /// The same with `protocol_version` `"1.1"` and two fields more, and a third where it does tasks.
     V1_1 {
         /// `protocol_versions`: the versions that the peer has enabled.
         versions: Vec<String>,
         /// `capabilities`: as in handshake step 1.
         capabilities: Vec<String>,
+        /// `tasks`: what tasks it is able to do; absent where there are none.
+        tasks: Vec<String>,
     },
 }
 
@@ -61,6 +63,10 @@ impl CapabilityReport {
             Form::V1_1 {
                 versions: fields.texts("protocol_versions")?,
                 capabilities: fields.texts("capabilities")?,
+                tasks: match fields.optional("tasks") {
+                    Some(_) => fields.texts("tasks")?,
+                    None => Vec::new(),
+                },
             }
         } else {
             Form::V1_0
@@ -90,9 +96,12 @@ impl CapabilityReport {
             .with("crypto_features", features)
             .with("endpoints", texts(&self.endpoints))
             .with("entity_id", self.entity_id.as_str());
-        if let Form::V1_1 { versions, capabilities } = &self.form {
+        if let Form::V1_1 { versions, capabilities, tasks } = &self.form {
             report.insert("protocol_versions", texts(versions));
             report.insert("capabilities", texts(capabilities));
+            if !tasks.is_empty() {
+                report.insert("tasks", texts(tasks));
+            }
         }
         Object::new().with("capabilities", report)
     }

@@ -219,10 +219,18 @@ fn a_capability_report_has_the_shape_of_its_version() {
             r#""endpoints": ["/message", "/health", "/peers", "/stats", "/public-key"], "entity_id": "entity-a"}}"#
         )
     );
-    let form =
-        Form::V1_1 { versions: vec!["1.1".to_owned()], capabilities: vec!["x25519".to_owned()] };
-    let new = CapabilityReport::new(form, &id, Vec::new());
-    for report in [old, new] {
+    let form = |tasks: &[&str]| Form::V1_1 {
+        versions: vec!["1.1".to_owned()],
+        capabilities: vec!["x25519".to_owned()],
+        tasks: tasks.iter().map(|&task| task.to_owned()).collect(),
+    };
+    let new = CapabilityReport::new(form(&[]), &id, Vec::new());
+    assert!(!spaced(new.to_object()).contains("tasks"));
+    let able = CapabilityReport::new(form(&["text.count"]), &id, Vec::new());
+    assert!(spaced(able.to_object()).ends_with(
+        r#""protocol_versions": ["1.1"], "capabilities": ["x25519"], "tasks": ["text.count"]}}"#
+    ));
+    for report in [old, new, able] {
         assert_eq!(CapabilityReport::from_object(&report.to_object()), Ok(report));
     }
 }
