@@ -12,6 +12,39 @@ pub fn sha256(data: &[u8]) -> [u8; DIGEST_LEN] {
     array(digest::digest(&digest::SHA256, data).as_ref())
 }
 
+/// SHA-256 of bytes that come piece by piece.
+#[derive(Clone)]
+pub struct RunningSha256(digest::Context);
+
+impl RunningSha256 {
+    /// Starts with no bytes.
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, data: &[u8]) {
+        self.0.update(data);
+    }
+
+    /// Returns the digest of all bytes taken so far; taking can go on.
+    pub fn digest(&self) -> [u8; DIGEST_LEN] {
+        array(self.0.clone().finish().as_ref())
+    }
+}
+
+impl Default for RunningSha256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for RunningSha256 {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("RunningSha256(..)")
+    }
+}
+
 /// Hashes a secret, and keeps the first `N` bytes of the digest, wiped on drop.
 pub(crate) fn secret_digest<const N: usize>(
     algorithm: &'static digest::Algorithm,

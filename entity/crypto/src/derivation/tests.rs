@@ -91,3 +91,14 @@ proptest! {
         prop_assert_eq!(short.as_slice(), &long[..32]);
     }
 }
+
+#[test]
+fn bytes_in_pieces_hash_as_bytes_in_one() {
+    let mut running = RunningSha256::new();
+    assert_eq!(running.digest(), sha256(b""));
+    running.update(b"a");
+    assert_eq!(running.digest(), sha256(b"a"));
+    running.update(b"bc");
+    assert_eq!(running.digest(), sha256(b"abc"));
+    assert_eq!(format!("{running:?}"), "RunningSha256(..)");
+}

@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use entity_crypto::derivation::sha256;
 use entity_crypto::encoding::{base64_decode_strict, base64_encode, hex_decode_array, hex_encode};
 
 use crate::json::{FieldError, Fields, Object, Problem};
@@ -114,27 +115,22 @@ impl Chunk {
     /// A field is absent, of another type or out of its bounds.
     pub fn from_object(object: &Object) -> Result<Self, FieldError> {
         let fields = Fields::new(object);
-        let expected = "the index of a chunk";
-        let index = u32::try_from(fields.unsigned("index")?).ok();
-        let index = index.filter(|index| *index < CHUNKS_MAX);
         let data = fields.read("data", "base64 of a chunk", |text| {
             base64_decode_strict(text).ok().filter(|data| is_chunk_len(data.len()))
         })?;
         Ok(Self {
             transfer: transfer_of(fields)?,
-            index: index.ok_or(Problem::Invalid { expected }.of("index"))?,
+            index: index_of(fields)?,
             data,
             sha256: digest_of(fields)?,
         })
     }
+}
 
-    /// Writes the payload.
-    pub fn to_object(&self) -> Object {
-        Object::new()
-            .with("transfer_id", self.transfer.to_string())
-            .with("index", u64::from(self.index))
-            .with("data", base64_encode(&self.data))
-            .with("sha256", hex_encode(&self.sha256))
+impl Chunk {
+    /// Whether the data has the digest that its sender claims.
+    pub fn is_intact(&self) -> bool {
+        sha256(&self.data) == self.sha256
     }
 }
 
@@ -142,6 +138,75 @@ impl fmt::Debug for Chunk {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { transfer, index, data, .. } = self;
         write!(formatter, "Chunk({transfer}, {index}, {} bytes)", data.len())
+    }
+}
+
+/// Everything of a `chunk` but its data, which may be looked at elsewhere: whoever reads the head decides whether the
+/// data is worth decoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkHead {
+    /// Of which transfer.
+    pub transfer: TransferId,
+    /// Which piece, from 0.
+    pub index: u32,
+    /// How many bytes `data` says it has, from its length and padding alone.
+    pub len: u32,
+}
+
+impl ChunkHead {
+    /// Reads the head of a payload. What it leaves out, [`Chunk::from_object`] reads.
+    ///
+    /// # Errors
+    ///
+    /// A field is absent, of another type or out of its bounds.
+    pub fn from_object(object: &Object) -> Result<Self, FieldError> {
+        let fields = Fields::new(object);
+        let expected = "base64 of a chunk";
+        let len = fields.read("data", expected, decoded_len)?;
+        digest_of(fields)?;
+        Ok(Self { transfer: transfer_of(fields)?, index: index_of(fields)?, len })
+    }
+}
+
+fn index_of(fields: Fields<'_>) -> Result<u32, FieldError> {
+    let index = u32::try_from(fields.unsigned("index")?).ok();
+    let index = index.filter(|index| *index < CHUNKS_MAX);
+    index.ok_or(Problem::Invalid { expected: "the index of a chunk" }.of("index"))
+}
+
+fn decoded_len(text: &str) -> Option<u32> {
+    let padding = text.bytes().rev().take(2).take_while(|byte| *byte == b'=').count();
+    let is_whole = text.len().is_multiple_of(4);
+    let len = (text.len() / 4 * 3).checked_sub(padding)?;
+    (is_whole && is_chunk_len(len)).then(|| u32::try_from(len).ok()).flatten()
+}
+
+/// The data of a chunk on its way out: encoded and hashed once, wherever there is time for it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Piece {
+    data: String,
+    sha256: Digest,
+}
+
+impl Piece {
+    /// Encodes and hashes the bytes of a chunk.
+    pub fn new(data: &[u8]) -> Self {
+        Self { data: base64_encode(data), sha256: sha256(data) }
+    }
+
+    /// Writes the payload of the chunk that this is the data of.
+    pub fn into_object(self, transfer: TransferId, index: u32) -> Object {
+        Object::new()
+            .with("transfer_id", transfer.to_string())
+            .with("index", u64::from(index))
+            .with("data", self.data)
+            .with("sha256", hex_encode(&self.sha256))
+    }
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Piece({} characters)", self.data.len())
     }
 }
 

@@ -61,9 +61,14 @@ fn chunk_init_has_exactly_these_bytes() {
 fn chunk_has_exactly_these_bytes() {
     let chunk = Chunk { transfer: id(), index: 1, data: b"abc".to_vec(), sha256: sha256(b"abc") };
     let text = format!(r#"{{"data":"YWJj","index":1,"sha256":"{ABC}","transfer_id":"{ID}"}}"#);
-    assert_eq!(canonical(&chunk.to_object()), text);
+    let written = Piece::new(b"abc").into_object(id(), 1);
+    assert_eq!(canonical(&written), text);
     assert_eq!(Chunk::from_object(&object(&text)), Ok(chunk.clone()));
-    strict(&chunk.to_object(), Chunk::from_object, &[]);
+    strict(&written, Chunk::from_object, &[]);
+    strict(&written, ChunkHead::from_object, &[]);
+    let head = ChunkHead { transfer: id(), index: 1, len: 3 };
+    assert_eq!(ChunkHead::from_object(&written), Ok(head));
+    assert!(chunk.is_intact() && !Chunk { data: b"abd".to_vec(), ..chunk.clone() }.is_intact());
     assert!(!format!("{chunk:?}").contains("97"), "contents are not for logs");
 }
 
@@ -168,8 +173,7 @@ fn a_name_is_short_and_has_no_control_characters() {
 
 #[test]
 fn chunks_are_bounded_and_their_base64_is_strict() {
-    let chunk = Chunk { transfer: id(), index: 0, data: vec![0], sha256: [0; 32] };
-    let valid = chunk.to_object();
+    let valid = Piece::new(&[0]).into_object(id(), 0);
     assert!(Chunk::from_object(&valid).is_ok());
     for data in ["", "AA", "AB==", "AA=", "A A="] {
         assert!(Chunk::from_object(&valid.clone().with("data", data)).is_err(), "{data:?}");
@@ -200,10 +204,20 @@ proptest! {
     }
 
     #[test]
+    fn a_head_tells_the_length_of_the_data(data in proptest::collection::vec(any::<u8>(), 1..300)) {
+        let object = Piece::new(&data).into_object(id(), 7);
+        let chunk = Chunk::from_object(&object).unwrap();
+        prop_assert_eq!(ChunkHead::from_object(&object).unwrap().len as usize, data.len());
+        prop_assert!(chunk.is_intact());
+        prop_assert_eq!(chunk.data, data);
+    }
+
+    #[test]
     fn no_json_panics(text in r#"\{"(transfer_id|index|data|sha256|received|ranges|error)":("[a-f0-9=]{0,66}"|\[\[[1-9][0-9]{0,19},[1-9][0-9]{0,9}\]\]|\{"code":"CHUNK_ERROR","reason":"x"\})\}"#) {
         let object = object(&text);
         drop(ChunkInit::from_object(&object));
         drop(Chunk::from_object(&object));
+        let _ = ChunkHead::from_object(&object);
         drop(ChunkAck::from_object(&object));
         drop(ChunkResend::from_object(&object));
         drop(ChunkComplete::from_object(&object));
