@@ -7,6 +7,7 @@ mod peers;
 mod run;
 mod send;
 mod shim;
+mod task;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,7 @@ enum Command {
     Keys(keys::KeysArgs),
     Peers(peers::PeersArgs),
     Send(send::SendArgs),
+    Task(task::TaskArgs),
     Shim(shim::ShimArgs),
 }
 
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Keys(args) => keys::run(args),
         Command::Peers(args) => peers::run(args),
         Command::Send(args) => send::run(args),
+        Command::Task(args) => task::run(args),
         Command::Shim(args) => shim::run(args),
     };
     match outcome {

@@ -84,6 +84,7 @@ fn every_command_has_help_with_examples() {
         &["keys", "show"],
         &["peers"],
         &["send"],
+        &["task"],
         &["shim"],
     ];
     for arguments in commands {
@@ -111,6 +112,7 @@ Commands:
   keys   Make and show the identity of this entity
   peers  Show whom the running node knows
   send   Send one message from the running node and wait for its answer
+  task   Delegate tasks to peers, and end those that peers delegated
   shim   Speak the peer contract on standard input and output
   help   Print this message or the help of the given subcommand(s)
 
@@ -227,4 +229,54 @@ fn two_running_programs_talk_and_are_administered_by_their_owner() {
     assert_eq!(a.child.wait().unwrap().code(), Some(0));
     assert!(!socket.exists(), "the socket goes with the node");
     check(&entity(&data_a, &["peers"]), 4, "reach a running node");
+}
+
+#[test]
+fn a_task_is_delegated_and_done_by_the_command_line() {
+    let (home_a, home_b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let key_of = |data: &Path| {
+        let made = entity(data, &["keys", "generate", "--json"]);
+        let made: serde_json::Value = serde_json::from_str(&stdout(&made)).unwrap();
+        made["public_key"].as_str().unwrap().to_owned()
+    };
+    let (data_a, data_b) = (home_a.path().join("a"), home_b.path().join("b"));
+    for data in [&data_a, &data_b] {
+        std::fs::create_dir(data).unwrap();
+    }
+    let (key_a, key_b) = (key_of(&data_a), key_of(&data_b));
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let peer_a = format!("id=a,address=http://{port},key={key_a}");
+    let b = Run::start(&data_b, &["--connect=false", "--id", "b", "--peer", &peer_a]);
+    let peer_b = format!("id=b,address={},key={key_b}", b.address());
+    let listen = port.to_string();
+    let _a = Run::start(&data_a, &["--id", "a", "--peer", &peer_b, "--listen", &listen]);
+
+    check(&entity(&data_b, &["task", "able", "text.count"]), 0, "");
+    check(&entity(&data_a, &["task", "delegate", "b", "w", "--input", "[}"]), 2, "read --input");
+    let id = "6b7c3e0e-6a9f-4a38-9f62-6d3c1c1c1c1c";
+    let words = ["delegate", "b", "count", "--capability", "text.count", "--reward", "100"];
+    let delegated = entity(&data_a, &[&["task"], &words[..], &["--id", id]].concat());
+    check(&delegated, 0, "");
+    assert!(stdout(&delegated).contains(id));
+    wait_for_task(&data_b, &format!("{id}  accepted  from a: count"));
+    check(&entity(&data_b, &["task", "complete", id, r#"{"words":2}"#]), 0, "");
+    wait_for_task(&data_a, &format!("{id}  done      to b: count\n    {{\"words\":2}}"));
+    check(&entity(&data_b, &["task", "complete", id, r#"{"words":3}"#]), 1, "the task is over");
+    let listed = entity(&data_a, &["task", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&stdout(&listed)).unwrap();
+    assert_eq!(listed["tasks"][0]["reward"], "100");
+}
+
+/// Asks for the tasks until they read so.
+#[track_caller]
+fn wait_for_task(data: &Path, text: &str) {
+    let mut seen = String::new();
+    // Each question is a process, so this takes seconds.
+    for _ in 0..1_000 {
+        seen = stdout(&entity(data, &["task", "list"]));
+        if seen.contains(text) {
+            return;
+        }
+    }
+    panic!("{seen}");
 }
