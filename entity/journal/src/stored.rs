@@ -22,6 +22,14 @@ impl Stored {
         records.into_iter().map(|(key, value)| Record { key, value })
     }
 
+    /// Says how many records of which spaces there are, for people: `roster 3, session 2`, or `nothing`.
+    pub fn summary(&self) -> String {
+        let counts =
+            self.spaces.iter().map(|(space, records)| format!("{space} {}", records.len()));
+        let counts: Vec<_> = counts.collect();
+        if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") }
+    }
+
     /// The names of the spaces that have records nobody took: written by somebody who knew more.
     pub fn left(&self) -> impl Iterator<Item = &str> {
         self.spaces.keys().map(String::as_str)

@@ -10,6 +10,7 @@
 //! storage                 where the peer's records are kept, and the thread that does it
 //! serve                   a node that listens: what run and shim have in common
 //! endpoints, views        the HTTP side: POST /message and what GET shows
+//! signals                 what ends a node
 //! rpc                     the peer contract as JSON-RPC lines: one set of methods for the shim and the admin socket
 //! shim, admin             the two places where these lines are spoken
 //! cli                     one file a command
@@ -26,5 +27,6 @@ pub mod rpc;
 pub mod seed;
 pub mod serve;
 pub mod shim;
+pub mod signals;
 pub mod storage;
 mod views;

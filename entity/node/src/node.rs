@@ -156,6 +156,8 @@ impl Node {
 
     /// Keeps the peer's deadlines. Runs until dropped; without it nothing is retried, probed or expired.
     pub async fn keep_deadlines(&self) {
+        // What the peer wants at its start waits for somebody to take it.
+        self.input(|_, _| ());
         loop {
             let deadline = {
                 let mut state = self.state();
@@ -291,6 +293,7 @@ impl Node {
         if let Some(closed) = closed {
             closed.await;
         }
+        self.state().stop();
     }
 
     /// Gives a command to the peer and waits for its end. Dropping the future withdraws the command.
@@ -397,12 +400,7 @@ impl Node {
     /// Lets nothing leave any more and tells the owner.
     fn fail(&self, error: JournalError) {
         error!(%error, "the journal failed, nothing is done any more");
-        {
-            let mut state = self.state();
-            state.gate.shut();
-            // Who waits for one hears that it was withdrawn.
-            state.commands.clear();
-        }
+        self.state().stop();
         self.shared.failure.send_replace(Some(Arc::new(error)));
     }
 

@@ -2,16 +2,49 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use entity_crypto::signing::SigningKey;
+use entity_journal::Stored;
 use entity_peer::Config;
 use entity_transport::http::Server;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::endpoints::Endpoints;
-use crate::node::Node;
+use crate::node::{Node, Numbered, StartError};
+use crate::storage::Storage;
+
+/// How long transmissions under way may take to end when the node stops; the requests of others have the server's drain time
+/// before. Guessed: an answer that is still to come after this long is to be repeated anyway.
+const DELIVERIES_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a serving node is started with.
+#[derive(Debug)]
+pub struct Start {
+    /// The peer.
+    pub config: Config,
+    /// Its identity.
+    pub key: SigningKey,
+    /// All its randomness; a new one at every start.
+    pub seed: [u8; 32],
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where it keeps its records, and what is there.
+    pub kept: (Storage, Stored),
+}
+
+/// Why a node cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("listen")]
+    Listen(#[source] io::Error),
+    /// The peer cannot start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
 
 /// A node that listens and keeps its deadlines, until stopped or dropped.
 #[derive(Debug)]
@@ -25,23 +58,38 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Listens on `listen` and starts the peer. `seed` is all its randomness.
-    ///
-    /// Where `config` has no address to announce, it is the one listened on; an unspecified host is announced as this machine.
+    /// Listens on `listen` and starts a peer that keeps its records in memory. `seed` is all its randomness.
     ///
     /// # Errors
     ///
     /// What the system says about the address.
     pub fn start(
-        mut config: Config,
+        config: Config,
         key: SigningKey,
         seed: [u8; 32],
         listen: SocketAddr,
-    ) -> io::Result<Self> {
-        let server = Server::bind(listen, Endpoints::limits(config.profile))?;
+    ) -> Result<Self, ServeError> {
+        let start = Start { config, key, seed, listen, kept: Storage::volatile() };
+        Self::restore(start).map(|(serving, _)| serving)
+    }
+
+    /// Listens and starts a peer that goes on with what was kept. What comes with it hears of every event from the first;
+    /// dropping it is hearing of none.
+    ///
+    /// Where the configuration has no address to announce, it is the one listened on; an unspecified host is announced as
+    /// this machine.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`].
+    pub fn restore(start: Start) -> Result<(Self, mpsc::Receiver<Numbered>), ServeError> {
+        let Start { mut config, key, seed, listen, kept } = start;
+        let server =
+            Server::bind(listen, Endpoints::limits(config.profile)).map_err(ServeError::Listen)?;
         let address = server.local_address();
         let http_address = config.address.get_or_insert_with(|| announced(address)).clone();
-        let node = Node::new(config, key, seed, Clock::start());
+        let node = Node::restore(config, key, seed, Clock::start(), kept)?;
+        let events = node.listen();
         let (stop, stopped) = oneshot::channel();
         let server =
             tokio::spawn(server.serve(Endpoints::new(node.clone(), address), async move {
@@ -50,7 +98,7 @@ impl Serving {
             }));
         let kept = node.clone();
         let deadlines = tokio::spawn(async move { kept.keep_deadlines().await });
-        Ok(Self { node, address, http_address, stop, server, deadlines })
+        Ok((Self { node, address, http_address, stop, server, deadlines }, events))
     }
 
     /// The peer.
@@ -73,12 +121,15 @@ impl Serving {
         announced(self.address)
     }
 
-    /// Lets open requests finish, then ends.
+    /// Takes no new work, lets open requests and transmissions finish for a few seconds, makes everything durable, closes the
+    /// store, and ends.
     pub async fn stop(self) {
+        self.node.refuse_commands();
+        self.deadlines.abort();
         drop(self.stop);
         // A server task that panicked has nothing left to finish.
         drop(self.server.await);
-        self.deadlines.abort();
+        self.node.close(DELIVERIES_PATIENCE).await;
     }
 }
 

@@ -2,18 +2,23 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use entity_crypto::signing::SigningKey;
+use entity_journal::JournalError;
 use entity_peer::Config;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::config::choice::{ListenAddress, Protocol};
 use crate::key_file::{self, KeyFileError};
+use crate::node::StartError;
 use crate::rpc::lines::{Writer, read_from};
 use crate::rpc::methods::{Audience, Service};
 use crate::rpc::session::{End, converse};
 use crate::seed::{self, NoEntropy, TestSeed};
-use crate::serve::Serving;
+use crate::serve::{ServeError, Serving, Start};
+use crate::signals::Ends;
+use crate::storage::{OpenError, Storage};
 
 /// What a shim is started with.
 #[derive(Debug)]
@@ -59,22 +64,44 @@ pub enum ShimError {
     /// There is no randomness.
     #[error("start")]
     Entropy(#[from] NoEntropy),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Storage(#[from] OpenError),
+    /// The peer cannot start.
+    #[error(transparent)]
+    Start(StartError),
+    /// The system gives no signals.
+    #[error("watch for signals")]
+    Signals(#[source] io::Error),
+    /// The store failed while the peer ran.
+    #[error("go on: {0}")]
+    Journal(Arc<JournalError>),
     /// Standard input and output cannot be served.
     #[error("speak on standard input and output")]
     Streams(#[source] io::Error),
 }
 
-/// Runs until `shutdown` or the end of standard input.
+/// Runs until `shutdown`, the end of standard input, or a signal. A second signal ends it at once.
 ///
 /// # Errors
 ///
-/// [`ShimError`] before the first line is read; afterwards every error is an answer.
+/// [`ShimError`] before the first line is read, and when the store fails; otherwise every error is an answer.
 pub async fn run(setup: Setup) -> Result<End, ShimError> {
     let (key, randomness) = secrets(&setup)?;
     let listen_failed = |source| ShimError::Listen { listen: setup.listen.clone(), source };
     let listen = setup.listen.resolve().await.map_err(listen_failed)?;
-    let serving = Serving::start(setup.config, key, randomness, listen).map_err(listen_failed)?;
-    info!(address = %serving.address(), "ready");
+    let kept = match &setup.data_dir {
+        Some(data_dir) => Storage::open(data_dir, key.public_key())?,
+        None => Storage::volatile(),
+    };
+    let restored = kept.1.summary();
+    let mut ends = Ends::watch().map_err(ShimError::Signals)?;
+    let start = Start { config: setup.config, key, seed: randomness, listen, kept };
+    let (serving, events) = Serving::restore(start).map_err(|error| match error {
+        ServeError::Listen(source) => listen_failed(source),
+        ServeError::Start(error) => ShimError::Start(error),
+    })?;
+    info!(address = %serving.address(), restored, "ready");
     let service = Service {
         node: serving.node().clone(),
         audience: setup.audience,
@@ -82,13 +109,21 @@ pub async fn run(setup: Setup) -> Result<End, ShimError> {
         http_address: serving.listening_at(),
         protocol_versions: setup.protocol.versions(),
     };
-    let events = serving.node().listen();
     let lines = read_from(io::stdin()).map_err(ShimError::Streams)?;
     let writer = Writer::to(io::stdout()).map_err(ShimError::Streams)?;
-    let end = converse(service, lines, writer.lines(), Some(events)).await;
-    writer.close().await;
-    serving.stop().await;
-    Ok(end)
+    let end = tokio::select! {
+        end = converse(service, lines, writer.lines(), Some(events)) => Ok(end),
+        signal = ends.next() => {
+            info!(signal, "stopping");
+            Ok(End::Signal)
+        }
+        failure = serving.node().failed() => Err(ShimError::Journal(failure)),
+    };
+    tokio::select! {
+        () = async { writer.close().await; serving.stop().await; } => {}
+        signal = ends.next() => warn!(signal, "ending at once"),
+    }
+    end
 }
 
 /// The identity and the randomness of this start.

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::admin::AskError;
 use crate::config::file::ConfigError;
 use crate::key_file::KeyFileError;
+use crate::storage::OpenError;
 
 /// Why the program ends with something else than 0; the exit codes are listed by `entity --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,13 @@ impl From<ConfigError> for Failed {
 
 impl From<KeyFileError> for Failed {
     fn from(error: KeyFileError) -> Self {
+        let help = error.help();
+        Self::new(Kind::System, error, help)
+    }
+}
+
+impl From<OpenError> for Failed {
+    fn from(error: OpenError) -> Self {
         let help = error.help();
         Self::new(Kind::System, error, help)
     }

@@ -7,7 +7,6 @@ use entity_crypto::identity::PeerId;
 use entity_crypto::signing::SigningKey;
 use entity_peer::command::{AddPeer, Command};
 use entity_transport::http::Address;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use super::console::{Failed, Kind};
@@ -18,7 +17,9 @@ use crate::config::file::{self, ConfigFile};
 use crate::config::{Overrides, Settings, default_data_dir};
 use crate::node::Node;
 use crate::rpc::methods::{Audience, Service};
-use crate::serve::Serving;
+use crate::serve::{ServeError, Serving, Start};
+use crate::signals::Ends;
+use crate::storage::Storage;
 use crate::{key_file, seed};
 
 /// Run the peer until Ctrl-C or SIGTERM
@@ -142,10 +143,16 @@ async fn serve(settings: Settings, key: SigningKey) -> Result<(), Failed> {
     // Before the peer speaks: a second node in the same directory must not.
     key_file::create_private_dir(&settings.data_dir)?;
     let admin = AdminSocket::bind(&settings.data_dir).map_err(admin_failed)?;
-    let mut ends = Ends::watch()?;
+    let mut ends = Ends::watch().map_err(|error| Failed::new(Kind::System, error, None))?;
+    let kept = Storage::open(&settings.data_dir, key.public_key())?;
+    let restored = kept.1.summary();
     let listen = settings.listen.resolve().await.map_err(listen_failed)?;
-    let serving = Serving::start(settings.peer_config(id.clone()), key, randomness, listen)
-        .map_err(listen_failed)?;
+    let config = settings.peer_config(id.clone());
+    let start = Start { config, key, seed: randomness, listen, kept };
+    let (serving, _) = Serving::restore(start).map_err(|error| match error {
+        ServeError::Listen(error) => listen_failed(error),
+        ServeError::Start(error) => Failed::new(Kind::System, error, None),
+    })?;
     if settings.advertise.is_none() && listen.ip().is_unspecified() {
         warn!("others cannot learn the address of this peer: give it with --advertise");
     }
@@ -157,15 +164,29 @@ async fn serve(settings: Settings, key: SigningKey) -> Result<(), Failed> {
     };
     let administration = tokio::spawn(admin.serve(service));
     let key = serving.node().look(|peer, _| peer.public_key());
-    info!(%id, address = %serving.address(), %key, peers = settings.peers.len(), "ready");
+    info!(%id, address = %serving.address(), %key, peers = settings.peers.len(), restored, "ready");
     add_peers(serving.node(), settings.peers).await;
-    let signal = ends.next().await;
-    info!(signal, "stopping");
-    administration.abort();
-    // The socket's file goes when the task has ended.
-    drop(administration.await);
-    serving.stop().await;
-    Ok(())
+    let ended = tokio::select! {
+        signal = ends.next() => {
+            info!(signal, "stopping");
+            Ok(())
+        }
+        failure = serving.node().failed() => {
+            let error = std::io::Error::other(format!("go on: {failure}"));
+            Err(Failed::new(Kind::System, error, None))
+        }
+    };
+    let stop = async {
+        administration.abort();
+        // The socket's file goes when the task has ended.
+        drop(administration.await);
+        serving.stop().await;
+    };
+    tokio::select! {
+        () = stop => info!("stopped"),
+        signal = ends.next() => warn!(signal, "ending at once"),
+    }
+    ended
 }
 
 /// A name that is this key's alone.
@@ -192,27 +213,4 @@ fn admin_failed(error: AdminError) -> Failed {
         }
     };
     Failed::new(Kind::System, error, Some(help))
-}
-
-/// The signals that end a node.
-struct Ends {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Ends {
-    fn watch() -> Result<Self, Failed> {
-        let watch = |kind| signal(kind).map_err(|error| Failed::new(Kind::System, error, None));
-        Ok(Self {
-            interrupt: watch(SignalKind::interrupt())?,
-            terminate: watch(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "interrupt",
-            _ = self.terminate.recv() => "terminate",
-        }
-    }
 }

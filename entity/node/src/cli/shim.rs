@@ -109,7 +109,13 @@ fn failed(error: ShimError) -> Failed {
     let help = match &error {
         ShimError::Identity(error) => error.help(),
         ShimError::Listen { .. } => Some("give another address with HANDFAST_LISTEN".to_owned()),
-        ShimError::Starts { .. } | ShimError::Entropy(_) | ShimError::Streams(_) => None,
+        ShimError::Storage(error) => error.help(),
+        ShimError::Starts { .. }
+        | ShimError::Entropy(_)
+        | ShimError::Start(_)
+        | ShimError::Signals(_)
+        | ShimError::Journal(_)
+        | ShimError::Streams(_) => None,
     };
     Failed::new(Kind::System, error, help)
 }

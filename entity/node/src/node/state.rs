@@ -103,6 +103,13 @@ impl State {
         transmits
     }
 
+    /// Lets nothing leave any more.
+    pub(super) fn stop(&mut self) {
+        self.gate.shut();
+        // Who waits for the end of one hears that it was withdrawn.
+        self.commands.clear();
+    }
+
     fn leave(&mut self, leaving: Leaving, transmits: &mut Vec<Transmit>) {
         match leaving {
             Leaving::Output(Output::Transmit(transmit)) => transmits.push(transmit),

@@ -1,9 +1,21 @@
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use entity_journal::{Batch, Journal};
+use entity_peer::command::AddPeer;
+
 use super::*;
+
+/// Nothing in these tests takes this long unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn config() -> Config {
+    Config::new("a".parse().unwrap())
+}
 
 #[tokio::test]
 async fn a_listener_that_is_too_slow_sees_a_gap() {
-    let config = Config::new("a".parse().unwrap());
-    let node = Node::new(config, SigningKey::from_seed([1; 32]), [2; 32], Clock::start());
+    let node = Node::new(config(), SigningKey::from_seed([1; 32]), [2; 32], Clock::start());
     let mut events = node.listen();
     let more = 3;
     for _ in 0..Node::EVENTS_MAX + more {
@@ -17,4 +29,178 @@ async fn a_listener_that_is_too_slow_sees_a_gap() {
     assert_eq!(usize::try_from(last).unwrap(), Node::EVENTS_MAX);
     node.message(b"no message").await;
     assert_eq!(usize::try_from(events.try_recv().unwrap().n).unwrap(), Node::EVENTS_MAX + more + 1);
+}
+
+/// A journal whose commits wait until they are told how to end.
+struct Reluctant {
+    kept: MemoryJournal,
+    /// How many batches a commit has, when it has begun.
+    began: Sender<usize>,
+    ends: Receiver<Result<(), JournalError>>,
+}
+
+impl Journal for Reluctant {
+    fn commit(&mut self, batches: &[Batch]) -> Result<(), JournalError> {
+        self.began.send(batches.len()).unwrap();
+        self.ends.recv().unwrap()?;
+        self.kept.commit(batches)
+    }
+
+    fn load(&self) -> Result<Stored, JournalError> {
+        self.kept.load()
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        count_max: usize,
+    ) -> Result<Vec<Record>, JournalError> {
+        self.kept.scan(space, prefix, after, count_max)
+    }
+}
+
+struct Disk {
+    began: Receiver<usize>,
+    ends: Sender<Result<(), JournalError>>,
+}
+
+/// A node whose disk is in the hand of the test.
+fn reluctant() -> (Node, Disk) {
+    let ((began_here, began), (ends, ends_here)) = (channel(), channel());
+    let journal = Reluctant { kept: MemoryJournal::default(), began: began_here, ends: ends_here };
+    let kept = (Storage::Journal(Box::new(journal)), Stored::default());
+    let key = SigningKey::from_seed([1; 32]);
+    let node = Node::restore(config(), key, [2; 32], Clock::start(), kept).unwrap();
+    (node, Disk { began, ends })
+}
+
+/// Something that the peer wants kept.
+fn add_peer(name: &str) -> Command {
+    Command::AddPeer(AddPeer {
+        name: name.parse().unwrap(),
+        address: "http://127.0.0.1:1".to_owned(),
+        key: None,
+        connect: Some(false),
+    })
+}
+
+type Pending<T> = tokio::task::JoinHandle<T>;
+
+/// Starts a command and waits until its batch is at the disk.
+fn start(node: &Node, disk: &Disk, name: &str) -> Pending<Result<CommandResult, CommandError>> {
+    let (node, command) = (node.clone(), add_peer(name));
+    let pending = tokio::spawn(async move { node.command(command).await });
+    assert_eq!(disk.began.recv_timeout(PATIENCE), Ok(1));
+    pending
+}
+
+async fn end<T>(pending: Pending<T>) -> T {
+    tokio::time::timeout(PATIENCE, pending).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_leaves_before_what_it_rests_on_is_durable() {
+    let (node, disk) = reluctant();
+    let mut events = node.listen();
+    let command = start(&node, &disk, "b");
+    let answering = node.clone();
+    // It has nothing to keep of its own, but comes after something that is not durable.
+    let mut answer = tokio::spawn(async move { answering.message(b"no message").await });
+    let scan = node.scan(Space::state("roster"), b"", None, 10);
+    let mut scan = std::pin::pin!(scan);
+    let short = Duration::from_millis(50);
+    assert!(tokio::time::timeout(short, &mut answer).await.is_err());
+    assert!(tokio::time::timeout(short, node.settled()).await.is_err());
+    assert!(tokio::time::timeout(short, &mut scan).await.is_err());
+    assert!(!command.is_finished());
+    assert!(events.try_recv().is_err());
+
+    disk.ends.send(Ok(())).unwrap();
+    assert_eq!(end(command).await, Ok(CommandResult::Done));
+    assert_eq!(end(answer).await.status, 400);
+    let told: Vec<_> = std::iter::from_fn(|| events.try_recv().ok()).collect();
+    assert!(matches!(told[0].event, PeerEvent::PeerAdded { .. }), "{told:?}");
+    assert!(matches!(told[1].event, PeerEvent::MessageRefused { .. }), "{told:?}");
+    assert_eq!(node.settled().await, Ok(()));
+    assert_eq!(scan.await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_the_disk_becomes_one_group() {
+    let (node, disk) = reluctant();
+    let first = start(&node, &disk, "b");
+    let others: Vec<_> = ["c", "d", "e"]
+        .map(|name| {
+            let (node, command) = (node.clone(), add_peer(name));
+            tokio::spawn(async move { node.command(command).await })
+        })
+        .into();
+    while node.look(|peer, _| peer.peers().count()) < 4 {
+        tokio::task::yield_now().await;
+    }
+    disk.ends.send(Ok(())).unwrap();
+    assert_eq!(end(first).await, Ok(CommandResult::Done));
+    assert_eq!(disk.began.recv_timeout(PATIENCE), Ok(3));
+    assert!(others.iter().all(|other| !other.is_finished()));
+    disk.ends.send(Ok(())).unwrap();
+    for other in others {
+        assert_eq!(end(other).await, Ok(CommandResult::Done));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_journal_fails_stops_and_says_why() {
+    let (node, disk) = reluctant();
+    let mut events = node.listen();
+    let command = start(&node, &disk, "b");
+    let answering = node.clone();
+    let answer = tokio::spawn(async move { answering.message(b"no message").await });
+    let settling = node.clone();
+    let settled = tokio::spawn(async move { settling.settled().await });
+    disk.ends.send(Err(JournalError { action: "write", reason: "no room".to_owned() })).unwrap();
+
+    assert_eq!(node.failed().await.to_string(), "write the journal: no room");
+    assert_eq!(end(command).await, Err(CommandError::Cancelled));
+    assert_eq!(end(settled).await, Err(Unsettled));
+    assert!([400, 503].contains(&end(answer).await.status));
+    // Nothing is done any more, and nothing of what was done is shown.
+    assert_eq!(node.message(b"no message").await.status, 503);
+    let refused = node.command(add_peer("c")).await;
+    assert!(matches!(refused, Err(CommandError::Overloaded { .. })), "{refused:?}");
+    assert_eq!(node.settled().await, Err(Unsettled));
+    assert!(node.scan(Space::state("roster"), b"", None, 10).await.is_err());
+    assert!(events.try_recv().is_err());
+    tokio::time::timeout(PATIENCE, node.close(PATIENCE)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_stands_still_makes_the_node_refuse_further_work() {
+    let (node, disk) = reluctant();
+    let first = start(&node, &disk, "b");
+    while !node.state().gate.is_full() {
+        node.state().gate.submitted(1);
+    }
+    let refused = node.command(add_peer("c")).await;
+    assert!(matches!(refused, Err(CommandError::Overloaded { .. })), "{refused:?}");
+    assert_eq!(node.look(|peer, _| peer.peers().count()), 1);
+    disk.ends.send(Ok(())).unwrap();
+    drop(first);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_makes_everything_durable_and_refuses_new_commands() {
+    let (node, disk) = reluctant();
+    let command = start(&node, &disk, "b");
+    let closing = node.clone();
+    let closed = tokio::spawn(async move { closing.close(PATIENCE).await });
+    while !node.state().is_closing {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.command(add_peer("c")).await, Err(CommandError::Cancelled));
+    assert!(!closed.is_finished());
+    disk.ends.send(Ok(())).unwrap();
+    assert_eq!(end(command).await, Ok(CommandResult::Done));
+    end(closed).await;
 }

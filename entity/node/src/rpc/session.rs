@@ -25,6 +25,8 @@ pub enum End {
     Shutdown,
     /// The other side closed the stream.
     Closed,
+    /// A signal came.
+    Signal,
 }
 
 /// Answers on the way from the tasks of the requests. Guessed: more than two cores finish between two turns.

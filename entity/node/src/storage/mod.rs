@@ -2,11 +2,21 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`sqlite`] | [`SqliteJournal`]: the journal on disk |
 //! | [`writer`] | the thread that owns a journal: everything that waits becomes one transaction |
+//!
+//! `docs/design/storage.md` says why it is built so, and what it costs.
 
+pub mod sqlite;
 pub mod writer;
 
-use entity_journal::{Journal, MemoryJournal};
+use std::fmt;
+use std::path::Path;
+
+use entity_crypto::signing::PublicKey;
+use entity_journal::{Journal, JournalError, MemoryJournal, Stored};
+
+pub use sqlite::{SqliteJournal, StorageError};
 
 /// What a node is started with to keep its records in.
 pub enum Storage {
@@ -14,4 +24,52 @@ pub enum Storage {
     Memory(MemoryJournal),
     /// A journal that takes its time; it gets a thread of its own.
     Journal(Box<dyn Journal + Send>),
+}
+
+/// Why the store of a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It cannot be opened.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// It cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl OpenError {
+    /// What to do about it, where there is something.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Storage(error) => error.help(),
+            Self::Journal(_) => None,
+        }
+    }
+}
+
+impl Storage {
+    /// Nothing kept, and nothing to outlast the node.
+    pub fn volatile() -> (Self, Stored) {
+        (Self::Memory(MemoryJournal::default()), Stored::default())
+    }
+
+    /// Opens the store of the peer with the key `owner` in `data_dir`, and makes it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open(data_dir: &Path, owner: PublicKey) -> Result<(Self, Stored), OpenError> {
+        let journal = SqliteJournal::open(data_dir, owner)?;
+        let stored = journal.load()?;
+        Ok((Self::Journal(Box::new(journal)), stored))
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Memory(_) => "Memory(..)",
+            Self::Journal(_) => "Journal(..)",
+        })
+    }
 }

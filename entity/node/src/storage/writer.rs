@@ -74,17 +74,16 @@ impl Writer {
         Ok(Self { queue, ended })
     }
 
-    /// Puts a batch in line. The caller bounds how much waits.
+    /// Puts a batch in line; a closed or failed journal drops it. The caller bounds how much waits.
     pub fn submit(&self, batch: Batch) {
-        self.queue.line().batches.push(batch);
-        self.queue.changed.notify_one();
+        self.queue.put(|line| line.batches.push(batch));
     }
 
-    /// Looks something up once everything in line before is durable. The receiver fails when the journal has failed.
+    /// Looks something up once everything in line before is durable. The receiver fails when the journal is closed or has
+    /// failed.
     pub fn scan(&self, scan: Scan) -> oneshot::Receiver<Result<Vec<Record>, JournalError>> {
         let (found, answer) = oneshot::channel();
-        self.queue.line().scans.push_back((scan, found));
-        self.queue.changed.notify_one();
+        self.queue.put(|line| line.scans.push_back((scan, found)));
         answer
     }
 
@@ -115,6 +114,15 @@ impl Queue {
     fn line(&self) -> MutexGuard<'_, Line> {
         // Nothing is left half done under this lock.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, put: impl FnOnce(&mut Line)) {
+        let mut line = self.line();
+        // Nobody would take it.
+        if !line.is_closed {
+            put(&mut line);
+            self.changed.notify_one();
+        }
     }
 
     fn close(&self) {

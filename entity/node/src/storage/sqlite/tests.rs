@@ -1,0 +1,115 @@
+use entity_crypto::signing::SigningKey;
+use entity_journal::conformance;
+
+use super::*;
+
+fn owner(first: u8) -> PublicKey {
+    SigningKey::from_seed([first; 32]).public_key()
+}
+
+#[test]
+fn it_is_a_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    conformance::check(|| SqliteJournal::open(directory.path(), owner(1)).unwrap());
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn only_its_owner_can_read_it_and_closing_leaves_no_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let mut journal = SqliteJournal::open(&data_dir, owner(1)).unwrap();
+    journal.commit(&[Batch::from(vec![Write::put(conformance::STATE, *b"a", *b"b")])]).unwrap();
+    assert_eq!((mode(&data_dir), mode(&data_dir.join(FILE_NAME))), (0o700, 0o600));
+    assert_eq!(mode(&data_dir.join("entity.db-wal")), 0o600);
+    drop(journal);
+    let names: Vec<_> =
+        fs::read_dir(&data_dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, [FILE_NAME]);
+}
+
+#[track_caller]
+fn check_refused(data_dir: &Path, owner: PublicKey, expected: &str) {
+    let before = fs::read(data_dir.join(FILE_NAME)).unwrap();
+    let refused = SqliteJournal::open(data_dir, owner).unwrap_err();
+    assert!(refused.help().is_some());
+    let text = refused.to_string().replace(&data_dir.display().to_string(), "");
+    assert_eq!(text, expected);
+    assert_eq!(fs::read(data_dir.join(FILE_NAME)).unwrap(), before, "the file is as it was");
+}
+
+#[test]
+fn a_file_that_is_not_this_peers_is_refused_as_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path();
+    drop(SqliteJournal::open(data_dir, owner(1)).unwrap());
+    let path = data_dir.join(FILE_NAME);
+
+    let other =
+        format!("open the store /entity.db: it belongs to the peer with the key {}", owner(1));
+    check_refused(data_dir, owner(2), &other);
+
+    Connection::open(&path)
+        .unwrap()
+        .execute("UPDATE meta SET value = '2' WHERE name = 'format'", [])
+        .unwrap();
+    check_refused(
+        data_dir,
+        owner(1),
+        "open the store /entity.db: its format is 2, this version reads 1",
+    );
+
+    Connection::open(&path).unwrap().pragma_update(None, "application_id", 7).unwrap();
+    let nothing = "open the store /entity.db: it is no store of a peer, or damaged";
+    check_refused(data_dir, owner(1), nothing);
+
+    fs::write(&path, [b'x'; 5000]).unwrap();
+    check_refused(data_dir, owner(1), nothing);
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    check_refused(
+        data_dir,
+        owner(1),
+        "trust the store /entity.db: its rights are 640, others can reach it",
+    );
+}
+
+#[test]
+fn a_second_one_is_refused_and_the_first_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    for _ in 0..2 {
+        let refused = SqliteJournal::open(directory.path(), owner(1)).unwrap_err();
+        assert!(matches!(refused, StorageError::Taken { .. }), "{refused}");
+    }
+    let batch = Batch::from(vec![Write::put(conformance::STATE, *b"a", *b"b")]);
+    journal.commit(&[batch]).unwrap();
+    drop(journal);
+    assert!(SqliteJournal::open(directory.path(), owner(1)).is_ok());
+}
+
+#[test]
+fn after_a_failure_it_takes_no_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    let batch = Batch::from(vec![Write::put(conformance::STATE, *b"a", *b"b")]);
+    journal.connection.execute_batch("DROP TABLE state").unwrap();
+    assert!(journal.commit(&[batch]).unwrap_err().to_string().contains("no such table"));
+    journal.connection.execute_batch(TABLES.lines().nth(2).unwrap()).unwrap();
+    let again = journal.commit(&[Batch::default()]).unwrap_err();
+    assert_eq!(again.to_string(), "write the journal: it has failed before");
+}
+
+#[test]
+fn of_a_group_only_the_last_write_to_each_record_is_made() {
+    let write = |key: &str, value: &str| Write::put(conformance::STATE, key, value);
+    let batches = [
+        Batch::from(vec![write("a", "1"), write("b", "2")]),
+        Batch::from(vec![write("a", "3"), Write::delete(conformance::STATE, "b"), write("c", "4")]),
+    ];
+    let made: Vec<_> = last_of_each(&batches).into_iter().cloned().collect();
+    assert_eq!(made, [write("a", "3"), Write::delete(conformance::STATE, "b"), write("c", "4")]);
+}
