@@ -2,7 +2,8 @@
 
 use entity_crypto::signing::{PublicKey, Signature};
 use entity_wire::payload::token::{
-    Amount, Digest, Memo, OrderSequence, TokenCode, TokenMessage, TokenName, TransferId,
+    Amount, Digest, Memo, OrderSequence, SignedOrder, TokenCode, TokenMessage, TokenName,
+    TransferId,
 };
 use entity_wire::time::Timestamp;
 
@@ -87,7 +88,7 @@ pub enum Output {
         /// To the peer of this identity.
         to: PublicKey,
         /// What.
-        message: TokenMessage,
+        message: Box<TokenMessage>,
     },
     /// Tell whoever listens.
     Event(Event),
@@ -142,6 +143,15 @@ pub enum Event {
         /// Why.
         code: TokenCode,
     },
+    /// A transfer for which the members were asked first did not begin; nothing was signed.
+    NotBegun {
+        /// The transfer.
+        id: TransferId,
+        /// The paying account.
+        from: PublicKey,
+        /// Why.
+        error: TransferError,
+    },
     /// A member or the receiver has applied the certificate of an own order.
     Receipt {
         /// The transfer.
@@ -187,4 +197,20 @@ pub struct Movement {
     pub sequence: OrderSequence,
     /// What the owner wrote to it.
     pub memo: Option<Memo>,
+}
+
+impl Movement {
+    pub(crate) fn of(signed: &SignedOrder) -> Self {
+        let terms = signed.order.terms();
+        Self {
+            id: terms.transfer_id,
+            digest: signed.order.digest(),
+            token: terms.token.clone(),
+            from: terms.from,
+            to: terms.to,
+            amount: terms.amount,
+            sequence: terms.sequence,
+            memo: terms.memo.clone(),
+        }
+    }
 }

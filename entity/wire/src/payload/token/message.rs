@@ -39,7 +39,7 @@ impl VoteRequest {
         })
     }
 
-    /// The digest to refuse with AMOUNT_INVALID, where the only thing wrong with the payload is the amount of its order.
+    /// The digest to refuse with `AMOUNT_INVALID`, where the only thing wrong with the payload is the amount of its order.
     pub fn invalid_amount(object: &Object) -> Option<Digest> {
         let order = object.get("order")?.as_object()?;
         let mended = order.clone().with("amount", "1");

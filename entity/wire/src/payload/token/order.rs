@@ -86,7 +86,7 @@ impl Order {
     /// # Errors
     ///
     /// A field is absent, unknown or not what it should be; of several the amount is named first only where nothing
-    /// else is wrong, so that an error that names `amount` means AMOUNT_INVALID and nothing else.
+    /// else is wrong, so that an error that names `amount` means `AMOUNT_INVALID` and nothing else.
     pub fn from_object(object: &Object) -> Result<Self, FieldError> {
         exact(object, &FIELDS)?;
         let fields = Fields::new(object);

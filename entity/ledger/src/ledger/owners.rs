@@ -1,0 +1,569 @@
+//! An owner: signs, collects votes, presents certificates.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entity_crypto::signing::PublicKey;
+use entity_wire::json::Object;
+use entity_wire::payload::token::{
+    AccountQuery, AccountState, CERTIFICATES_MAX, Certificate, Digest, Order, OrderSequence,
+    SignedOrder, Terms, TokenCode, TokenMessage, TokenTransfer, Vote, VoteRefusal, VoteRequest,
+    Votes,
+};
+use entity_wire::time::Timestamp;
+
+use super::Ledger;
+use crate::account::AccountKey;
+use crate::certificate::{Verified, assemble, trusted};
+use crate::output::{Event, Keys, Submitted, TransferError, TransferRequest};
+use crate::owner::{Answer, Conclusion, Content, Pending, Query, Seen};
+use crate::presenting::{PRESENTED_MAX, Presentation};
+use crate::record;
+use crate::timers::Task;
+
+impl Ledger {
+    /// Begins a transfer, or says how far the one of this id is.
+    ///
+    /// # Errors
+    ///
+    /// [`TransferError`]: nothing was signed, kept or sent.
+    ///
+    /// Source: `docs/protocol/1.1.md#ordering`.
+    pub fn handle_transfer(
+        &mut self,
+        request: TransferRequest,
+        keys: &dyn Keys,
+        now: Timestamp,
+    ) -> Result<Submitted, TransferError> {
+        if !self.owner.keys.contains(&request.from) {
+            return Err(TransferError::NotOwn);
+        }
+        if request.from == request.to {
+            return Err(TransferError::SameAccount);
+        }
+        let token = self.rules.token(&request.token);
+        let token = token.ok_or(TransferError::Refused(TokenCode::UnknownToken))?;
+        let account = AccountKey { owner: request.from, token };
+        if let Some(submitted) = self.begun(&account, &request)? {
+            return Ok(submitted);
+        }
+        self.may_begin(&account, &request, now)?;
+        let is_sole_member = self.is_member() && self.rules.committee().size() == 1;
+        if is_sole_member || self.owner.ready.contains_key(&account) {
+            return self.sign(account, &request, keys, now);
+        }
+        self.ask_members(account, request, keys, now);
+        Ok(Submitted::Asking)
+    }
+
+    /// What waits for a peer is sent to it now: a session with it is ready.
+    pub fn handle_reachable(&mut self, peer: &PublicKey, now: Timestamp) {
+        if self.owner.presenting.waits_for(peer) {
+            let again = self.owner.presenting.again_for(peer);
+            self.present(peer, again);
+            self.owner.timers.start(Task::Present(*peer), now);
+        }
+        if !self.rules.committee().contains(peer) {
+            return;
+        }
+        let accounts: Vec<AccountKey> = self.owner.pending.keys().copied().collect();
+        for account in accounts {
+            self.ask_vote(account, peer, true);
+            self.owner.timers.start(Task::Votes(account), now);
+        }
+        let accounts: Vec<AccountKey> = self.owner.queries.keys().copied().collect();
+        for account in accounts {
+            self.ask_state(account, peer);
+        }
+    }
+
+    /// When something is to be repeated.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.owner.timers.next()
+    }
+
+    /// Repeats what is due.
+    pub fn handle_deadline(&mut self, keys: &dyn Keys, now: Timestamp) {
+        for task in self.owner.timers.due(now) {
+            self.owner.timers.back_off(task, now);
+            match task {
+                Task::Votes(account) => {
+                    if let Some(pending) = self.owner.pending.get_mut(&account) {
+                        pending.helped.clear();
+                    }
+                    self.ask_votes(account, true);
+                }
+                Task::Query(account) => {
+                    for member in self.other_members() {
+                        self.ask_state(account, &member);
+                    }
+                    self.continue_query(account, keys, now);
+                }
+                Task::Present(peer) => {
+                    let again = self.owner.presenting.again_for(&peer);
+                    self.present(&peer, again);
+                }
+            }
+        }
+    }
+
+    /// Whether the transfer of this id was begun before.
+    fn begun(
+        &self,
+        account: &AccountKey,
+        request: &TransferRequest,
+    ) -> Result<Option<Submitted>, TransferError> {
+        let content = Content::of_request(request);
+        let other = TransferError::Refused(TokenCode::DuplicateWithOtherContent);
+        let same = |found: Content, so_far: Submitted| {
+            if found == content { Ok(Some(so_far)) } else { Err(other) }
+        };
+        if let Some(sent) = self.owner.sent.get(&(*account, request.id)) {
+            let (digest, sequence) = (sent.digest, sent.sequence);
+            return same(sent.content, Submitted::Applied { digest, sequence });
+        }
+        // Under another token, or by another node with the same key: then it is another transfer, or nobody here knows.
+        if self.state.applied(&request.from, &request.id).is_some() {
+            return Err(other);
+        }
+        if let Some(pending) = self.owner.pending.get(account) {
+            let terms = pending.terms();
+            if terms.transfer_id != request.id {
+                return Err(TransferError::Busy { id: terms.transfer_id });
+            }
+            return same(Content::of_terms(terms), submitted(pending));
+        }
+        if let Some(query) = self.owner.queries.get(account) {
+            if query.request.id != request.id {
+                return Err(TransferError::Busy { id: query.request.id });
+            }
+            return same(Content::of_request(&query.request), Submitted::Asking);
+        }
+        Ok(None)
+    }
+
+    /// Whether anything is known here for which the committee would refuse the order.
+    fn may_begin(
+        &self,
+        account: &AccountKey,
+        request: &TransferRequest,
+        now: Timestamp,
+    ) -> Result<(), TransferError> {
+        if now > request.expires_at {
+            return Err(TransferError::Refused(TokenCode::Expired));
+        }
+        if self.state.account(account).is_some_and(|account| account.frozen) {
+            return Err(TransferError::Refused(TokenCode::AccountFrozen));
+        }
+        // Whoever is no member may have missed what others have paid.
+        let sees_all = self.is_member() || self.owner.ready.get(account) == Some(&Seen::All);
+        if sees_all && !self.state.balance(account).covers(request.amount) {
+            let issuer = self.rules.genesis().tokens()[usize::from(account.token.0)].issuer;
+            let is_issuer = account.owner == issuer;
+            let code =
+                if is_issuer { TokenCode::CapExceeded } else { TokenCode::InsufficientFunds };
+            return Err(TransferError::Refused(code));
+        }
+        if self.owner.presenting.len() >= PRESENTED_MAX {
+            return Err(TransferError::TooManyPresented);
+        }
+        Ok(())
+    }
+
+    /// Signs the order of a request for the next slot, keeps it and asks for votes.
+    fn sign(
+        &mut self,
+        account: AccountKey,
+        request: &TransferRequest,
+        keys: &dyn Keys,
+        now: Timestamp,
+    ) -> Result<Submitted, TransferError> {
+        // A vote of this member for an order that this owner does not remember: the slot is taken.
+        if let Some(lock) = self.locks.get(&account) {
+            let id = lock.signed.order.terms().transfer_id;
+            let (signed, mut votes) = (trusted(lock.signed.clone()), Votes::NONE);
+            votes.add(lock.member_vote(self.identity));
+            self.pursue(account, Pending { votes, ..Pending::new(signed, None) }, keys, now);
+            return Err(TransferError::Busy { id });
+        }
+        let sequence = self.state.next(&account);
+        let order = Order::new(self.terms(request, sequence));
+        let order = order.map_err(|_| TransferError::SameAccount)?;
+        let signature = keys.sign(&request.from, &order.signed_bytes());
+        let signature = signature.ok_or(TransferError::NotOwn)?;
+        let (digest, sequence) = (order.digest(), order.terms().sequence);
+        let signed = trusted(SignedOrder { order, signature });
+        let mut pending = Pending::new(signed, request.receiver);
+        if self.is_member() {
+            let vote = self.vote(&pending.signed, 0, keys, now).map_err(TransferError::Refused)?;
+            pending.votes.add(vote);
+        }
+        self.tell(Event::Signed { id: request.id, digest, from: request.from, sequence });
+        self.pursue(account, pending, keys, now);
+        Ok(self
+            .owner
+            .pending
+            .get(&account)
+            .map_or(Submitted::Applied { digest, sequence }, submitted))
+    }
+
+    fn terms(&self, request: &TransferRequest, sequence: OrderSequence) -> Terms {
+        Terms {
+            ledger: self.rules.ledger(),
+            epoch: self.rules.epoch(),
+            transfer_id: request.id,
+            token: request.token.clone(),
+            from: request.from,
+            to: request.to,
+            amount: request.amount,
+            sequence,
+            expires_at: request.expires_at,
+            memo: request.memo.clone(),
+        }
+    }
+
+    /// Keeps an own order and asks for votes until it is certified.
+    fn pursue(&mut self, account: AccountKey, pending: Pending, keys: &dyn Keys, now: Timestamp) {
+        let mut value = record::signed_object(&pending.signed);
+        if let Some(receiver) = &pending.receiver {
+            value.insert("receiver", receiver.to_hex());
+        }
+        self.put(record::PENDING, self.name(&account), &value);
+        self.owner.by_digest.insert(pending.digest(), account);
+        self.owner.pending.insert(account, pending);
+        if !self.certify(account, keys, now) {
+            self.ask_votes(account, false);
+            self.owner.timers.start(Task::Votes(account), now);
+        }
+    }
+
+    fn other_members(&self) -> Vec<PublicKey> {
+        self.rules.committee().others(&self.identity).copied().collect()
+    }
+
+    fn ask_votes(&mut self, account: AccountKey, helps: bool) {
+        for member in self.other_members() {
+            self.ask_vote(account, &member, helps);
+        }
+    }
+
+    /// Asks one member for its vote; `helps` shows it certificates that it may not have seen.
+    fn ask_vote(&mut self, account: AccountKey, member: &PublicKey, helps: bool) {
+        let certificates = if helps { self.help_for(&account, member) } else { Vec::new() };
+        let Some(pending) = self.owner.pending.get_mut(&account) else { return };
+        if pending.votes.of(member).is_some() {
+            return;
+        }
+        pending.shown.insert(*member, pending.votes.len());
+        let request = VoteRequest {
+            signed: pending.signed.get().clone(),
+            votes: pending.votes.clone(),
+            certificates,
+        };
+        self.send(member, TokenMessage::VoteRequest(request));
+    }
+
+    /// Certificates for a member that is behind: earlier ones of the account, and those that paid it.
+    fn help_for(&self, account: &AccountKey, member: &PublicKey) -> Vec<Certificate> {
+        let half = CERTIFICATES_MAX / 2;
+        let mut help = self.owner.presenting.of_account(member, account, half);
+        let recent = self.owner.recent.get(account);
+        help.extend(recent.into_iter().flatten().take(half).cloned());
+        help
+    }
+
+    pub(super) fn handle_vote(&mut self, vote: &Vote, keys: &dyn Keys, now: Timestamp) {
+        let Some(account) = self.owner.by_digest.get(&vote.digest).copied() else { return };
+        let Some(pending) = self.owner.pending.get_mut(&account) else { return };
+        pending.refused.remove(&vote.member);
+        pending.votes.add(vote.of_member());
+        self.certify(account, keys, now);
+    }
+
+    /// Makes and applies the certificate of a pending order, if it has its votes.
+    fn certify(&mut self, account: AccountKey, keys: &dyn Keys, now: Timestamp) -> bool {
+        let Some(pending) = self.owner.pending.get(&account) else { return false };
+        let Some(certificate) = assemble(&self.rules, &pending.signed, &pending.votes) else {
+            return false;
+        };
+        let is_applied = self.take_certificate(certificate, now);
+        self.continue_queries(keys, now);
+        is_applied
+    }
+
+    pub(super) fn handle_refusal(
+        &mut self,
+        from: &PublicKey,
+        refusal: VoteRefusal,
+        keys: &dyn Keys,
+        now: Timestamp,
+    ) {
+        let VoteRefusal { digest, code } = refusal;
+        let Some(account) = self.owner.by_digest.get(&digest).copied() else { return };
+        let is_member = self.rules.committee().contains(from);
+        let Some(pending) = self.owner.pending.get_mut(&account) else { return };
+        if !is_member || pending.votes.of(from).is_some() {
+            return;
+        }
+        let id = pending.terms().transfer_id;
+        pending.refused.insert(*from, code);
+        let is_first = pending.helped.insert(*from);
+        self.tell(Event::VoteRefused { id, digest, member: *from, code });
+        if code.is_final() {
+            self.give_up(account, code, keys, now);
+        } else if is_first && !self.help_for(&account, from).is_empty() {
+            self.ask_vote(account, from, true);
+        }
+    }
+
+    /// Gives an order up once *every* member has refused it for good.
+    ///
+    /// At most f of them lie, so at most f can vote for it later, and f votes open no way around the honest refusals: it
+    /// can never be certified, and its slot is free. With one refusal fewer it might be, and the slot stays taken.
+    fn give_up(&mut self, account: AccountKey, code: TokenCode, keys: &dyn Keys, now: Timestamp) {
+        let Some(pending) = self.owner.pending.get(&account) else { return };
+        let refused = pending.refused.values().filter(|code| code.is_final()).count();
+        if refused < self.rules.committee().size() {
+            return;
+        }
+        let (id, digest) = (pending.terms().transfer_id, Some(pending.digest()));
+        self.forget_pending(account);
+        self.tell(Event::Refused { id, digest, from: account.owner, code });
+        self.continue_queries(keys, now);
+    }
+
+    fn forget_pending(&mut self, account: AccountKey) -> Option<Pending> {
+        let pending = self.owner.pending.remove(&account)?;
+        self.owner.by_digest.remove(&pending.digest());
+        self.owner.timers.stop(Task::Votes(account));
+        self.delete(record::PENDING, self.name(&account));
+        Some(pending)
+    }
+
+    /// A certificate took a slot of an own account: the order that was pending there is done.
+    pub(super) fn end_pending(
+        &mut self,
+        account: AccountKey,
+        certificate: &Verified<Certificate>,
+        now: Timestamp,
+    ) {
+        let digest = certificate.digest();
+        let taken = certificate.signed.order.terms().sequence;
+        let is_over = |pending: &Pending| pending.terms().sequence <= taken;
+        if !self.owner.pending.get(&account).is_some_and(is_over) {
+            return;
+        }
+        let Some(pending) = self.forget_pending(account) else { return };
+        if pending.digest() != digest {
+            let (id, code) = (pending.terms().transfer_id, TokenCode::WrongSequence);
+            let digest = Some(pending.digest());
+            self.tell(Event::Refused { id, digest, from: account.owner, code });
+            return;
+        }
+        let mut waiting: BTreeSet<PublicKey> = self.other_members().into_iter().collect();
+        waiting.extend(pending.receiver.filter(|receiver| *receiver != self.identity));
+        if waiting.is_empty() {
+            return;
+        }
+        self.start_presenting(account, certificate.get().clone(), waiting, &pending, now);
+    }
+
+    fn start_presenting(
+        &mut self,
+        account: AccountKey,
+        certificate: Certificate,
+        waiting: BTreeSet<PublicKey>,
+        pending: &Pending,
+        now: Timestamp,
+    ) {
+        let quorum = self.rules.committee().quorum();
+        // Whoever was shown all votes but its own, and then voted, has made the certificate itself.
+        let has_it = |peer: &PublicKey| {
+            pending.shown.get(peer).is_some_and(|shown| shown + 1 >= quorum)
+                && certificate.votes.of(peer).is_some()
+        };
+        let expected: Vec<PublicKey> =
+            waiting.iter().filter(|peer| has_it(peer)).copied().collect();
+        let presentation =
+            Presentation { certificate, account, receiver: pending.receiver, waiting };
+        let (value, waiting) = (presentation.to_object(), presentation.waiting.clone());
+        let number = self.owner.presenting.add(presentation);
+        self.put(record::PRESENTED, format!("{number:016x}"), &value);
+        for peer in &expected {
+            self.owner.presenting.expect(peer, number);
+        }
+        for peer in waiting {
+            let next = self.owner.presenting.next_for(&peer);
+            self.present(&peer, next);
+            self.owner.timers.start(Task::Present(peer), now);
+        }
+        self.make_room();
+    }
+
+    /// Keeps room for the certificate of another order where nobody loses by it.
+    fn make_room(&mut self) {
+        let committee = self.rules.committee().clone();
+        while self.owner.presenting.len() >= PRESENTED_MAX {
+            let is_member = |peer: &PublicKey| committee.contains(peer);
+            let dropped = self.owner.presenting.drop_oldest(is_member, committee.faults());
+            let Some(number) = dropped else { return };
+            self.delete(record::PRESENTED, format!("{number:016x}"));
+        }
+    }
+
+    fn present(&mut self, peer: &PublicKey, certificates: Vec<Certificate>) {
+        for certificate in certificates {
+            self.send(peer, TokenMessage::Transfer(TokenTransfer { certificate }));
+        }
+    }
+
+    pub(super) fn handle_receipt(&mut self, from: &PublicKey, digest: &Digest, now: Timestamp) {
+        let Some((certificate, done)) = self.owner.presenting.receipt(from, digest) else { return };
+        if let Some(number) = done {
+            self.delete(record::PRESENTED, format!("{number:016x}"));
+        }
+        let id = certificate.signed.order.terms().transfer_id;
+        self.tell(Event::Receipt { id, digest: *digest, peer: *from });
+        if self.owner.presenting.waits_for(from) {
+            let next = self.owner.presenting.next_for(from);
+            self.present(from, next);
+            self.owner.timers.start(Task::Present(*from), now);
+        } else {
+            self.owner.timers.stop(Task::Present(*from));
+        }
+    }
+
+    /// Asks every member how it sees an own account, before anything is signed for it.
+    ///
+    /// Source: `docs/protocol/1.1.md#asking-before-signing`.
+    fn ask_members(
+        &mut self,
+        account: AccountKey,
+        request: TransferRequest,
+        keys: &dyn Keys,
+        now: Timestamp,
+    ) {
+        let mut answers = BTreeMap::new();
+        if self.is_member() {
+            let query = AccountQuery { from: request.from, token: request.token.clone() };
+            if let Some(state) = self.account_state(&query) {
+                let pending = state.pending.clone();
+                let pending = pending.map(|(signed, votes)| (trusted(signed), votes));
+                answers.insert(self.identity, Answer::new(&state, pending));
+            }
+        }
+        self.owner.queries.insert(account, Query { since: now, request, answers });
+        self.owner.timers.start(Task::Query(account), now);
+        for member in self.other_members() {
+            self.ask_state(account, &member);
+        }
+        self.continue_query(account, keys, now);
+    }
+
+    fn ask_state(&mut self, account: AccountKey, member: &PublicKey) {
+        let Some(query) = self.owner.queries.get(&account) else { return };
+        // What a member said before an order was completed is out of date, but the slots it named stay taken.
+        if !query.answers.contains_key(member) {
+            let token = query.request.token.clone();
+            let message = AccountQuery { from: account.owner, token };
+            self.send(member, TokenMessage::AccountQuery(message));
+        }
+    }
+
+    pub(super) fn handle_state(
+        &mut self,
+        from: &PublicKey,
+        state: &AccountState,
+        pending: Option<(Verified<SignedOrder>, Votes)>,
+        keys: &dyn Keys,
+        now: Timestamp,
+    ) {
+        let Some(token) = self.rules.token(&state.token) else { return };
+        let account = AccountKey { owner: state.from, token };
+        if !self.rules.committee().contains(from) {
+            return;
+        }
+        let Some(query) = self.owner.queries.get_mut(&account) else { return };
+        query.answers.insert(*from, Answer::new(state, pending));
+        self.continue_query(account, keys, now);
+    }
+
+    /// Goes on with all questions whose account has no order under way any more.
+    pub(super) fn continue_queries(&mut self, keys: &dyn Keys, now: Timestamp) {
+        let accounts: Vec<AccountKey> = self.owner.queries.keys().copied().collect();
+        for account in accounts {
+            self.continue_query(account, keys, now);
+        }
+    }
+
+    fn continue_query(&mut self, account: AccountKey, keys: &dyn Keys, now: Timestamp) {
+        if self.owner.pending.contains_key(&account) {
+            return;
+        }
+        let Some(query) = self.owner.queries.get(&account) else { return };
+        let committee = self.rules.committee();
+        let (next, taken) = match query.conclude(committee.size(), committee.faults(), now) {
+            Conclusion::Wait => return,
+            Conclusion::Free(next) => (next, None),
+            Conclusion::Taken(next, taken) => (next, Some(*taken)),
+        };
+        let known = self.state.next(&account);
+        let is_new = taken.filter(|_| next >= known);
+        if next > known && self.is_member() {
+            // A member that has forgotten certificates has forgotten votes as well: it must not sign.
+            return self.end_query(account, TokenCode::WrongSequence);
+        }
+        let agrees = next <= known
+            && query.balance(committee.faults()) == Some(self.state.balance(&account));
+        let seen = if agrees { Seen::All } else { Seen::Part };
+        let seen = self.owner.ready.get(&account).copied().unwrap_or(seen);
+        self.state.advance(account, next);
+        if let Some((signed, votes)) = is_new {
+            let pending = Pending { votes, ..Pending::new(signed, None) };
+            self.owner.ready.insert(account, seen);
+            return self.pursue(account, pending, keys, now);
+        }
+        self.make_ready(account, seen);
+        let Some(query) = self.owner.queries.remove(&account) else { return };
+        self.owner.timers.stop(Task::Query(account));
+        let request = query.request;
+        let (id, from) = (request.id, request.from);
+        match self.begin_after_query(account, &request, keys, now) {
+            Ok(_) => {}
+            Err(TransferError::Refused(code)) => {
+                self.tell(Event::Refused { id, digest: None, from, code });
+            }
+            Err(error) => self.tell(Event::NotBegun { id, from, error }),
+        }
+    }
+
+    fn begin_after_query(
+        &mut self,
+        account: AccountKey,
+        request: &TransferRequest,
+        keys: &dyn Keys,
+        now: Timestamp,
+    ) -> Result<Submitted, TransferError> {
+        if let Some(submitted) = self.begun(&account, request)? {
+            return Ok(submitted);
+        }
+        self.may_begin(&account, request, now)?;
+        self.sign(account, request, keys, now)
+    }
+
+    fn make_ready(&mut self, account: AccountKey, seen: Seen) {
+        self.owner.ready.insert(account, seen);
+        let value = Object::new().with("part", seen == Seen::Part);
+        self.put(record::OWN, self.name(&account), &value);
+    }
+
+    fn end_query(&mut self, account: AccountKey, code: TokenCode) {
+        let Some(query) = self.owner.queries.remove(&account) else { return };
+        self.owner.timers.stop(Task::Query(account));
+        let (id, from) = (query.request.id, query.request.from);
+        self.tell(Event::Refused { id, digest: None, from, code });
+    }
+}
+
+fn submitted(pending: &Pending) -> Submitted {
+    Submitted::Pending { digest: pending.digest(), sequence: pending.terms().sequence }
+}

@@ -1,0 +1,56 @@
+//! What a ledger's genesis fixes for good.
+
+use entity_wire::payload::token::{Epoch, Genesis, LedgerId, TokenName};
+
+use crate::committee::Committee;
+
+/// The genesis with what follows from it. Shared, so that signatures can be checked without the ledger.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    genesis: Genesis,
+    ledger: LedgerId,
+    committee: Committee,
+}
+
+/// A token by its place in the genesis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TokenIndex(pub(crate) u16);
+
+impl Rules {
+    /// The rules of a genesis.
+    pub fn new(genesis: Genesis) -> Self {
+        let ledger = genesis.ledger();
+        let committee = Committee::new(genesis.committee());
+        Self { genesis, ledger, committee }
+    }
+
+    /// The genesis.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The name of the ledger.
+    pub fn ledger(&self) -> LedgerId {
+        self.ledger
+    }
+
+    /// The epoch: the one of the genesis, as long as no committee is changed.
+    pub fn epoch(&self) -> Epoch {
+        Epoch::FIRST
+    }
+
+    /// The committee.
+    pub fn committee(&self) -> &Committee {
+        &self.committee
+    }
+
+    pub(crate) fn token(&self, name: &TokenName) -> Option<TokenIndex> {
+        let tokens = self.genesis.tokens();
+        let position = tokens.binary_search_by(|token| token.token.cmp(name)).ok()?;
+        u16::try_from(position).ok().map(TokenIndex)
+    }
+
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = TokenIndex> + use<> {
+        (0..u16::try_from(self.genesis.tokens().len()).unwrap_or(u16::MAX)).map(TokenIndex)
+    }
+}
