@@ -4,7 +4,8 @@
 //! possible:
 //!
 //! ```text
-//! clock, seed, key_file   time, randomness, identity
+//! clock, seed             time, randomness
+//! wallet_files            the key files on disk
 //! config                  what the operator decides: file, environment, flags
 //! node                    the run loop: inputs into the peer, its outputs to the wires, its deadlines to a timer
 //! storage                 where the peer's records are kept, and the thread that does it
@@ -21,7 +22,6 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod endpoints;
-pub mod key_file;
 pub mod node;
 pub mod rpc;
 pub mod seed;
@@ -30,3 +30,4 @@ pub mod shim;
 pub mod signals;
 pub mod storage;
 mod views;
+pub mod wallet_files;

@@ -10,7 +10,6 @@ use entity_peer::Config;
 use tracing::{info, warn};
 
 use crate::config::choice::{ListenAddress, Protocol};
-use crate::key_file::{self, KeyFileError};
 use crate::node::StartError;
 use crate::rpc::lines::{Writer, read_from};
 use crate::rpc::methods::{Audience, Service};
@@ -31,8 +30,10 @@ pub struct Setup {
     pub listen: ListenAddress,
     /// Whether the methods of test peers exist.
     pub audience: Audience,
-    /// Where the identity is kept; without it every start has a new one.
+    /// Where the count of starts is kept, and whatever else outlives one.
     pub data_dir: Option<PathBuf>,
+    /// The identity, where the data directory keeps one; else every start has a new one.
+    pub identity: Option<SigningKey>,
     /// What everything random is derived from, in a test peer.
     pub seed: Option<TestSeed>,
 }
@@ -49,9 +50,6 @@ pub enum ShimError {
         #[source]
         source: io::Error,
     },
-    /// There is no identity.
-    #[error("have an identity")]
-    Identity(#[source] KeyFileError),
     /// The count of starts cannot be kept.
     #[error("count the starts in {}", path.display())]
     Starts {
@@ -86,8 +84,8 @@ pub enum ShimError {
 /// # Errors
 ///
 /// [`ShimError`] before the first line is read, and when the store fails; otherwise every error is an answer.
-pub async fn run(setup: Setup) -> Result<End, ShimError> {
-    let (key, randomness) = secrets(&setup)?;
+pub async fn run(mut setup: Setup) -> Result<End, ShimError> {
+    let (key, randomness) = secrets(&mut setup)?;
     let listen_failed = |source| ShimError::Listen { listen: setup.listen.clone(), source };
     let listen = setup.listen.resolve().await.map_err(listen_failed)?;
     let kept = match &setup.data_dir {
@@ -127,34 +125,17 @@ pub async fn run(setup: Setup) -> Result<End, ShimError> {
 }
 
 /// The identity and the randomness of this start.
-fn secrets(setup: &Setup) -> Result<(SigningKey, [u8; 32]), ShimError> {
-    match (&setup.seed, &setup.data_dir) {
-        (Some(seed), data_dir) => {
-            let start = data_dir.as_ref().map_or(Ok(0), |data_dir| count_start(data_dir))?;
-            Ok((seed.identity(), seed.randomness(start)))
-        }
-        (None, Some(data_dir)) => {
-            Ok((identity_in(data_dir).map_err(ShimError::Identity)?, seed::from_system()?))
-        }
-        (None, None) => Ok((SigningKey::from_seed(seed::from_system()?), seed::from_system()?)),
+fn secrets(setup: &mut Setup) -> Result<(SigningKey, [u8; 32]), ShimError> {
+    if let Some(seed) = &setup.seed {
+        let count = |data_dir: &PathBuf| count_start(data_dir);
+        let start = setup.data_dir.as_ref().map_or(Ok(0), count)?;
+        return Ok((seed.identity(), seed.randomness(start)));
     }
-}
-
-/// The identity kept in `data_dir`, made on the first start.
-fn identity_in(data_dir: &std::path::Path) -> Result<SigningKey, KeyFileError> {
-    let path = data_dir.join(key_file::FILE_NAME);
-    match key_file::load(&path) {
-        Err(KeyFileError::Missing { .. }) => {
-            let seed = seed::from_system().map_err(|error| KeyFileError::Io {
-                path: path.clone(),
-                source: io::Error::other(error),
-            })?;
-            let key = SigningKey::from_seed(seed);
-            key_file::create(&path, &key)?;
-            Ok(key)
-        }
-        outcome => outcome,
-    }
+    let key = match setup.identity.take() {
+        Some(key) => key,
+        None => SigningKey::from_seed(seed::from_system()?),
+    };
+    Ok((key, seed::from_system()?))
 }
 
 /// How many starts there were before this one, so that each has its own randomness.

@@ -5,8 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::{PublicKey, SigningKey};
-use entity_node::key_file;
+use entity_node::wallet_files::DiskKeyFiles;
+use entity_wallet::{Protection, Wallet};
+use entity_wire::time::Timestamp;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -66,7 +69,10 @@ impl Run {
         let home = tempfile::tempdir().unwrap();
         let data = home.path().join("data");
         let key = SigningKey::from_seed([b's'; 32]);
-        key_file::create(&data.join(key_file::FILE_NAME), &key).unwrap();
+        let mut wallet = Wallet::new(DiskKeyFiles::open_for_changes(&data).unwrap());
+        let (now, mut entropy) = (Timestamp::UNIX_EPOCH, Entropy::from_seed([b'e'; 32]));
+        wallet.add("s".parse().unwrap(), &key, Protection::None, now, &mut entropy).unwrap();
+        drop(wallet);
         let config = home.path().join("entity.toml");
         std::fs::write(&config, configuration(name, &data, peers)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_entity"));

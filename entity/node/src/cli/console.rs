@@ -10,7 +10,6 @@ use tracing_subscriber::EnvFilter;
 
 use crate::admin::AskError;
 use crate::config::file::ConfigError;
-use crate::key_file::KeyFileError;
 use crate::storage::OpenError;
 
 /// Why the program ends with something else than 0; the exit codes are listed by `entity --help`.
@@ -86,13 +85,6 @@ impl From<ConfigError> for Failed {
                 Self::new(Kind::Usage, unreadable, Some(help))
             }
         }
-    }
-}
-
-impl From<KeyFileError> for Failed {
-    fn from(error: KeyFileError) -> Self {
-        let help = error.help();
-        Self::new(Kind::System, error, help)
     }
 }
 

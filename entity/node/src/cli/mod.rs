@@ -1,13 +1,15 @@
 //! The command line: one file a command.
 
 mod console;
-mod keys;
 mod options;
+mod passphrase;
 mod peers;
 mod run;
 mod send;
 mod shim;
 mod task;
+mod terminal;
+mod wallet;
 
 use std::process::ExitCode;
 
@@ -25,22 +27,22 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
-  entity keys generate                      make the identity of this entity
+  entity wallet create                      make the key of this entity
   entity run --listen 127.0.0.1:8001        run the peer
   entity peers                              show whom the running peer knows
   entity send entity-b --body '{\"text\":\"hello\"}'
 
 Exit codes:
   0  done
-  1  refused: by the other peer, or by the running node
+  1  refused: by the other peer, by the running node, or a wrong passphrase
   2  usage or configuration
-  3  the system: address in use, key file missing, no rights
+  3  the system: address in use, key missing, no rights
   4  no node is running in the data directory";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
-    Keys(keys::KeysArgs),
+    Wallet(wallet::WalletArgs),
     Peers(peers::PeersArgs),
     Send(send::SendArgs),
     Task(task::TaskArgs),
@@ -59,7 +61,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Run(args) => run::run(args),
-        Command::Keys(args) => keys::run(args),
+        Command::Wallet(args) => wallet::run(args),
         Command::Peers(args) => peers::run(args),
         Command::Send(args) => send::run(args),
         Command::Task(args) => task::run(args),

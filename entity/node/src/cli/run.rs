@@ -4,29 +4,32 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use entity_crypto::identity::PeerId;
-use entity_crypto::signing::SigningKey;
 use entity_peer::command::{AddPeer, Command};
 use entity_transport::http::Address;
+use entity_wallet::{KeyInfo, KeyName, Purpose, Unlocked, WalletError};
 use tracing::{info, warn};
 
 use super::console::{Failed, Kind};
 use super::options::{Log, run_to_end};
+use super::passphrase::{PassphraseArgs, Source};
+use super::wallet::opened::{Opened, failed as wallet_failed};
 use crate::admin::{AdminError, AdminSocket};
 use crate::config::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use crate::config::file::{self, ConfigFile};
 use crate::config::{Overrides, Settings, default_data_dir};
 use crate::node::Node;
 use crate::rpc::methods::{Audience, Service};
+use crate::seed;
 use crate::serve::{ServeError, Serving, Start};
 use crate::signals::Ends;
 use crate::storage::Storage;
-use crate::{key_file, seed};
+use crate::wallet_files::create_private_dir;
 
 /// Run the peer until Ctrl-C or SIGTERM
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct RunArgs {
-    /// Own id: 1 to 128 of A-Z a-z 0-9 . _ - [default: `entity-` and the start of the key]
+    /// Own id: 1 to 128 of A-Z a-z 0-9 . _ - [default: the name of the key]
     #[arg(long, env = "ENTITY_ID")]
     id: Option<PeerId>,
     /// Where to listen; port 0 chooses one [default: 127.0.0.1:8000]
@@ -60,9 +63,11 @@ pub(super) struct RunArgs {
     /// Directory of the node's files [default: `entity` in `$XDG_DATA_HOME` or in `~/.local/share`]
     #[arg(long, value_name = "DIR", env = "ENTITY_DATA_DIR")]
     data_dir: Option<PathBuf>,
-    /// File with the identity [default: identity.seed in the data directory]
-    #[arg(long, value_name = "FILE", env = "ENTITY_KEY_FILE")]
-    key_file: Option<PathBuf>,
+    /// Key of the wallet to speak with [default: the wallet's default]
+    #[arg(long, value_name = "NAME", env = "ENTITY_KEY")]
+    key: Option<KeyName>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// Configuration file [default: entity.toml, if there is one]
     #[arg(long, value_name = "FILE", env = "ENTITY_CONFIG")]
     config: Option<PathBuf>,
@@ -90,12 +95,13 @@ Example of entity.toml:
   trust = \"pinned\"               # or \"first-use\"
   connect = true
   data_dir = \"/var/lib/entity\"
-  key_file = \"/var/lib/entity/identity.seed\"
+  key = \"entity-a\"               # a key of the wallet in data_dir
+  passphrase_file = \"/run/credentials/entity/passphrase\"
 
   [[peers]]
   id = \"entity-b\"
   address = \"http://192.0.2.2:8002\"
-  key = \"64 HEX, as `entity keys show` prints on the other side\"
+  key = \"64 HEX, as `entity wallet show` prints on the other side\"
 
   [rate_limits.ping]             # by message type; `other` stands for all types not named
   burst = 60
@@ -114,12 +120,30 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failed> {
         connect: args.connect,
         legacy_token_transfer: args.legacy_token_transfer,
         data_dir: args.data_dir,
-        key_file: args.key_file,
+        key: args.key,
         peers: args.peers,
     };
     let settings = Settings::resolve(overrides, file, default_data_dir());
-    let key = key_file::load(&settings.key_file)?;
-    run_to_end(serve(settings, key))?
+    let identity = identity(&settings, args.passphrase)?;
+    run_to_end(serve(settings, identity))?
+}
+
+/// Unlocks the key to speak with.
+fn identity(settings: &Settings, passphrase: PassphraseArgs) -> Result<Unlocked, Failed> {
+    let opened = Opened::read(&settings.data_dir)?;
+    let name = opened.name(settings.key.clone())?;
+    let source = match passphrase.source() {
+        Source::Person => match &settings.passphrase_file {
+            Some(path) => Source::File(path.clone()),
+            None => Source::Person,
+        },
+        said @ (Source::File(_) | Source::Descriptor(_) | Source::Environment(_)) => said,
+    };
+    let unlocked = opened.unlock(&name, &source)?;
+    match unlocked.info.purpose {
+        Purpose::Identity => Ok(unlocked),
+        Purpose::Retired => opened.ok(Err(WalletError::Retired { name })),
+    }
 }
 
 /// The named file, or `entity.toml` of the working directory if there is one.
@@ -132,8 +156,9 @@ pub(super) fn config_file(named: Option<&Path>) -> Result<ConfigFile, Failed> {
     }
 }
 
-async fn serve(settings: Settings, key: SigningKey) -> Result<(), Failed> {
-    let id = settings.id.clone().map_or_else(|| id_of(&key), Ok)?;
+async fn serve(settings: Settings, identity: Unlocked) -> Result<(), Failed> {
+    let Unlocked { key, info } = identity;
+    let id = settings.id.clone().map_or_else(|| id_of(&info), Ok)?;
     let randomness = seed::from_system().map_err(|error| Failed::new(Kind::System, error, None))?;
     let listen_failed = |error| {
         let text = format!("listen on {}: {error}", settings.listen);
@@ -141,7 +166,8 @@ async fn serve(settings: Settings, key: SigningKey) -> Result<(), Failed> {
         Failed::new(Kind::System, std::io::Error::other(text), Some(help))
     };
     // Before the peer speaks: a second node in the same directory must not.
-    key_file::create_private_dir(&settings.data_dir)?;
+    create_private_dir(&settings.data_dir)
+        .map_err(|error| wallet_failed(&settings.data_dir, error.into()))?;
     let admin = AdminSocket::bind(&settings.data_dir).map_err(admin_failed)?;
     let mut ends = Ends::watch().map_err(|error| Failed::new(Kind::System, error, None))?;
     let kept = Storage::open(&settings.data_dir, key.public_key())?;
@@ -189,10 +215,13 @@ async fn serve(settings: Settings, key: SigningKey) -> Result<(), Failed> {
     ended
 }
 
-/// A name that is this key's alone.
-fn id_of(key: &SigningKey) -> Result<PeerId, Failed> {
-    let digits: String = key.public_key().to_hex().chars().take(16).collect();
-    format!("entity-{digits}").parse().map_err(|error| Failed::new(Kind::Usage, error, None))
+/// The name of the key, where a peer can be called so; else one that is this key's alone.
+fn id_of(info: &KeyInfo) -> Result<PeerId, Failed> {
+    info.name.as_str().parse().or_else(|_| {
+        let digits: String = info.public_key.to_hex().chars().take(16).collect();
+        let id = format!("entity-{digits}").parse();
+        id.map_err(|error| Failed::new(Kind::Usage, error, None))
+    })
 }
 
 async fn add_peers(node: &Node, peers: Vec<PeerEntry>) {

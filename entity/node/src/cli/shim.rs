@@ -1,15 +1,20 @@
 //! `entity shim`: the peer under the control of a test platform.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use entity_crypto::identity::PeerId;
+use entity_crypto::signing::SigningKey;
 use entity_transport::http::Address;
+use entity_wallet::WalletError;
 use tracing::warn;
 
 use super::console::{Failed, Kind};
 use super::options::{Log, run_to_end};
+use super::passphrase::{PassphraseArgs, Source};
 use super::run::config_file;
+use super::wallet::make_identity;
+use super::wallet::opened::Opened;
 use crate::config::choice::{ListenAddress, Profile, Protocol, Trust};
 use crate::config::{Overrides, Settings, default_data_dir};
 use crate::rpc::methods::Audience;
@@ -59,6 +64,8 @@ pub(super) struct ShimArgs {
     #[arg(long, value_name = "FILE", env = "ENTITY_CONFIG")]
     config: Option<PathBuf>,
     #[command(flatten)]
+    passphrase: PassphraseArgs,
+    #[command(flatten)]
     log: Log,
 }
 
@@ -94,20 +101,53 @@ pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
             None
         }
     };
+    let identity = match (&seed, &args.data_dir) {
+        (None, Some(data_dir)) => {
+            Some(identity_in(data_dir, &args.name, audience, &args.passphrase)?)
+        }
+        (Some(_), _) | (None, None) => None,
+    };
     let setup = Setup {
         config: settings.peer_config(args.name),
         protocol: settings.protocol,
         listen: settings.listen,
         audience,
         data_dir: args.data_dir,
+        identity,
         seed,
     };
     run_to_end(shim::run(setup))?.map(|_| ()).map_err(failed)
 }
 
+/// The identity kept in `data_dir`. On its first start a test peer makes one that is not protected, in a folder that goes with
+/// the test; any other peer protects it, or says what is missing.
+fn identity_in(
+    data_dir: &Path,
+    name: &PeerId,
+    audience: Audience,
+    passphrase: &PassphraseArgs,
+) -> Result<SigningKey, Failed> {
+    let source = passphrase.source();
+    let opened = Opened::read(data_dir)?;
+    match opened.wallet.default_key() {
+        Err(WalletError::NoKey) => {}
+        named => {
+            let name = opened.ok(named)?;
+            // Standard input belongs to the contract, so nobody can be asked there.
+            return opened.unlock(&name, &source).map(|unlocked| unlocked.key);
+        }
+    }
+    let passphrase = match (audience, source) {
+        (Audience::Test, Source::Person) => None,
+        (Audience::Test | Audience::Public, source) => {
+            Some(source.new_one(&format!("New passphrase for the key {name}: "))?)
+        }
+    };
+    make_identity(data_dir, name, passphrase.as_ref())
+}
+
 fn failed(error: ShimError) -> Failed {
     let help = match &error {
-        ShimError::Identity(error) => error.help(),
         ShimError::Listen { .. } => Some("give another address with HANDFAST_LISTEN".to_owned()),
         ShimError::Storage(error) => error.help(),
         ShimError::Starts { .. }

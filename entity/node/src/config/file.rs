@@ -10,7 +10,8 @@
 //! connect = true
 //! legacy_token_transfer = false # whether the inbox keeps a `token_transfer` of 1.0; else it is refused
 //! data_dir = "/var/lib/entity"
-//! key_file = "/var/lib/entity/identity.seed"
+//! key = "entity-a"             # of the wallet in data_dir; else its default
+//! passphrase_file = "/run/credentials/entity/passphrase"
 //!
 //! [[peers]]
 //! id = "entity-b"
@@ -23,14 +24,17 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::PublicKey;
 use entity_peer::PeerName;
 use entity_peer::config::{Rate, RateLimits};
 use entity_transport::http::Address;
+use entity_wallet::KeyName;
 use entity_wire::kind::MessageKind;
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use serde::de::Error as _;
@@ -65,8 +69,11 @@ pub struct ConfigFile {
     pub legacy_token_transfer: Option<bool>,
     /// Where the node keeps its files; relative to the working directory.
     pub data_dir: Option<PathBuf>,
-    /// The identity, if not in the data directory.
-    pub key_file: Option<PathBuf>,
+    /// The key of the wallet to speak with.
+    #[serde(default, deserialize_with = "parsed")]
+    pub key: Option<KeyName>,
+    /// The file with its passphrase; relative to the working directory.
+    pub passphrase_file: Option<PathBuf>,
     /// The peers to know.
     #[serde(default, deserialize_with = "peers")]
     pub peers: Vec<PeerEntry>,
@@ -184,13 +191,16 @@ fn help_for(message: &str) -> String {
     } else if message.contains("http://") {
         "write the address as \"http://HOST:PORT\"".to_owned()
     } else if message.contains("hex") || message.contains("key") {
-        "a key is the 64 hex digits that `entity keys show` prints on the other side".to_owned()
+        "a key is the 64 hex digits that `entity wallet show` prints on the other side".to_owned()
     } else {
         "see the example in `entity run --help`".to_owned()
     }
 }
 
-fn parsed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PeerId>, D::Error> {
+fn parsed<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+{
     String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
 }
 
@@ -216,7 +226,7 @@ struct PeerTable {
 fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    T: std::str::FromStr<Err: std::fmt::Display>,
+    T: FromStr<Err: fmt::Display>,
 {
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }

@@ -16,6 +16,7 @@ use entity_peer::Config;
 use entity_peer::config::AutoConnect;
 use entity_peer::config::LegacyTransfers;
 use entity_peer::config::RateLimits;
+use entity_wallet::KeyName;
 
 use choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use file::ConfigFile;
@@ -52,8 +53,8 @@ pub struct Overrides {
     pub legacy_token_transfer: Option<bool>,
     /// Where the node keeps its files.
     pub data_dir: Option<PathBuf>,
-    /// The identity, if not in the data directory.
-    pub key_file: Option<PathBuf>,
+    /// The key of the wallet to speak with.
+    pub key: Option<KeyName>,
     /// Peers to know, added to those of the file; one of the same id replaces it.
     pub peers: Vec<PeerEntry>,
 }
@@ -79,8 +80,10 @@ pub struct Settings {
     pub legacy_token_transfer: bool,
     /// Where the node keeps its files.
     pub data_dir: PathBuf,
-    /// The file with the identity.
-    pub key_file: PathBuf,
+    /// The key of the wallet to speak with; `None` is the wallet's default.
+    pub key: Option<KeyName>,
+    /// The file with the passphrase of the key, if no flag or variable says otherwise.
+    pub passphrase_file: Option<PathBuf>,
     /// Messages a sender may spend, by type.
     pub rate_limits: RateLimits,
     /// The peers to know from the start.
@@ -91,7 +94,6 @@ impl Settings {
     /// Lays `overrides` over `file`, and both over the defaults; `default_data_dir` is used where neither names one.
     pub fn resolve(overrides: Overrides, file: ConfigFile, default_data_dir: PathBuf) -> Self {
         let data_dir = overrides.data_dir.or(file.data_dir).unwrap_or(default_data_dir);
-        let key_file = overrides.key_file.or(file.key_file);
         let mut peers = file.peers;
         for peer in overrides.peers {
             match peers.iter_mut().find(|known| known.id == peer.id) {
@@ -111,7 +113,8 @@ impl Settings {
                 .legacy_token_transfer
                 .or(file.legacy_token_transfer)
                 .unwrap_or(false),
-            key_file: key_file.unwrap_or_else(|| data_dir.join(crate::key_file::FILE_NAME)),
+            key: overrides.key.or(file.key),
+            passphrase_file: file.passphrase_file,
             data_dir,
             rate_limits: file.rate_limits.limits(),
             peers,
@@ -151,7 +154,7 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
-        let text = "id = 'file'\nprotocol = '1.0'\n[[peers]]\nid = 'b'\naddress = 'http://b:1'\n[[peers]]\nid = 'c'\naddress = 'http://c:1'\n";
+        let text = "id = 'file'\nkey = 'from-file'\nprotocol = '1.0'\n[[peers]]\nid = 'b'\naddress = 'http://b:1'\n[[peers]]\nid = 'c'\naddress = 'http://c:1'\n";
         let overrides = Overrides {
             id: Some("flag".parse().unwrap()),
             peers: vec![entry("id=b,address=http://b:2"), entry("id=d,address=http://d:1")],
@@ -160,7 +163,7 @@ mod tests {
         let settings = Settings::resolve(overrides, file(text), PathBuf::from("data"));
         assert_eq!(settings.id.unwrap().as_str(), "flag");
         assert_eq!((settings.protocol, settings.profile), (Protocol::V1_0, Profile::Hardened));
-        assert_eq!(settings.key_file, PathBuf::from("data").join("identity.seed"));
+        assert_eq!(settings.key.unwrap().as_str(), "from-file");
         let peers: Vec<_> = settings.peers.iter().map(|peer| peer.address.to_string()).collect();
         assert_eq!(peers, ["http://b:2", "http://c:1", "http://d:1"]);
     }

@@ -79,9 +79,18 @@ fn every_command_has_help_with_examples() {
     let commands: &[&[&str]] = &[
         &[],
         &["run"],
-        &["keys"],
-        &["keys", "generate"],
-        &["keys", "show"],
+        &["wallet"],
+        &["wallet", "create"],
+        &["wallet", "list"],
+        &["wallet", "show"],
+        &["wallet", "passphrase"],
+        &["wallet", "import"],
+        &["wallet", "export"],
+        &["wallet", "convert"],
+        &["wallet", "rotate"],
+        &["wallet", "verify-handover"],
+        &["wallet", "default"],
+        &["wallet", "remove"],
         &["peers"],
         &["send"],
         &["task"],
@@ -108,66 +117,39 @@ A peer of the Entity protocol, versions 1.0 and 1.1
 Usage: entity <COMMAND>
 
 Commands:
-  run    Run the peer until Ctrl-C or SIGTERM
-  keys   Make and show the identity of this entity
-  peers  Show whom the running node knows
-  send   Send one message from the running node and wait for its answer
-  task   Delegate tasks to peers, and end those that peers delegated
-  shim   Speak the peer contract on standard input and output
-  help   Print this message or the help of the given subcommand(s)
+  run     Run the peer until Ctrl-C or SIGTERM
+  wallet  Keep the keys of this entity: make, show, protect, rotate, import, export
+  peers   Show whom the running node knows
+  send    Send one message from the running node and wait for its answer
+  task    Delegate tasks to peers, and end those that peers delegated
+  shim    Speak the peer contract on standard input and output
+  help    Print this message or the help of the given subcommand(s)
 
 Options:
   -h, --help     Print help
   -V, --version  Print version
 
 Examples:
-  entity keys generate                      make the identity of this entity
+  entity wallet create                      make the key of this entity
   entity run --listen 127.0.0.1:8001        run the peer
   entity peers                              show whom the running peer knows
   entity send entity-b --body '{\"text\":\"hello\"}'
 
 Exit codes:
   0  done
-  1  refused: by the other peer, or by the running node
+  1  refused: by the other peer, by the running node, or a wrong passphrase
   2  usage or configuration
-  3  the system: address in use, key file missing, no rights
+  3  the system: address in use, key missing, no rights
   4  no node is running in the data directory
 ";
     assert_eq!(stdout(&entity(data.path(), &["--help"])), expected);
 }
 
 #[test]
-fn an_identity_is_made_once_and_its_seed_is_never_printed() {
-    let root = tempfile::tempdir().unwrap();
-    let data = root.path().join("data");
-    let made = command(root.path(), &["keys", "generate", "--json"])
-        .env("ENTITY_DATA_DIR", &data)
-        .output()
-        .unwrap();
-    check(&made, 0, "");
-    let made: serde_json::Value = serde_json::from_str(&stdout(&made)).unwrap();
-    let file = data.join("identity.seed");
-    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&file), mode(&data)), (0o600, 0o700));
-    let content = std::fs::read_to_string(&file).unwrap();
-    assert!(content.contains("Plain storage until the encrypted keystore exists"), "{content}");
-    let seed = content.lines().last().unwrap();
-    let shown =
-        command(root.path(), &["keys", "show"]).env("ENTITY_DATA_DIR", &data).output().unwrap();
-    check(&shown, 0, "");
-    assert!(stdout(&shown).contains(made["public_key"].as_str().unwrap()));
-    assert!(!stdout(&shown).contains(seed) && !made.to_string().contains(seed));
-    let again =
-        command(root.path(), &["keys", "generate"]).env("ENTITY_DATA_DIR", &data).output().unwrap();
-    check(&again, 3, "it exists");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
-}
-
-#[test]
 fn mistakes_have_their_exit_code_and_say_what_to_do() {
     let data = tempfile::tempdir().unwrap();
     std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-    check(&entity(data.path(), &["run"]), 3, "make one with `entity keys generate`");
+    check(&entity(data.path(), &["run"]), 3, "make one with `entity wallet create`");
     check(&entity(data.path(), &["peers"]), 4, "start it with `entity run`");
     check(
         &entity(data.path(), &["run", "--protocol", "2.0"]),
@@ -182,7 +164,7 @@ fn mistakes_have_their_exit_code_and_say_what_to_do() {
     check(&output, 2, "unknown field `protocl`");
     check(&output, 2, "entity.toml:2:1");
     std::fs::remove_file(data.path().join("entity.toml")).unwrap();
-    check(&entity(data.path(), &["keys", "generate"]), 0, "");
+    check(&entity(data.path(), &["wallet", "create", "--unprotected"]), 0, "");
     check(&entity(data.path(), &["send", "b", "--body", "{"]), 2, "write a JSON object");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -197,7 +179,7 @@ fn mistakes_have_their_exit_code_and_say_what_to_do() {
 fn two_running_programs_talk_and_are_administered_by_their_owner() {
     let (home_a, home_b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let key_of = |data: &Path| {
-        let made = entity(data, &["keys", "generate", "--json"]);
+        let made = entity(data, &["wallet", "create", "--unprotected", "--json"]);
         let made: serde_json::Value = serde_json::from_str(&stdout(&made)).unwrap();
         made["public_key"].as_str().unwrap().to_owned()
     };
@@ -235,7 +217,7 @@ fn two_running_programs_talk_and_are_administered_by_their_owner() {
 fn a_task_is_delegated_and_done_by_the_command_line() {
     let (home_a, home_b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let key_of = |data: &Path| {
-        let made = entity(data, &["keys", "generate", "--json"]);
+        let made = entity(data, &["wallet", "create", "--unprotected", "--json"]);
         let made: serde_json::Value = serde_json::from_str(&stdout(&made)).unwrap();
         made["public_key"].as_str().unwrap().to_owned()
     };
