@@ -5,7 +5,7 @@ use std::time::Duration;
 use entity_crypto::signing::PublicKey;
 pub use entity_session::v1_1::numbers::Class;
 use entity_wire::code::ErrorCode;
-use entity_wire::id::TaskId;
+use entity_wire::id::{MessageId, TaskId};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::task::{Capability, Reward, TaskOutcome, TaskRefusal};
@@ -25,6 +25,11 @@ pub struct CommandId(pub u64);
 pub enum Command {
     /// Puts a peer into the roster, or gives a known one a new address. A key once stored is never replaced.
     AddPeer(AddPeer),
+    /// Forgets a peer: its key, its sessions, and what waits for it.
+    RemovePeer {
+        /// Its name.
+        name: PeerName,
+    },
     /// Opens a session, or returns the live one.
     OpenSession {
         /// With whom.
@@ -35,8 +40,10 @@ pub enum Command {
         /// Which.
         session: SessionName,
     },
-    /// Sends one message and waits for its HTTP answer.
+    /// Sends one message and waits for its HTTP answer; a durable one is done as soon as it is kept.
     Send(Send),
+    /// Keeps a message under an id of our choice, whatever its class, and sends it until the other side has it.
+    SendDurable(Send),
     /// Sends a `ping` and measures the time to its answer.
     Ping {
         /// To whom.
@@ -157,6 +164,8 @@ pub enum CommandResult {
     Session(SessionView),
     /// The message was answered 200.
     Sent(Receipt),
+    /// The durable message is kept.
+    Kept(MessageId),
     /// The ping came back after this long.
     RoundTrip(Duration),
     /// What the other side says it can do.
@@ -249,6 +258,14 @@ pub enum CommandError {
         /// The field of [`crate::config::Limits`].
         limit: &'static str,
     },
+    /// Network: so many deliveries to the peer failed that nothing is tried for now.
+    #[error("reach {name}: its circuit is open, try again in {} ms", retry_after.as_millis())]
+    CircuitOpen {
+        /// The peer's name.
+        name: PeerName,
+        /// When one may be tried.
+        retry_after: Duration,
+    },
     /// Other side: it answered with another status than 200.
     #[error("be accepted: answered {status} {detail:?}")]
     Refused {
@@ -302,9 +319,32 @@ impl CommandError {
             Self::Refused { code, .. } => code.unwrap_or(ErrorCode::InvalidMessage),
             Self::Handshake { code, .. } => *code,
             Self::Overloaded { .. }
+            | Self::CircuitOpen { .. }
             | Self::Unreachable { .. }
             | Self::TimedOut { .. }
             | Self::Cancelled => ErrorCode::ServiceUnavailable,
+        }
+    }
+
+    /// Returns when it may be tried again, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::CircuitOpen { retry_after, .. } => Some(*retry_after),
+            Self::UnknownPeer { .. }
+            | Self::UnknownSession { .. }
+            | Self::KeyMismatch { .. }
+            | Self::NoKey { .. }
+            | Self::Sealing { .. }
+            | Self::Malformed { .. }
+            | Self::UnknownTask { .. }
+            | Self::Task { .. }
+            | Self::TooLarge { .. }
+            | Self::Overloaded { .. }
+            | Self::Refused { .. }
+            | Self::Unreachable { .. }
+            | Self::Handshake { .. }
+            | Self::TimedOut { .. }
+            | Self::Cancelled => None,
         }
     }
 
@@ -322,6 +362,7 @@ impl CommandError {
             | Self::Task { .. }
             | Self::TooLarge { .. }
             | Self::Overloaded { .. }
+            | Self::CircuitOpen { .. }
             | Self::Unreachable { .. }
             | Self::Handshake { .. }
             | Self::TimedOut { .. }

@@ -41,8 +41,12 @@ pub struct Config {
     pub rate_limits: RateLimits,
     /// What becomes of a `token_transfer` of 1.0.
     pub legacy_transfers: LegacyTransfers,
-    /// Whether other peers' `/health` is asked every 30 s.
+    /// Whether other peers are asked whether they live.
     pub liveness: Liveness,
+    /// How often, and what silence means.
+    pub heartbeat: Heartbeat,
+    /// How many deliveries to a peer fail in a row before nothing is tried for a while; at least 1.
+    pub circuit_failures_max: u32,
     /// The bounds of everything that grows.
     pub limits: Limits,
 }
@@ -62,6 +66,8 @@ impl Config {
             rate_limits: default_rate_limits(),
             legacy_transfers: LegacyTransfers::Refused,
             liveness: Liveness::Probe,
+            heartbeat: Heartbeat::default(),
+            circuit_failures_max: 5,
             limits: Limits::default(),
         }
     }
@@ -162,12 +168,43 @@ pub enum AutoConnect {
 /// Whether other peers' health is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
-    /// `GET /health` every 30 s.
+    /// By a `heartbeat` in a session of 1.1, by `GET /health` otherwise.
     ///
-    /// Source: docs/protocol/1.0.md#liveness
+    /// Source: docs/protocol/1.0.md#liveness, docs/protocol/1.1.md#liveness
     Probe,
     /// Never.
     Silent,
+}
+
+/// How peers are asked whether they live.
+///
+/// Source: docs/protocol/1.0.md#liveness, docs/protocol/1.1.md#liveness
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The time between two questions; at least [`Heartbeat::PERIOD_MIN`].
+    pub period: Duration,
+    /// How long a question may be under way.
+    pub timeout: Duration,
+    /// How many in a row without a sign of life make a peer unhealthy; at least 1.
+    pub failures_max: u32,
+}
+
+impl Heartbeat {
+    /// The shortest period: an acknowledgement comes up to a second after what it acknowledges.
+    pub const PERIOD_MIN: Duration = Duration::from_secs(2);
+
+    /// Asks every `period`, and waits a third of it for an answer, 5 s at most.
+    pub fn every(period: Duration, failures_max: u32) -> Self {
+        let period = period.max(Self::PERIOD_MIN);
+        Self { period, timeout: (period / 3).min(Duration::from_secs(5)), failures_max }
+    }
+}
+
+impl Default for Heartbeat {
+    /// Every 30 s, three failures: as 1.0 has it.
+    fn default() -> Self {
+        Self::every(Duration::from_secs(30), 3)
+    }
 }
 
 /// The bounds of everything that grows. Each has a test that reaches it.
@@ -185,6 +222,14 @@ pub struct Limits {
     pub deliveries_max: usize,
     /// Commands waiting for a session with one peer.
     pub waiting_per_peer_max: usize,
+    /// Durable messages kept for one peer.
+    pub durable_messages_per_peer_max: usize,
+    /// Bytes of the bodies of durable messages kept for one peer.
+    pub durable_bytes_per_peer_max: usize,
+    /// Durable messages kept for all peers.
+    pub durable_messages_max: usize,
+    /// Bytes of the bodies of durable messages kept for all peers.
+    pub durable_bytes_max: usize,
     /// How long a peer may take to complete a handshake we opened.
     pub handshake_timeout: Duration,
 }
@@ -199,6 +244,10 @@ impl Default for Limits {
             nonces_per_sender_max: 1 << 20,
             deliveries_max: 4_096,
             waiting_per_peer_max: 256,
+            durable_messages_per_peer_max: 4_096,
+            durable_bytes_per_peer_max: 8 << 20,
+            durable_messages_max: 32_768,
+            durable_bytes_max: 64 << 20,
             handshake_timeout: Duration::from_secs(30),
         }
     }

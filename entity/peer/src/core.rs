@@ -1,13 +1,14 @@
 //! What both protocol versions share.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use bytes::Bytes;
 use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_journal::{Batch, Stored, Write};
 use entity_wire::code::ErrorCode;
-use entity_wire::id::MessageId;
+use entity_wire::id::{MessageId, SessionId};
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::task::Capability;
 use entity_wire::reply::Answer;
@@ -17,6 +18,7 @@ use entity_wire::version::Version;
 use crate::capabilities;
 use crate::command::{self, CommandError, CommandId, CommandResult, Receipt};
 use crate::config::Config;
+use crate::durable::Place;
 use crate::inbox::{Inbox, Seen};
 use crate::name::PeerName;
 use crate::outbox::{Attempts, Outbox, Outcome, Parcel};
@@ -26,7 +28,7 @@ use crate::roster::{Origin, Roster};
 use crate::routing::{destination, feature};
 use crate::v1_0;
 use crate::v1_1;
-use crate::view::{Role, SessionName};
+use crate::view::{CircuitState, Role, SessionName};
 
 /// Everything of a peer that is not the state of one version.
 #[derive(Debug)]
@@ -71,9 +73,10 @@ pub(crate) enum Reason {
     Query(CommandId),
     /// An answer to a message; nobody waits.
     Answer,
-    /// A durable message of the room `durable`.
-    #[expect(dead_code, reason = "the room follows")]
-    Durable(MessageId),
+    /// A heartbeat.
+    Heartbeat,
+    /// An attempt to send a durable message, which are counted.
+    Durable(MessageId, u32),
 }
 
 /// A capability query that is not answered yet.
@@ -91,14 +94,24 @@ pub(crate) enum News {
     Ready { id: SessionName, peer: PeerName, version: Version, role: Role },
     /// A handshake that we opened failed.
     OpenFailed { peer: PeerName, version: Version, error: CommandError },
-    /// A session came to its end by itself.
+    /// A session came to its end by itself, or the peer does not know it.
     Gone { peer: PeerName },
+    /// A session of 1.1 is not held any more.
+    Ended { session: SessionId, peer: PeerName },
     /// A message for a feature was accepted.
     Message(Received),
     /// A message that a feature sent under a reason of its own came to its end.
     Finished(Reason, Result<Receipt, CommandError>),
     /// A feature wants a message sent.
     Send(Reason, command::Send),
+    /// A durable message is to be sent again under its number.
+    Resend(Reason, Place, command::Send),
+    /// A durable message got its number.
+    Numbered { id: MessageId, place: Place },
+    /// A message of a peer was accepted.
+    Heard { peer: PeerName },
+    /// A peer that could not be reached may be reached again.
+    Reachable { peer: PeerName },
 }
 
 impl Purpose {
@@ -130,7 +143,7 @@ impl Reason {
     pub(crate) fn command(self) -> Option<CommandId> {
         match self {
             Self::Send(command) | Self::Ping(command, _) | Self::Query(command) => Some(command),
-            Self::Answer | Self::Durable(_) => None,
+            Self::Answer | Self::Heartbeat | Self::Durable(..) => None,
         }
     }
 }
@@ -189,6 +202,14 @@ impl Core {
     /// Wants something kept, together with everything else that this input wants kept.
     pub(crate) fn persist(&mut self, write: Write) {
         self.batch.push(write);
+    }
+
+    /// Takes a peer out of the roster, and what is remembered of its messages with it.
+    pub(crate) fn forget_peer(&mut self, peer: &PeerName) {
+        self.seen.forget(peer, &mut self.batch);
+        if let Some(write) = self.roster.remove(peer) {
+            self.batch.push(write);
+        }
     }
 
     /// Puts a peer that nobody configured into the roster; says whether there was room.
@@ -280,13 +301,18 @@ impl Core {
     /// Writes the outcome of a message to a peer into its counters.
     pub(crate) fn count_outcome(&mut self, peer: &PeerName, outcome: &Outcome, now: Timestamp) {
         let wall = self.wall(now);
+        let failures_max = self.config.circuit_failures_max.max(1);
         let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
+        if is_reached(outcome) {
+            entry.circuit.succeeded();
+        } else {
+            entry.circuit.failed(failures_max, now, &mut self.entropy);
+        }
         let stats = &mut entry.stats;
         match outcome {
             Outcome::Accepted => {
                 stats.deliveries_successful += 1;
                 stats.last_seen = Some(wall);
-                self.note_alive(peer);
             }
             Outcome::Refused { .. } | Outcome::Unreachable { .. } => {
                 stats.deliveries_failed += 1;
@@ -318,8 +344,8 @@ impl Core {
             (Reason::Send(command) | Reason::Ping(command, _), Err(error)) => {
                 self.done(command, Err(error));
             }
-            (Reason::Query(_), Ok(_)) | (Reason::Answer, _) => {}
-            (reason @ Reason::Durable(_), result) => self.tell(News::Finished(reason, result)),
+            (Reason::Query(_), Ok(_)) | (Reason::Answer | Reason::Heartbeat, _) => {}
+            (reason @ Reason::Durable(..), result) => self.tell(News::Finished(reason, result)),
         }
     }
 
@@ -383,11 +409,38 @@ impl Core {
     /// Counts an accepted message of a peer.
     pub(crate) fn count_received(&mut self, peer: &PeerName, now: Timestamp) {
         let wall = self.wall(now);
-        if let Some(entry) = self.roster.get_mut(peer.as_str()) {
-            entry.stats.messages_received += 1;
-            entry.stats.last_seen = Some(wall);
-        }
+        let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
+        entry.stats.messages_received += 1;
+        entry.stats.last_seen = Some(wall);
+        self.tell(News::Heard { peer: peer.clone() });
+        self.note_reachable(peer, now);
         self.note_alive(peer);
+    }
+
+    /// Lets what waits for a peer that could not be reached be tried at once.
+    pub(crate) fn note_reachable(&mut self, peer: &PeerName, now: Timestamp) {
+        let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
+        if entry.circuit.heard(now) {
+            self.tell(News::Reachable { peer: peer.clone() });
+        }
+    }
+
+    /// Lets a delivery to a peer through, or says how long nothing is to be tried.
+    ///
+    /// # Errors
+    ///
+    /// Its circuit is open; when that may change.
+    pub(crate) fn admit(&mut self, peer: &PeerName, now: Timestamp) -> Result<(), Duration> {
+        match self.roster.get_mut(peer.as_str()) {
+            Some(entry) => entry.circuit.admit(now),
+            None => Ok(()),
+        }
+    }
+
+    /// Says whether deliveries to a peer are tried without restraint.
+    pub(crate) fn is_closed(&self, peer: &PeerName) -> bool {
+        let entry = self.roster.get(peer.as_str());
+        entry.is_none_or(|entry| entry.circuit.state() == CircuitState::Closed)
     }
 
     /// Pins a key shown by a completed handshake, and remembers which version it proved.
@@ -401,6 +454,15 @@ impl Core {
         if pinned {
             self.event(PeerEvent::KeyPinned { peer: peer.clone(), key });
         }
+    }
+}
+
+/// Says whether there is somebody who answers. Whoever refuses a message does; whoever is broken or overloaded does not.
+fn is_reached(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Accepted => true,
+        Outcome::Refused { status, .. } => *status < 500,
+        Outcome::Unreachable { .. } => false,
     }
 }
 

@@ -16,7 +16,9 @@ use entity_journal::Stored;
 use entity_wire::time::Timestamp;
 
 use crate::command::{CommandError, Receipt};
+use crate::config::Config;
 use crate::core::{Core, Reason};
+use crate::durable::Durable;
 use crate::name::PeerName;
 use crate::output::Received;
 use crate::restore::RestoreError;
@@ -27,6 +29,8 @@ use crate::tasks::Tasks;
 #[derive(Debug)]
 pub(crate) struct Features {
     pub(crate) tasks: Tasks,
+    /// Messages that are kept until the other side has them.
+    pub(crate) durable: Durable,
 }
 
 impl Features {
@@ -35,8 +39,13 @@ impl Features {
     /// # Errors
     ///
     /// A record of a room is damaged.
-    pub(crate) fn restore(stored: &mut Stored, _now: Timestamp) -> Result<Self, RestoreError> {
-        Ok(Self { tasks: Tasks::restore(stored)? })
+    pub(crate) fn restore(
+        stored: &mut Stored,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Self, RestoreError> {
+        let durable = Durable::restore(stored, (&config.limits).into(), now)?;
+        Ok(Self { durable, tasks: Tasks::restore(stored)? })
     }
 
     /// Hands an accepted message to its room.
@@ -64,28 +73,31 @@ impl Features {
     pub(crate) fn session_ready(&mut self, _core: &mut Core, _peer: &PeerName, _now: Timestamp) {}
 
     /// Tells a room what became of a message that it sent.
-    #[expect(clippy::unused_self, reason = "the rooms follow")]
     pub(crate) fn finished(
         &mut self,
-        _core: &mut Core,
+        core: &mut Core,
         reason: Reason,
-        _result: Result<Receipt, CommandError>,
-        _now: Timestamp,
+        result: Result<Receipt, CommandError>,
+        now: Timestamp,
     ) {
         match reason {
-            Reason::Durable(_) => {}
+            Reason::Durable(id, attempt) => self.durable.finished(core, (id, attempt), result, now),
             // These end in `Core::finish_send`.
-            Reason::Send(_) | Reason::Ping(..) | Reason::Query(_) | Reason::Answer => {}
+            Reason::Send(_)
+            | Reason::Ping(..)
+            | Reason::Query(_)
+            | Reason::Answer
+            | Reason::Heartbeat => {}
         }
     }
 
     /// Lets every room do what is due.
-    #[expect(clippy::unused_self, reason = "the rooms follow")]
-    pub(crate) fn expire(&mut self, _core: &mut Core, _now: Timestamp) {}
+    pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
+        self.durable.expire(core, now);
+    }
 
     /// Returns when [`Features::expire`] has something to do.
-    #[expect(clippy::unused_self, reason = "the rooms follow")]
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        self.durable.next_deadline()
     }
 }

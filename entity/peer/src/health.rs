@@ -1,9 +1,18 @@
-//! Liveness of the peers we know: `GET /health` every 30 s (`docs/protocol/1.0.md#liveness`).
+//! Liveness of the peers we know: every period each is asked for a sign of life.
+//!
+//! - In a ready session of 1.1 it is sent a `heartbeat`. Only what it signed shows that it lives: its acknowledgement does,
+//!   which comes within a second, and so does whatever else it sends. That our message was answered 200 does not.
+//! - Without such a session it is asked for `GET /health`, whose answer nobody signs: it says that somebody listens there.
+//!
+//! Some failures in a row make a peer unhealthy, one sign of life makes it healthy. Nobody is asked twice at a time.
+//!
+//! Source: docs/protocol/1.0.md#liveness, docs/protocol/1.1.md#liveness
 
-use std::time::Duration;
-
+use entity_wire::kind::MessageKind;
+use entity_wire::payload::signal::Heartbeat;
 use entity_wire::time::Timestamp;
 
+use crate::command::Send;
 use crate::config::Liveness;
 use crate::core::{Core, Purpose};
 use crate::name::PeerName;
@@ -11,17 +20,11 @@ use crate::outbox::{Attempts, Outcome, Parcel};
 use crate::output::{Output, PeerEvent, Request};
 use crate::view::Health;
 
-/// Time between two probes of a peer.
-const PROBE_INTERVAL: Duration = Duration::from_secs(30);
-
-/// Failures in a row that make a peer unhealthy.
-const FAILURES_MAX: u32 = 3;
-
 impl Core {
-    /// Schedules the first probe of a peer.
+    /// Schedules the first question to a peer.
     pub(crate) fn start_probing(&mut self, peer: &PeerName, now: Timestamp) {
         let probe_at = match self.config.liveness {
-            Liveness::Probe => Some(now.plus(PROBE_INTERVAL)),
+            Liveness::Probe => Some(now.plus(self.config.heartbeat.period)),
             Liveness::Silent => None,
         };
         if let Some(entry) = self.roster.get_mut(peer.as_str()) {
@@ -29,37 +32,75 @@ impl Core {
         }
     }
 
-    /// Sends the probes that are due.
-    pub(crate) fn probe(&mut self, now: Timestamp) {
+    /// Returns the peers that are due to be asked, each scheduled for its next question. One that has not shown a sign of
+    /// life since it got a heartbeat has failed to.
+    pub(crate) fn take_due_probes(&mut self, now: Timestamp) -> Vec<PeerName> {
+        let next = now.plus(self.config.heartbeat.period);
+        let mut due = Vec::new();
         for (name, entry) in self.roster.iter_mut() {
-            if entry.liveness.probe_at.is_none_or(|probe_at| probe_at > now) {
-                continue;
+            if entry.liveness.probe_at.is_some_and(|probe_at| probe_at <= now) {
+                entry.liveness.probe_at = Some(next);
+                due.push(name.clone());
             }
-            entry.liveness.probe_at = None;
-            let parcel = Parcel {
-                peer: name.clone(),
-                address: entry.address.clone(),
-                request: Request::Health,
-                attempts: Attempts::Probe,
-                is_answer: false,
-                purpose: Purpose::Health,
-            };
-            match self.outbox.queue(parcel) {
-                Ok(transmit) => self.outputs.push_back(Output::Transmit(transmit)),
-                // There is too much under way to learn anything about the peer: ask later.
-                Err(_) => entry.liveness.probe_at = Some(now.plus(PROBE_INTERVAL)),
-            }
+        }
+        for peer in &due {
+            self.fail_heartbeat(peer);
+        }
+        due
+    }
+
+    /// Makes the next heartbeat for a peer, which is awaited from then on.
+    pub(crate) fn next_heartbeat(&mut self, peer: &PeerName) -> Option<Send> {
+        let liveness = &mut self.roster.get_mut(peer.as_str())?.liveness;
+        liveness.heartbeats += 1;
+        liveness.awaits_heartbeat = true;
+        let body = Heartbeat { sequence: liveness.heartbeats }.to_object();
+        Some(Send::new(peer.clone(), MessageKind::Heartbeat, body))
+    }
+
+    /// Asks for `GET /health`, unless such a question is under way.
+    pub(crate) fn probe(&mut self, peer: &PeerName) {
+        let attempts = Attempts::Probe(self.config.heartbeat.timeout);
+        let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
+        if entry.liveness.is_probed {
+            return;
+        }
+        let parcel = Parcel {
+            peer: peer.clone(),
+            address: entry.address.clone(),
+            request: Request::Health,
+            attempts,
+            is_answer: false,
+            purpose: Purpose::Health,
+        };
+        // Where too much is under way to learn anything about the peer, it is asked later.
+        if let Ok(transmit) = self.outbox.queue(parcel) {
+            entry.liveness.is_probed = true;
+            self.outputs.push_back(Output::Transmit(transmit));
         }
     }
 
-    /// Takes the outcome of a probe, and schedules the next.
+    /// Takes the outcome of `GET /health`.
     pub(crate) fn settle_probe(&mut self, peer: &PeerName, outcome: &Outcome, now: Timestamp) {
+        let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
+        entry.liveness.is_probed = false;
         match outcome {
-            Outcome::Accepted => self.note_alive(peer),
+            Outcome::Accepted => {
+                // It listens again: what waits for it need not wait longer.
+                self.note_reachable(peer, now);
+                self.note_alive(peer);
+            }
             Outcome::Refused { .. } | Outcome::Unreachable { .. } => self.note_failure(peer),
         }
-        if let Some(entry) = self.roster.get_mut(peer.as_str()) {
-            entry.liveness.probe_at = Some(now.plus(PROBE_INTERVAL));
+    }
+
+    /// Notes that a heartbeat brought no sign of life, if one is awaited still.
+    pub(crate) fn fail_heartbeat(&mut self, peer: &PeerName) {
+        let entry = self.roster.get_mut(peer.as_str());
+        let was_awaited =
+            entry.is_some_and(|entry| std::mem::take(&mut entry.liveness.awaits_heartbeat));
+        if was_awaited {
+            self.note_failure(peer);
         }
     }
 
@@ -67,27 +108,30 @@ impl Core {
     pub(crate) fn note_alive(&mut self, peer: &PeerName) {
         let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
         entry.liveness.failures = 0;
+        entry.liveness.awaits_heartbeat = false;
         self.set_health(peer, Health::Healthy);
     }
 
     fn note_failure(&mut self, peer: &PeerName) {
+        let failures_max = self.config.heartbeat.failures_max.max(1);
         let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
         entry.liveness.failures = entry.liveness.failures.saturating_add(1);
-        if entry.liveness.failures >= FAILURES_MAX {
+        if entry.liveness.failures >= failures_max {
             self.set_health(peer, Health::Unhealthy);
         }
     }
 
+    /// Changes the verdict, and says so where it was another one: a peer of which nothing is known counts as healthy.
     fn set_health(&mut self, peer: &PeerName, health: Health) {
         let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
-        if entry.liveness.health != health {
-            entry.liveness.health = health;
-            let healthy = health == Health::Healthy;
+        let before = std::mem::replace(&mut entry.liveness.health, health);
+        let healthy = health != Health::Unhealthy;
+        if healthy != (before != Health::Unhealthy) {
             self.event(PeerEvent::HealthChanged { peer: peer.clone(), healthy });
         }
     }
 
-    /// Returns when the next probe is due.
+    /// Returns when the next peer is to be asked.
     pub(crate) fn next_probe(&self) -> Option<Timestamp> {
         self.roster.iter().filter_map(|(_, entry)| entry.liveness.probe_at).min()
     }

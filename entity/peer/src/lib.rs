@@ -24,6 +24,8 @@
 //! | `features` | the rooms of everything built on sessions and messages |
 //! | `tasks` | tasks that peers delegate to each other |
 //! | `routing` | which feature a message goes to |
+//! | `durable` | messages that are kept until the other side has them |
+//! | `circuit` | when nothing is tried for a while |
 //! | `outbox`, `inbox`, `roster`, `health`, `capabilities` | one concept each |
 //! | `v1_0` | receiving, handshakes and sending of 1.0 |
 //!
@@ -38,7 +40,9 @@ pub mod output;
 pub mod view;
 
 mod capabilities;
+mod circuit;
 mod core;
+mod durable;
 mod features;
 mod health;
 mod inbox;

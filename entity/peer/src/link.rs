@@ -141,6 +141,7 @@ fn refuses_version(error: &CommandError, version: Version) -> bool {
         | CommandError::Task { .. }
         | CommandError::TooLarge { .. }
         | CommandError::Overloaded { .. }
+        | CommandError::CircuitOpen { .. }
         | CommandError::Unreachable { .. }
         | CommandError::TimedOut { .. }
         | CommandError::Cancelled => false,
@@ -185,6 +186,16 @@ impl Links {
             .find(|(_, link)| link.retry_at.is_some_and(|retry_at| retry_at <= now))?;
         link.retry_at = None;
         Some(peer.clone())
+    }
+
+    /// Forgets a peer, and returns what waited for a session with it.
+    pub(crate) fn forget(&mut self, peer: &PeerName) -> VecDeque<Waiter> {
+        self.links.remove(peer).map(|mut link| link.take_waiters()).unwrap_or_default()
+    }
+
+    /// Tries the handshake with a peer again later, because its circuit is open.
+    pub(crate) fn postpone(&mut self, peer: &PeerName, until: Timestamp) {
+        self.to(peer).retry_at = Some(until);
     }
 
     /// Returns when the next handshake is to be tried again.

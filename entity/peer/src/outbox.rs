@@ -19,10 +19,12 @@ use crate::view::QueueStats;
 pub(crate) enum Attempts {
     /// Up to three attempts of 10 s, 1 s and 2 s apart.
     Patient,
+    /// One attempt of 10 s: a durable message, which is sent again as another one.
+    Single,
     /// One attempt of 30 s: a handshake message.
     Handshake,
-    /// One attempt of 5 s: a liveness probe.
-    Probe,
+    /// One attempt of this time: a question whether a peer lives.
+    Probe(Duration),
 }
 
 impl Attempts {
@@ -32,9 +34,9 @@ impl Attempts {
     /// The time of one attempt.
     pub(crate) fn timeout(self) -> Duration {
         match self {
-            Self::Patient => Duration::from_secs(10),
+            Self::Patient | Self::Single => Duration::from_secs(10),
             Self::Handshake => Duration::from_secs(30),
-            Self::Probe => Duration::from_secs(5),
+            Self::Probe(timeout) => timeout,
         }
     }
 
@@ -42,7 +44,7 @@ impl Attempts {
     fn pause_after(self, made: usize) -> Option<Duration> {
         match self {
             Self::Patient => Self::PAUSES.get(made - 1).copied(),
-            Self::Handshake | Self::Probe => None,
+            Self::Single | Self::Handshake | Self::Probe(_) => None,
         }
     }
 }

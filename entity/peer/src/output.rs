@@ -165,6 +165,22 @@ pub enum PeerEvent {
     TaskRefused(TaskView),
     /// A task that we delegated was done, or has failed.
     TaskDone(TaskView),
+    /// The other side has a durable message.
+    MessageAcknowledged {
+        /// Its id.
+        id: MessageId,
+        /// Who has it.
+        peer: PeerName,
+    },
+    /// A durable message is dropped, because the peer, or the protocol spoken with it, would never take it.
+    MessageGivenUp {
+        /// Its id.
+        id: MessageId,
+        /// For whom it was.
+        peer: PeerName,
+        /// Why.
+        code: ErrorCode,
+    },
     /// A peer's health changed.
     HealthChanged {
         /// Whose.

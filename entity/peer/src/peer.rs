@@ -16,6 +16,7 @@ use crate::inbound::{
 };
 use crate::link::{Links, Waiter};
 use crate::name::PeerName;
+use crate::outbox::Outcome;
 use crate::output::{Delivery, DeliveryId, Output, PeerEvent};
 use crate::restore::RestoreError;
 use crate::view::SessionView;
@@ -60,7 +61,7 @@ impl Peer {
     ) -> Result<Self, RestoreError> {
         let v1_0 = v1_0::State::new(&config);
         let v1_1 = v1_1::State::new(&config);
-        let features = Features::restore(&mut stored, now)?;
+        let features = Features::restore(&mut stored, &config, now)?;
         let core = Core::restore(config, key, seed, &mut stored)?;
         let mut peer = Self { core, links: Links::default(), features, v1_0, v1_1 };
         peer.resume_links(now);
@@ -135,9 +136,11 @@ impl Peer {
     pub fn handle_command(&mut self, id: CommandId, command: Command, now: Timestamp) {
         match command {
             Command::AddPeer(peer) => self.add_peer(id, peer, now),
+            Command::RemovePeer { name } => self.remove_peer(id, &name, now),
             Command::OpenSession { to } => self.open_session(id, to, now),
             Command::CloseSession { session } => self.close_session(id, &session, now),
             Command::Send(message) => self.send(Reason::Send(id), message, now),
+            Command::SendDurable(message) => self.send_durable(id, message, now),
             Command::Ping { to } => self.ping(id, to, now),
             Command::QueryCapabilities { to } => self.query_capabilities(id, to, now),
             Command::SetClockOffset { offset_us } => {
@@ -159,10 +162,16 @@ impl Peer {
             Purpose::Health => self.core.settle_probe(&parcel.peer, &outcome, now),
             Purpose::V1_0(purpose) => {
                 self.core.count_outcome(&parcel.peer, &outcome, now);
+                if outcome == Outcome::Accepted {
+                    self.core.note_alive(&parcel.peer);
+                }
                 self.v1_0.settle(&mut self.core, &parcel.peer, purpose, (outcome, now));
             }
             Purpose::V1_1(purpose) => {
                 self.core.count_outcome(&parcel.peer, &outcome, now);
+                if purpose.is_heartbeat() && outcome != Outcome::Accepted {
+                    self.core.fail_heartbeat(&parcel.peer);
+                }
                 self.v1_1.settle(&mut self.core, &parcel.peer, purpose, (outcome, now));
             }
         }
@@ -175,13 +184,16 @@ impl Peer {
             self.core.output(Output::Transmit(transmit));
         }
         self.core.expire_queries(now);
-        self.core.probe(now);
+        self.ask_for_life(now);
         self.v1_0.expire(&mut self.core, now);
         self.v1_1.expire(&mut self.core, now);
         self.features.expire(&mut self.core, now);
         self.settle(now);
         while let Some(peer) = self.links.next_due(now) {
-            self.open(&peer, now);
+            match self.core.admit(&peer, now) {
+                Ok(()) => self.open(&peer, now),
+                Err(pause) => self.links.postpone(&peer, now.plus(pause)),
+            }
             self.settle(now);
         }
     }
@@ -211,6 +223,21 @@ impl Peer {
             let link = self.links.to(&name);
             link.keep = connect;
             link.reopen(now);
+        }
+    }
+
+    /// Asks the peers that are due for a sign of life.
+    fn ask_for_life(&mut self, now: Timestamp) {
+        for peer in self.core.take_due_probes(now) {
+            let in_session = self.v1_1.live_session(&peer, now).is_some();
+            if in_session
+                && !self.v1_1.is_doubted(&peer)
+                && let Some(heartbeat) = self.core.next_heartbeat(&peer)
+            {
+                self.send(Reason::Heartbeat, heartbeat, now);
+            } else {
+                self.core.probe(&peer);
+            }
         }
     }
 
@@ -258,12 +285,13 @@ impl Peer {
                         self.v1_0.outgrow(&mut self.core, &peer);
                     }
                     self.core.event(PeerEvent::SessionReady {
-                        id,
+                        id: id.clone(),
                         peer: peer.clone(),
                         version,
                         role,
                     });
                     self.features.session_ready(&mut self.core, &peer, now);
+                    self.features.durable.session_is(&mut self.core, &peer, (&id, version), now);
                     for waiter in waiters {
                         self.resume_waiter(&peer, waiter, now);
                     }
@@ -272,6 +300,15 @@ impl Peer {
                     self.open_failed(&peer, version, error, now);
                 }
                 News::Gone { peer } => self.links.to(&peer).reopen(now),
+                News::Ended { session, peer } => {
+                    self.features.durable.session_gone(&mut self.core, &peer, session, now);
+                }
+                News::Heard { peer } => self.heard(&peer, now),
+                News::Reachable { peer } => self.reachable(&peer, now),
+                News::Resend(reason, place, message) => self.resend(reason, place, message, now),
+                News::Numbered { id, place } => {
+                    self.features.durable.numbered(&mut self.core, id, place, now);
+                }
                 News::Message(received) => {
                     self.features.handle_message(&mut self.core, &received, now);
                 }
@@ -361,6 +398,11 @@ impl Peer {
     fn fail_waiter(&mut self, waiter: Waiter, error: CommandError, now: Timestamp) {
         match waiter {
             Waiter::Open(command) => self.core.done(command, Err(error)),
+            // What was refused is the handshake; a message that waits for the next one is not.
+            Waiter::Message(reason @ Reason::Durable(..), _) => {
+                let error = CommandError::TimedOut { what: "a session" };
+                self.core.finish_send(reason, Err(error), now);
+            }
             Waiter::Message(reason, _) => self.core.finish_send(reason, Err(error), now),
         }
     }

@@ -8,10 +8,12 @@ pub(crate) mod record;
 use std::collections::BTreeMap;
 
 use entity_crypto::signing::PublicKey;
+use entity_journal::Write;
 use entity_wire::json::Object;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
+use crate::circuit::Circuit;
 use crate::name::PeerName;
 use crate::view::{Health, KeyTrust, PeerStats, PeerView};
 
@@ -28,6 +30,8 @@ pub(crate) struct Entry {
     pub(crate) proved: Option<Version>,
     /// Liveness.
     pub(crate) liveness: Liveness,
+    /// Whether deliveries are tried.
+    pub(crate) circuit: Circuit,
     /// Counters.
     pub(crate) stats: PeerStats,
     /// What it said it can do.
@@ -63,14 +67,20 @@ impl Origin {
 }
 
 /// What liveness knows of one peer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Liveness {
     /// The verdict.
     pub(crate) health: Health,
     /// Failures in a row.
     pub(crate) failures: u32,
-    /// When to ask next; `None` while a probe is under way, or where there is none.
+    /// When to ask next; `None` where nobody is asked.
     pub(crate) probe_at: Option<Timestamp>,
+    /// Whether `GET /health` is under way.
+    pub(crate) is_probed: bool,
+    /// Whether nothing was heard since it got a heartbeat.
+    pub(crate) awaits_heartbeat: bool,
+    /// How many heartbeats it got.
+    pub(crate) heartbeats: u64,
 }
 
 /// All peers, by name.
@@ -108,9 +118,9 @@ impl Roster {
         Ok(Added::New)
     }
 
-    /// Forgets a peer; says whether there was one.
-    pub(crate) fn remove(&mut self, name: &PeerName) -> bool {
-        self.entries.remove(name).is_some()
+    /// Forgets a peer, and returns what is to be done so that it stays forgotten.
+    pub(crate) fn remove(&mut self, name: &PeerName) -> Option<Write> {
+        self.entries.remove(name).map(|_| record::delete(name))
     }
 
     /// Says whether a peer that nobody configured may be added. Half of the room is the operator's.
@@ -152,7 +162,8 @@ impl Entry {
             key,
             trust: if key.is_some() { KeyTrust::Pinned } else { KeyTrust::FirstUse },
             proved: None,
-            liveness: Liveness { health: Health::Unknown, failures: 0, probe_at: None },
+            liveness: Liveness::default(),
+            circuit: Circuit::default(),
             stats: PeerStats::default(),
             capabilities: None,
             connect: false,
@@ -188,6 +199,7 @@ impl Entry {
             trust: self.trust,
             proved: self.proved,
             health: self.liveness.health,
+            circuit: self.circuit.state(),
         }
     }
 

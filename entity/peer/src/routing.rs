@@ -43,8 +43,9 @@ pub(crate) fn destination(feature: Feature) -> (bool, bool) {
         | Feature::CapabilityQuery
         | Feature::CapabilityResponse
         | Feature::Inbox => (true, false),
-        Feature::Token | Feature::Transfer => (false, true),
-        Feature::Task | Feature::WakeUp | Feature::Heartbeat | Feature::Error => (true, true),
+        // A heartbeat shows that its sender lives, as whatever it signs does; nobody reads it.
+        Feature::Token | Feature::Transfer | Feature::Heartbeat => (false, true),
+        Feature::Task | Feature::WakeUp | Feature::Error => (true, true),
     }
 }
 

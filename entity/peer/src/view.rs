@@ -3,8 +3,9 @@
 use std::fmt;
 
 use entity_crypto::signing::PublicKey;
-use entity_wire::id::TaskId;
+use entity_wire::id::{MessageId, TaskId};
 use entity_wire::json::Object;
+use entity_wire::kind::MessageKind;
 use entity_wire::payload::task::{TaskDelegate, TaskOutcome, TaskRefusal};
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
@@ -85,6 +86,8 @@ pub struct PeerView {
     pub proved: Option<Version>,
     /// What liveness says.
     pub health: Health,
+    /// Whether deliveries to it are tried.
+    pub circuit: CircuitState,
 }
 
 /// How we came to a peer's key.
@@ -114,13 +117,14 @@ impl KeyTrust {
 /// What is known of a peer's liveness.
 ///
 /// Source: docs/protocol/1.0.md#liveness
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Health {
     /// Nothing yet.
+    #[default]
     Unknown,
     /// It answered last.
     Healthy,
-    /// Three failures in a row.
+    /// It failed to show a sign of life too often in a row.
     Unhealthy,
 }
 
@@ -270,5 +274,63 @@ impl TaskState {
         let all = [Some(Self::Sent), Some(Self::Accepted), Some(Self::Done), Some(Self::Failed)];
         let all = if code.is_some() { [code.map(Self::Refused), None, None, None] } else { all };
         all.into_iter().flatten().find(|state| state.as_str() == text)
+    }
+}
+
+/// Whether deliveries to a peer are tried.
+///
+/// Source: docs/design/delivery.md
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CircuitState {
+    /// They are.
+    Closed,
+    /// So many failed that nothing is tried for a while.
+    Open,
+    /// One is, to see whether the peer is back.
+    HalfOpen,
+}
+
+impl CircuitState {
+    /// Returns the word used in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
+/// A durable message that the other side does not have yet, as far as we know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptView {
+    /// Its id.
+    pub id: MessageId,
+    /// For whom.
+    pub to: PeerName,
+    /// Its type.
+    pub kind: MessageKind,
+    /// How far it came.
+    pub state: KeptState,
+    /// How often it was tried in this run.
+    pub attempts: u32,
+}
+
+/// How far a durable message came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptState {
+    /// It was not tried in this run.
+    Waiting,
+    /// It was sent and is not acknowledged.
+    Sent,
+}
+
+impl KeptState {
+    /// Returns the word used in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sent => "sent",
+        }
     }
 }

@@ -145,13 +145,15 @@ impl State {
                 return info!(%peer, %key, "key pinned on first use");
             }
             PeerEvent::HealthChanged { peer, healthy } => {
-                return info!(%peer, healthy, "health changed");
+                info!(%peer, healthy, "health changed");
             }
             PeerEvent::PeerAdded { .. }
             | PeerEvent::SessionReady { .. }
             | PeerEvent::SessionClosed { .. }
             | PeerEvent::MessageReceived(_)
             | PeerEvent::MessageRefused { .. }
+            | PeerEvent::MessageAcknowledged { .. }
+            | PeerEvent::MessageGivenUp { .. }
             | PeerEvent::HandshakeFailed { .. }
             | PeerEvent::TaskReceived(_)
             | PeerEvent::TaskAccepted(_)

@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::RpcError;
+use super::delivery::KeptReceipt;
 use super::params::{
     ClockOffsetParams, FlavourWord, InitializeParams, MessageInboxParams, MessageSendParams,
-    NoParams, PeerAddParams, SendRawParams, SessionCloseParams, ToParams,
+    NoParams, PeerAddParams, PeerRemoveParams, SendRawParams, SessionCloseParams, ToParams,
 };
 use super::shapes::{EVENTS, MessageShape, PeerShape, ReceiptShape, SessionShape, raw_object};
 use crate::node::Node;
@@ -33,11 +34,13 @@ pub const METHODS: &[&str] = &[
     "shutdown",
     "peer.add",
     "peer.list",
+    "peer.remove",
     "session.open",
     "session.list",
     "session.close",
     "message.send",
     "message.inbox",
+    "outbox.list",
     "peer.ping",
     "capability.query",
     "stats",
@@ -99,6 +102,8 @@ impl Service {
             ("session.close", _) => self.session_close(read(params)?).await,
             ("message.send", _) => self.message_send(read(params)?).await,
             ("message.inbox", _) => self.message_inbox(read(params)?).await,
+            ("outbox.list", _) => self.outbox_list(read(params)?).await,
+            ("peer.remove", _) => self.peer_remove(read(params)?).await,
             ("peer.ping", _) => self.peer_ping(read(params)?).await,
             ("capability.query", _) => self.capability_query(read(params)?).await,
             ("stats", _) => read::<NoParams>(params).and_then(|_| self.stats()),
@@ -164,6 +169,12 @@ impl Service {
         result(&BTreeMap::from([("peers", peers)]))
     }
 
+    async fn peer_remove(&self, params: PeerRemoveParams) -> Outcome {
+        let name = parameter("name", &params.name)?;
+        self.node.command(Command::RemovePeer { name }).await?;
+        empty()
+    }
+
     async fn session_open(&self, params: ToParams) -> Outcome {
         let done =
             self.node.command(Command::OpenSession { to: parameter("to", &params.to)? }).await?;
@@ -193,7 +204,12 @@ impl Service {
             flavour: params.flavour.map(FlavourWord::flavour),
             class: Class::Volatile,
         };
-        let done = self.node.command(Command::Send(message)).await?;
+        let command =
+            if params.durable { Command::SendDurable(message) } else { Command::Send(message) };
+        let done = self.node.command(command).await?;
+        if let CommandResult::Kept(id) = done {
+            return result(&KeptReceipt { id: id.to_string(), queued: true });
+        }
         let CommandResult::Sent(receipt) = done else { return Err(unexpected(&done)) };
         result(&ReceiptShape::from(receipt))
     }

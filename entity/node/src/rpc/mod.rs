@@ -6,6 +6,7 @@
 //! - [`shapes`]: how values of the peer look in answers and events.
 //! - [`session`]: one conversation: concurrent requests, withdrawal, events.
 
+mod delivery;
 pub mod lines;
 pub mod methods;
 mod params;
@@ -87,6 +88,9 @@ pub struct Refusal {
     pub status: Option<u16>,
     /// The text the other side answered, where it did, or what stands against the request on our side.
     pub detail: String,
+    /// When it may be tried again, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
 }
 
 impl RpcError {
@@ -118,8 +122,9 @@ impl RpcError {
     /// A refusal that has a code of the protocol but did not come over the wire.
     pub fn refused(code: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        let data = Refusal { code: code.to_owned(), status: None, detail: detail.clone() };
-        Self { code: Self::REFUSED, message: detail, data: Some(data) }
+        let (code, message) = (code.to_owned(), detail.clone());
+        let data = Refusal { code, status: None, detail, retry_after_ms: None };
+        Self { code: Self::REFUSED, message, data: Some(data) }
     }
 }
 
@@ -138,6 +143,7 @@ impl From<CommandError> for RpcError {
             | CommandError::Task { .. }
             | CommandError::TooLarge { .. }
             | CommandError::Overloaded { .. }
+            | CommandError::CircuitOpen { .. }
             | CommandError::Unreachable { .. }
             | CommandError::Handshake { .. }
             | CommandError::TimedOut { .. }
@@ -148,7 +154,11 @@ impl From<CommandError> for RpcError {
             CommandError::Task { code, .. } => code.as_str().to_owned(),
             other => other.code().to_string(),
         };
-        let data = Refusal { code, status: error.status(), detail };
+        let retry_after_ms = error
+            .retry_after()
+            .map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).max(1));
+        let status = error.status();
+        let data = Refusal { code, status, detail, retry_after_ms };
         Self { code: Self::REFUSED, message, data: Some(data) }
     }
 }

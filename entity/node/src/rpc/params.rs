@@ -46,6 +46,14 @@ pub(super) struct MessageSendParams {
     #[serde(default)]
     pub(super) seal: SealWord,
     pub(super) flavour: Option<FlavourWord>,
+    #[serde(default)]
+    pub(super) durable: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PeerRemoveParams {
+    pub(super) name: String,
 }
 
 #[derive(Deserialize, Default)]

@@ -19,6 +19,9 @@ pub const EVENTS: &[&str] = &[
     "session.closed",
     "message.received",
     "message.refused",
+    "message.acknowledged",
+    "message.given_up",
+    "peer.health",
     "handshake.failed",
     "task.received",
     "task.accepted",
@@ -35,12 +38,14 @@ pub(crate) struct PeerShape {
     trust: &'static str,
     proved: Option<&'static str>,
     healthy: bool,
+    circuit: &'static str,
 }
 
 impl From<PeerView> for PeerShape {
     fn from(view: PeerView) -> Self {
         Self {
             healthy: is_healthy(&view),
+            circuit: view.circuit.as_str(),
             name: view.name.to_string(),
             address: view.address,
             key: view.key.map(|key| key.to_hex()),
@@ -117,6 +122,8 @@ pub(crate) struct MessageShape {
     version: &'static str,
     sealed: bool,
     received_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    durable: Option<String>,
 }
 
 impl MessageShape {
@@ -139,6 +146,7 @@ impl From<&Received> for MessageShape {
             version: received.version.as_str(),
             sealed: received.sealed,
             received_at: received.received_at.to_string(),
+            durable: received.durable.map(|id| id.to_string()),
         }
     }
 }
@@ -185,7 +193,18 @@ pub(crate) fn event_line(numbered: &Numbered) -> Option<String> {
         PeerEvent::TaskAccepted(task) => notice("task.accepted", n, &TaskShape::from(task)),
         PeerEvent::TaskRefused(task) => notice("task.refused", n, &TaskShape::from(task)),
         PeerEvent::TaskDone(task) => notice("task.done", n, &TaskShape::from(task)),
-        PeerEvent::KeyPinned { .. } | PeerEvent::HealthChanged { .. } => return None,
+        PeerEvent::MessageAcknowledged { id, peer } => {
+            let acknowledged = Acknowledged { id: id.to_string(), peer: peer.as_str() };
+            notice("message.acknowledged", n, &acknowledged)
+        }
+        PeerEvent::MessageGivenUp { id, peer, code } => {
+            let (id, peer, code) = (id.to_string(), peer.as_str(), code.as_str());
+            notice("message.given_up", n, &GivenUp { id, peer, code })
+        }
+        PeerEvent::HealthChanged { peer, healthy } => {
+            notice("peer.health", n, &HealthShape { peer: peer.as_str(), healthy: *healthy })
+        }
+        PeerEvent::KeyPinned { .. } => return None,
     };
     Some(line)
 }
@@ -233,4 +252,23 @@ struct Failed<'a> {
     peer: &'a str,
     code: &'a str,
     reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct Acknowledged<'a> {
+    id: String,
+    peer: &'a str,
+}
+
+#[derive(Serialize)]
+struct GivenUp<'a> {
+    id: String,
+    peer: &'a str,
+    code: &'a str,
+}
+
+#[derive(Serialize)]
+struct HealthShape<'a> {
+    peer: &'a str,
+    healthy: bool,
 }

@@ -69,7 +69,8 @@ fn three_attempts_are_made_1_s_and_2_s_apart() {
 
 #[test]
 fn a_handshake_and_a_probe_have_one_attempt() {
-    for attempts in [Attempts::Handshake, Attempts::Probe] {
+    for attempts in [Attempts::Single, Attempts::Handshake, Attempts::Probe(Duration::from_secs(5))]
+    {
         let outcome = Outcome::Unreachable { kind: FailureKind::Refused };
         assert_eq!(run(attempts, &[FAILED]), (1, 0, Some(outcome)));
     }

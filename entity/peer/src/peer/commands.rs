@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use entity_wire::id::MessageId;
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::limits::KIND_LEN_MAX;
@@ -9,13 +10,15 @@ use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
 use super::Peer;
-use crate::command::{AddPeer, CommandError, CommandId, CommandResult, Send};
+use crate::command::{AddPeer, Class, CommandError, CommandId, CommandResult, Send};
 use crate::config::AutoConnect;
 use crate::core::{Query, Reason};
+use crate::durable::Place;
 use crate::link::Waiter;
 use crate::name::PeerName;
 use crate::output::PeerEvent;
 use crate::roster::{AddError, Added, Origin};
+use crate::v1_1::takeable;
 use crate::view::SessionName;
 
 impl Peer {
@@ -49,6 +52,25 @@ impl Peer {
         if link.keep && self.live_version(&name, now).is_none() {
             self.open(&name, now);
         }
+    }
+
+    pub(super) fn remove_peer(&mut self, id: CommandId, name: &PeerName, now: Timestamp) {
+        if self.core.roster.get(name.as_str()).is_none() {
+            let error = CommandError::UnknownPeer { name: name.clone() };
+            return self.core.done(id, Err(error));
+        }
+        let sessions = self.sessions().into_iter().filter(|session| session.peer == *name);
+        for session in sessions.collect::<Vec<_>>() {
+            let _was_ready = self.v1_1.close(&mut self.core, &session.id, now)
+                || self.v1_0.close(&mut self.core, &session.id);
+        }
+        self.v1_0.forget(name);
+        for waiter in self.links.forget(name) {
+            self.fail_waiter(waiter, CommandError::Cancelled, now);
+        }
+        self.features.durable.forget(&mut self.core, name);
+        self.core.forget_peer(name);
+        self.core.done(id, Ok(CommandResult::Done));
     }
 
     pub(super) fn open_session(&mut self, id: CommandId, to: PeerName, now: Timestamp) {
@@ -93,6 +115,22 @@ impl Peer {
         if let Err(error) = sendable(&message.kind) {
             return self.core.finish_send(reason, Err(error), now);
         }
+        match (reason, message.class) {
+            (Reason::Durable(id, attempt), _) => {
+                if !self.features.durable.is_current(id, attempt) {
+                    return;
+                }
+            }
+            (_, Class::Durable(id)) => return self.keep(reason, (id, message), now),
+            // Whoever is answered has just been heard; and a heartbeat is how we learn that somebody is back.
+            (Reason::Answer | Reason::Heartbeat, Class::Volatile) => {}
+            (_, Class::Volatile) => {
+                if let Err(retry_after) = self.core.admit(&message.to, now) {
+                    let error = CommandError::CircuitOpen { name: message.to, retry_after };
+                    return self.core.finish_send(reason, Err(error), now);
+                }
+            }
+        }
         let opens = self.opens_by_itself();
         let is_doubted = opens && self.is_doubted(&message.to, now);
         let sent = match self.live_version(&message.to, now) {
@@ -113,6 +151,65 @@ impl Peer {
         };
         if let Err(error) = sent {
             self.core.finish_send(reason, Err(error), now);
+        }
+    }
+
+    pub(super) fn send_durable(&mut self, id: CommandId, message: Send, now: Timestamp) {
+        let message_id = MessageId::from_random(self.core.entropy.bytes());
+        let message = Send { class: Class::Durable(message_id), ..message };
+        self.send(Reason::Send(id), message, now);
+    }
+
+    /// Keeps a durable message; only a refusal is told to whoever sends it for a feature.
+    fn keep(&mut self, reason: Reason, (id, message): (MessageId, Send), now: Timestamp) {
+        let speaks_1_1 = self.core.config.protocols.includes(Version::V1_1);
+        let fits = if speaks_1_1 { takeable(&message.body) } else { Ok(()) };
+        let kept = fits.and_then(|()| self.features.durable.keep(&mut self.core, message, now));
+        match (kept, reason) {
+            (Ok(()), Reason::Send(command)) => {
+                self.core.done(command, Ok(CommandResult::Kept(id)));
+            }
+            (
+                Ok(()),
+                Reason::Ping(..)
+                | Reason::Query(_)
+                | Reason::Answer
+                | Reason::Heartbeat
+                | Reason::Durable(..),
+            ) => {}
+            (Err(error), reason) => self.core.finish_send(reason, Err(error), now),
+        }
+    }
+
+    /// Sends a durable message again in the session that numbered it, or sees to it that there is one.
+    pub(super) fn resend(&mut self, reason: Reason, place: Place, message: Send, now: Timestamp) {
+        let to = message.to.clone();
+        if self.v1_1.is_sending(place.session, now) && !self.v1_1.is_doubted(&to) {
+            return self.v1_1.resend(&mut self.core, reason, (place, message), now);
+        }
+        let error = CommandError::TimedOut { what: "the session" };
+        self.core.finish_send(reason, Err(error), now);
+        if self.v1_1.is_sending(place.session, now) {
+            self.open(&to, now);
+        } else {
+            self.features.durable.session_gone(&mut self.core, &to, place.session, now);
+        }
+    }
+
+    /// Takes note that a message of a peer was accepted, which may have acknowledged some of ours.
+    pub(super) fn heard(&mut self, peer: &PeerName, now: Timestamp) {
+        while let Some(place) = self.features.durable.oldest_place(peer)
+            && self.v1_1.is_acknowledged(place)
+        {
+            self.features.durable.acknowledge(&mut self.core, peer, now);
+        }
+    }
+
+    /// Tries at once what waits for a peer that may be reached again.
+    pub(super) fn reachable(&mut self, peer: &PeerName, now: Timestamp) {
+        self.features.durable.reachable(peer, now);
+        if self.live_version(peer, now).is_none() {
+            self.links.to(peer).reopen(now);
         }
     }
 

@@ -9,7 +9,7 @@ use super::Peer;
 use crate::config::Config;
 use crate::name::PeerName;
 use crate::output::Received;
-use crate::view::{PeerStats, PeerView, QueueStats, SessionView, TaskView};
+use crate::view::{KeptView, PeerStats, PeerView, QueueStats, SessionView, TaskView};
 
 impl Peer {
     /// Returns the configuration.
@@ -50,6 +50,16 @@ impl Peer {
     /// Returns the counters of what is sent.
     pub fn queue_stats(&self) -> QueueStats {
         self.core.outbox.stats()
+    }
+
+    /// Returns the durable messages that are not acknowledged, by peer and in order.
+    pub fn kept(&self) -> impl Iterator<Item = KeptView> {
+        self.features.durable.views()
+    }
+
+    /// Returns how many durable messages are not acknowledged.
+    pub fn kept_count(&self) -> usize {
+        self.features.durable.len()
     }
 
     /// Returns what a peer said it can do, where it was asked.

@@ -8,7 +8,7 @@
 //! A record is written when one of these changes, never for a message.
 
 use entity_crypto::signing::PublicKey;
-use entity_journal::{Record, Space, Stored, Write};
+use entity_journal::{Space, Stored, Write};
 use entity_wire::json::{Fields, Object};
 use entity_wire::version::Version;
 
@@ -66,7 +66,7 @@ fn put(name: &PeerName, entry: &Entry) -> Write {
 }
 
 /// Forgets a peer.
-pub(crate) fn delete(name: &PeerName) -> Write {
+pub(super) fn delete(name: &PeerName) -> Write {
     Write::delete(SPACE, name.as_str())
 }
 
@@ -88,8 +88,7 @@ fn read(fields: Fields<'_>) -> Result<Entry, entity_wire::json::FieldError> {
 #[cfg(test)]
 mod tests {
     use entity_crypto::signing::SigningKey;
-    use entity_journal::Journal;
-    use entity_journal::MemoryJournal;
+    use entity_journal::{Journal, MemoryJournal, Record};
 
     use super::*;
 

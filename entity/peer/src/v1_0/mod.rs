@@ -119,6 +119,11 @@ impl State {
         }
     }
 
+    /// Forgets everything about a peer.
+    pub(crate) fn forget(&mut self, peer: &PeerName) {
+        self.peers.remove(peer);
+    }
+
     /// Forgets that the peer has answered as if it did not know the session.
     pub(crate) fn trust_session(&mut self, peer: &PeerName) {
         if let Some(sessions) = self.peers.get_mut(peer) {

@@ -180,6 +180,7 @@ impl State {
             EndReason::Closed => CloseReason::Closed,
         };
         if is_session {
+            core.tell(News::Ended { session, peer: peer.clone() });
             if close_reason == CloseReason::Expired {
                 core.tell(News::Gone { peer: peer.clone() });
             }

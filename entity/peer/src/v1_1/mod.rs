@@ -37,6 +37,7 @@ use crate::view::{Role, SessionName, SessionView};
 
 pub(crate) use receive::{Check, Checked, Decoded};
 pub(crate) use refusal::{refuse_shape, with_code};
+pub(crate) use send::takeable;
 
 /// What protocol 1.1 remembers.
 #[derive(Debug)]
@@ -77,6 +78,13 @@ pub(crate) enum Purpose {
     Repeat { session: SessionId, kind: MessageKind },
     /// An acknowledgement, a skip or a close: nobody waits for it.
     Control,
+}
+
+impl Purpose {
+    /// Says whether it asks for a sign of life.
+    pub(crate) fn is_heartbeat(&self) -> bool {
+        matches!(self, Self::Message { reason: Reason::Heartbeat, .. })
+    }
 }
 
 impl State {

@@ -209,7 +209,7 @@ impl State {
             version: Version::V1_1,
             sealed: true,
             received_at: core.wall(now),
-            durable: None,
+            durable: delivery.durable,
         };
         core.deliver(received, delivery.len_bytes);
         if feature == Feature::CapabilityQuery {

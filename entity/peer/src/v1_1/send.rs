@@ -2,7 +2,7 @@
 
 use entity_session::v1_1::author::Outbound;
 use entity_session::v1_1::numbers::{Class, Fate};
-use entity_session::v1_1::session::SendError;
+use entity_session::v1_1::session::{SendError, Sent};
 use entity_wire::canonical;
 use entity_wire::code::ErrorCode;
 use entity_wire::id::{MessageNumber, SessionId};
@@ -15,6 +15,7 @@ use entity_wire::version::Version;
 use super::{Purpose, State, Unsettled, author};
 use crate::command::{CommandError, Receipt, Seal, Send};
 use crate::core::{self, Core, News, Reason, refusal};
+use crate::durable::Place;
 use crate::name::PeerName;
 use crate::outbox::{Attempts, Outcome};
 
@@ -54,19 +55,17 @@ impl State {
         message: Send,
         now: Timestamp,
     ) -> Result<(), CommandError> {
-        let Send { to, kind, body, .. } = message;
+        let Send { to, kind, body, class, .. } = message;
         let id = to.as_peer_id().ok_or_else(|| CommandError::UnknownPeer { name: to.clone() })?;
-        let sent = self.sessions.send(&id, kind, body, Class::Volatile, &mut author(core, now));
+        let sent = self.sessions.send(&id, kind, body, class, &mut author(core, now));
         let sent = sent.map_err(|error| send_error(error, &to))?;
         let (session, number) = (sent.outbound.session, sent.number);
-        let receipt = Receipt {
-            session: session.into(),
-            sequence: sent.sequence.get(),
-            number: number.map(MessageNumber::get),
-            version: Version::V1_1,
-            sealed: true,
-            status: 200,
-        };
+        if let (Class::Durable(id), Some(number)) = (class, number) {
+            core.tell(News::Numbered { id, place: Place { session, number } });
+            self.post_durable(core, reason, sent, now);
+            return Ok(());
+        }
+        let receipt = receipt_of(&sent);
         let len_bytes = sent.outbound.body.len();
         let posted = if len_bytes > MESSAGE_LEN_MAX {
             Err(CommandError::TooLarge { len_bytes })
@@ -78,6 +77,44 @@ impl State {
             self.sessions.give_up(session, number, now);
         }
         posted
+    }
+
+    /// Sends a durable message again, under the number it has.
+    pub(crate) fn resend(
+        &mut self,
+        core: &mut Core,
+        reason: Reason,
+        (place, message): (Place, Send),
+        now: Timestamp,
+    ) {
+        let Send { to, kind, body, class, .. } = message;
+        let Class::Durable(id) = class else { return };
+        let place = (place.session, place.number, id);
+        match self.sessions.resend(place, kind, body, &mut author(core, now)) {
+            Ok(sent) => self.post_durable(core, reason, sent, now),
+            Err(error) => core.finish_send(reason, Err(send_error(error, &to)), now),
+        }
+    }
+
+    /// Posts a durable message. It has its number whether or not it leaves, and keeps it until it is acknowledged.
+    fn post_durable(&mut self, core: &mut Core, reason: Reason, sent: Sent, now: Timestamp) {
+        let receipt = receipt_of(&sent);
+        let (session, number) = (sent.outbound.session, sent.number);
+        let purpose = Purpose::Message { reason, receipt, session, number };
+        if let Err(error) = self.post(core, sent.outbound, purpose) {
+            core.finish_send(reason, Err(error), now);
+        }
+    }
+
+    /// Says whether the peer has handled what has this number.
+    pub(crate) fn is_acknowledged(&self, place: Place) -> bool {
+        self.sessions.fate(place.session, place.number) == Some(Fate::Acknowledged)
+    }
+
+    /// Says whether a session is held and sends.
+    pub(crate) fn is_sending(&self, session: SessionId, now: Timestamp) -> bool {
+        let ready = self.sessions.ready(session);
+        ready.is_some_and(|ready| ready.is_sending() && !ready.is_expired(now))
     }
 
     /// Sends what waited for the peer to have our step 6.
@@ -140,7 +177,9 @@ impl State {
         let ready = self.sessions.ready(session);
         match (number, ready.zip(number).map(|(ready, number)| ready.fate(number))) {
             (Some(_), Some(Fate::Acknowledged)) => core.finish_send(reason, Ok(receipt), now),
-            (Some(number), Some(Fate::Pending)) if error.code() == ErrorCode::SequenceError => {
+            (Some(number), Some(Fate::Pending))
+                if error.code() == ErrorCode::SequenceError && !is_durable(reason) =>
+            {
                 let unsettled = Unsettled { number, reason, receipt, error };
                 self.unsettled.entry(session).or_default().push(unsettled);
             }
@@ -225,20 +264,42 @@ impl State {
     ) -> Result<(), CommandError> {
         let peer = PeerName::from(&outbound.peer);
         // Only the first step may find that nobody listens yet; the link tries it again as a whole.
-        let attempts = if outbound.kind == MessageKind::HandshakeInit {
-            Attempts::Handshake
-        } else {
-            Attempts::Patient
+        let attempts = match &purpose {
+            _ if outbound.kind == MessageKind::HandshakeInit => Attempts::Handshake,
+            Purpose::Message { reason, .. } if is_durable(*reason) => Attempts::Single,
+            Purpose::Message { reason: Reason::Heartbeat, .. } => {
+                Attempts::Probe(core.config.heartbeat.timeout)
+            }
+            Purpose::Message { .. }
+            | Purpose::Step { .. }
+            | Purpose::Repeat { .. }
+            | Purpose::Control => Attempts::Patient,
         };
         let address = self.sessions.address(outbound.session);
         core.post_to(&peer, address, (outbound.body, attempts), core::Purpose::V1_1(purpose))
     }
 }
 
+fn receipt_of(sent: &Sent) -> Receipt {
+    Receipt {
+        session: sent.outbound.session.into(),
+        sequence: sent.sequence.get(),
+        number: sent.number.map(MessageNumber::get),
+        version: Version::V1_1,
+        sealed: true,
+        status: 200,
+    }
+}
+
+/// Says whether a message is kept and sent again by the room `durable`.
+fn is_durable(reason: Reason) -> bool {
+    matches!(reason, Reason::Durable(..))
+}
+
 /// Says whether a peer will take this body: it would refuse what breaks the rules of 1.1, and the number would be lost.
 ///
 /// Source: docs/protocol/1.1.md#envelope
-fn takeable(body: &Object) -> Result<(), CommandError> {
+pub(crate) fn takeable(body: &Object) -> Result<(), CommandError> {
     // The plaintext holds the body one level down.
     let rules = Rules { depth_max: RULES_1_1.depth_max - 1, ..RULES_1_1 };
     let text = canonical::object_to_vec(body);

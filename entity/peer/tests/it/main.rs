@@ -4,6 +4,7 @@
 
 mod between;
 mod commands;
+mod durable;
 mod first_use;
 mod golden_errors;
 mod golden_handshake;

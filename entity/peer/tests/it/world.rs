@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_journal::{Batch, Journal, MemoryJournal, Space};
 use entity_peer::command::{AddPeer, Send};
 use entity_peer::config::{AutoConnect, Config, Liveness, Protocols};
 use entity_peer::output::{FailureKind, Request};
@@ -45,7 +46,22 @@ pub(crate) struct World {
     held: Vec<(String, Transmit)>,
     /// To how many of the next messages the answer gets lost.
     pub(crate) answers_lost: usize,
+    /// The peer that loses its power when it next wants something kept: whether before that is kept or after.
+    pub(crate) crash: Option<(String, Crash)>,
+    /// What each peer is told and keeps.
+    kept: BTreeMap<String, (Config, MemoryJournal)>,
+    /// How often a peer was started.
+    starts: u8,
     last_command: u64,
+}
+
+/// A loss of power at a persist point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Crash {
+    /// How many batches are kept before.
+    pub(crate) after: usize,
+    /// Whether the batch itself is kept; nothing that comes after it leaves.
+    pub(crate) keeps_batch: bool,
 }
 
 pub(crate) fn key(name: &str) -> SigningKey {
@@ -84,11 +100,12 @@ impl World {
     /// Makes peers with these configurations. They do not know each other.
     pub(crate) fn new(configs: impl IntoIterator<Item = Config>) -> Self {
         let now = Timestamp::from_iso("2026-11-22T08:00:00+00:00").unwrap();
-        let mut peers = BTreeMap::new();
+        let (mut peers, mut kept) = (BTreeMap::new(), BTreeMap::new());
         for (index, mut config) in (1..).zip(configs) {
             config.liveness = Liveness::Silent;
             let id = config.id.to_string();
-            let peer = Peer::new(config, key(&id), [index; 32], now);
+            let peer = Peer::new(config.clone(), key(&id), [index; 32], now);
+            kept.insert(id.clone(), (config, MemoryJournal::default()));
             peers.insert(id, peer);
         }
         Self {
@@ -104,6 +121,9 @@ impl World {
             hold_from: None,
             held: Vec::new(),
             answers_lost: 0,
+            crash: None,
+            kept,
+            starts: 100,
             last_command: 0,
         }
     }
@@ -215,12 +235,34 @@ impl World {
         self.now = end;
     }
 
+    /// Ends a peer without a word and starts it with what it kept. What it had under way is lost, commands included.
+    pub(crate) fn restart(&mut self, id: &str) {
+        self.starts += 1;
+        let (config, journal) = &self.kept[id];
+        let stored = journal.load().unwrap();
+        let seed = [self.starts; 32];
+        let peer = Peer::restore(config.clone(), key(id), seed, stored, self.now);
+        self.peers.insert(id.to_owned(), peer.unwrap_or_else(|error| panic!("{error}")));
+        self.pending.retain(|(from, _)| from != id);
+        self.held.retain(|(from, _)| from != id);
+        self.drain(id);
+    }
+
+    /// Returns how many records a peer keeps in a space.
+    pub(crate) fn record_count(&self, id: &str, space: &'static str) -> usize {
+        let (_, journal) = &self.kept[id];
+        journal.scan(Space::state(space), b"", None, usize::MAX).unwrap().len()
+    }
+
     /// Hands bytes to a peer as if they came over its wire.
     pub(crate) fn inject(&mut self, to: &str, body: &[u8]) -> Reply {
+        self.inject_unless_it_crashes(to, body).unwrap_or_else(|| Reply::detail(500, ""))
+    }
+
+    fn inject_unless_it_crashes(&mut self, to: &str, body: &[u8]) -> Option<Reply> {
         let now = self.now;
         let reply = self.peer(to).handle_message(body, now);
-        self.drain(to);
-        reply
+        self.drain(to).then_some(reply)
     }
 
     pub(crate) fn peer(&mut self, id: &str) -> &mut Peer {
@@ -259,7 +301,13 @@ impl World {
                 if self.happens() {
                     self.inject(to, body);
                 }
-                let reply = self.inject(to, body);
+                let Some(reply) = self.inject_unless_it_crashes(to, body) else {
+                    let delivery = Delivery::Failed { kind: FailureKind::Broken };
+                    let now = self.now;
+                    self.peer(from).handle_delivery(transmit.id, delivery, now);
+                    self.drain(from);
+                    return;
+                };
                 self.passed.push(Passed { body: body.clone(), status: reply.status });
                 let is_lost = self.answers_lost > 0;
                 self.answers_lost = self.answers_lost.saturating_sub(1);
@@ -280,11 +328,16 @@ impl World {
         self.weather.as_mut().is_some_and(|dice| dice.bytes::<1>()[0] < 64)
     }
 
-    fn drain(&mut self, at: &str) {
+    /// Does what a peer wants done; says whether it lives.
+    fn drain(&mut self, at: &str) -> bool {
         while let Some(output) = self.peer(at).poll_output() {
             match output {
-                // Nothing restarts in this world.
-                Output::Persist(_) => {}
+                Output::Persist(batch) => {
+                    if !self.keep(at, batch) {
+                        self.restart(at);
+                        return false;
+                    }
+                }
                 Output::Transmit(transmit) => self.pending.push_back((at.to_owned(), transmit)),
                 Output::Event(event) => self.events.push((at.to_owned(), event)),
                 Output::Done { command, result } => {
@@ -292,5 +345,24 @@ impl World {
                 }
             }
         }
+        true
+    }
+
+    /// Keeps a batch; says whether the peer lives to see it.
+    fn keep(&mut self, at: &str, batch: Batch) -> bool {
+        let due = self.crash.as_mut().filter(|(id, _)| id == at).map(|(_, crash)| {
+            let is_now = crash.after == 0;
+            crash.after = crash.after.saturating_sub(1);
+            (is_now, crash.keeps_batch)
+        });
+        let (is_now, keeps_batch) = due.unwrap_or((false, true));
+        if !is_now || keeps_batch {
+            let (_, journal) = self.kept.get_mut(at).expect("the test names one of its peers");
+            journal.commit(&[batch]).unwrap();
+        }
+        if is_now {
+            self.crash = None;
+        }
+        !is_now
     }
 }
