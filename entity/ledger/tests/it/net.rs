@@ -69,11 +69,22 @@ impl Node {
 }
 
 /// A message under way.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Letter {
     pub(crate) from: PublicKey,
     pub(crate) to: PublicKey,
     pub(crate) message: TokenMessage,
+}
+
+/// What a member answers, in a few words.
+pub(crate) fn said(message: &TokenMessage) -> String {
+    if let TokenMessage::Vote(vote) = message {
+        format!("vote {}", vote.digest)
+    } else if let TokenMessage::VoteRefusal(refusal) = message {
+        refusal.code.to_string()
+    } else {
+        message.kind().to_string()
+    }
 }
 
 /// Some nodes and the messages between them.
@@ -83,6 +94,24 @@ pub(crate) struct Net {
     pub(crate) letters: Vec<Letter>,
     pub(crate) now: Timestamp,
     pub(crate) genesis: Genesis,
+    /// Everything that was ever sent by a node.
+    pub(crate) log: Vec<Letter>,
+    /// What came for a key that no node has.
+    pub(crate) outside: Vec<Letter>,
+    /// How many batches were kept, or would have been.
+    pub(crate) persists: usize,
+    /// At which of them the power fails.
+    pub(crate) crash: Option<Crash>,
+    /// Whether the power has failed since somebody last looked.
+    pub(crate) has_crashed: bool,
+}
+
+/// A loss of power at the n-th batch, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Crash {
+    pub(crate) at: usize,
+    /// Whether the batch was durable by then.
+    pub(crate) kept: bool,
 }
 
 pub(crate) fn signing(seed: u8) -> SigningKey {
@@ -99,8 +128,12 @@ pub(crate) fn genesis(seeds: &[u8]) -> Genesis {
 impl Net {
     /// A network of `members` members and `others` nodes that are none. Node 0 is the issuer.
     pub(crate) fn new(members: u8, others: u8) -> Self {
-        let seeds: Vec<u8> = (1..=members).collect();
-        let genesis = genesis(&seeds);
+        let seeds: Vec<u8> = (1..=members + others).collect();
+        Self::of(genesis(&seeds[..usize::from(members)]), &seeds)
+    }
+
+    /// A network of nodes with these seeds.
+    pub(crate) fn of(genesis: Genesis, seeds: &[u8]) -> Self {
         let node = |seed: u8| {
             let keys = Keyring(vec![signing(seed)]);
             let ledger = Ledger::open(genesis.clone(), keys.0[0].public_key());
@@ -109,9 +142,20 @@ impl Net {
             node.settle();
             node
         };
-        let nodes: Vec<Node> = (1..=members + others).map(node).collect();
+        let nodes: Vec<Node> = seeds.iter().copied().map(node).collect();
         let index = nodes.iter().enumerate().map(|(place, node)| (node.key(), place)).collect();
-        Self { nodes, index, letters: Vec::new(), now: start(), genesis }
+        Self {
+            nodes,
+            index,
+            letters: Vec::new(),
+            now: start(),
+            genesis,
+            log: Vec::new(),
+            outside: Vec::new(),
+            persists: 0,
+            crash: None,
+            has_crashed: false,
+        }
     }
 
     pub(crate) fn key(&self, node: usize) -> PublicKey {
@@ -131,7 +175,7 @@ impl Net {
             from: self.key(from),
             to: self.key(to),
             amount: amount(units),
-            expires_at: self.now.plus(Duration::from_secs(3_600)),
+            expires_at: self.now.plus(Duration::from_hours(1)),
             memo: None,
             receiver: Some(self.key(to)),
         }
@@ -159,12 +203,25 @@ impl Net {
     /// Keeps the writes of a node's last input, then takes its outputs.
     pub(crate) fn collect(&mut self, place: usize) {
         let node = &mut self.nodes[place];
-        node.settle();
+        let batch = Batch::from(node.ledger.take_writes());
+        if !batch.is_empty() {
+            self.persists += 1;
+            let crash = self.crash.filter(|crash| crash.at == self.persists);
+            if crash.is_none_or(|crash| crash.kept) {
+                node.journal.commit(&[batch]).unwrap();
+            }
+            if crash.is_some() {
+                self.has_crashed = true;
+                return self.restart(place);
+            }
+        }
         let from = node.key();
         while let Some(output) = node.ledger.poll_output() {
             match output {
                 Output::Send { to, message } => {
-                    self.letters.push(Letter { from, to, message: *message })
+                    let letter = Letter { from, to, message: *message };
+                    self.log.push(letter.clone());
+                    self.letters.push(letter);
                 }
                 Output::Event(event) => node.events.push(event),
             }
@@ -174,7 +231,10 @@ impl Net {
 
     /// Delivers one letter. What is on the wire is read as text, as a peer would.
     pub(crate) fn deliver(&mut self, letter: Letter) {
-        let Some(place) = self.index.get(&letter.to).copied() else { return };
+        let Some(place) = self.index.get(&letter.to).copied() else {
+            self.outside.push(letter);
+            return;
+        };
         let text = json::to_vec(&Value::Object(letter.message.to_object()), json::Layout::Compact);
         let object = json::parse(&text, &RULES_1_1).unwrap().into_object().unwrap();
         let message = TokenMessage::from_object(&letter.message.kind(), &object).unwrap().unwrap();
@@ -192,9 +252,25 @@ impl Net {
         }
     }
 
+    /// Delivers in order until a letter of a kind comes first.
+    pub(crate) fn run_until(&mut self, is_wanted: impl Fn(&Letter) -> bool) {
+        while self.letters.first().is_some_and(|letter| !is_wanted(letter)) {
+            let letter = self.letters.remove(0);
+            self.deliver(letter);
+        }
+    }
+
+    /// Starts a node that has lost everything it had kept.
+    pub(crate) fn forget(&mut self, place: usize) {
+        let node = &mut self.nodes[place];
+        node.journal = MemoryJournal::default();
+        node.ledger = Ledger::open(self.genesis.clone(), node.key());
+        self.collect(place);
+    }
+
     /// Lets time pass until nothing waits any more, at most an hour.
     pub(crate) fn finish(&mut self) {
-        let end = self.now.plus(Duration::from_secs(3_600));
+        let end = self.now.plus(Duration::from_hours(1));
         self.run();
         while let Some(at) = self.next_deadline().filter(|at| *at < end) {
             self.now = self.now.max(at);
@@ -218,7 +294,8 @@ impl Net {
         let restored = Ledger::restore(&mut stored, node.key(), self.now).unwrap();
         node.ledger = restored.expect("the ledger was opened");
         assert_eq!(stored.left().collect::<Vec<_>>(), Vec::<&str>::new());
-        self.collect(place);
+        assert!(node.ledger.take_writes().is_empty(), "what was read is not kept again");
+        assert!(node.ledger.audit().holds());
     }
 
     /// What node `at` sees on the account of node `of`.
@@ -229,5 +306,28 @@ impl Net {
 
     pub(crate) fn balances(&self, at: usize) -> Vec<i128> {
         (0..self.nodes.len()).map(|of| self.balance(at, of)).collect()
+    }
+}
+
+/// Chance from a seed.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let mixed = (mixed ^ (mixed >> 31)) >> 33;
+        usize::try_from(mixed).unwrap() % bound
+    }
+
+    /// Whether something happens whose chance is `percent`.
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
     }
 }
