@@ -25,7 +25,9 @@ pub fn check<J: Journal>(mut open: impl FnMut() -> J) {
     for batches in script() {
         let mut journal = open();
         journal.commit(&batches).unwrap_or_else(|error| panic!("{error}"));
-        batches.iter().for_each(|batch| model.apply(batch));
+        for batch in &batches {
+            model.apply(batch);
+        }
         assert!(model.is_held_by(&journal), "{batches:?} is not there");
         drop(journal);
         assert!(model.is_held_by(&open()), "{batches:?} is not there after opening again");
@@ -38,6 +40,38 @@ fn nothing_is_a_commit(journal: &mut impl Journal, model: &Model) {
     journal.commit(&[]).unwrap_or_else(|error| panic!("{error}"));
     journal.commit(&[Batch::default()]).unwrap_or_else(|error| panic!("{error}"));
     assert!(model.is_held_by(journal), "an empty commit changes nothing");
+}
+
+/// Checks a journal that comes back from a loss of power: it holds the first so many of `batches`, all of each, and no fewer
+/// than the `acknowledged` first ones. Returns how many.
+///
+/// # Errors
+///
+/// Says what it holds instead.
+///
+/// # Panics
+///
+/// Where it cannot be read.
+pub fn after_power_loss(
+    batches: &[Batch],
+    acknowledged: usize,
+    journal: &impl Journal,
+) -> Result<usize, String> {
+    let mut model = Model::default();
+    let mut held = None;
+    for count in 0..=batches.len() {
+        if model.is_held_by(journal) {
+            held = Some(count);
+        }
+        if let Some(batch) = batches.get(count) {
+            model.apply(batch);
+        }
+    }
+    match held {
+        Some(count) if count >= acknowledged => Ok(count),
+        Some(count) => Err(format!("{count} batches are there, {acknowledged} were acknowledged")),
+        None => Err("what is there is no number of whole batches".to_owned()),
+    }
 }
 
 /// What a journal has to hold: everything that was committed, in order.
@@ -160,3 +194,6 @@ fn script() -> Vec<Vec<Batch>> {
         vec![batch(vec![Write::delete(STATE, b"a".as_slice())])],
     ]
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,3 +134,6 @@ impl Extend<Write> for Batch {
         self.0.extend(writes);
     }
 }
+
+#[cfg(test)]
+mod tests;

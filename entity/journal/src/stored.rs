@@ -35,3 +35,6 @@ impl Stored {
         self.spaces.keys().map(String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,9 @@ pub enum Storage {
     Journal(Box<dyn Journal + Send>),
 }
 
+/// Bytes that a node without a directory keeps. Guessed: days of a test; a node that is to last has a directory.
+const VOLATILE_LEN_MAX: usize = 512 * 1024 * 1024;
+
 /// Why the store of a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -50,7 +53,7 @@ impl OpenError {
 impl Storage {
     /// Nothing kept, and nothing to outlast the node.
     pub fn volatile() -> (Self, Stored) {
-        (Self::Memory(MemoryJournal::default()), Stored::default())
+        (Self::Memory(MemoryJournal::with_limit(VOLATILE_LEN_MAX)), Stored::default())
     }
 
     /// Opens the store of the peer with the key `owner` in `data_dir`, and makes it where there is none.
