@@ -59,8 +59,9 @@ pub fn after_power_loss(
 ) -> Result<usize, String> {
     let mut model = Model::default();
     let mut held = None;
+    let found = contents(journal);
     for count in 0..=batches.len() {
-        if model.is_held_by(journal) {
+        if model.contents() == found {
             held = Some(count);
         }
         if let Some(batch) = batches.get(count) {
@@ -114,16 +115,17 @@ impl Model {
     ///
     /// Where it cannot be read.
     pub fn is_held_by(&self, journal: &impl Journal) -> bool {
-        let mut expected = Stored::default();
+        contents(journal) == self.contents()
+    }
+
+    fn contents(&self) -> (Stored, Vec<Record>) {
+        let mut stored = Stored::default();
         for space in [STATE, OTHER_STATE] {
             for record in self.records(space) {
-                expected.put(space.name(), record);
+                stored.put(space.name(), record);
             }
         }
-        let loaded = journal.load().unwrap_or_else(|error| panic!("{error}"));
-        let archive = journal.scan(ARCHIVE, b"", None, usize::MAX);
-        let archive = archive.unwrap_or_else(|error| panic!("{error}"));
-        loaded == expected && archive == self.records(ARCHIVE)
+        (stored, self.records(ARCHIVE))
     }
 
     fn check_scans(&self, journal: &impl Journal, space: Space) {
@@ -155,6 +157,13 @@ impl Model {
         let records = self.records.get(&space).into_iter().flatten();
         records.map(|(key, value)| Record { key: key.clone(), value: value.clone() }).collect()
     }
+}
+
+/// Everything that a journal holds in the three spaces.
+fn contents(journal: &impl Journal) -> (Stored, Vec<Record>) {
+    let loaded = journal.load().unwrap_or_else(|error| panic!("{error}"));
+    let archive = journal.scan(ARCHIVE, b"", None, usize::MAX);
+    (loaded, archive.unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// Keys and beginnings of keys where an order by text or by length goes wrong.

@@ -35,6 +35,9 @@ pub struct Scan {
     pub count_max: usize,
 }
 
+/// The outcome of a [`Scan`].
+pub type Found = Result<Vec<Record>, JournalError>;
+
 /// A journal on a thread of its own. Dropping it lets the thread finish what is in line.
 pub struct Writer {
     queue: Arc<Queue>,
@@ -49,7 +52,7 @@ struct Queue {
 #[derive(Default)]
 struct Line {
     batches: Vec<Batch>,
-    scans: VecDeque<(Scan, oneshot::Sender<Result<Vec<Record>, JournalError>>)>,
+    scans: VecDeque<(Scan, oneshot::Sender<Found>)>,
     is_closed: bool,
 }
 
@@ -81,7 +84,7 @@ impl Writer {
 
     /// Looks something up once everything in line before is durable. The receiver fails when the journal is closed or has
     /// failed.
-    pub fn scan(&self, scan: Scan) -> oneshot::Receiver<Result<Vec<Record>, JournalError>> {
+    pub fn scan(&self, scan: Scan) -> oneshot::Receiver<Found> {
         let (found, answer) = oneshot::channel();
         self.queue.put(|line| line.scans.push_back((scan, found)));
         answer

@@ -1,3 +1,6 @@
+mod disk;
+mod power;
+
 use entity_crypto::signing::SigningKey;
 use entity_journal::conformance;
 
