@@ -22,6 +22,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod endpoints;
+pub mod files;
 pub mod node;
 pub mod rpc;
 pub mod seed;

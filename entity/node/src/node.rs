@@ -13,6 +13,7 @@ mod gate;
 mod state;
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tracing::{debug, error};
 
 use crate::clock::Clock;
+use crate::files::Files;
 use crate::storage::Storage;
 use crate::storage::writer::{Progress, Scan, Writer};
 use state::{Keeper, Passage, State};
@@ -131,6 +133,27 @@ impl Node {
         });
         node.state().journal = Keeper::Writer(writer.map_err(StartError::System)?);
         Ok(node)
+    }
+
+    /// Lets transfers read and write files: what is received goes below `data_dir`; without one, messages are taken and
+    /// files are not. To be called once, before the first input.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be used, or there is no async runtime.
+    pub fn keep_files(&self, data_dir: Option<&Path>) -> io::Result<()> {
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
+        let open: Vec<_> = self.look(|peer, _| peer.incoming_transfers().collect());
+        // The threads must not keep the node alive.
+        let told = Arc::downgrade(&self.shared);
+        let files = Files::new(data_dir, &open, move |outcome| {
+            if let Some(shared) = Weak::upgrade(&told) {
+                let _context = runtime.enter();
+                Self { shared }.input(|peer, now| peer.handle_io(outcome, now));
+            }
+        })?;
+        self.state().files = Some(files);
+        Ok(())
     }
 
     fn around(peer: Peer, clock: Clock, journal: Keeper) -> Self {

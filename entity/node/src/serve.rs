@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use entity_crypto::signing::SigningKey;
@@ -33,6 +34,8 @@ pub struct Start {
     pub listen: SocketAddr,
     /// Where it keeps its records, and what is there.
     pub kept: (Storage, Stored),
+    /// Where received files go; `None` takes none.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// Why a node cannot serve.
@@ -44,6 +47,9 @@ pub enum ServeError {
     /// The peer cannot start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The directory of received files cannot be used.
+    #[error("use the directory of received files")]
+    Files(#[source] io::Error),
 }
 
 /// A node that listens and keeps its deadlines, until stopped or dropped.
@@ -69,7 +75,8 @@ impl Serving {
         seed: [u8; 32],
         listen: SocketAddr,
     ) -> Result<Self, ServeError> {
-        let start = Start { config, key, seed, listen, kept: Storage::volatile() };
+        let kept = Storage::volatile();
+        let start = Start { config, key, seed, listen, kept, data_dir: None };
         Self::restore(start).map(|(serving, _)| serving)
     }
 
@@ -83,12 +90,13 @@ impl Serving {
     ///
     /// [`ServeError`].
     pub fn restore(start: Start) -> Result<(Self, mpsc::Receiver<Numbered>), ServeError> {
-        let Start { mut config, key, seed, listen, kept } = start;
+        let Start { mut config, key, seed, listen, kept, data_dir } = start;
         let server =
             Server::bind(listen, Endpoints::limits(config.profile)).map_err(ServeError::Listen)?;
         let address = server.local_address();
         let http_address = config.address.get_or_insert_with(|| announced(address)).clone();
         let node = Node::restore(config, key, seed, Clock::start(), kept)?;
+        node.keep_files(data_dir.as_deref()).map_err(ServeError::Files)?;
         let events = node.listen();
         let (stop, stopped) = oneshot::channel();
         let server =

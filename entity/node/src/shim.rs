@@ -68,6 +68,9 @@ pub enum ShimError {
     /// The peer cannot start.
     #[error(transparent)]
     Start(StartError),
+    /// The directory of received files cannot be used.
+    #[error("use the directory of received files")]
+    Files(#[source] io::Error),
     /// The system gives no signals.
     #[error("watch for signals")]
     Signals(#[source] io::Error),
@@ -94,10 +97,12 @@ pub async fn run(mut setup: Setup) -> Result<End, ShimError> {
     };
     let restored = kept.1.summary();
     let mut ends = Ends::watch().map_err(ShimError::Signals)?;
-    let start = Start { config: setup.config, key, seed: randomness, listen, kept };
+    let data_dir = setup.data_dir;
+    let start = Start { config: setup.config, key, seed: randomness, listen, kept, data_dir };
     let (serving, events) = Serving::restore(start).map_err(|error| match error {
         ServeError::Listen(source) => listen_failed(source),
         ServeError::Start(error) => ShimError::Start(error),
+        ServeError::Files(error) => ShimError::Files(error),
     })?;
     info!(address = %serving.address(), restored, "ready");
     let service = Service {

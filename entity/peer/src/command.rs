@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use entity_crypto::signing::PublicKey;
 pub use entity_session::v1_1::numbers::Class;
+pub use entity_transfer::Source;
 use entity_wire::code::ErrorCode;
 use entity_wire::id::{MessageId, TaskId};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
+use entity_wire::payload::chunk::{BreakReason, Digest, TransferId, TransferName};
 use entity_wire::payload::task::{Capability, Reward, TaskOutcome, TaskRefusal};
 use entity_wire::v1_0::Flavour;
 use entity_wire::version::Version;
@@ -68,6 +70,13 @@ pub enum Command {
         /// All of them.
         able: Vec<Capability>,
     },
+    /// Begins to send a file, or bytes as if they were one; done once it is kept.
+    Transfer(Transfer),
+    /// Ends a transfer of either direction, and tells the other side.
+    CancelTransfer {
+        /// Which.
+        id: TransferId,
+    },
     /// Withdraws a command that is not done yet; it ends with [`CommandError::Cancelled`], this one with `Done`. What
     /// was sent for it stays sent.
     Cancel {
@@ -87,6 +96,21 @@ pub struct AddPeer {
     pub key: Option<PublicKey>,
     /// Whether to connect at once; `None` follows the configuration.
     pub connect: Option<bool>,
+}
+
+/// Something to send as a transfer.
+#[derive(Debug, Clone)]
+pub struct Transfer {
+    /// To whom.
+    pub to: PeerName,
+    /// What to call it.
+    pub name: Option<TransferName>,
+    /// Where its bytes are.
+    pub source: Source,
+    /// How many they are.
+    pub total_size: u64,
+    /// Their SHA-256.
+    pub sha256: Digest,
 }
 
 /// A task to delegate.
@@ -172,6 +196,8 @@ pub enum CommandResult {
     Capabilities(Object),
     /// The task is kept, and on its way.
     Task(TaskId),
+    /// The transfer is kept, and begins.
+    Transfer(TransferId),
 }
 
 /// What became of a sent message.
@@ -231,6 +257,18 @@ pub enum CommandError {
     Malformed {
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// Caller: there is no such open transfer.
+    #[error("find transfer {id}")]
+    UnknownTransfer {
+        /// The id asked for.
+        id: TransferId,
+    },
+    /// Other side, or the way there: a message that went as a transfer did not arrive.
+    #[error("transfer it: {reason}")]
+    Transfer {
+        /// Why.
+        reason: BreakReason,
     },
     /// Caller: there is no such task, or the id alone does not say which is meant.
     #[error("find task {id}")]
@@ -313,6 +351,7 @@ impl CommandError {
                 ErrorCode::EncryptionNotReady
             }
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            Self::UnknownTransfer { .. } | Self::Transfer { .. } => ErrorCode::ChunkError,
             Self::Malformed { .. } | Self::UnknownTask { .. } | Self::Task { .. } => {
                 ErrorCode::InvalidMessage
             }
@@ -338,6 +377,8 @@ impl CommandError {
             | Self::Malformed { .. }
             | Self::UnknownTask { .. }
             | Self::Task { .. }
+            | Self::UnknownTransfer { .. }
+            | Self::Transfer { .. }
             | Self::TooLarge { .. }
             | Self::Overloaded { .. }
             | Self::Refused { .. }
@@ -359,6 +400,8 @@ impl CommandError {
             | Self::Sealing { .. }
             | Self::Malformed { .. }
             | Self::UnknownTask { .. }
+            | Self::UnknownTransfer { .. }
+            | Self::Transfer { .. }
             | Self::Task { .. }
             | Self::TooLarge { .. }
             | Self::Overloaded { .. }

@@ -47,6 +47,8 @@ pub struct Config {
     pub heartbeat: Heartbeat,
     /// How many deliveries to a peer fail in a row before nothing is tried for a while; at least 1.
     pub circuit_failures_max: u32,
+    /// The bounds of chunked transfers of 1.1.
+    pub transfers: entity_transfer::Config,
     /// The bounds of everything that grows.
     pub limits: Limits,
 }
@@ -68,6 +70,7 @@ impl Config {
             liveness: Liveness::Probe,
             heartbeat: Heartbeat::default(),
             circuit_failures_max: 5,
+            transfers: entity_transfer::Config::default(),
             limits: Limits::default(),
         }
     }

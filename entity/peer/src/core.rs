@@ -10,6 +10,7 @@ use entity_journal::{Batch, Stored, Write};
 use entity_wire::code::ErrorCode;
 use entity_wire::id::{MessageId, SessionId};
 use entity_wire::kind::MessageKind;
+use entity_wire::payload::chunk::TransferId;
 use entity_wire::payload::task::Capability;
 use entity_wire::reply::Answer;
 use entity_wire::time::Timestamp;
@@ -73,10 +74,23 @@ pub(crate) enum Reason {
     Query(CommandId),
     /// An answer to a message; nobody waits.
     Answer,
+    /// A message of a chunked transfer.
+    Transfer(TransferId, Part),
     /// A heartbeat.
     Heartbeat,
     /// An attempt to send a durable message, which are counted.
     Durable(MessageId, u32),
+}
+
+/// Which message of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Its offer.
+    Init,
+    /// A chunk.
+    Chunk(u32),
+    /// What its receiver says, or its end.
+    Answer,
 }
 
 /// A capability query that is not answered yet.
@@ -112,6 +126,8 @@ pub(crate) enum News {
     Heard { peer: PeerName },
     /// A peer that could not be reached may be reached again.
     Reachable { peer: PeerName },
+    /// A message is too large for one envelope of 1.1: these are the bytes of its body.
+    Oversized { reason: Reason, to: PeerName, kind: MessageKind, body: Vec<u8> },
 }
 
 impl Purpose {
@@ -119,7 +135,9 @@ impl Purpose {
     fn is_answer(&self) -> bool {
         match self {
             Self::V1_0(v1_0::Purpose::Message { reason, .. })
-            | Self::V1_1(v1_1::Purpose::Message { reason, .. }) => *reason == Reason::Answer,
+            | Self::V1_1(v1_1::Purpose::Message { reason, .. }) => {
+                matches!(reason, Reason::Answer | Reason::Transfer(_, Part::Answer))
+            }
             Self::V1_0(v1_0::Purpose::Ack { .. })
             | Self::V1_1(v1_1::Purpose::Repeat { .. } | v1_1::Purpose::Control) => true,
             Self::V1_1(v1_1::Purpose::Step { kind, .. }) => *kind != MessageKind::HandshakeInit,
@@ -143,7 +161,7 @@ impl Reason {
     pub(crate) fn command(self) -> Option<CommandId> {
         match self {
             Self::Send(command) | Self::Ping(command, _) | Self::Query(command) => Some(command),
-            Self::Answer | Self::Heartbeat | Self::Durable(..) => None,
+            Self::Answer | Self::Heartbeat | Self::Durable(..) | Self::Transfer(..) => None,
         }
     }
 }
@@ -345,7 +363,9 @@ impl Core {
                 self.done(command, Err(error));
             }
             (Reason::Query(_), Ok(_)) | (Reason::Answer | Reason::Heartbeat, _) => {}
-            (reason @ Reason::Durable(..), result) => self.tell(News::Finished(reason, result)),
+            (reason @ (Reason::Durable(..) | Reason::Transfer(..)), result) => {
+                self.tell(News::Finished(reason, result));
+            }
         }
     }
 

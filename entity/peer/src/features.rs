@@ -24,6 +24,7 @@ use crate::output::Received;
 use crate::restore::RestoreError;
 use crate::routing::{Feature, feature};
 use crate::tasks::Tasks;
+use crate::transfers::Transfers;
 
 /// The rooms.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub(crate) struct Features {
     pub(crate) tasks: Tasks,
     /// Messages that are kept until the other side has them.
     pub(crate) durable: Durable,
+    pub(crate) transfers: Transfers,
 }
 
 impl Features {
@@ -45,18 +47,21 @@ impl Features {
         now: Timestamp,
     ) -> Result<Self, RestoreError> {
         let durable = Durable::restore(stored, (&config.limits).into(), now)?;
-        Ok(Self { durable, tasks: Tasks::restore(stored)? })
+        let transfers = Transfers::restore(config.transfers.clone(), stored, now)?;
+        Ok(Self { durable, tasks: Tasks::restore(stored)?, transfers })
+    }
+
+    /// Lets every room go on with what it kept.
+    pub(crate) fn restored(&mut self, core: &mut Core) {
+        self.transfers.drain(core);
     }
 
     /// Hands an accepted message to its room.
-    pub(crate) fn handle_message(&mut self, core: &mut Core, received: &Received, _now: Timestamp) {
+    pub(crate) fn handle_message(&mut self, core: &mut Core, received: &Received, now: Timestamp) {
         match feature(&received.kind) {
             Feature::Task => self.tasks.handle_message(core, received),
-            Feature::Token
-            | Feature::Transfer
-            | Feature::WakeUp
-            | Feature::Heartbeat
-            | Feature::Error => {}
+            Feature::Transfer => self.transfers.handle_message(core, received, now),
+            Feature::Token | Feature::WakeUp | Feature::Heartbeat | Feature::Error => {}
             // These never come here: `routing::destination` says so.
             Feature::Handshake
             | Feature::HandshakeAck
@@ -69,8 +74,9 @@ impl Features {
     }
 
     /// Tells every room that a session with `peer` is ready.
-    #[expect(clippy::unused_self, reason = "the rooms follow")]
-    pub(crate) fn session_ready(&mut self, _core: &mut Core, _peer: &PeerName, _now: Timestamp) {}
+    pub(crate) fn session_ready(&mut self, core: &mut Core, peer: &PeerName, now: Timestamp) {
+        self.transfers.session_ready(core, peer, now);
+    }
 
     /// Tells a room what became of a message that it sent.
     pub(crate) fn finished(
@@ -82,6 +88,9 @@ impl Features {
     ) {
         match reason {
             Reason::Durable(id, attempt) => self.durable.finished(core, (id, attempt), result, now),
+            Reason::Transfer(transfer, part) => {
+                self.transfers.finished(core, (transfer, part), &result, now);
+            }
             // These end in `Core::finish_send`.
             Reason::Send(_)
             | Reason::Ping(..)
@@ -94,10 +103,11 @@ impl Features {
     /// Lets every room do what is due.
     pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
         self.durable.expire(core, now);
+        self.transfers.expire(core, now);
     }
 
     /// Returns when [`Features::expire`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.durable.next_deadline()
+        [self.durable.next_deadline(), self.transfers.next_deadline()].into_iter().flatten().min()
     }
 }

@@ -55,6 +55,7 @@ mod restore;
 mod roster;
 mod routing;
 mod tasks;
+mod transfers;
 mod v1_0;
 mod v1_1;
 

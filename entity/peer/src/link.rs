@@ -139,6 +139,8 @@ fn refuses_version(error: &CommandError, version: Version) -> bool {
         | CommandError::Malformed { .. }
         | CommandError::UnknownTask { .. }
         | CommandError::Task { .. }
+        | CommandError::UnknownTransfer { .. }
+        | CommandError::Transfer { .. }
         | CommandError::TooLarge { .. }
         | CommandError::Overloaded { .. }
         | CommandError::CircuitOpen { .. }

@@ -6,6 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use entity_crypto::signing::PublicKey;
 use entity_journal::Batch;
+pub use entity_transfer::{
+    FinishOutcome, Io, IoOutcome, Keep, MemoryFiles, PrefixDigest, ReadFailure, ReadOutcome,
+    View as TransferView, WriteOutcome,
+};
 use entity_wire::code::ErrorCode;
 use entity_wire::id::MessageId;
 use entity_wire::json::Object;
@@ -24,6 +28,8 @@ pub enum Output {
     Persist(Batch),
     /// Make one request, and report with [`crate::Peer::handle_delivery`].
     Transmit(Transmit),
+    /// Read or write for a transfer, and report with [`crate::Peer::handle_io`].
+    Io(Io),
     /// Something happened.
     Event(PeerEvent),
     /// A command came to its end.
@@ -188,6 +194,12 @@ pub enum PeerEvent {
         /// The new state.
         healthy: bool,
     },
+    /// A peer offers a transfer, and it was taken.
+    TransferOffered(TransferView),
+    /// A transfer of either direction is complete.
+    TransferDone(TransferView),
+    /// A transfer of either direction broke.
+    TransferFailed(TransferView),
 }
 
 /// A message as its handler sees it.

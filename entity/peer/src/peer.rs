@@ -2,6 +2,7 @@
 
 use entity_crypto::signing::SigningKey;
 use entity_journal::Stored;
+use entity_transfer::IoOutcome;
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
@@ -65,6 +66,8 @@ impl Peer {
         let core = Core::restore(config, key, seed, &mut stored)?;
         let mut peer = Self { core, links: Links::default(), features, v1_0, v1_1 };
         peer.resume_links(now);
+        peer.features.restored(&mut peer.core);
+        peer.settle(now);
         // Each room takes its own spaces; what nobody takes was written by somebody who knew more.
         match stored.left().next() {
             None => Ok(peer),
@@ -150,7 +153,13 @@ impl Peer {
             Command::Delegate(task) => self.features.tasks.delegate(&mut self.core, id, task),
             Command::CompleteTask(end) => self.features.tasks.complete(&mut self.core, id, end),
             Command::SetCapabilities { able } => capabilities::set(&mut self.core, id, able),
-            Command::Cancel { command } => self.cancel(id, command),
+            Command::Transfer(transfer) => {
+                self.features.transfers.begin(&mut self.core, id, transfer, now);
+            }
+            Command::CancelTransfer { id: transfer } => {
+                self.features.transfers.cancel(&mut self.core, id, transfer, now);
+            }
+            Command::Cancel { command } => self.cancel(id, command, now),
         }
         self.settle(now);
     }
@@ -175,6 +184,12 @@ impl Peer {
                 self.v1_1.settle(&mut self.core, &parcel.peer, purpose, (outcome, now));
             }
         }
+        self.settle(now);
+    }
+
+    /// Takes the outcome of one [`Output::Io`]. One of a transfer that is over is ignored.
+    pub fn handle_io(&mut self, outcome: IoOutcome, now: Timestamp) {
+        self.features.transfers.handle_io(&mut self.core, outcome, now);
         self.settle(now);
     }
 
@@ -316,6 +331,10 @@ impl Peer {
                     self.features.finished(&mut self.core, reason, result, now);
                 }
                 News::Send(reason, message) => self.send(reason, message, now),
+                News::Oversized { reason, to, kind, body } => {
+                    let message = (&to, &kind, body);
+                    self.features.transfers.send_message(&mut self.core, reason, message, now);
+                }
             }
         }
     }

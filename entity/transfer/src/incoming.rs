@@ -92,7 +92,8 @@ impl Incoming {
         (config, now): (&Config, Timestamp),
         wants: &mut Vec<Want>,
     ) -> Result<(), BreakReason> {
-        let (begin, len) = self.init.cut.chunk(head.index).ok_or(BreakReason::Refused)?;
+        let cut = self.init.cut;
+        let (_, len) = cut.chunk(head.index).ok_or(BreakReason::Refused)?;
         if len != head.len {
             return Err(BreakReason::Refused);
         }
@@ -104,7 +105,7 @@ impl Incoming {
         let has_room = self.unwritten.len() < config.unwritten_max;
         if has_room && self.unwritten.insert(head.index) {
             let (transfer, index) = (head.transfer, head.index);
-            wants.push(Want::Io(Io::Write { transfer, index, begin, body }));
+            wants.push(Want::Io(Io::Write { transfer, cut, index, body }));
         }
         Ok(())
     }

@@ -14,12 +14,14 @@
 //! | `window` | how much is under way, and when silence is loss |
 //! | [`chunk_set`] | which chunks there are |
 //! | [`prefix`] | the digest of a whole that comes in any order |
+//! | [`memory`] | [`MemoryFiles`]: the other side of [`Io`], in memory |
 //! | `record`, `ended`, `deadlines` | what is kept; what ended; what is due |
 //!
 //! Source: `docs/protocol/1.1.md#chunked-transfer`.
 
 pub mod chunk_set;
 pub mod config;
+pub mod memory;
 pub mod prefix;
 pub mod vocabulary;
 
@@ -32,10 +34,11 @@ mod transfers;
 mod window;
 
 pub use config::Config;
+pub use memory::MemoryFiles;
 pub use prefix::PrefixDigest;
 pub use record::{DamagedRecord, SPACE};
-pub use transfers::{CancelError, Transfers};
+pub use transfers::{CancelError, Transfers, may_be_chunked};
 pub use vocabulary::{
-    Direction, Event, FinishOutcome, Io, Keep, Message, Offer, OfferError, Output, ReadFailure,
-    ReadOutcome, Source, Standing, View, WriteOutcome,
+    Direction, Event, FinishOutcome, Io, IoOutcome, Keep, Message, Offer, OfferError, Output,
+    ReadFailure, ReadOutcome, Source, Standing, View, WriteOutcome,
 };

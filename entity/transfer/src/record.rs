@@ -29,7 +29,7 @@ pub const SPACE: Space = Space::state("transfer");
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{key}: {reason}")]
 pub struct DamagedRecord {
-    /// Its key, with what is no UTF-8 replaced.
+    /// Its key, printable characters as they are.
     pub key: String,
     /// What is wrong with it.
     pub reason: String,
@@ -88,10 +88,8 @@ impl Kept {
 
     /// Reads a record.
     pub(crate) fn read(record: &Record) -> Result<Self, DamagedRecord> {
-        let damaged = |reason: String| DamagedRecord {
-            key: String::from_utf8_lossy(&record.key).into_owned(),
-            reason,
-        };
+        let damaged =
+            |reason: String| DamagedRecord { key: record.key.escape_ascii().to_string(), reason };
         let (is_open, id) = key_of(&record.key).ok_or_else(|| damaged("no such key".to_owned()))?;
         let value = json::parse(&record.value, &RULES_1_1);
         let value = value.map_err(|error| damaged(error.to_string()))?;

@@ -19,6 +19,8 @@ use crate::vocabulary::{Direction, Event, Io, Message, Output, Source, Standing,
 mod receiving;
 mod sending;
 
+pub use receiving::may_be_chunked;
+
 /// All transfers of a node, both ways.
 ///
 /// The caller owes that messages came in a session of the peer they are said to be from. Outputs are carried out in

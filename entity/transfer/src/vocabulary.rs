@@ -119,10 +119,10 @@ pub enum Io {
     Write {
         /// Of which transfer.
         transfer: TransferId,
+        /// How it is cut.
+        cut: Cut,
         /// Which chunk.
         index: u32,
-        /// Where it begins.
-        begin: u64,
         /// The payload of its message.
         body: Arc<Object>,
     },
@@ -207,6 +207,51 @@ pub enum FinishOutcome {
     Failed,
 }
 
+/// How an [`Io`] ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IoOutcome {
+    /// An [`Io::Read`].
+    Read {
+        /// Of which transfer.
+        transfer: TransferId,
+        /// Which chunk.
+        index: u32,
+        /// How.
+        outcome: ReadOutcome,
+    },
+    /// An [`Io::Write`].
+    Written {
+        /// Of which transfer.
+        transfer: TransferId,
+        /// Which chunk.
+        index: u32,
+        /// How.
+        outcome: WriteOutcome,
+    },
+    /// An [`Io::Sync`].
+    Synced {
+        /// Of which transfer.
+        transfer: TransferId,
+        /// Whether it was possible.
+        is_durable: bool,
+    },
+    /// An [`Io::Finish`].
+    Finished {
+        /// Which transfer.
+        transfer: TransferId,
+        /// How.
+        outcome: FinishOutcome,
+    },
+    /// An [`Io::Finish`] of a message whose digest holds. Whoever knows what the message has to be judges it and says
+    /// how it [finished](crate::Transfers::handle_finished).
+    Message {
+        /// Which transfer.
+        transfer: TransferId,
+        /// The bytes of its body.
+        body: Vec<u8>,
+    },
+}
+
 /// Something the owner may want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -274,6 +319,14 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Why it broke, where it did.
+    pub const fn reason(self) -> Option<BreakReason> {
+        match self {
+            Self::Open | Self::Done => None,
+            Self::Failed(reason) => Some(reason),
+        }
+    }
+
     /// The word used in records and views.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -80,6 +80,11 @@ pub const SKIP_NUMBERS_MAX: u64 = 1_024;
 /// Longest HTTP answer body that is looked into, in bytes; a longer one counts as an answer without a text.
 pub const REPLY_LEN_MAX: usize = 64 * 1024;
 
+/// Longest canonical body of a message of 1.1 that is not sent as a transfer, in bytes.
+///
+/// Source: `docs/protocol/1.1.md#chunked-messages`.
+pub const MESSAGE_BODY_LEN_MAX: usize = 512 * 1_024;
+
 /// Smallest size of the chunks of a transfer, in bytes: with it a transfer cannot be a multitude of crumbs.
 ///
 /// Source: `docs/protocol/1.1.md#chunk-init`.

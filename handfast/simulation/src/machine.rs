@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use entity_crypto::signing::SigningKey;
 use entity_journal::{Batch, Journal as _, JournalError, MemoryJournal};
+use entity_peer::output::MemoryFiles;
 use entity_peer::{Config, Output, Peer, RestoreError};
 use entity_wire::time::Timestamp;
 use handfast_faults::Dice;
@@ -45,6 +46,8 @@ pub struct Machine {
     pub batches: u64,
     /// The power fails at the batch with this number, counted as [`Machine::batches`].
     pub crash_at: Option<(u64, Side)>,
+    /// What its peer reads and writes; a loss of power leaves it as it is.
+    pub files: MemoryFiles,
     seed: [u8; 32],
     journal: MemoryJournal,
     peer: Option<Peer>,
@@ -56,6 +59,9 @@ pub struct Machine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PowerFailed;
 
+/// What the files of a machine may take, in bytes: far more than a plan sends.
+const FILES_MAX: usize = 64 << 20;
+
 impl Machine {
     /// Makes a machine that is off. Everything it leaves to chance comes from `dice`.
     pub fn new(config: Config, skew: i64, mut dice: Dice) -> Self {
@@ -65,6 +71,7 @@ impl Machine {
             life: 0,
             batches: 0,
             crash_at: None,
+            files: MemoryFiles::new(FILES_MAX),
             seed: dice.bytes(),
             journal: MemoryJournal::default(),
             peer: None,

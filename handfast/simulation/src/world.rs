@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use entity_peer::command::AddPeer;
-use entity_peer::output::{FailureKind, Request};
+use entity_peer::output::{FailureKind, IoOutcome, Request};
 use entity_peer::{Command, CommandId, Delivery, Output, Peer, PeerName, Transmit};
 use handfast_faults::{Dice, Fault};
 
@@ -42,6 +42,8 @@ enum Timer {
     TimeUp(Exchange),
     /// A disk is done.
     Written(usize, u32),
+    /// Something was read or written.
+    Done(usize, u32, Box<IoOutcome>),
     /// A machine is switched on.
     Start(usize),
     /// Something of the plan.
@@ -236,7 +238,10 @@ impl World {
                 self.machines[at].write();
                 self.release(at)
             }
-            Timer::Written(..) => Ok(()),
+            Timer::Done(at, life, outcome) if self.machines[at].life == life => {
+                self.input(at, |peer, now| peer.handle_io(*outcome, now)).map(|_| ())
+            }
+            Timer::Written(..) | Timer::Done(..) => Ok(()),
             Timer::Start(at) => self.start(at),
             Timer::Act(action) => self.act(action),
         }
@@ -361,6 +366,13 @@ impl World {
             Output::Event(event) => self.happened(at, What::Event(event)),
             Output::Done { command, result } => {
                 self.happened(at, What::Done(command, Box::new(result)))
+            }
+            Output::Io(io) => {
+                if let Some(outcome) = self.machines[at].files.run(io) {
+                    let life = self.machines[at].life;
+                    self.set_timer(self.now, Timer::Done(at, life, Box::new(outcome)));
+                }
+                Ok(())
             }
             Output::Transmit(transmit) => self.transmit(at, transmit),
         }

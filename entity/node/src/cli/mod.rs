@@ -9,6 +9,7 @@ mod send;
 mod shim;
 mod task;
 mod terminal;
+mod transfer;
 mod wallet;
 
 use std::process::ExitCode;
@@ -46,6 +47,7 @@ enum Command {
     Peers(peers::PeersArgs),
     Send(send::SendArgs),
     Task(task::TaskArgs),
+    Transfer(transfer::TransferArgs),
     Shim(shim::ShimArgs),
 }
 
@@ -65,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Peers(args) => peers::run(args),
         Command::Send(args) => send::run(args),
         Command::Task(args) => task::run(args),
+        Command::Transfer(args) => transfer::run(args),
         Command::Shim(args) => shim::run(args),
     };
     match outcome {

@@ -174,10 +174,12 @@ async fn serve(settings: Settings, identity: Unlocked) -> Result<(), Failed> {
     let restored = kept.1.summary();
     let listen = settings.listen.resolve().await.map_err(listen_failed)?;
     let config = settings.peer_config(id.clone());
-    let start = Start { config, key, seed: randomness, listen, kept };
+    let data_dir = Some(settings.data_dir.clone());
+    let start = Start { config, key, seed: randomness, listen, kept, data_dir };
     let (serving, _) = Serving::restore(start).map_err(|error| match error {
         ServeError::Listen(error) => listen_failed(error),
         ServeError::Start(error) => Failed::new(Kind::System, error, None),
+        error @ ServeError::Files(_) => Failed::new(Kind::System, error, None),
     })?;
     if settings.advertise.is_none() && listen.ip().is_unspecified() {
         warn!("others cannot learn the address of this peer: give it with --advertise");

@@ -153,6 +153,7 @@ fn failed(error: ShimError) -> Failed {
         ShimError::Starts { .. }
         | ShimError::Entropy(_)
         | ShimError::Start(_)
+        | ShimError::Files(_)
         | ShimError::Signals(_)
         | ShimError::Journal(_)
         | ShimError::Streams(_) => None,

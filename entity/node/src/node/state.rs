@@ -12,6 +12,7 @@ use tracing::info;
 
 use super::Numbered;
 use super::gate::Gate;
+use crate::files::Files;
 use crate::storage::writer::Writer;
 
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct State {
     pub(super) events: u64,
     pub(super) journal: Keeper,
     pub(super) gate: Gate<Leaving>,
+    /// Who reads and writes for transfers; `None` outside an async runtime, where nothing is sent either.
+    pub(super) files: Option<Files>,
     /// No new commands.
     pub(super) is_closing: bool,
 }
@@ -56,6 +59,7 @@ impl State {
             events: 0,
             journal,
             gate: Gate::new(),
+            files: None,
             is_closing: false,
         }
     }
@@ -72,7 +76,7 @@ impl State {
         while let Some(output) = self.peer.poll_output() {
             match output {
                 Output::Persist(batch) => self.keep(batch)?,
-                Output::Transmit(_) | Output::Event(_) | Output::Done { .. } => {
+                Output::Transmit(_) | Output::Io(_) | Output::Event(_) | Output::Done { .. } => {
                     if let Some(leaving) = self.gate.pass(Leaving::Output(output)) {
                         self.leave(leaving, &mut transmits);
                     }
@@ -113,6 +117,11 @@ impl State {
     fn leave(&mut self, leaving: Leaving, transmits: &mut Vec<Transmit>) {
         match leaving {
             Leaving::Output(Output::Transmit(transmit)) => transmits.push(transmit),
+            Leaving::Output(Output::Io(io)) => {
+                if let Some(files) = &mut self.files {
+                    files.submit(io);
+                }
+            }
             Leaving::Output(Output::Event(event)) => self.tell(event),
             Leaving::Output(Output::Done { command, result }) => {
                 if let Some(waiting) = self.commands.remove(&command) {
@@ -158,7 +167,10 @@ impl State {
             | PeerEvent::TaskReceived(_)
             | PeerEvent::TaskAccepted(_)
             | PeerEvent::TaskRefused(_)
-            | PeerEvent::TaskDone(_) => {}
+            | PeerEvent::TaskDone(_)
+            | PeerEvent::TransferOffered(_)
+            | PeerEvent::TransferDone(_)
+            | PeerEvent::TransferFailed(_) => {}
         }
         self.events += 1;
         if let Some(listener) = &self.listener {

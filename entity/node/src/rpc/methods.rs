@@ -48,6 +48,9 @@ pub const METHODS: &[&str] = &[
     "task.list",
     "task.complete",
     "capability.set",
+    "transfer.send",
+    "transfer.list",
+    "transfer.cancel",
 ];
 
 /// The methods of test peers alone: each could be used to harm a real one.
@@ -111,6 +114,9 @@ impl Service {
             ("task.list", _) => self.task_list(read(params)?).await,
             ("task.complete", _) => self.task_complete(read(params)?).await,
             ("capability.set", _) => self.capability_set(read(params)?).await,
+            ("transfer.send", _) => self.transfer_send(read(params)?).await,
+            ("transfer.list", _) => self.transfer_list(read(params)?).await,
+            ("transfer.cancel", _) => self.transfer_cancel(read(params)?).await,
             ("clock.offset", Audience::Test) => self.clock_offset(read(params)?).await,
             ("wire.send_raw", Audience::Test) => self.send_raw(read(params)?).await,
             _ => Err(RpcError::new(

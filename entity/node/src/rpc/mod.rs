@@ -13,6 +13,7 @@ mod params;
 pub mod session;
 pub mod shapes;
 mod task;
+mod transfer;
 
 use entity_peer::command::CommandError;
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,8 @@ impl From<CommandError> for RpcError {
             | CommandError::Malformed { .. }
             | CommandError::UnknownTask { .. }
             | CommandError::Task { .. }
+            | CommandError::UnknownTransfer { .. }
+            | CommandError::Transfer { .. }
             | CommandError::TooLarge { .. }
             | CommandError::Overloaded { .. }
             | CommandError::CircuitOpen { .. }

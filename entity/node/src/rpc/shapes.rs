@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::task::TaskShape;
+use super::transfer::TransferShape;
 use crate::node::Numbered;
 use crate::views::is_healthy;
 
@@ -27,6 +28,9 @@ pub const EVENTS: &[&str] = &[
     "task.accepted",
     "task.refused",
     "task.done",
+    "transfer.offered",
+    "transfer.done",
+    "transfer.failed",
 ];
 
 /// One peer in `peer.list`.
@@ -205,6 +209,11 @@ pub(crate) fn event_line(numbered: &Numbered) -> Option<String> {
             notice("peer.health", n, &HealthShape { peer: peer.as_str(), healthy: *healthy })
         }
         PeerEvent::KeyPinned { .. } => return None,
+        PeerEvent::TransferOffered(view) => {
+            notice("transfer.offered", n, &TransferShape::from(view))
+        }
+        PeerEvent::TransferDone(view) => notice("transfer.done", n, &TransferShape::from(view)),
+        PeerEvent::TransferFailed(view) => notice("transfer.failed", n, &TransferShape::from(view)),
     };
     Some(line)
 }

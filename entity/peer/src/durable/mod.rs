@@ -398,6 +398,8 @@ fn is_final(error: &CommandError) -> bool {
         | CommandError::Malformed { .. }
         | CommandError::UnknownTask { .. }
         | CommandError::Task { .. }
+        | CommandError::UnknownTransfer { .. }
+        | CommandError::Transfer { .. }
         | CommandError::TooLarge { .. } => true,
         CommandError::UnknownSession { .. }
         | CommandError::KeyMismatch { .. }

@@ -12,12 +12,13 @@ use entity_wire::version::Version;
 use super::Peer;
 use crate::command::{AddPeer, Class, CommandError, CommandId, CommandResult, Send};
 use crate::config::AutoConnect;
-use crate::core::{Query, Reason};
+use crate::core::{Part, Query, Reason};
 use crate::durable::Place;
 use crate::link::Waiter;
 use crate::name::PeerName;
 use crate::output::PeerEvent;
 use crate::roster::{AddError, Added, Origin};
+use crate::transfers::TRANSFER_NEEDS_1_1;
 use crate::v1_1::takeable;
 use crate::view::SessionName;
 
@@ -123,13 +124,21 @@ impl Peer {
             }
             (_, Class::Durable(id)) => return self.keep(reason, (id, message), now),
             // Whoever is answered has just been heard; and a heartbeat is how we learn that somebody is back.
-            (Reason::Answer | Reason::Heartbeat, Class::Volatile) => {}
+            (
+                Reason::Answer | Reason::Heartbeat | Reason::Transfer(_, Part::Answer),
+                Class::Volatile,
+            ) => {}
             (_, Class::Volatile) => {
                 if let Err(retry_after) = self.core.admit(&message.to, now) {
                     let error = CommandError::CircuitOpen { name: message.to, retry_after };
                     return self.core.finish_send(reason, Err(error), now);
                 }
             }
+        }
+        if let Reason::Transfer(_, part) = reason
+            && let Err(error) = self.may_transfer(&message.to, part, now)
+        {
+            return self.core.finish_send(reason, Err(error), now);
         }
         let opens = self.opens_by_itself();
         let is_doubted = opens && self.is_doubted(&message.to, now);
@@ -175,6 +184,7 @@ impl Peer {
                 | Reason::Query(_)
                 | Reason::Answer
                 | Reason::Heartbeat
+                | Reason::Transfer(..)
                 | Reason::Durable(..),
             ) => {}
             (Err(error), reason) => self.core.finish_send(reason, Err(error), now),
@@ -213,10 +223,25 @@ impl Peer {
         }
     }
 
-    pub(super) fn cancel(&mut self, id: CommandId, command: CommandId) {
+    /// Transfers of 1.1 have no form in 1.0, and only an offer is worth opening a session for.
+    fn may_transfer(&self, to: &PeerName, part: Part, now: Timestamp) -> Result<(), CommandError> {
+        match (self.live_version(to, now), part) {
+            (Some(Version::V1_1), _) => Ok(()),
+            (None, Part::Init) if self.core.config.protocols.includes(Version::V1_1) => Ok(()),
+            (None, Part::Chunk(_) | Part::Answer) => {
+                Err(CommandError::TimedOut { what: "the session" })
+            }
+            (None, Part::Init) | (Some(Version::V0_3 | Version::V1_0), _) => {
+                Err(CommandError::Malformed { reason: TRANSFER_NEEDS_1_1 })
+            }
+        }
+    }
+
+    pub(super) fn cancel(&mut self, id: CommandId, command: CommandId, now: Timestamp) {
         let was_waiting = self.links.withdraw(command).is_some()
             || self.v1_0.withdraw(command)
-            || self.v1_1.withdraw(command);
+            || self.v1_1.withdraw(command)
+            || self.features.transfers.withdraw(&mut self.core, command, now);
         if self.core.cancel(command) || was_waiting {
             self.core.done(command, Err(CommandError::Cancelled));
         }

@@ -1,8 +1,10 @@
 //! What can be seen of a peer; nothing here has an effect.
 
 use entity_crypto::signing::PublicKey;
+use entity_transfer::View as TransferView;
 use entity_wire::decode::DecodeRules;
 use entity_wire::json::Object;
+use entity_wire::payload::chunk::TransferId;
 use entity_wire::time::Timestamp;
 
 use super::Peer;
@@ -70,6 +72,16 @@ impl Peer {
     /// Returns the tasks of both directions, oldest first.
     pub fn tasks(&self) -> impl Iterator<Item = TaskView> {
         self.features.tasks.iter()
+    }
+
+    /// Returns the transfers: ended ones in the order of their end, then open ones by id.
+    pub fn transfers(&self) -> impl Iterator<Item = TransferView> {
+        self.features.transfers.views()
+    }
+
+    /// Returns the open transfers on their way in: those whose files are still needed.
+    pub fn incoming_transfers(&self) -> impl Iterator<Item = TransferId> {
+        self.features.transfers.incoming()
     }
 
     /// Returns the sessions, half-open ones included.

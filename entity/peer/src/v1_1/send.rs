@@ -3,18 +3,19 @@
 use entity_session::v1_1::author::Outbound;
 use entity_session::v1_1::numbers::{Class, Fate};
 use entity_session::v1_1::session::{SendError, Sent};
+use entity_transfer::may_be_chunked;
 use entity_wire::canonical;
 use entity_wire::code::ErrorCode;
 use entity_wire::id::{MessageNumber, SessionId};
 use entity_wire::json::{Object, ParseErrorKind, RULES_1_1, Rules, parse};
 use entity_wire::kind::MessageKind;
-use entity_wire::limits::MESSAGE_LEN_MAX;
+use entity_wire::limits::{MESSAGE_BODY_LEN_MAX, MESSAGE_LEN_MAX};
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
 use super::{Purpose, State, Unsettled, author};
 use crate::command::{CommandError, Receipt, Seal, Send};
-use crate::core::{self, Core, News, Reason, refusal};
+use crate::core::{self, Core, News, Part, Reason, refusal};
 use crate::durable::Place;
 use crate::name::PeerName;
 use crate::outbox::{Attempts, Outcome};
@@ -36,7 +37,14 @@ impl State {
             let reason = "a session of 1.1 takes sealed messages only";
             return Err(CommandError::Sealing { wanted: Seal::Never, reason });
         }
-        takeable(&message.body)?;
+        // The messages of a transfer are made by us, and its chunks are many.
+        if !matches!(reason, Reason::Transfer(..))
+            && let Some(body) = oversized(&message, core.config.transfers.message_bytes_max)?
+        {
+            let Send { to, kind, .. } = message;
+            core.tell(News::Oversized { reason, to, kind, body });
+            return Ok(());
+        }
         let current = message.to.as_peer_id().and_then(|peer| self.sessions.current(&peer));
         let Some(queue) = current.and_then(|session| self.unheard.get_mut(&session)) else {
             return self.send_now(core, reason, message, now);
@@ -266,7 +274,7 @@ impl State {
         // Only the first step may find that nobody listens yet; the link tries it again as a whole.
         let attempts = match &purpose {
             _ if outbound.kind == MessageKind::HandshakeInit => Attempts::Handshake,
-            Purpose::Message { reason, .. } if is_durable(*reason) => Attempts::Single,
+            Purpose::Message { reason, .. } if is_repeated(*reason) => Attempts::Single,
             Purpose::Message { reason: Reason::Heartbeat, .. } => {
                 Attempts::Probe(core.config.heartbeat.timeout)
             }
@@ -291,19 +299,41 @@ fn receipt_of(sent: &Sent) -> Receipt {
     }
 }
 
+/// Says whether a message that is lost is sent again as another one, by the rules of its room.
+fn is_repeated(reason: Reason) -> bool {
+    is_durable(reason) || matches!(reason, Reason::Transfer(_, Part::Chunk(_)))
+}
+
 /// Says whether a message is kept and sent again by the room `durable`.
 fn is_durable(reason: Reason) -> bool {
     matches!(reason, Reason::Durable(..))
 }
 
-/// Says whether a peer will take this body: it would refuse what breaks the rules of 1.1, and the number would be lost.
+/// Says whether a peer will take this body of a message that goes in one envelope: it would refuse what breaks the rules
+/// of 1.1, and the number would be lost.
 ///
 /// Source: docs/protocol/1.1.md#envelope
 pub(crate) fn takeable(body: &Object) -> Result<(), CommandError> {
+    judge(&canonical::object_to_vec(body), MESSAGE_BODY_LEN_MAX)
+}
+
+/// Says the same of a volatile message; returns the bytes of its body where it is to go as a transfer.
+///
+/// Source: docs/protocol/1.1.md#chunked-messages
+fn oversized(message: &Send, bytes_max: u64) -> Result<Option<Vec<u8>>, CommandError> {
+    let text = canonical::object_to_vec(&message.body);
+    let is_oversized = text.len() > MESSAGE_BODY_LEN_MAX
+        && message.class == Class::Volatile
+        && may_be_chunked(&message.kind);
+    let len_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    judge(&text, if is_oversized { len_max } else { RULES_1_1.len_max })?;
+    Ok(is_oversized.then_some(text))
+}
+
+fn judge(text: &[u8], len_max: usize) -> Result<(), CommandError> {
     // The plaintext holds the body one level down.
-    let rules = Rules { depth_max: RULES_1_1.depth_max - 1, ..RULES_1_1 };
-    let text = canonical::object_to_vec(body);
-    let Err(error) = parse(&text, &rules) else { return Ok(()) };
+    let rules = Rules { depth_max: RULES_1_1.depth_max - 1, len_max, ..RULES_1_1 };
+    let Err(error) = parse(text, &rules) else { return Ok(()) };
     let reason = match error.kind {
         ParseErrorKind::TooLong { .. } => {
             return Err(CommandError::TooLarge { len_bytes: text.len() });

@@ -251,7 +251,7 @@ fn questions_are_asked_in_the_session() {
 fn a_message_longer_than_a_peer_takes_is_not_sent_and_does_not_block_the_next() {
     let mut world = world();
     open(&mut world, "a", "b");
-    let long = "x".repeat(1024 * 1024);
+    let long = "x".repeat(8 * 1024 * 1024);
     let refused = world.run("a", Command::Send(message("b", &long)));
     assert!(matches!(refused, Some(Err(CommandError::TooLarge { .. }))), "{refused:?}");
     send(&mut world, "a", "b", "short");
@@ -414,7 +414,7 @@ fn what_no_peer_would_take_does_not_leave_and_takes_no_number() {
     let mut bad = vec![message("b", ""), message("b", ""), message("b", "")];
     bad[0].body = Object::new().with("price", Value::float(1.5));
     bad[1].body = nested(32);
-    bad[2].body = Object::new().with("text", "x".repeat(2 * 1024 * 1024));
+    bad[2].body = Object::new().with("text", "x".repeat(8 * 1024 * 1024));
     for kind in ["session_close", "ack", "handshake", "handshake_init", "session_resume", ""] {
         let mut own = message("b", "");
         own.kind = MessageKind::from_text(kind);

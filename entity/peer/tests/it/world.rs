@@ -9,7 +9,7 @@ use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_journal::{Batch, Journal, MemoryJournal, Space};
 use entity_peer::command::{AddPeer, Send};
 use entity_peer::config::{AutoConnect, Config, Liveness, Protocols};
-use entity_peer::output::{FailureKind, Request};
+use entity_peer::output::{FailureKind, MemoryFiles, Request};
 use entity_peer::view::SessionView;
 use entity_peer::{
     Command, CommandError, CommandId, CommandResult, Delivery, Output, Peer, PeerEvent, PeerName,
@@ -35,6 +35,8 @@ pub(crate) struct World {
     pub(crate) passed: Vec<Passed>,
     done: BTreeMap<CommandId, Result<CommandResult, CommandError>>,
     pending: VecDeque<(String, Transmit)>,
+    /// What each reads and writes.
+    pub(crate) files: BTreeMap<String, MemoryFiles>,
     /// Peers that nobody reaches.
     pub(crate) unreachable: Vec<String>,
     /// Decides what the network does to a message, where it does anything.
@@ -63,6 +65,8 @@ pub(crate) struct Crash {
     /// Whether the batch itself is kept; nothing that comes after it leaves.
     pub(crate) keeps_batch: bool,
 }
+/// What the files of a peer may take: far more than any test sends.
+const FILES_MAX: usize = 64 << 20;
 
 pub(crate) fn key(name: &str) -> SigningKey {
     let mut seed = [0; 32];
@@ -115,6 +119,7 @@ impl World {
             passed: Vec::new(),
             done: BTreeMap::new(),
             pending: VecDeque::new(),
+            files: BTreeMap::new(),
             unreachable: Vec::new(),
             weather: None,
             forged: None,
@@ -339,6 +344,14 @@ impl World {
                     }
                 }
                 Output::Transmit(transmit) => self.pending.push_back((at.to_owned(), transmit)),
+                Output::Io(io) => {
+                    let files = self.files.entry(at.to_owned());
+                    let outcome = files.or_insert_with(|| MemoryFiles::new(FILES_MAX)).run(io);
+                    let now = self.now;
+                    if let Some(outcome) = outcome {
+                        self.peer(at).handle_io(outcome, now);
+                    }
+                }
                 Output::Event(event) => self.events.push((at.to_owned(), event)),
                 Output::Done { command, result } => {
                     assert!(self.done.insert(command, result).is_none(), "{command:?} ends once");

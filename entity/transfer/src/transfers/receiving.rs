@@ -109,7 +109,7 @@ impl Transfers {
     fn admit(&self, from: &PeerId, init: &ChunkInit) -> Result<(), BreakReason> {
         let config = &self.config;
         let is_file = is_file(&init.kind);
-        if !is_file && !may_be_chunked(&init.kind) {
+        if !is_file && !may_be_chunked(&MessageKind::from_text(&init.kind)) {
             return Err(BreakReason::Refused);
         }
         let max = if is_file { config.transfer_bytes_max } else { config.message_bytes_max };
@@ -162,8 +162,7 @@ impl Transfers {
 /// Whether a message of this type may come as a transfer.
 ///
 /// Source: docs/protocol/1.1.md#chunked-messages
-pub(super) fn may_be_chunked(kind: &str) -> bool {
-    let kind = MessageKind::from_text(kind);
+pub fn may_be_chunked(kind: &MessageKind) -> bool {
     let is_chunk = matches!(
         kind,
         MessageKind::Chunk

@@ -85,7 +85,8 @@ impl Side {
                 let piece = Piece::new(&source[begin..begin + len as usize]);
                 self.transfers.handle_read(transfer, index, Ok(piece), now);
             }
-            Io::Write { transfer, index, begin, body } => {
+            Io::Write { transfer, cut, index, body } => {
+                let (begin, _) = cut.chunk(index).unwrap();
                 let chunk = Chunk::from_object(&body).unwrap();
                 if !chunk.is_intact() {
                     let outcome = WriteOutcome::Corrupt;
