@@ -1,5 +1,8 @@
 //! `exactly-once`: what was sent with success was received once, what had no answer at most once, and nothing was
 //! received that nobody sent.
+//!
+//! A durable message outlives the peer that has it: one that was killed before it told of a message shows it in its inbox
+//! after the start. So of durable ones the last `message.inbox` of the receiver counts too.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +18,23 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
     if sends.is_empty() {
         return Ok(Err("no message was sent, so that none came twice shows nothing".to_owned()));
     }
-    Ok(no_place_twice(&received).and_then(|()| counts_fit(&sends, &received)))
+    let kept = kept(history);
+    Ok(no_place_twice(&received).and_then(|()| counts_fit(&sends, &received, &kept)))
+}
+
+/// One way, and one body on it.
+type Way<'a> = (&'a str, &'a str, String);
+
+/// How often the last inbox of each role has each body.
+fn kept<'a>(history: &History<'a>) -> BTreeMap<Way<'a>, u64> {
+    let mut kept = BTreeMap::new();
+    for (by, answer) in history.last_answers("message.inbox") {
+        for message in answer["messages"].as_array().into_iter().flatten() {
+            let from = message["from"].as_str().unwrap_or_default();
+            *kept.entry((from, by, message["body"].to_string())).or_default() += 1;
+        }
+    }
+    kept
 }
 
 fn no_place_twice(received: &[Received<'_>]) -> Finding {
@@ -36,16 +55,22 @@ fn no_place_twice(received: &[Received<'_>]) -> Finding {
 }
 
 /// How often each body went each way, against how often it may have arrived.
-fn counts_fit(sends: &[Send<'_>], received: &[Received<'_>]) -> Finding {
+fn counts_fit(
+    sends: &[Send<'_>],
+    received: &[Received<'_>],
+    kept: &BTreeMap<Way<'_>, u64>,
+) -> Finding {
     #[derive(Default)]
     struct Count {
         sure: u64,
         perhaps: u64,
         got: u64,
+        is_durable: bool,
     }
-    let mut counts: BTreeMap<(&str, &str, String), Count> = BTreeMap::new();
+    let mut counts: BTreeMap<Way<'_>, Count> = BTreeMap::new();
     for send in sends {
         let count = counts.entry((send.from, send.to, send.body.to_string())).or_default();
+        count.is_durable |= send.is_durable;
         match send.outcome {
             Some(CallOutcome::Ok { .. }) => count.sure += 1,
             // A refusal can be a lost answer to a message that was delivered; that a refused message is
@@ -64,7 +89,11 @@ fn counts_fit(sends: &[Send<'_>], received: &[Received<'_>]) -> Finding {
             count.got += 1;
         }
     }
-    for ((from, to, body), count) in counts {
+    for (way, mut count) in counts {
+        if count.is_durable {
+            count.got = count.got.max(kept.get(&way).copied().unwrap_or(0));
+        }
+        let (from, to, body) = way;
         if count.got < count.sure {
             return Err(format!(
                 "expected {to} to receive {body} of {from} {} times, it received it {} times",
@@ -84,6 +113,7 @@ fn counts_fit(sends: &[Send<'_>], received: &[Received<'_>]) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use handfast_scenario::event::CallOutcome;
     use serde_json::{Value, json};
 
     use crate::story::Story;
@@ -126,6 +156,24 @@ mod tests {
             Story::new().sent("a", "b", "s", 3, json!("x")).received("b", "a", "s", 3, json!("x"));
         let again = story.received("b", "a", "s", 4, json!("x"));
         again.fails("exactly-once", NONE, "at most 1 times, it received it 2 times");
+    }
+
+    #[test]
+    fn a_durable_message_may_show_in_the_inbox_alone_and_only_once() {
+        let queued = || CallOutcome::Ok { result: json!({ "id": "i", "queued": true }) };
+        let story = |durable: bool| {
+            let params = json!({ "to": "b", "body": "x", "durable": durable });
+            Story::new().call("a", "message.send", params, queued())
+        };
+        let inbox = |story: Story, count: usize| {
+            let messages = vec![json!({ "from": "a", "body": "x" }); count];
+            let result = json!({ "messages": messages });
+            story.call("b", "message.inbox", json!({}), CallOutcome::Ok { result })
+        };
+        inbox(story(true), 1).passes("exactly-once", NONE);
+        inbox(story(true), 0).fails("exactly-once", NONE, "it received it 0 times");
+        inbox(story(true), 2).fails("exactly-once", NONE, "it received it 2 times");
+        inbox(story(false), 1).fails("exactly-once", NONE, "it received it 0 times");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use handfast_scenario::event::{CallOutcome, WireBytes, WireTaken};
+use handfast_scenario::event::{CallOutcome, SearchPlace, WireBytes, WireTaken};
 use handfast_scenario::name::RoleName;
 use handfast_scenario::{Recorded, RunEvent};
 use serde_json::Value;
@@ -31,8 +31,38 @@ pub struct Send<'a> {
     pub to: &'a str,
     /// The body of the message.
     pub body: &'a Value,
+    /// Whether it is kept until the other side has it.
+    pub is_durable: bool,
     /// What came of it; `None` if the history ends before.
     pub outcome: Option<&'a CallOutcome>,
+}
+
+/// A request to a role.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// When it was made.
+    pub began_us: u64,
+    /// Who was asked.
+    pub role: &'a str,
+    /// With which parameters.
+    pub params: &'a Value,
+    /// What came of it; `None` if the history ends before.
+    pub outcome: Option<&'a CallOutcome>,
+}
+
+/// A search of what a role keeps.
+#[derive(Debug)]
+pub struct Search<'a> {
+    /// Whose.
+    pub role: &'a str,
+    /// Where.
+    pub place: SearchPlace,
+    /// For what.
+    pub marker: &'a str,
+    /// Files or lines that were looked at.
+    pub count: u64,
+    /// Where it was found.
+    pub found: Option<&'a str>,
 }
 
 /// A message that a role says it received.
@@ -124,6 +154,7 @@ impl<'a> History<'a> {
                     from: role.as_str(),
                     to: params["to"].as_str().unwrap_or_default(),
                     body: &params["body"],
+                    is_durable: params["durable"] == true,
                     outcome: None,
                 });
             }
@@ -136,6 +167,70 @@ impl<'a> History<'a> {
             }
         }
         sends
+    }
+
+    /// All calls of `method`, in the order they began.
+    pub fn calls(&self, method: &str) -> impl Iterator<Item = Call<'a>> + use<'a> {
+        let mut calls = Vec::new();
+        let mut open: BTreeMap<u64, usize> = BTreeMap::new();
+        for recorded in self.events {
+            if let RunEvent::CallStarted { call, role, method: called, params, .. } =
+                &recorded.event
+                && called.as_str() == method
+            {
+                open.insert(*call, calls.len());
+                let (began_us, role) = (recorded.at_us, role.as_str());
+                calls.push(Call { began_us, role, params, outcome: None });
+            }
+            if let RunEvent::CallEnded { call, outcome, .. } = &recorded.event
+                && let Some(at) = open.remove(call)
+            {
+                let call: &mut Call<'_> = &mut calls[at];
+                call.outcome = Some(outcome);
+            }
+        }
+        calls.into_iter()
+    }
+
+    /// The parameters of every call of every role.
+    pub fn asked(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
+        self.events.iter().filter_map(|recorded| match &recorded.event {
+            RunEvent::CallStarted { params, .. } => Some(params),
+            _ => None,
+        })
+    }
+
+    /// The lines that roles logged: who, the line, whether it was longer.
+    pub fn logs(&self) -> impl Iterator<Item = (&'a str, &'a str, bool)> + use<'a> {
+        self.events.iter().filter_map(|recorded| match &recorded.event {
+            RunEvent::PeerLog { role, line, truncated, .. } => {
+                Some((role.as_str(), line.as_str(), *truncated))
+            }
+            _ => None,
+        })
+    }
+
+    /// The searches of what roles keep.
+    pub fn searches(&self) -> impl DoubleEndedIterator<Item = Search<'a>> + use<'a> {
+        self.events.iter().filter_map(|recorded| match &recorded.event {
+            RunEvent::Searched { role, place, marker, count, found, .. } => Some(Search {
+                role: role.as_str(),
+                place: *place,
+                marker,
+                count: *count,
+                found: found.as_deref(),
+            }),
+            _ => None,
+        })
+    }
+
+    /// The roles whose peers were started again, each time, and when.
+    pub fn restarts(&self) -> Vec<(&'a str, u64)> {
+        let starts = self.events.iter().filter_map(|recorded| match &recorded.event {
+            RunEvent::PeerStarted { role, .. } => Some((recorded.at_us, role.as_str())),
+            _ => None,
+        });
+        crate::recovery::restarts(starts)
     }
 
     /// All messages that roles say they received, in order.

@@ -8,6 +8,7 @@
 //! file with a `check` function and a row in the table of [`judge`].
 
 pub mod history;
+pub mod spelling;
 
 mod exactly_once;
 mod no_nonce_reuse;
@@ -17,7 +18,10 @@ mod one_session_id;
 mod order;
 mod params;
 mod ready;
+mod recovery;
 mod refused_never_delivered;
+mod tasks_once;
+mod tokens_conserved;
 mod wire_signed;
 
 use std::collections::BTreeSet;
@@ -56,7 +60,7 @@ type Check = fn(&History<'_>, &Params<'_>) -> Result<Finding, OracleError>;
 type Finding = Result<(), String>;
 
 /// All oracles.
-const ORACLES: [(&str, Check); 9] = [
+const ORACLES: [(&str, Check); 12] = [
     ("exactly-once", exactly_once::check),
     ("no-nonce-reuse", no_nonce_reuse::check),
     ("no-plaintext", no_plaintext::check),
@@ -64,7 +68,10 @@ const ORACLES: [(&str, Check); 9] = [
     ("one-session-id", one_session_id::check),
     ("order", order::check),
     ("ready", ready::check),
+    ("recovery", recovery::check),
     ("refused-never-delivered", refused_never_delivered::check),
+    ("tasks-once", tasks_once::check),
+    ("tokens-conserved", tokens_conserved::check),
     ("wire-signed", wire_signed::check),
 ];
 
@@ -121,7 +128,7 @@ mod tests {
             let params = match name.as_str() {
                 "no-plaintext" => json!({ "markers": ["a-secret-text"] }),
                 "on-the-wire" => json!({ "has": { "version": "1.1" } }),
-                "ready" => json!({ "at_most": "500ms" }),
+                "ready" | "recovery" => json!({ "at_most": "500ms" }),
                 _ => Value::Null,
             };
             let outcome = judge(&name, &params, &[]).unwrap();

@@ -1,45 +1,51 @@
-//! `no-plaintext`: texts that were sent never appear on the wire, neither in clear nor in base64 nor in hexadecimal.
+//! `no-plaintext`: texts that were sent never appear on the wire, neither in clear nor in base64 nor in hexadecimal;
+//! with `logs = true` in no line that a peer logged, with `stores = true` in no file that a peer keeps.
 
-use std::fmt::Write as _;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use handfast_scenario::event::WireBytes;
+use handfast_scenario::event::{SearchPlace, WireBytes};
 
 use crate::history::History;
 use crate::params::Params;
+use crate::spelling::{MARKER_LEN_MIN, Spellings};
 use crate::{Finding, OracleError};
 
-/// Shortest marker, in bytes: a shorter one is met by chance in base64 of ciphertext.
-const MARKER_LEN_MIN: usize = 8;
+type Marker<'a> = (&'a str, Spellings);
 
 pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Finding, OracleError> {
-    params.only(&["markers"])?;
+    params.only(&["markers", "logs", "stores"])?;
     let markers = params.texts("markers")?;
+    let (logs, stores) = (params.flag("logs")?, params.flag("stores")?);
     if let Some(short) = markers.iter().find(|marker| marker.len() < MARKER_LEN_MIN) {
         let problem =
             format!("needs markers of at least {MARKER_LEN_MIN} bytes, {short:?} is met by chance");
         return Err(params.problem(problem));
     }
-    let sends = history.sends();
+    let asked: Vec<String> = history.asked().map(decoded_text).collect();
     for marker in &markers {
-        let sent = sends.iter().any(|send| decoded_text(send.body).contains(marker.as_str()));
-        if !sent {
+        if !asked.iter().any(|asked| asked.contains(marker.as_str())) {
             return Ok(Err(format!(
                 "{marker:?} was never sent, so that it was not seen shows nothing"
             )));
         }
     }
+    let markers: Vec<Marker<'_>> =
+        markers.iter().map(|marker| (marker.as_str(), Spellings::new(marker))).collect();
+    let finding = on_the_wire(history, &markers)
+        .and_then(|()| if logs { in_logs(history, &markers) } else { Ok(()) })
+        .and_then(|()| {
+            if stores {
+                searched(history, &markers, SearchPlace::Files, "the folder")
+            } else {
+                Ok(())
+            }
+        });
+    Ok(finding)
+}
+
+fn on_the_wire(history: &History<'_>, markers: &[Marker<'_>]) -> Finding {
     let wire = history.wire();
     if wire.is_empty() {
-        return Ok(Err(
-            "no message was captured, so that nothing was seen shows nothing".to_owned()
-        ));
+        return Err("no message was captured, so that nothing was seen shows nothing".to_owned());
     }
-    let forms: Vec<(&str, &'static str, Vec<u8>)> = markers
-        .iter()
-        .flat_map(|marker| forms(marker).map(move |(form, bytes)| (marker.as_str(), form, bytes)))
-        .collect();
     for message in &wire {
         let halves = [
             ("request", Some(message.request)),
@@ -48,12 +54,12 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
         ];
         for (half, bytes) in halves {
             let Some(bytes) = bytes else { continue };
-            if let Some(reason) = found(bytes, &forms) {
-                return Ok(Err(format!("the {half} of {} {reason}", message.title())));
+            if let Some(reason) = found(bytes, markers) {
+                return Err(format!("the {half} of {} {reason}", message.title()));
             }
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// All texts of a body, one after the other, as a person wrote them: without the escapes of JSON.
@@ -71,75 +77,65 @@ fn decoded_text(body: &serde_json::Value) -> String {
     }
 }
 
-fn found(bytes: &WireBytes, forms: &[(&str, &'static str, Vec<u8>)]) -> Option<String> {
+fn found(bytes: &WireBytes, markers: &[Marker<'_>]) -> Option<String> {
     let Ok(body) = bytes.bytes() else { return Some("is not readable in the record".to_owned()) };
-    let lower = body.to_ascii_lowercase();
-    for (marker, form, needle) in forms {
-        // Hexadecimal is one form in either case; everything else is compared as it is.
-        let hay = if *form == "hexadecimal" { &lower } else { &body };
-        if contains(hay, needle) {
-            return Some(format!("has {marker:?} in {form}"));
+    in_bytes(&body, markers).or_else(|| {
+        bytes
+            .is_truncated()
+            .then(|| format!("is {} bytes long, of which only a part is captured", bytes.len))
+    })
+}
+
+fn in_bytes(bytes: &[u8], markers: &[Marker<'_>]) -> Option<String> {
+    markers.iter().find_map(|(marker, spellings)| {
+        spellings.find(bytes).map(|form| format!("has {marker:?} in {form}"))
+    })
+}
+
+/// No line of a log has a marker; not those that were told line by line, nor what is kept of each log.
+fn in_logs(history: &History<'_>, markers: &[Marker<'_>]) -> Finding {
+    for (role, line, is_cut) in history.logs() {
+        if let Some(reason) = in_bytes(line.as_bytes(), markers) {
+            return Err(format!("a line in the log of {role} {reason}"));
+        }
+        if is_cut {
+            return Err(format!("a line in the log of {role} is captured only in part"));
         }
     }
-    bytes
-        .is_truncated()
-        .then(|| format!("is {} bytes long, of which only a part is captured", bytes.len))
+    searched(history, markers, SearchPlace::Log, "the log")
 }
 
-/// How a marker may stand in a body.
-fn forms(marker: &str) -> impl Iterator<Item = (&'static str, Vec<u8>)> {
-    let mut forms = vec![
-        ("clear", marker.as_bytes().to_vec()),
-        ("hexadecimal", hex::encode(marker).into_bytes()),
-    ];
-    let escaped = serde_json::Value::from(marker).to_string();
-    forms.push(("clear", escaped.trim_matches('"').as_bytes().to_vec()));
-    forms.push(("clear", ascii_json(marker).into_bytes()));
-    for shift in 0..3 {
-        forms.push(("base64", base64_inside(marker.as_bytes(), shift, &STANDARD_NO_PAD)));
-        forms.push(("base64", base64_inside(marker.as_bytes(), shift, &URL_SAFE_NO_PAD)));
-    }
-    forms.into_iter()
-}
-
-/// The letters that `marker` has in base64 wherever it begins `shift` bytes after a multiple of three: those
-/// made of its own bits alone.
-fn base64_inside(
-    marker: &[u8],
-    shift: usize,
-    engine: &base64::engine::general_purpose::GeneralPurpose,
-) -> Vec<u8> {
-    let mut padded = vec![0; shift];
-    padded.extend_from_slice(marker);
-    let text = engine.encode(&padded).into_bytes();
-    let first = (shift * 8).div_ceil(6);
-    let last = padded.len() * 8 / 6;
-    text[first..last].to_vec()
-}
-
-/// The marker as JSON writers spell it that keep to ASCII.
-fn ascii_json(marker: &str) -> String {
-    let mut text = String::new();
-    let mut units = [0; 2];
-    for letter in marker.chars() {
-        if letter.is_ascii() {
-            text.push(letter);
-        } else {
-            for unit in letter.encode_utf16(&mut units) {
-                // Writing to a text cannot fail.
-                write!(text, "\\u{unit:04x}").unwrap_or_default();
+/// Every role was searched for every marker; there was something to look at, and nothing was found.
+fn searched(
+    history: &History<'_>,
+    markers: &[Marker<'_>],
+    place: SearchPlace,
+    what: &str,
+) -> Finding {
+    for role in history.roles() {
+        for (marker, _) in markers {
+            let mut searches = history.searches().filter(|search| {
+                search.role == role && search.place == place && search.marker == *marker
+            });
+            let Some(search) = searches.next_back() else {
+                return Err(format!("{what} of {role} was not searched for {marker:?}"));
+            };
+            if let Some(found) = search.found {
+                return Err(format!("{marker:?} in {what} of {role}: {found}"));
+            }
+            if search.count == 0 {
+                return Err(format!(
+                    "{what} of {role} is empty, so that it has no marker shows nothing"
+                ));
             }
         }
     }
-    text
-}
-
-fn contains(hay: &[u8], needle: &[u8]) -> bool {
-    hay.windows(needle.len()).any(|window| window == needle)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use handfast_scenario::event::{WIRE_BYTES_MAX, WireTaken};
     use serde_json::json;
@@ -198,6 +194,42 @@ mod tests {
     #[test]
     fn a_wire_that_was_not_captured_whole_proves_nothing() {
         check_wire(&vec![b'x'; WIRE_BYTES_MAX + 1], MARKER, Some("only a part is captured"));
+    }
+
+    #[test]
+    fn a_marker_in_a_log_fails_where_logs_are_looked_at() {
+        let told = |line: &str| {
+            let story = Story::new().started("a").sent("a", "b", "s", 3, json!(MARKER));
+            story.wire_bytes("a", "b", b"..", 200, WireTaken::Passed).log("b", line)
+        };
+        let searched =
+            |line, count, found| told(line).searched(SearchPlace::Log, MARKER, count, found);
+        let params = || json!({ "markers": [MARKER], "logs": true });
+        searched("got it", 2, None).passes("no-plaintext", params());
+        told("got the-secret-word").passes("no-plaintext", json!({ "markers": [MARKER] }));
+        told("got the-secret-word").fails("no-plaintext", params(), "the log of b has");
+        told(&STANDARD.encode(MARKER)).fails("no-plaintext", params(), "in base64");
+        told("got it").fails("no-plaintext", params(), "was not searched");
+        searched("got it", 0, None).fails("no-plaintext", params(), "is empty");
+        let found = searched("got it", 2, Some("line 2 has it in clear"));
+        found.fails("no-plaintext", params(), "in the log of a: line 2");
+    }
+
+    #[test]
+    fn a_marker_in_a_store_fails_where_stores_are_looked_at() {
+        let told = || {
+            let story = Story::new().started("a").sent("a", "b", "s", 3, json!(MARKER));
+            story.wire_bytes("a", "b", b"..", 200, WireTaken::Passed)
+        };
+        let searched =
+            |marker, count, found| told().searched(SearchPlace::Files, marker, count, found);
+        let params = || json!({ "markers": [MARKER], "stores": true });
+        searched(MARKER, 2, None).passes("no-plaintext", params());
+        told().fails("no-plaintext", params(), "was not searched");
+        searched("another", 2, None).fails("no-plaintext", params(), "was not searched");
+        searched(MARKER, 0, None).fails("no-plaintext", params(), "is empty");
+        let found = searched(MARKER, 2, Some("entity.db has it in clear"));
+        found.fails("no-plaintext", params(), "the folder of a: entity.db");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `one-session-id`: both sides of every pair name the same session, one as initiator and one as responder, and
-//! speak the same version in it.
+//! speak the same version in it. A resumed session is the one that was ready before. With `ever = true` there never was
+//! another one, whoever was started again, and somebody resumed it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,8 @@ use crate::params::Params;
 use crate::{Finding, OracleError};
 
 pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Finding, OracleError> {
-    params.only(&[])?;
+    params.only(&["ever"])?;
+    let ever = params.flag("ever")?;
     let ready = history.ready();
     // A session may be replaced (both open at once, or again after a loss): the last word counts.
     let last: BTreeMap<(&str, &str), &Ready<'_>> =
@@ -28,7 +30,41 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
             return Ok(Err(reason));
         }
     }
-    Ok(getters_agree(history, &last))
+    let finding = getters_agree(history, &last).and_then(|()| resumptions_fit(history, &last));
+    Ok(finding.and_then(|()| if ever { never_another(history, &ready) } else { Ok(()) }))
+}
+
+/// A session that is resumed last is the one that was ready last.
+fn resumptions_fit(history: &History<'_>, last: &BTreeMap<(&str, &str), &Ready<'_>>) -> Finding {
+    for (at_us, by, params) in history.peer_events("session.resumed") {
+        let peer = params["peer"].as_str().unwrap_or_default();
+        let ready = last.get(&(by, peer)).filter(|ready| ready.at_us < at_us);
+        if let Some(ready) = ready
+            && params["id"].as_str() != Some(ready.id)
+        {
+            return Err(format!(
+                "{by} resumed {} with {peer}, {} was ready last",
+                params["id"], ready.id
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Every pair has had one session only, and some session was resumed.
+fn never_another(history: &History<'_>, ready: &[Ready<'_>]) -> Finding {
+    if history.peer_events("session.resumed").next().is_none() {
+        return Err("no session was resumed, so that none was replaced shows nothing".to_owned());
+    }
+    let mut first: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for Ready { by, peer, id, .. } in ready {
+        let pair = if by < peer { (*by, *peer) } else { (*peer, *by) };
+        let known = *first.entry(pair).or_insert(id);
+        if known != *id {
+            return Err(format!("{by} and {peer} had session {known} and then {id}"));
+        }
+    }
+    Ok(())
 }
 
 fn disagreement(by: &str, peer: &str, own: &Ready<'_>, other: &Ready<'_>) -> Option<String> {
@@ -114,6 +150,30 @@ mod tests {
         let story =
             Story::new().ready("a", "b", "s", "initiator").ready("b", "a", "s", "initiator");
         story.fails("one-session-id", NONE, "both initiator");
+    }
+
+    fn up() -> Story {
+        Story::new().ready("a", "b", "s", "initiator").ready("b", "a", "s", "responder")
+    }
+
+    fn resumed(story: Story, id: &str) -> Story {
+        story.event("b", "session.resumed", json!({ "id": id, "peer": "a", "generation": 1 }))
+    }
+
+    #[test]
+    fn a_resumed_session_is_the_one_that_was_ready() {
+        resumed(up(), "s").passes("one-session-id", NONE);
+        resumed(up(), "t").fails("one-session-id", NONE, "s was ready last");
+    }
+
+    #[test]
+    fn where_there_must_never_be_another_session_a_second_one_fails() {
+        let ever = || json!({ "ever": true });
+        resumed(up(), "s").passes("one-session-id", ever());
+        up().fails("one-session-id", ever(), "no session was resumed");
+        let again = resumed(up(), "s").ready("a", "b", "t", "initiator");
+        let again = again.ready("b", "a", "t", "responder");
+        again.fails("one-session-id", ever(), "had session s and then t");
     }
 
     #[test]

@@ -62,6 +62,17 @@ impl<'a> Params<'a> {
         duration::parse(text).map_err(|error| self.problem(format!("cannot read {key}: {error}")))
     }
 
+    /// A duration that may be left out.
+    pub(crate) fn optional_duration(&self, key: &str) -> Result<Option<Duration>, OracleError> {
+        self.get(key).map(|_| self.duration(key)).transpose()
+    }
+
+    /// True or false; false where it is left out.
+    pub(crate) fn flag(&self, key: &str) -> Result<bool, OracleError> {
+        let wrong = || self.problem(format!("needs {key} = true or false"));
+        self.get(key).map_or(Ok(false), |value| value.as_bool().ok_or_else(wrong))
+    }
+
     pub(crate) fn problem(&self, problem: impl Into<String>) -> OracleError {
         OracleError::Params { name: self.name.to_owned(), problem: problem.into() }
     }

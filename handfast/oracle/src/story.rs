@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use handfast_scenario::event::{CallOutcome, Half, Outcome, WireBytes, WireResponse, WireTaken};
+use handfast_scenario::event::{
+    CallOutcome, Half, Outcome, SearchPlace, WireBytes, WireResponse, WireTaken,
+};
 use handfast_scenario::name::{EventName, MethodName, PeerName, RoleName};
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::{Recorded, RunEvent};
@@ -74,6 +76,28 @@ impl Story {
             n: 1,
             event: EventName::new(event).unwrap(),
             params,
+        })
+    }
+
+    pub(crate) fn log(self, by: &str, line: &str) -> Self {
+        let (line, truncated) = (line.to_owned(), false);
+        self.push(RunEvent::PeerLog { unit: unit(), role: role(by), line, truncated })
+    }
+
+    pub(crate) fn searched(
+        self,
+        place: SearchPlace,
+        marker: &str,
+        count: u64,
+        found: Option<&str>,
+    ) -> Self {
+        self.push(RunEvent::Searched {
+            unit: unit(),
+            role: role("a"),
+            place,
+            marker: marker.to_owned(),
+            count,
+            found: found.map(str::to_owned),
         })
     }
 

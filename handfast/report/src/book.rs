@@ -418,6 +418,7 @@ impl Book {
             | RunEvent::PeerEvent { .. }
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
+            | RunEvent::Searched { .. }
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
             | RunEvent::UnitEnded { .. } => {}
@@ -464,6 +465,7 @@ impl UnitPage {
             | RunEvent::CallEnded { .. }
             | RunEvent::PeerEvent { .. }
             | RunEvent::WireMessage { .. }
+            | RunEvent::Searched { .. }
             | RunEvent::PeerExited { .. }
             | RunEvent::SuiteStarted { .. }
             | RunEvent::SuiteTest { .. }

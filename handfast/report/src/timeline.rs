@@ -112,6 +112,7 @@ fn words(event: &RunEvent) -> Option<(String, String)> {
         | RunEvent::CallStarted { .. }
         | RunEvent::CallEnded { .. }
         | RunEvent::PeerLog { .. }
+        | RunEvent::Searched { .. }
         | RunEvent::CheckEnded { .. }
         | RunEvent::UnitEnded { .. }
         | RunEvent::SuiteStarted { .. }

@@ -254,6 +254,7 @@ fn decides(event: &RunEvent) -> bool {
         | RunEvent::CallEnded { .. }
         | RunEvent::PeerEvent { .. }
         | RunEvent::WireMessage { .. }
+        | RunEvent::Searched { .. }
         | RunEvent::PeerLog { .. } => false,
     }
 }

@@ -19,7 +19,7 @@ use crate::verdict::Verdict;
 /// Version of the record format that this code writes, and the only one it reads.
 ///
 /// It rises whenever a reader of the earlier version would misread a line.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Longest body kept whole in a [`WireBytes`]; larger ones keep this many leading bytes.
 pub const WIRE_BYTES_MAX: usize = 64 * 1024;
@@ -193,6 +193,21 @@ pub enum RunEvent {
         /// Whether the line was longer.
         truncated: bool,
     },
+    /// What a peer keeps was searched for a text, in every spelling.
+    Searched {
+        /// Which unit.
+        unit: UnitId,
+        /// Whose.
+        role: RoleName,
+        /// Where.
+        place: SearchPlace,
+        /// The text.
+        marker: String,
+        /// How many files or lines there were.
+        count: u64,
+        /// Where it was found, such as `entity.db has it in clear`, or why that is not known.
+        found: Option<String>,
+    },
     /// A peer's process ended.
     PeerExited {
         /// Which unit.
@@ -271,6 +286,16 @@ pub enum RunEvent {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepId(pub String);
+
+/// What of a peer is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchPlace {
+    /// The files in its folder.
+    Files,
+    /// What it wrote on stderr.
+    Log,
+}
 
 /// Whether something held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -513,6 +538,7 @@ impl RunEvent {
             | Self::PeerEvent { unit, .. }
             | Self::WireMessage { unit, .. }
             | Self::PeerLog { unit, .. }
+            | Self::Searched { unit, .. }
             | Self::PeerExited { unit, .. }
             | Self::CheckEnded { unit, .. }
             | Self::UnitEnded { unit, .. } => Some(unit),

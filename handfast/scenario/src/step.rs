@@ -161,8 +161,19 @@ pub enum Lasts {
 pub struct Repeat {
     /// The variables of each round, besides `round`, which counts from 1. Not empty.
     pub rounds: Rounds,
+    /// How the rounds follow each other.
+    pub pace: Pace,
     /// The children.
     pub steps: Vec<Step>,
+}
+
+/// How the rounds of a [`Repeat`] follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// One after the other; the first that fails ends the step.
+    OneByOne,
+    /// All at the same time, each carried through; the first failure in their order is the step's.
+    AtOnce,
 }
 
 /// How often, and with which variables.
@@ -172,6 +183,16 @@ pub enum Rounds {
     Count(usize),
     /// Once for each row; all rows have the same variables.
     Rows(Vec<BTreeMap<String, serde_json::Value>>),
+}
+
+impl Rounds {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Count(count) => *count,
+            Self::Rows(rows) => rows.len(),
+        }
+    }
 }
 
 /// Tells the wire tap what to do.

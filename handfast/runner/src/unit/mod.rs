@@ -8,6 +8,7 @@ mod cast;
 mod journal;
 mod observe;
 mod post;
+mod search;
 mod seed;
 mod stage;
 mod step;

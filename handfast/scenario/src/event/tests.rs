@@ -48,7 +48,7 @@ fn check_refused(text: &str, expected: &str) {
 fn a_record_of_another_format_is_refused() {
     check_refused(
         &started(FORMAT + 1).to_line(),
-        "the record has format 2, this handfast reads format 1",
+        &format!("the record has format {}, this handfast reads format {FORMAT}", FORMAT + 1),
     );
 }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Sink;
-use super::fields::{Fields, count, list, table, wrong_kind};
+use super::fields::{Fields, boolean, count, list, table, wrong_kind};
 use super::scope::Scope;
 use super::{condition, verb, wire};
 use crate::document::{Node, NodeValue};
 use crate::scenario::STEPS_MAX;
-use crate::step::{ROUNDS_MAX, Repeat, Rounds, STEP_DEPTH_MAX, Step, StepKind};
+use crate::step::{Pace, ROUNDS_MAX, Repeat, Rounds, STEP_DEPTH_MAX, Step, StepKind};
 use crate::template::Template;
 
 /// The keys that say what a step does, each with the keys that may stand beside it.
@@ -20,7 +20,7 @@ const VERBS: [(&str, &[&str]); 13] = [
     ("event", &verb::EVENT_KEYS),
     ("never", &verb::NEVER_KEYS),
     ("parallel", &["parallel", "do"]),
-    ("repeat", &["repeat", "do"]),
+    ("repeat", &["repeat", "at_once", "do"]),
     ("wire", &["wire"]),
     ("fault", &["fault"]),
     ("check", &["check"]),
@@ -140,7 +140,12 @@ fn nested(
         return None;
     }
     Some(match rounds {
-        Some(rounds) => StepKind::Repeat(Repeat { rounds, steps: children }),
+        Some(rounds) => {
+            let at_once = fields.node("at_once");
+            let at_once = at_once.and_then(|node| boolean(node, "at_once", sink)).unwrap_or(false);
+            let pace = if at_once { Pace::AtOnce } else { Pace::OneByOne };
+            StepKind::Repeat(Repeat { rounds, pace, steps: children })
+        }
         None => StepKind::Parallel(children),
     })
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::expectation::Condition;
 use crate::scenario::{Introduce, ROLES_MAX, STEPS_MAX, VARIABLE_LEN_MAX, VARIANTS_MAX};
-use crate::step::{Expected, Lasts, ROUNDS_MAX, Rounds, Select, StepKind, Wire, WireAction};
+use crate::step::{Expected, Lasts, Pace, ROUNDS_MAX, Rounds, Select, StepKind, Wire, WireAction};
 
 fn parse(text: &str) -> Result<Vec<Scenario>, Problems> {
     let oracles = BTreeSet::from(["exactly-once".to_owned(), "recovery".to_owned()]);
@@ -94,6 +94,19 @@ fn refusals_are_read_in_their_three_forms() {
     assert_eq!(outcome("outcome = \"refused\""), Expected::Refused { like: None });
     assert!(matches!(outcome("refused = { status = 409 }"), Expected::Refused { like: Some(_) }));
     assert_eq!(outcome("outcome = \"unknown\""), Expected::Unknown);
+}
+
+#[test]
+fn rounds_come_one_by_one_unless_the_step_says_at_once() {
+    let pace = |more: &str| {
+        let text = format!("[[step]]\nrepeat = {{ count = 3 }}\n{more}[[step.do]]\nstop = \"a\"\n");
+        let kind = only_step(&text);
+        let StepKind::Repeat(repeat) = kind else { panic!("{kind:?}") };
+        repeat.pace
+    };
+    assert_eq!(pace(""), Pace::OneByOne);
+    assert_eq!(pace("at_once = false\n"), Pace::OneByOne);
+    assert_eq!(pace("at_once = true\n"), Pace::AtOnce);
 }
 
 #[test]

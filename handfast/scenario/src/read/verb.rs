@@ -9,7 +9,7 @@ use crate::duration;
 use crate::name::{EventName, MethodName, RoleName};
 use crate::span::Span;
 use crate::step::{
-    AwaitEvent, CALL_DEADLINE, Call, Expected, Fault, FaultKind, Lasts, Never, OracleCall, Rounds,
+    AwaitEvent, CALL_DEADLINE, Call, Expected, Fault, FaultKind, Lasts, Never, OracleCall, Pace,
     StepKind, Trigger, Wire,
 };
 use crate::template::Template;
@@ -293,10 +293,13 @@ pub(super) fn describe(kind: &StepKind) -> String {
         StepKind::AwaitEvent(event) => format!("{} reports {}", all(&event.on), event.event),
         StepKind::Never(never) => format!("{} never reports {}", all(&never.on), never.event),
         StepKind::Parallel(steps) => format!("{} steps at the same time", steps.len()),
-        StepKind::Repeat(repeat) => match &repeat.rounds {
-            Rounds::Count(count) => format!("{count} rounds"),
-            Rounds::Rows(rows) => format!("{} rounds", rows.len()),
-        },
+        StepKind::Repeat(repeat) => {
+            let count = repeat.rounds.count();
+            match repeat.pace {
+                Pace::OneByOne => format!("{count} rounds"),
+                Pace::AtOnce => format!("{count} rounds at the same time"),
+            }
+        }
         StepKind::Wire(wire) => describe_wire(wire),
         StepKind::Fault(fault) => match fault.kind {
             FaultKind::Kill => format!("{} is killed", fault.role),

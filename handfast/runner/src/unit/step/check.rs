@@ -1,10 +1,13 @@
 //! `check`: asks oracles about the history so far.
 
-use handfast_scenario::Bindings;
-use handfast_scenario::event::Outcome;
+use handfast_oracle::spelling::Spellings;
+use handfast_scenario::event::{Outcome, SearchPlace};
 use handfast_scenario::step::OracleCall;
+use handfast_scenario::{Bindings, RunEvent};
+use serde_json::Value;
 
 use super::{StepError, StepResult};
+use crate::unit::search;
 use crate::unit::stage::Stage;
 
 impl Stage {
@@ -15,10 +18,11 @@ impl Stage {
         bindings: &mut Bindings,
     ) -> StepResult {
         self.hear_all_out().await;
-        let events = self.journal().events();
         let mut failures = Vec::new();
         for oracle in oracles {
             let params = oracle.params.resolve(bindings)?;
+            self.search(&params)?;
+            let events = self.journal().events();
             let outcome = handfast_oracle::judge(&oracle.name, &params, &events)
                 .map_err(|error| StepError::Infra(error.to_string()))?;
             if let Outcome::Failed { reason } = &outcome {
@@ -27,5 +31,37 @@ impl Stage {
             self.journal().say_check(&oracle.name, outcome);
         }
         if failures.is_empty() { Ok(()) } else { Err(StepError::Failed(failures.join("\n"))) }
+    }
+
+    /// Looks through logs and folders of all roles, where an oracle asks what they have of its markers: an oracle sees
+    /// events alone.
+    fn search(&self, params: &Value) -> StepResult {
+        let wanted = [("logs", SearchPlace::Log), ("stores", SearchPlace::Files)];
+        let markers = params["markers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for (_, place) in wanted.iter().filter(|(key, _)| params[*key] == true) {
+            for marker in markers.iter().filter_map(Value::as_str) {
+                let spellings = Spellings::new(marker);
+                for (role, peer) in self.peers() {
+                    let (count, found) = match place {
+                        SearchPlace::Log => search::log(&peer.log(), &spellings),
+                        SearchPlace::Files => {
+                            let folder = self.lab().dir().join(role.as_str());
+                            search::files(&folder, &spellings).map_err(|error| {
+                                StepError::Infra(format!("search the folder of {role}: {error}"))
+                            })?
+                        }
+                    };
+                    self.journal().say(RunEvent::Searched {
+                        unit: self.journal().unit().clone(),
+                        role,
+                        place: *place,
+                        marker: marker.to_owned(),
+                        count,
+                        found,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use handfast_lab::CallError;
 use handfast_scenario::event::{Outcome, StepId};
 use handfast_scenario::name::{MethodName, RoleName};
-use handfast_scenario::step::{Repeat, Rounds, Step, StepKind};
+use handfast_scenario::step::{Pace, Repeat, Rounds, Step, StepKind};
 use handfast_scenario::template::TemplateError;
 use handfast_scenario::verdict::Verdict;
 use handfast_scenario::{Bindings, RunEvent};
@@ -222,23 +222,46 @@ impl Stage {
     }
 
     async fn repeat(&self, repeat: &Repeat, id: &StepId, bindings: &mut Bindings) -> StepResult {
-        let rounds = match &repeat.rounds {
-            Rounds::Count(count) => *count,
-            Rounds::Rows(rows) => rows.len(),
-        };
-        for round in 0..rounds {
-            bindings.set("round", json!(round + 1));
-            if let Rounds::Rows(rows) = &repeat.rounds {
-                for (name, value) in rows.get(round).into_iter().flatten() {
-                    bindings.set(name.clone(), value.clone());
+        let rounds = repeat.rounds.count();
+        match repeat.pace {
+            Pace::OneByOne => {
+                for round in 0..rounds {
+                    self.round(repeat, id, round, bindings).await?;
                 }
+                Ok(())
             }
-            let place = Place { before: format!("{}.", id.0), behind: format!("#{}", round + 1) };
-            self.list(&repeat.steps, &place, bindings)
-                .await
-                .map_err(|error| in_round(error, repeat, round))?;
+            Pace::AtOnce => {
+                let mut forks: Vec<(usize, Bindings)> =
+                    (0..rounds).zip((0_u64..).map(|index| bindings.fork(index))).collect();
+                let acts = forks.iter_mut().map(|(round, fork)| {
+                    let act: Boxed<'_> = Box::pin(self.round(repeat, id, *round, fork));
+                    act
+                });
+                let results = join_all(acts.collect()).await;
+                for (_, fork) in forks {
+                    bindings.merge(fork);
+                }
+                results.into_iter().collect()
+            }
         }
-        Ok(())
+    }
+
+    async fn round(
+        &self,
+        repeat: &Repeat,
+        id: &StepId,
+        round: usize,
+        bindings: &mut Bindings,
+    ) -> StepResult {
+        bindings.set("round", json!(round + 1));
+        if let Rounds::Rows(rows) = &repeat.rounds {
+            for (name, value) in rows.get(round).into_iter().flatten() {
+                bindings.set(name.clone(), value.clone());
+            }
+        }
+        let place = Place { before: format!("{}.", id.0), behind: format!("#{}", round + 1) };
+        let list = self.list(&repeat.steps, &place, bindings);
+        list.await.map_err(|error| in_round(error, repeat, round))
     }
 }
 
