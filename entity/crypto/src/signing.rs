@@ -24,7 +24,8 @@ use crate::encoding::{self, InvalidBase64, InvalidHex};
 /// The seed is wiped on drop, as is the expanded key (the library wipes what it frees). It is
 /// deliberately not `Clone`: an identity key has one owner.
 pub struct SigningKey {
-    seed: Zeroizing<[u8; SEED_LEN]>,
+    // Apart from the value that is moved about: each move of an array would leave a copy behind.
+    seed: Box<Zeroizing<[u8; SEED_LEN]>>,
     pair: Ed25519KeyPair,
     public: PublicKey,
 }
@@ -37,12 +38,22 @@ impl SigningKey {
     /// # Panics
     /// If the library cannot allocate memory for the key.
     pub fn from_seed(mut seed: [u8; SEED_LEN]) -> Self {
+        let key = Self::from_seed_at(&seed);
+        seed.zeroize();
+        key
+    }
+
+    /// Builds the key pair of a seed that stays where it is: its owner wipes it.
+    ///
+    /// # Panics
+    /// If the library cannot allocate memory for the key.
+    pub fn from_seed_at(seed: &[u8; SEED_LEN]) -> Self {
         let pair =
-            Ed25519KeyPair::from_seed_unchecked(&seed).expect("any 32 bytes are an Ed25519 seed");
+            Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are an Ed25519 seed");
         let mut public = [0; PUBLIC_KEY_LEN];
         public.copy_from_slice(pair.public_key().as_ref());
-        let kept = Zeroizing::new(seed);
-        seed.zeroize();
+        let mut kept = Box::new(Zeroizing::new([0; SEED_LEN]));
+        kept.copy_from_slice(seed);
         // Clamping sets bit 254 and clears the cofactor bits, so the key is a non-identity multiple
         // of the base point and the library encodes it canonically: the checks of
         // `PublicKey::from_bytes` hold by construction.
@@ -57,7 +68,7 @@ impl SigningKey {
     pub fn from_seed_hex(text: &str) -> Result<Self, InvalidHex> {
         let mut seed = Zeroizing::new([0; SEED_LEN]);
         encoding::hex_decode_into(text, seed.as_mut_slice())?;
-        Ok(Self::from_seed(*seed))
+        Ok(Self::from_seed_at(&seed))
     }
 
     /// Returns the public half.
@@ -68,12 +79,13 @@ impl SigningKey {
     /// Returns the key of a token account of this identity: for 0 the identity key itself, else one derived from its seed.
     ///
     /// *Source*: `docs/protocol/1.1.md#account-keys`.
+    #[must_use]
     pub fn account(&self, index: u32) -> Self {
         if index == 0 {
-            return Self::from_seed(*self.seed);
+            return Self::from_seed_at(&self.seed);
         }
         let identity = Prk::extract(ACCOUNT_SALT, self.seed.as_slice());
-        Self::from_seed(*identity.expand_array(&index.to_be_bytes()))
+        Self::from_seed_at(&identity.expand_array(&index.to_be_bytes()))
     }
 
     /// Signs a message.

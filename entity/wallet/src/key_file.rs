@@ -183,10 +183,8 @@ pub fn open(
 }
 
 fn key_of(seed: &[u8]) -> Result<SigningKey, KeyFileError> {
-    let mut array: [u8; 32] = seed.try_into().map_err(|_| KeyFileError::Malformed("sealed"))?;
-    let key = SigningKey::from_seed(array);
-    array.zeroize();
-    Ok(key)
+    let seed = seed.try_into().map_err(|_| KeyFileError::Malformed("sealed"))?;
+    Ok(SigningKey::from_seed_at(seed))
 }
 
 /// Everything in the file but the sealed text, under a label that nothing else has.

@@ -6,3 +6,7 @@ mod contract;
 mod endpoints;
 mod nodes;
 mod support;
+mod wallet;
+mod wallet_child;
+mod wallet_kills;
+mod wallet_memory;

@@ -17,7 +17,7 @@ use entity_crypto::sealing::SealingKey;
 use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_wire::time::Timestamp;
 use serde::Deserialize;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{Foreign, ForeignError, Format, Note};
 use crate::hygiene::scrubbing;
@@ -199,11 +199,8 @@ fn open(fields: &Fields<'_>, passphrase: Option<&Passphrase>) -> Result<SigningK
         let opened = SealingKey::new(*derived)
             .open(&nonce, b"", &sealed)
             .map_err(|_| ForeignError::NotOpened)?;
-        let mut seed: [u8; 32] =
-            opened.as_slice().try_into().map_err(|_| ForeignError::NotOpened)?;
-        let key = SigningKey::from_seed(seed);
-        seed.zeroize();
-        Ok(key)
+        let seed = opened.as_slice().try_into().map_err(|_| ForeignError::NotOpened)?;
+        Ok(SigningKey::from_seed_at(seed))
     })
 }
 

@@ -33,7 +33,7 @@ pub fn read(bytes: &[u8]) -> Result<SigningKey, ForeignError> {
     }
     scrubbing(|| {
         let pair = KeypairBytes::from_pkcs8_pem(text.trim()).map_err(|_| malformed())?;
-        let key = SigningKey::from_seed(pair.secret_key);
+        let key = SigningKey::from_seed_at(&pair.secret_key);
         match pair.public_key {
             Some(public) if public.to_bytes() != *key.public_key().as_bytes() => {
                 Err(ForeignError::KeyMismatch)
