@@ -78,6 +78,13 @@ impl Prk {
         Self(hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(input))
     }
 
+    /// Takes a key that is secret and uniform already: 32 bytes that another derivation made.
+    ///
+    /// *Source*: RFC 5869 section 3.3.
+    pub fn from_uniform(key: &[u8; DIGEST_LEN]) -> Self {
+        Self(hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, key))
+    }
+
     /// Fills `output` with key material bound to `info`.
     ///
     /// *Source*: RFC 5869 section 2.3.

@@ -42,6 +42,11 @@ pub enum Command {
         /// Which.
         session: SessionName,
     },
+    /// Renews the keys of a session of 1.1, and waits until they are in use.
+    Rekey {
+        /// Which.
+        session: SessionName,
+    },
     /// Sends one message and waits for its HTTP answer; a durable one is done as soon as it is kept.
     Send(Send),
     /// Keeps a message under an id of our choice, whatever its class, and sends it until the other side has it.
@@ -186,6 +191,8 @@ pub enum CommandResult {
     Done,
     /// The session is ready.
     Session(SessionView),
+    /// The keys of this generation are in use.
+    Generation(u16),
     /// The message was answered 200.
     Sent(Receipt),
     /// The durable message is kept.

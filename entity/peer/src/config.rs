@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use entity_crypto::identity::PeerId;
 pub use entity_session::rate_limit::{Rate, RateLimits};
+pub use entity_session::v1_1::session::RenewalLimits;
 use entity_wire::decode::DecodeRules;
 pub use entity_wire::decode::Profile;
 use entity_wire::kind::MessageKind;
@@ -41,6 +42,10 @@ pub struct Config {
     pub rate_limits: RateLimits,
     /// What becomes of a `token_transfer` of 1.0.
     pub legacy_transfers: LegacyTransfers,
+    /// When the keys of a session of 1.1 are renewed.
+    ///
+    /// Source: docs/protocol/1.1.md#rekey
+    pub renewal: RenewalLimits,
     /// Whether other peers are asked whether they live.
     pub liveness: Liveness,
     /// How often, and what silence means.
@@ -66,6 +71,7 @@ impl Config {
             session_sealing: SessionSealing::Offered,
             auto_connect: AutoConnect::Connect,
             rate_limits: default_rate_limits(),
+            renewal: RenewalLimits::default(),
             legacy_transfers: LegacyTransfers::Refused,
             liveness: Liveness::Probe,
             heartbeat: Heartbeat::default(),

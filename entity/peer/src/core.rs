@@ -106,6 +106,8 @@ pub(crate) struct Query {
 pub(crate) enum News {
     /// A session is ready.
     Ready { id: SessionName, peer: PeerName, version: Version, role: Role },
+    /// A session has resumed.
+    Resumed { id: SessionName, peer: PeerName, generation: u16 },
     /// A handshake that we opened failed.
     OpenFailed { peer: PeerName, version: Version, error: CommandError },
     /// A session came to its end by itself, or the peer does not know it.
@@ -140,6 +142,7 @@ impl Purpose {
             }
             Self::V1_0(v1_0::Purpose::Ack { .. })
             | Self::V1_1(v1_1::Purpose::Repeat { .. } | v1_1::Purpose::Control) => true,
+            Self::V1_1(v1_1::Purpose::Resume { .. }) => false,
             Self::V1_1(v1_1::Purpose::Step { kind, .. }) => *kind != MessageKind::HandshakeInit,
             Self::Health
             | Self::V1_0(v1_0::Purpose::Handshake { .. } | v1_0::Purpose::Confirm { .. }) => false,

@@ -125,6 +125,22 @@ pub enum PeerEvent {
         /// Our part in it.
         role: Role,
     },
+    /// A session that was suspended or in doubt has new keys and takes messages again.
+    SessionResumed {
+        /// Its id, the same as before.
+        id: SessionName,
+        /// With whom.
+        peer: PeerName,
+        /// The generation of its keys.
+        generation: u16,
+    },
+    /// A session has new keys.
+    SessionRekeyed {
+        /// Its id.
+        id: SessionName,
+        /// Their generation.
+        generation: u16,
+    },
     /// A session is gone.
     SessionClosed {
         /// Its id.

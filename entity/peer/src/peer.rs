@@ -2,6 +2,7 @@
 
 use entity_crypto::signing::SigningKey;
 use entity_journal::Stored;
+use entity_session::v1_1::record::Kept;
 use entity_transfer::IoOutcome;
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
@@ -61,7 +62,7 @@ impl Peer {
         now: Timestamp,
     ) -> Result<Self, RestoreError> {
         let v1_0 = v1_0::State::new(&config);
-        let v1_1 = v1_1::State::new(&config);
+        let v1_1 = v1_1::State::restore(&config, &mut stored, &Kept::default(), now)?;
         let features = Features::restore(&mut stored, &config, now)?;
         let core = Core::restore(config, key, seed, &mut stored)?;
         let mut peer = Self { core, links: Links::default(), features, v1_0, v1_1 };
@@ -142,6 +143,7 @@ impl Peer {
             Command::RemovePeer { name } => self.remove_peer(id, &name, now),
             Command::OpenSession { to } => self.open_session(id, to, now),
             Command::CloseSession { session } => self.close_session(id, &session, now),
+            Command::Rekey { session } => self.rekey(id, &session, now),
             Command::Send(message) => self.send(Reason::Send(id), message, now),
             Command::SendDurable(message) => self.send_durable(id, message, now),
             Command::Ping { to } => self.ping(id, to, now),
@@ -227,6 +229,7 @@ impl Peer {
 
     /// Takes the next output, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
+        self.v1_1.persist(&mut self.core);
         self.core.poll_output()
     }
 
@@ -307,6 +310,15 @@ impl Peer {
                     });
                     self.features.session_ready(&mut self.core, &peer, now);
                     self.features.durable.session_is(&mut self.core, &peer, (&id, version), now);
+                    for waiter in waiters {
+                        self.resume_waiter(&peer, waiter, now);
+                    }
+                }
+                News::Resumed { id, peer, generation } => {
+                    let waiters = self.session_ready(&peer);
+                    let resumed = PeerEvent::SessionResumed { id, peer: peer.clone(), generation };
+                    self.core.event(resumed);
+                    self.features.session_ready(&mut self.core, &peer, now);
                     for waiter in waiters {
                         self.resume_waiter(&peer, waiter, now);
                     }

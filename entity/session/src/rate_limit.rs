@@ -59,7 +59,7 @@ const fn at_least_one(count: u32) -> u32 {
 ///
 /// | type | at once | a second |
 /// |---|---|---|
-/// | each handshake step | 100 | 20 |
+/// | each handshake step, and each message of a resumption or a rekey | 100 | 20 |
 /// | `capability_query`, `capability_response`, `error`, `session_close` | 200 | 50 |
 /// | `ack`, `skip` | 1,000 | 1,000 |
 /// | any other, `ping` and `status` among them | 20,000 | 20,000 |
@@ -85,6 +85,11 @@ impl Default for RateLimits {
             (MessageKind::SessionEstablished, handshake),
             (MessageKind::SessionConfirm, handshake),
             (MessageKind::Ready, handshake),
+            (MessageKind::SessionResume, handshake),
+            (MessageKind::SessionResumed, handshake),
+            (MessageKind::Rekey, handshake),
+            (MessageKind::RekeyRequest, handshake),
+            (MessageKind::RekeyAck, handshake),
             (MessageKind::CapabilityQuery, question),
             (MessageKind::CapabilityResponse, question),
             (MessageKind::Error, question),

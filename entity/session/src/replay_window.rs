@@ -94,6 +94,11 @@ impl ReplayWindow {
         self.end.saturating_sub(WIDTH)
     }
 
+    /// One above the highest number that was accepted; 0 before the first.
+    pub const fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Moves the window so that `sequence` becomes its highest number, forgetting what falls out.
     fn advance(&mut self, sequence: u64) {
         if sequence - self.end >= WIDTH {

@@ -8,6 +8,7 @@
 //! - [`handshake_1_1`]: the six messages of the 1.1 handshake.
 //! - [`sealed`]: the sealed form of 1.1 and what is inside it.
 //! - [`control`]: the control messages of 1.1.
+//! - [`resume`], [`rekey`]: what gives a session of 1.1 new keys.
 //! - [`chunk`]: the messages of a chunked transfer of 1.1.
 //! - [`token`]: certified token transfers of 1.1.
 //! - [`task`]: what one peer asks of another, and what became of it, in 1.1.
@@ -19,6 +20,8 @@ pub mod control;
 pub mod error;
 pub mod handshake_1_0;
 pub mod handshake_1_1;
+pub mod rekey;
+pub mod resume;
 pub mod sealed;
 pub mod session_sealing_1_0;
 pub mod signal;

@@ -158,6 +158,8 @@ impl State {
             }
             PeerEvent::PeerAdded { .. }
             | PeerEvent::SessionReady { .. }
+            | PeerEvent::SessionResumed { .. }
+            | PeerEvent::SessionRekeyed { .. }
             | PeerEvent::SessionClosed { .. }
             | PeerEvent::MessageReceived(_)
             | PeerEvent::MessageRefused { .. }

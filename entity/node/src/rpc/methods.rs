@@ -19,7 +19,7 @@ use super::RpcError;
 use super::delivery::KeptReceipt;
 use super::params::{
     ClockOffsetParams, FlavourWord, InitializeParams, MessageInboxParams, MessageSendParams,
-    NoParams, PeerAddParams, PeerRemoveParams, SendRawParams, SessionCloseParams, ToParams,
+    NoParams, PeerAddParams, PeerRemoveParams, SendRawParams, SessionParams, ToParams,
 };
 use super::shapes::{EVENTS, MessageShape, PeerShape, ReceiptShape, SessionShape, raw_object};
 use crate::node::Node;
@@ -38,6 +38,7 @@ pub const METHODS: &[&str] = &[
     "session.open",
     "session.list",
     "session.close",
+    "session.rekey",
     "message.send",
     "message.inbox",
     "outbox.list",
@@ -103,6 +104,7 @@ impl Service {
             ("session.open", _) => self.session_open(read(params)?).await,
             ("session.list", _) => self.session_list(read(params)?).await,
             ("session.close", _) => self.session_close(read(params)?).await,
+            ("session.rekey", _) => self.session_rekey(read(params)?).await,
             ("message.send", _) => self.message_send(read(params)?).await,
             ("message.inbox", _) => self.message_inbox(read(params)?).await,
             ("outbox.list", _) => self.outbox_list(read(params)?).await,
@@ -195,9 +197,15 @@ impl Service {
         result(&BTreeMap::from([("sessions", sessions)]))
     }
 
-    async fn session_close(&self, params: SessionCloseParams) -> Outcome {
+    async fn session_close(&self, params: SessionParams) -> Outcome {
         self.node.command(Command::CloseSession { session: SessionName(params.id) }).await?;
         empty()
+    }
+
+    async fn session_rekey(&self, params: SessionParams) -> Outcome {
+        let done = self.node.command(Command::Rekey { session: SessionName(params.id) }).await?;
+        let CommandResult::Generation(generation) = done else { return Err(unexpected(&done)) };
+        result(&BTreeMap::from([("generation", generation)]))
     }
 
     async fn message_send(&self, params: MessageSendParams) -> Outcome {

@@ -32,7 +32,7 @@ pub(super) struct ToParams {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SessionCloseParams {
+pub(super) struct SessionParams {
     pub(super) id: String,
 }
 

@@ -17,6 +17,8 @@ use crate::views::is_healthy;
 pub const EVENTS: &[&str] = &[
     "peer.added",
     "session.ready",
+    "session.resumed",
+    "session.rekeyed",
     "session.closed",
     "message.received",
     "message.refused",
@@ -177,6 +179,13 @@ pub(crate) fn event_line(numbered: &Numbered) -> Option<String> {
             };
             notice("session.ready", n, &ready)
         }
+        PeerEvent::SessionResumed { id, peer, generation } => {
+            let resumed = Resumed { id: &id.0, peer: peer.as_str(), generation: *generation };
+            notice("session.resumed", n, &resumed)
+        }
+        PeerEvent::SessionRekeyed { id, generation } => {
+            notice("session.rekeyed", n, &Rekeyed { id: &id.0, generation: *generation })
+        }
         PeerEvent::SessionClosed { id, peer, reason } => {
             let closed = Closed { id: &id.0, peer: peer.as_str(), reason: reason.as_str() };
             notice("session.closed", n, &closed)
@@ -239,6 +248,19 @@ struct Ready<'a> {
     peer: &'a str,
     version: &'a str,
     role: &'a str,
+}
+
+#[derive(Serialize)]
+struct Resumed<'a> {
+    id: &'a str,
+    peer: &'a str,
+    generation: u16,
+}
+
+#[derive(Serialize)]
+struct Rekeyed<'a> {
+    id: &'a str,
+    generation: u16,
 }
 
 #[derive(Serialize)]

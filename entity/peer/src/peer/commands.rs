@@ -97,6 +97,12 @@ impl Peer {
         self.core.done(id, result);
     }
 
+    pub(super) fn rekey(&mut self, id: CommandId, session: &SessionName, now: Timestamp) {
+        if let Err(error) = self.v1_1.rekey(&self.core, id, session, now) {
+            self.core.done(id, Err(error));
+        }
+    }
+
     pub(super) fn ping(&mut self, id: CommandId, to: PeerName, now: Timestamp) {
         self.send(Reason::Ping(id, now), empty_message(to, MessageKind::Ping), now);
     }

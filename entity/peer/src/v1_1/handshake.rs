@@ -20,12 +20,29 @@ use crate::output::{CloseReason, PeerEvent};
 use crate::view::SessionName;
 
 impl State {
-    /// Opens a handshake, unless one with the peer is under way already.
+    /// Resumes the session with the peer, or opens a handshake.
     ///
     /// # Errors
     ///
     /// Nothing was sent.
     pub(crate) fn open(
+        &mut self,
+        core: &mut Core,
+        peer: &PeerName,
+        now: Timestamp,
+    ) -> Result<(), CommandError> {
+        if self.try_resuming(core, peer, now)? {
+            return Ok(());
+        }
+        self.open_handshake(core, peer, now)
+    }
+
+    /// Opens a handshake, unless one with the peer is under way already.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was sent.
+    pub(super) fn open_handshake(
         &mut self,
         core: &mut Core,
         peer: &PeerName,
@@ -148,6 +165,10 @@ impl State {
     pub(super) fn report_ended(&mut self, core: &mut Core, now: Timestamp) {
         while let Some(ended) = self.sessions.poll_ended() {
             self.doubted.remove(&ended.session);
+            self.unresumable.remove(&ended.session);
+            let session = ended.session.into();
+            let gone = CommandError::UnknownSession { session };
+            self.end_rekeying(core, ended.session, Err(gone));
             for (reason, _) in self.unheard.remove(&ended.session).into_iter().flatten() {
                 let session = ended.session.into();
                 // These waited for the session; nothing of theirs was sent.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`receive`] | the three stages of a message, and what an accepted one does |
 //! | [`handshake`] | opening, becoming ready, failing, falling back |
+//! | [`resume`] | resuming, renewing keys |
 //! | [`send`] | sealing and posting, and what becomes of it |
 //! | [`refusal`] | how a refusal is answered |
 //!
@@ -15,13 +16,16 @@
 mod handshake;
 mod receive;
 mod refusal;
+mod resume;
 mod send;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use entity_journal::Stored;
 use entity_session::nonce_memory::NonceLimits;
 use entity_session::v1_1::author::Author;
 use entity_session::v1_1::handshake::Offer;
+use entity_session::v1_1::record::{Damaged, Kept, SPACE};
 use entity_session::v1_1::sessions::{self, Sessions};
 use entity_session::v1_1::state;
 use entity_wire::id::{MessageNumber, SessionId};
@@ -33,10 +37,12 @@ use crate::command::{CommandError, CommandId, Receipt, Send};
 use crate::config::Config;
 use crate::core::{Core, Reason};
 use crate::name::PeerName;
+use crate::restore::RestoreError;
 use crate::view::{Role, SessionName, SessionView};
 
 pub(crate) use receive::{Check, Checked, Decoded};
 pub(crate) use refusal::{refuse_shape, with_code};
+use resume::{Rekeying, Resuming};
 pub(crate) use send::takeable;
 
 /// What protocol 1.1 remembers.
@@ -56,6 +62,14 @@ pub(crate) struct State {
     repeating: BTreeSet<(SessionId, MessageKind)>,
     /// Peers whose handshake goes on in place of the one that we opened or wanted to open.
     yielded: BTreeSet<PeerName>,
+    /// The resumptions on our initiative.
+    resuming: BTreeMap<SessionId, Resuming>,
+    /// Sessions that did not resume: a handshake is tried before they are again.
+    unresumable: BTreeSet<SessionId>,
+    /// Counts the messages that were to resume a session.
+    attempts: u64,
+    /// The commands that wait for new keys.
+    rekeying: Vec<Rekeying>,
 }
 
 /// A message that arrived perhaps, because an earlier attempt got no answer and a later one was told so.
@@ -74,6 +88,8 @@ pub(crate) enum Purpose {
     Step { session: SessionId, kind: MessageKind },
     /// An application message.
     Message { reason: Reason, receipt: Receipt, session: SessionId, number: Option<MessageNumber> },
+    /// A `session_resume`.
+    Resume { session: SessionId, attempt: u64 },
     /// The answer to a repeated step: nobody waits for it.
     Repeat { session: SessionId, kind: MessageKind },
     /// An acknowledgement, a skip or a close: nobody waits for it.
@@ -88,28 +104,60 @@ impl Purpose {
 }
 
 impl State {
-    /// Starts with nothing.
-    pub(crate) fn new(config: &Config) -> Self {
+    /// Goes on with the sessions that were kept; `kept` are the numbers of durable messages that are still kept.
+    ///
+    /// # Errors
+    ///
+    /// A record is damaged.
+    pub(crate) fn restore(
+        config: &Config,
+        stored: &mut Stored,
+        kept: &Kept,
+        now: Timestamp,
+    ) -> Result<Self, RestoreError> {
         let defaults = sessions::Config::default();
         let supported_versions = [Version::V1_0, Version::V1_1]
             .into_iter()
             .filter(|version| config.protocols.includes(*version))
             .collect();
         let address = config.address.clone();
-        let sessions = Sessions::new(sessions::Config {
+        let config = sessions::Config {
             offer: Offer { supported_versions, address, ..Offer::default() },
             rate_limits: config.rate_limits.clone(),
             nonces: NonceLimits { senders_max: config.limits.peers_max, ..defaults.nonces },
+            renewal: config.renewal,
             ..defaults
-        });
-        Self {
+        };
+        let sessions = Sessions::restore(config, stored, kept, now);
+        let sessions = sessions.map_err(|Damaged { key, reason }| RestoreError::Damaged {
+            space: SPACE.name(),
+            key,
+            reason,
+        })?;
+        Ok(Self {
             sessions,
             unheard: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             doubted: BTreeSet::new(),
             repeating: BTreeSet::new(),
             yielded: BTreeSet::new(),
+            resuming: BTreeMap::new(),
+            unresumable: BTreeSet::new(),
+            attempts: 0,
+            rekeying: Vec::new(),
+        })
+    }
+
+    /// Wants everything kept that has to be before anything else of this input leaves.
+    pub(crate) fn persist(&mut self, core: &mut Core) {
+        for write in self.sessions.take_writes() {
+            core.persist(write);
         }
+    }
+
+    /// Has everything kept exactly as it is, before an orderly end.
+    pub(crate) fn close_books(&mut self) {
+        self.sessions.close_books();
     }
 
     /// Returns the session that a message to the peer would take, where there is one.
@@ -129,11 +177,15 @@ impl State {
     pub(crate) fn trust_session(&mut self, peer: &PeerName) {
         if let Some(session) = peer.as_peer_id().and_then(|peer| self.sessions.current(&peer)) {
             self.doubted.remove(&session);
+            self.unresumable.remove(&session);
         }
     }
 
     /// Takes back a message that waits for the peer to have our step 6; says whether there was one.
     pub(crate) fn withdraw(&mut self, command: CommandId) -> bool {
+        if self.withdraw_rekeying(command) {
+            return true;
+        }
         let queues = self.unheard.values_mut();
         let counts = queues.map(|queue| {
             let count = queue.len();
@@ -159,18 +211,25 @@ impl State {
 
     /// Does what is due: ends what has expired, acknowledges, declares what is lost.
     pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
-        for sent in self.sessions.attend(&mut author(core, now)) {
-            self.post_control(core, sent.outbound);
-        }
+        self.attend(core, now);
+        self.expire_renewals(core, now);
+        self.report_changes(core, now);
         self.report_ended(core, now);
         for session in self.unsettled.keys().copied().collect::<Vec<_>>() {
             self.settle_acknowledged(core, session, now);
         }
     }
 
+    /// Posts what the sessions have to say by now.
+    fn attend(&mut self, core: &mut Core, now: Timestamp) {
+        for sent in self.sessions.attend(&mut author(core, now)) {
+            self.post_control(core, sent.outbound);
+        }
+    }
+
     /// Returns when [`State::expire`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.sessions.next_deadline()
+        [self.sessions.next_deadline(), self.renewals_deadline()].into_iter().flatten().min()
     }
 }
 

@@ -147,6 +147,7 @@ impl State {
                 Err(refuse(refusal.code(), refusal.retry_after(), Some(sender.as_str())))
             }
         };
+        self.report_changes(core, now);
         self.report_ended(core, now);
         outcome.map(|()| Reply::received(core.config.id.as_str(), Verification::Passed))
     }
@@ -179,6 +180,11 @@ impl State {
                 }
                 self.send_unheard_to(core, peer, now);
                 self.settle_acknowledged(core, session, now);
+            }
+            Received::Resuming(answer) => self.post_control(core, answer),
+            Received::Resumed => {
+                self.report_changes(core, now);
+                self.attend(core, now);
             }
             Received::Closed => {}
         }

@@ -165,6 +165,9 @@ impl State {
                     self.settle_failed(core, (session, number), failed, now);
                 }
             },
+            Purpose::Resume { session, attempt } => {
+                self.settle_resume(core, peer, (session, attempt), (&outcome, now));
+            }
             Purpose::Repeat { session, kind } => {
                 self.repeating.remove(&(session, kind));
             }
@@ -271,9 +274,10 @@ impl State {
         purpose: Purpose,
     ) -> Result<(), CommandError> {
         let peer = PeerName::from(&outbound.peer);
-        // Only the first step may find that nobody listens yet; the link tries it again as a whole.
+        // Only the first message may find that nobody listens yet; the link tries it again as a whole.
         let attempts = match &purpose {
             _ if outbound.kind == MessageKind::HandshakeInit => Attempts::Handshake,
+            Purpose::Resume { .. } => Attempts::Handshake,
             Purpose::Message { reason, .. } if is_repeated(*reason) => Attempts::Single,
             Purpose::Message { reason: Reason::Heartbeat, .. } => {
                 Attempts::Probe(core.config.heartbeat.timeout)
@@ -360,6 +364,8 @@ fn send_error(error: SendError, to: &PeerName) -> CommandError {
     match error {
         SendError::WindowFull(_) => CommandError::Overloaded { limit: "unacknowledged messages" },
         SendError::Exhausted(_) => CommandError::Overloaded { limit: "messages of a session" },
-        SendError::Closed | SendError::Settled => CommandError::UnknownPeer { name: to.clone() },
+        SendError::Closed | SendError::Suspended | SendError::Settled => {
+            CommandError::UnknownPeer { name: to.clone() }
+        }
     }
 }

@@ -138,11 +138,26 @@ fn a_forged_answer_in_1_1_costs_a_message_and_not_the_session() {
     let session = open(&mut world, "a", "b");
     world.forged = Some(Reply::error(ErrorCode::SessionNotFound));
     assert_eq!(send(&mut world, "a", "b", "lost"), Err(ErrorCode::SessionNotFound));
-    world.forged = Some(Reply::error(ErrorCode::UnknownSender));
     assert_eq!(send(&mut world, "a", "b", "one"), Ok(Version::V1_1));
     world.advance(Duration::from_secs(1));
-    assert_eq!(world.handled("b"), 1, "the refused step 1 left the session as it was");
-    assert_eq!(world.received("b")[0].session, session.id);
+    assert_eq!(world.handled("b"), 1);
+    assert_eq!(world.received("b")[0].session, session.id, "it has resumed");
+    assert_eq!(passed(&world, &MessageKind::HandshakeInit), 1);
+}
+
+#[test]
+fn a_session_outlives_forged_refusals_of_its_resumption_and_of_the_handshake_after_it() {
+    let mut world = pair(config("a", Protocols::OnlyV1_1), config("b", Protocols::OnlyV1_1));
+    let session = open(&mut world, "a", "b");
+    world.forged = Some(Reply::error(ErrorCode::SessionNotFound));
+    assert_eq!(send(&mut world, "a", "b", "lost"), Err(ErrorCode::SessionNotFound));
+    world.forged = Some(Reply::error(ErrorCode::SessionNotFound));
+    world.forged_next.push_back(Reply::error(ErrorCode::UnknownSender));
+    assert_eq!(send(&mut world, "a", "b", "one"), Ok(Version::V1_1));
+    world.advance(Duration::from_secs(1));
+    assert_eq!(world.received("b")[0].session, session.id, "messages go in it as before");
+    assert_eq!(passed(&world, &MessageKind::SessionResume), 0, "no resumption arrived");
+    assert_eq!(passed(&world, &MessageKind::HandshakeInit), 1);
 }
 
 #[test]

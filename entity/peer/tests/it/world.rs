@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) weather: Option<Entropy>,
     /// An answer that somebody between writes to the next message, which does not arrive.
     pub(crate) forged: Option<Reply>,
+    /// What it writes to the messages after that one.
+    pub(crate) forged_next: VecDeque<Reply>,
     /// The peer whose requests stay on their way.
     pub(crate) hold_from: Option<String>,
     held: Vec<(String, Transmit)>,
@@ -123,6 +125,7 @@ impl World {
             unreachable: Vec::new(),
             weather: None,
             forged: None,
+            forged_next: VecDeque::new(),
             hold_from: None,
             held: Vec::new(),
             answers_lost: 0,
@@ -298,7 +301,9 @@ impl World {
             }
             Request::Health => Delivery::Answered { status: 200, body: Bytes::new() },
             Request::Message(_) if self.forged.is_some() => {
-                let reply = self.forged.take().unwrap_or_else(|| Reply::detail(500, ""));
+                let next = self.forged_next.pop_front();
+                let reply = std::mem::replace(&mut self.forged, next);
+                let reply = reply.unwrap_or_else(|| Reply::detail(500, ""));
                 Delivery::Answered { status: reply.status, body: reply.body.into() }
             }
             Request::Message(_) if self.happens() => Delivery::Failed { kind: FailureKind::Broken },

@@ -21,7 +21,7 @@ pub(super) const SEALED_STEP_SEQUENCE: u64 = 2;
 
 /// All sequence numbers of a generation are used; the session can send nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("generation {generation} has carried all its {MESSAGES_MAX} messages")]
+#[error("generation {generation} has carried all the messages it may")]
 pub struct GenerationExhausted {
     /// The generation whose numbers are used up.
     pub generation: Generation,
@@ -54,6 +54,7 @@ pub struct SendChannel {
     key: SealingKey,
     generation: Generation,
     next: u64,
+    messages_max: u64,
 }
 
 impl SendChannel {
@@ -61,7 +62,12 @@ impl SendChannel {
     ///
     /// The caller owes a key that has sealed nothing at or above `first`.
     pub(super) const fn new(key: SealingKey, generation: Generation, first: u64) -> Self {
-        Self { key, generation, next: first }
+        Self { key, generation, next: first, messages_max: MESSAGES_MAX }
+    }
+
+    /// Stops earlier than the protocol asks for: after `messages_max` messages.
+    pub(super) fn limit(&mut self, messages_max: u64) {
+        self.messages_max = messages_max.min(MESSAGES_MAX);
     }
 
     /// Takes the next sequence number, for good: whether or not it is used, nobody gets it again.
@@ -70,8 +76,8 @@ impl SendChannel {
     ///
     /// [`GenerationExhausted`] once [`MESSAGES_MAX`] is reached; nothing is taken.
     pub fn reserve(&mut self) -> Result<Slot<'_>, GenerationExhausted> {
-        if self.next >= MESSAGES_MAX {
-            return Err(GenerationExhausted { generation: self.generation });
+        if self.next >= self.messages_max {
+            return Err(self.exhausted());
         }
         let sequence = self.next;
         self.next += 1;
@@ -85,7 +91,17 @@ impl SendChannel {
 
     /// How many messages this direction may still send.
     pub const fn remaining(&self) -> u64 {
-        MESSAGES_MAX.saturating_sub(self.next)
+        self.messages_max.saturating_sub(self.next)
+    }
+
+    /// How many sequence numbers are taken.
+    pub(super) const fn count(&self) -> u64 {
+        self.next
+    }
+
+    /// What [`Self::reserve`] says when nothing remains.
+    pub(super) const fn exhausted(&self) -> GenerationExhausted {
+        GenerationExhausted { generation: self.generation }
     }
 }
 
@@ -185,6 +201,11 @@ impl ReceiveChannel {
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         self.key.open(&nonce(self.generation, sequence), associated, sealed)
+    }
+
+    /// How many messages have come, going by the highest of their numbers.
+    pub(super) const fn count(&self) -> u64 {
+        self.window.end()
     }
 
     /// The generation this direction opens.

@@ -1,4 +1,5 @@
-//! From two ephemeral keys and a transcript to directional traffic keys (`docs/protocol/1.1.md#key-schedule`).
+//! From two ephemeral keys and a transcript to directional traffic keys and the secret that the next ones are bound to
+//! (`docs/protocol/1.1.md#key-schedule`, `docs/protocol/1.1.md#resumption`).
 
 use std::fmt;
 
@@ -9,18 +10,21 @@ use entity_wire::id::Generation;
 use zeroize::Zeroize as _;
 
 use super::channel::{ReceiveChannel, SEALED_STEP_SEQUENCE, SendChannel};
+use super::secrets::Secret;
 use super::state::Role;
 use super::transcript::TranscriptDigest;
 
 const KEYS_INFO: &[u8] = b"peer-v1.1-session-key";
+const RESUMPTION_INFO: &[u8] = b"peer-v1.1-resumption";
 
 /// The traffic keys come out of a key schedule that is salted with the transcript, so two sides that saw
 /// different handshakes have different keys.
 #[derive(Debug)]
 pub struct TranscriptBound(());
 
-/// The traffic keys of generation 0, not yet tied to a side.
+/// The traffic keys of one generation, not yet tied to a side.
 pub(super) struct SessionKeys {
+    generation: Generation,
     initiator_to_responder: SealingKey,
     responder_to_initiator: SealingKey,
 }
@@ -37,31 +41,57 @@ impl SessionKeys {
         own: EphemeralSecret,
         peer: &AgreementKey,
         second_transcript: TranscriptDigest,
-    ) -> Result<(Self, TranscriptBound), LowOrderPoint> {
+    ) -> Result<(Self, Secret, TranscriptBound), LowOrderPoint> {
         let shared = own.agree(peer)?;
         let prk = Prk::extract(second_transcript.as_bytes(), shared.as_bytes());
-        let keys = prk.expand_array::<64>(KEYS_INFO);
-        let (first, second) = keys.split_at(32);
-        let keys = Self {
-            initiator_to_responder: sealing_key(first),
-            responder_to_initiator: sealing_key(second),
-        };
-        Ok((keys, TranscriptBound(())))
+        let (keys, secret) = expand(&prk, Generation::ZERO, &[]);
+        Ok((keys, secret, TranscriptBound(())))
+    }
+
+    /// Agrees with the peer's ephemeral key for generation `next`, bound to the secret of an earlier generation and to
+    /// what both sides said.
+    ///
+    /// # Errors
+    ///
+    /// [`LowOrderPoint`] if the peer's key would make the agreement a known one.
+    pub(super) fn renew(
+        base: &Secret,
+        (own, peer): (EphemeralSecret, &AgreementKey),
+        next: Generation,
+        transcript: &[u8; 32],
+    ) -> Result<(Self, Secret), LowOrderPoint> {
+        let shared = own.agree(peer)?;
+        let prk = Prk::extract(base.as_bytes(), shared.as_bytes());
+        Ok(expand(&prk, next, transcript))
     }
 
     /// Gives each direction its key, for the life of the session.
     ///
-    /// Both directions start at the sealed step: the two numbers before it went to unsealed steps.
+    /// In generation 0 both directions start at the sealed step: the two numbers before it went to unsealed steps.
     pub(super) fn into_channels(self, own_role: Role) -> (SendChannel, ReceiveChannel) {
         let (send, receive) = match own_role {
             Role::Initiator => (self.initiator_to_responder, self.responder_to_initiator),
             Role::Responder => (self.responder_to_initiator, self.initiator_to_responder),
         };
+        let first = if self.generation == Generation::ZERO { SEALED_STEP_SEQUENCE } else { 0 };
         (
-            SendChannel::new(send, Generation::ZERO, SEALED_STEP_SEQUENCE),
-            ReceiveChannel::new(receive, Generation::ZERO, SEALED_STEP_SEQUENCE),
+            SendChannel::new(send, self.generation, first),
+            ReceiveChannel::new(receive, self.generation, first),
         )
     }
+}
+
+/// `Keys` and `R` of one generation.
+fn expand(prk: &Prk, generation: Generation, transcript: &[u8]) -> (SessionKeys, Secret) {
+    let keys = prk.expand_array::<64>(&[KEYS_INFO, transcript].concat());
+    let secret = prk.expand_array::<32>(&[RESUMPTION_INFO, transcript].concat());
+    let (first, second) = keys.split_at(32);
+    let keys = SessionKeys {
+        generation,
+        initiator_to_responder: sealing_key(first),
+        responder_to_initiator: sealing_key(second),
+    };
+    (keys, Secret::new(generation, secret))
 }
 
 impl fmt::Debug for SessionKeys {

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::channel::PositionRefusal;
 use super::numbers::{AckRefusal, NumberRefusal};
+use super::secrets::GenerationRefusal;
 use super::state::SessionState;
 use crate::nonce_memory::NonceRefusal;
 use crate::rate_limit::Limited;
@@ -38,6 +39,9 @@ pub enum Refusal {
     /// The session has passed its idle or absolute limit.
     #[error("the session has expired")]
     Expired,
+    /// The session was kept across a restart, and its keys were not: it has to resume first.
+    #[error("the session has no keys")]
+    Suspended,
     /// The handshake is not finished; the message may be sent again.
     #[error("the session is in state {state}")]
     NotReady {
@@ -58,6 +62,18 @@ pub enum Refusal {
         /// The number it has.
         sequence: u64,
     },
+    /// The payload names another session than the envelope.
+    #[error("the payload names another session")]
+    OtherSession,
+    /// The generation that the peer wants to make cannot be made.
+    #[error("its generation is refused")]
+    Generation(#[from] GenerationRefusal),
+    /// The peer does not show that it holds the secret it starts from.
+    #[error("the binder does not hold")]
+    Binder,
+    /// The ephemeral key would make the new keys known ones.
+    #[error("the ephemeral key is of low order")]
+    LowOrder(#[from] LowOrderPoint),
     /// The sender has used up what it may send.
     #[error("the sender is rate limited")]
     Limited(#[from] Limited),
@@ -187,7 +203,10 @@ impl Refusal {
             Self::Stale { .. } => ErrorCode::ExpiredTimestamp,
             Self::Nonce(NonceRefusal::Seen) => ErrorCode::ReplayDetected,
             Self::Nonce(NonceRefusal::Full { .. }) | Self::Limited(_) => ErrorCode::RateLimited,
-            Self::NoSession | Self::Acknowledgement(AckRefusal::TooMuchForgotten { .. }) => {
+            Self::NoSession
+            | Self::Suspended
+            | Self::Generation(GenerationRefusal::UnknownBase { .. })
+            | Self::Acknowledgement(AckRefusal::TooMuchForgotten { .. }) => {
                 ErrorCode::SessionNotFound
             }
             Self::Expired => ErrorCode::SessionExpired,
@@ -195,9 +214,13 @@ impl Refusal {
             Self::NotSealed => ErrorCode::EncryptionRequired,
             Self::Position(_)
             | Self::StepSequence { .. }
+            | Self::Generation(GenerationRefusal::NotAbove { .. })
             | Self::Number(NumberRefusal::TooFarAhead { .. }) => ErrorCode::SequenceError,
             Self::NotOpened(_) => ErrorCode::DecryptionFailed,
+            Self::Binder => ErrorCode::ChallengeInvalid,
             Self::Payload(_)
+            | Self::OtherSession
+            | Self::LowOrder(_)
             | Self::NumberPresence { .. }
             | Self::Number(NumberRefusal::Zero)
             | Self::Acknowledgement(AckRefusal::Future { .. })

@@ -15,14 +15,21 @@ use thiserror::Error;
 
 use super::author::{Author, Outbound};
 use super::channel::{GenerationExhausted, ReceiveChannel, SendChannel};
+use super::channels::Channels;
 use super::numbers::{Class, Fate, Incoming, Outgoing, SendWindowFull};
 use super::proof::{ChallengeVerified, KeyConfirmed, TranscriptBound};
 use super::seal;
+use super::secrets::{Secret, Secrets};
 use super::state::Role;
 
+mod keep;
 mod receive;
+mod renew;
 
+use keep::Keeping;
 pub use receive::{Delivery, Effect, Opened};
+use renew::Renewing;
+pub use renew::{PROPOSAL_LIFETIME, RenewalLimits, Renewed, ResumeError};
 
 /// How long a session lives without an authenticated message: 3,600 s.
 ///
@@ -41,7 +48,8 @@ pub const RECEIVE_ONLY: Duration = Duration::from_secs(30);
 
 /// A session in which both sides have proved who they are and that they hold the keys.
 ///
-/// Its keys are wiped when it is dropped.
+/// Restored after a restart it has no keys any more: it is suspended until it has resumed. Keys and secrets are wiped
+/// when they are replaced and when the session is dropped.
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
@@ -53,10 +61,12 @@ pub struct Session {
     /// When the last authenticated message was accepted.
     heard_at: Timestamp,
     use_: Use,
-    send: SendChannel,
-    receive: ReceiveChannel,
+    channels: Channels,
+    secrets: Secrets,
+    renewing: Renewing,
     outgoing: Outgoing,
     incoming: Incoming<Delivery>,
+    keeping: Keeping,
 }
 
 /// What a session is still good for.
@@ -78,6 +88,7 @@ pub(super) struct Parts {
     pub(super) capabilities: Capabilities,
     pub(super) send: SendChannel,
     pub(super) receive: ReceiveChannel,
+    pub(super) secret: Secret,
 }
 
 /// A message that was sealed and numbered.
@@ -101,11 +112,14 @@ pub enum SendError {
     #[error("the peer has to acknowledge first")]
     WindowFull(#[from] SendWindowFull),
     /// The keys of the session are used up.
-    #[error("the session has sent all it can")]
+    #[error("the session has sent all it can under its keys")]
     Exhausted(#[from] GenerationExhausted),
     /// The session has ended, or only receives.
     #[error("the session does not send any more")]
     Closed,
+    /// The session has to resume first.
+    #[error("the session has no keys")]
+    Suspended,
     /// No durable message with this number waits to be acknowledged.
     #[error("nothing waits under this number")]
     Settled,
@@ -127,10 +141,12 @@ impl Session {
             ready_at: now,
             heard_at: now,
             use_: Use::Both,
-            send: parts.send,
-            receive: parts.receive,
+            channels: Channels::new(parts.send, parts.receive),
+            secrets: Secrets::new(parts.secret),
+            renewing: Renewing::new(now),
             outgoing: Outgoing::new(),
             incoming: Incoming::new(),
+            keeping: Keeping::default(),
         }
     }
 
@@ -154,9 +170,6 @@ impl Session {
             return self.seal_as(kind, body, None, author);
         }
         self.outgoing.look()?;
-        if self.send.remaining() == 0 {
-            return Err(GenerationExhausted { generation: self.send.generation() }.into());
-        }
         let number = self.outgoing.reserve(class, author.now)?;
         self.seal_as(kind, body, Some((number, class)), author)
     }
@@ -184,7 +197,8 @@ impl Session {
         if self.use_ != Use::Both || self.is_expired(now) {
             return Err(SendError::Closed);
         }
-        Ok(())
+        let send = self.channels.sending().ok_or(SendError::Suspended)?;
+        if send.remaining() == 0 { Err(send.exhausted().into()) } else { Ok(()) }
     }
 
     fn seal_as(
@@ -194,7 +208,7 @@ impl Session {
         place: Option<(MessageNumber, Class)>,
         author: &mut Author<'_>,
     ) -> Result<Sent, SendError> {
-        let slot = self.send.reserve()?;
+        let slot = self.channels.reserve().ok_or(SendError::Suspended)??;
         let number = place.map(|(number, _)| number);
         let durable = match place {
             Some((_, Class::Durable(id))) => Some(id),
@@ -231,25 +245,35 @@ impl Session {
         self.outgoing.withdraw(number, now);
     }
 
-    /// Seals the acknowledgement or the `skip` that is due at `now`, if any.
+    /// Seals the next control message that is due at `now`, if any: what renews the keys, a `skip`, an
+    /// acknowledgement.
     ///
-    /// Called until it returns nothing. Where sending is no longer possible, nothing is due.
+    /// Called until it returns nothing. Where sending is not possible, nothing is due.
     pub fn seal_due(&mut self, author: &mut Author<'_>) -> Option<Sent> {
         self.outgoing.expire(author.now);
+        if !self.is_sending() {
+            return None;
+        }
+        if let Some((kind, body)) = self.renewal_due(author) {
+            return self.seal(kind, body, Class::Volatile, author).ok();
+        }
         if let Some(skip) = self.outgoing.take_skip(author.now) {
             return self.seal(MessageKind::Skip, skip.to_object(), Class::Volatile, author).ok();
         }
-        if self.incoming.is_ack_due(author.now) {
+        if self.incoming.is_ack_due(author.now) || self.renewing.take_announcement(author.now) {
             return self.seal(MessageKind::Ack, Ack.to_object(), Class::Volatile, author).ok();
         }
         None
     }
 
-    /// Stops sending for good; receiving goes on for [`RECEIVE_ONLY`].
-    pub(super) fn retire(&mut self, now: Timestamp) {
+    /// Stops sending for good; receiving goes on for [`RECEIVE_ONLY`]. Says whether there is something to be forgotten: a
+    /// session that only receives does not outlive this run.
+    pub(super) fn retire(&mut self, now: Timestamp) -> bool {
         if self.use_ == Use::Both {
             self.use_ = Use::ReceiveOnly { until: now.plus(RECEIVE_ONLY) };
         }
+        self.drop_proposal();
+        self.keeping.forget()
     }
 
     /// What has become of a message that was sent with this number.
@@ -264,13 +288,19 @@ impl Session {
 
     /// When [`Self::seal_due`] has something to do or the session expires, whichever is first.
     pub fn next_deadline(&self) -> Timestamp {
-        let expiry = self.expires_at();
-        // A side that cannot send has nothing to do in time but to expire.
-        if !self.is_sending() {
-            return expiry;
-        }
-        let due = [self.outgoing.next_deadline(), self.incoming.next_deadline()];
-        due.into_iter().flatten().fold(expiry, Timestamp::min)
+        let always = [
+            Some(self.expires_at()),
+            self.channels.next_deadline(),
+            self.renewing.proposal_deadline(),
+        ];
+        // Only a side that can send has anything to say.
+        let saying = if self.is_sending() {
+            [self.outgoing.next_deadline(), self.incoming.next_deadline(), self.renewal_deadline()]
+        } else {
+            [None; 3]
+        };
+        let due = always.into_iter().chain(saying).flatten();
+        due.fold(self.expires_at(), Timestamp::min)
     }
 
     /// The session's id: the initiator's choice.
@@ -298,19 +328,25 @@ impl Session {
         &self.capabilities
     }
 
-    /// Which keys are in use.
-    pub const fn generation(&self) -> Generation {
-        self.send.generation()
+    /// Which keys are in use; while it is suspended, those that it will resume from.
+    pub fn generation(&self) -> Generation {
+        let sending = self.channels.sending().map(SendChannel::generation);
+        sending.unwrap_or_else(|| self.secrets.newest().generation())
     }
 
-    /// Whether this side may still send: no newer session is ready and the keys are not used up.
+    /// Whether this side may send: there are keys, they are not used up, and no newer session is ready.
     pub fn is_sending(&self) -> bool {
-        self.use_ == Use::Both && self.send.remaining() > 0
+        self.use_ == Use::Both && self.channels.sending().is_some_and(|send| send.remaining() > 0)
+    }
+
+    /// Whether the session was kept across a restart and has not resumed yet.
+    pub const fn is_suspended(&self) -> bool {
+        self.channels.sending().is_none()
     }
 
     /// Whether a newer session took this one's place.
-    pub(super) fn is_retired(&self) -> bool {
-        self.use_ != Use::Both
+    pub(super) const fn is_retired(&self) -> bool {
+        !matches!(self.use_, Use::Both)
     }
 
     fn expires_at(&self) -> Timestamp {

@@ -4,13 +4,16 @@
 //! `docs/protocol/1.1.md#order-of-checks`: first it only looks, then it records, then it acts.
 //!
 //! The caller owes a `now` that never goes back; it calls [`Sessions::attend`] when
-//! [`Sessions::next_deadline`] has come, and takes what ended out of [`Sessions::poll_ended`].
+//! [`Sessions::next_deadline`] has come, takes what ended out of [`Sessions::poll_ended`] and what else has changed out of
+//! [`Sessions::poll_change`], and after every call makes what [`Sessions::take_writes`] returns durable before anything
+//! else that the call has brought about leaves.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::PublicKey;
+use entity_journal::Write;
 use entity_wire::id::{MessageId, MessageNumber, SessionId};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
@@ -23,14 +26,16 @@ use super::deadlines::Deadlines;
 use super::handshake::Offer;
 use super::numbers::Class;
 use super::refusal::{HandshakeError, Refusal};
-use super::session::{Delivery, SendError, Sent};
+use super::session::{Delivery, RenewalLimits, Renewed, SendError, Sent, Session};
 use super::state::{Role, SessionState};
 use crate::nonce_memory::{NonceLimits, NonceMemory};
 use crate::rate_limit::{RateLimiter, RateLimits};
 
 mod advance;
 mod held;
+mod keep;
 mod look;
+mod resume;
 mod upkeep;
 
 use held::{Held, Stage};
@@ -64,6 +69,8 @@ pub struct Config {
     pub strangers_half_open_max: usize,
     /// How many handshakes and sessions are held in all.
     pub held_max: usize,
+    /// When keys are renewed.
+    pub renewal: RenewalLimits,
 }
 
 impl Default for Config {
@@ -75,6 +82,7 @@ impl Default for Config {
             nonces: NonceLimits::DEFAULT,
             strangers_half_open_max: 64,
             held_max: 4_096,
+            renewal: RenewalLimits::default(),
         }
     }
 }
@@ -101,6 +109,10 @@ pub enum Received {
     Deliver(Vec<Delivery>),
     /// The peer ended the session; it is gone.
     Closed,
+    /// The peer resumes a session; this is the answer to be delivered.
+    Resuming(Outbound),
+    /// The peer has answered: the session has resumed.
+    Resumed,
 }
 
 /// A session that has just become ready.
@@ -157,6 +169,27 @@ pub enum EndReason {
     Closed,
 }
 
+/// What has become of the keys of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It sends under new keys.
+    Renewed {
+        /// The session.
+        session: SessionId,
+        /// The peer.
+        peer: PeerId,
+        /// Their generation, and how they came about.
+        renewed: Renewed,
+    },
+    /// A resumption was not answered in time, or cannot succeed.
+    NotResumed {
+        /// The session.
+        session: SessionId,
+        /// The peer.
+        peer: PeerId,
+    },
+}
+
 /// Why no handshake is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum OpenError {
@@ -191,6 +224,8 @@ pub struct Sessions {
     /// Strangers have a memory of their own, so that they cannot fill that of the pinned peers.
     strangers_nonces: NonceMemory<PublicKey>,
     ended: VecDeque<Ended>,
+    changes: VecDeque<Change>,
+    writes: Vec<Write>,
 }
 
 impl Sessions {
@@ -211,6 +246,8 @@ impl Sessions {
             pinned_nonces,
             strangers_nonces,
             ended: VecDeque::new(),
+            changes: VecDeque::new(),
+            writes: Vec::new(),
         }
     }
 
@@ -235,7 +272,13 @@ impl Sessions {
         self.pinned_nonces.expire(author.now);
         self.strangers_nonces.expire(author.now);
         let standing = self.counted_as(message, standing);
-        let admitted = self.look(message, standing, author)?;
+        let admitted = match self.look(message, standing, author) {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                self.note_hopeless(message, &refusal);
+                return Err(refusal);
+            }
+        };
         self.record_nonce(message, standing, &admitted, author.now);
         self.accept(message, standing, admitted, author)
     }
@@ -308,7 +351,7 @@ impl Sessions {
     fn act_in(
         &mut self,
         session: SessionId,
-        act: impl FnOnce(&mut super::session::Session) -> Result<Sent, SendError>,
+        act: impl FnOnce(&mut Session) -> Result<Sent, SendError>,
     ) -> Result<Sent, SendError> {
         let held = self.held.get_mut(&session).ok_or(SendError::Closed)?;
         let Stage::Ready(ready) = &mut held.stage else { return Err(SendError::Closed) };
@@ -356,7 +399,10 @@ impl Sessions {
             Standing::FirstUse => &mut self.strangers_nonces,
         };
         match admitted {
-            Admitted::Init { .. } | Admitted::Step { .. } => {
+            Admitted::Init { .. }
+            | Admitted::Step { .. }
+            | Admitted::Resume { .. }
+            | Admitted::Resumed { .. } => {
                 nonces.record(*message.signer(), message.header().nonce.as_bytes(), now);
             }
             Admitted::Ready(_) => {}

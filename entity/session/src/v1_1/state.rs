@@ -24,6 +24,8 @@ pub enum SessionState {
     SessionConfirmed,
     /// Both sides have proved their keys; data flows.
     Ready,
+    /// The session was ready and was kept across a restart; data flows again once it has resumed.
+    Suspended,
     /// The handshake failed.
     Error,
     /// A limit passed, or a newer session took its place.
@@ -31,8 +33,8 @@ pub enum SessionState {
 }
 
 impl SessionState {
-    /// All nine, in the order of the protocol.
-    pub const ALL: [Self; 9] = [
+    /// All ten, in the order of the protocol.
+    pub const ALL: [Self; 10] = [
         Self::Initial,
         Self::HandshakeInitSent,
         Self::HandshakeAckReceived,
@@ -40,6 +42,7 @@ impl SessionState {
         Self::SessionEstablished,
         Self::SessionConfirmed,
         Self::Ready,
+        Self::Suspended,
         Self::Error,
         Self::Expired,
     ];
@@ -54,6 +57,7 @@ impl SessionState {
             Self::SessionEstablished => "session_established",
             Self::SessionConfirmed => "session_confirmed",
             Self::Ready => "ready",
+            Self::Suspended => "suspended",
             Self::Error => "error",
             Self::Expired => "expired",
         }

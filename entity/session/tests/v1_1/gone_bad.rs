@@ -130,10 +130,21 @@ fn what_was_never_sent_cannot_be_acknowledged() {
 }
 
 #[test]
-fn keys_are_not_renewed_in_a_session() {
-    for kind in [MessageKind::Rekey, MessageKind::RekeyRequest, MessageKind::RekeyAck] {
+fn each_side_has_its_own_part_in_a_rekey() {
+    // Alice opened the handshake: she sends `rekey`, and nothing else of a rekey.
+    for kind in [MessageKind::RekeyRequest, MessageKind::RekeyAck] {
         check(kind, &control("{}"), ErrorCode::InvalidState);
     }
+    let rekey = |generation: &str, key: &str| {
+        control(&format!(r#"{{"ephemeral_public_key":"{key}","generation":{generation}}}"#))
+    };
+    let zero = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let nine = "CQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    check(MessageKind::Rekey, &control("{}"), ErrorCode::InvalidMessage);
+    check(MessageKind::Rekey, &rekey("65536", nine), ErrorCode::InvalidMessage);
+    check(MessageKind::Rekey, &rekey("1", "CQ=="), ErrorCode::InvalidMessage);
+    check(MessageKind::Rekey, &rekey("1", zero), ErrorCode::InvalidMessage);
+    check(MessageKind::Rekey, &rekey("0", nine), ErrorCode::SequenceError);
 }
 
 #[test]

@@ -197,7 +197,8 @@ pub(crate) fn answer_of(received: Received) -> Option<Outbound> {
         Received::Repeat(answer) => answer,
         Received::Advanced(answer) => Some(answer),
         Received::Ready(readied) => readied.answer,
-        Received::Deliver(_) | Received::Closed => None,
+        Received::Resuming(answer) => Some(answer),
+        Received::Deliver(_) | Received::Closed | Received::Resumed => None,
     }
 }
 

@@ -163,7 +163,7 @@ fn a_refused_message_uses_up_nothing() {
 #[test]
 fn types_that_a_ready_session_has_no_use_for_are_refused() {
     let kinds = [
-        MessageKind::Rekey,
+        MessageKind::RekeyAck,
         MessageKind::SessionConfirm,
         MessageKind::Ready,
         MessageKind::HandshakeInitAck,

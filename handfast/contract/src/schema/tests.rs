@@ -27,6 +27,7 @@ fn every_method_and_event_of_the_contract_has_a_shape() {
             "session.close",
             "session.list",
             "session.open",
+            "session.rekey",
             "shutdown",
             "stats",
             "wire.send_raw",
@@ -41,6 +42,8 @@ fn every_method_and_event_of_the_contract_has_a_shape() {
             "peer.added",
             "session.closed",
             "session.ready",
+            "session.rekeyed",
+            "session.resumed",
         ]
     );
 }
@@ -85,6 +88,7 @@ fn parameters_are_closed() {
     );
     check_params("session.open", json!({"to": "b"}), json!({"peer": "b"}));
     check_params("session.close", json!({"id": "s"}), json!({}));
+    check_params("session.rekey", json!({"id": "s"}), json!({"id": "s", "now": true}));
     check_params(
         "message.send",
         json!({"to": "b", "type": "ping", "body": {}, "seal": "require", "flavour": "iso"}),
@@ -150,6 +154,12 @@ fn events_have_their_fields() {
         json!({"id": "s", "peer": "b", "version": "1.0", "role": "initiator"}),
         json!({"id": "s", "peer": "b", "version": "1.0", "role": "both"}),
     );
+    check_event(
+        "session.resumed",
+        json!({"id": "s", "peer": "b", "generation": 1}),
+        json!({"id": "s", "peer": "b", "generation": 65_536}),
+    );
+    check_event("session.rekeyed", json!({"id": "s", "generation": 1}), json!({"id": "s"}));
     check_event(
         "session.closed",
         json!({"id": "s", "peer": "b", "reason": "closed by peer"}),

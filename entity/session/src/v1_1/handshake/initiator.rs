@@ -19,6 +19,7 @@ use crate::v1_1::channel::{ReceiveChannel, SendChannel};
 use crate::v1_1::key_schedule::SessionKeys;
 use crate::v1_1::proof::{ChallengeVerified, TranscriptBound};
 use crate::v1_1::refusal::{HandshakeError, Misbehaviour, Refusal};
+use crate::v1_1::secrets::Secret;
 use crate::v1_1::session::{Parts, Session};
 use crate::v1_1::state::Role;
 use crate::v1_1::{challenge, seal};
@@ -40,6 +41,7 @@ pub struct ResponseSent {
     capabilities: Capabilities,
     send: SendChannel,
     receive: ReceiveChannel,
+    secret: Secret,
     proofs: (TranscriptBound, ChallengeVerified),
 }
 
@@ -108,7 +110,7 @@ impl InitSent {
         let verified = challenge::verify(&peer_key, Role::Responder, challenged, signature)
             .map_err(Misbehaviour::from)?;
         self.exchange.transcript.push(message.signed_bytes());
-        let (keys, bound) = SessionKeys::derive(
+        let (keys, secret, bound) = SessionKeys::derive(
             self.ephemeral,
             &ack.ephemeral_public_key,
             self.exchange.transcript.digest(),
@@ -123,6 +125,7 @@ impl InitSent {
             capabilities: ack.capabilities,
             send,
             receive,
+            secret,
             proofs: (bound, verified),
         };
         Ok((state, outbound))
@@ -211,8 +214,15 @@ impl ConfirmSent {
         plaintext: &Plaintext,
         now: Timestamp,
     ) -> Result<Session, HandshakeError> {
-        let Self(ResponseSent { exchange, peer_key, capabilities, send, mut receive, proofs }) =
-            self;
+        let Self(ResponseSent {
+            exchange,
+            peer_key,
+            capabilities,
+            send,
+            mut receive,
+            secret,
+            proofs,
+        }) = self;
         exchange.check_age(now)?;
         let ready = Ready::from_object(&plaintext.body).map_err(HandshakeError::of_step)?;
         exchange.check_session(ready.session_id)?;
@@ -226,6 +236,7 @@ impl ConfirmSent {
             capabilities,
             send,
             receive,
+            secret,
         };
         let (bound, verified) = proofs;
         Ok(Session::ready(parts, (bound, verified, confirmed), now))

@@ -17,6 +17,7 @@ use crate::v1_1::channel::{ReceiveChannel, SendChannel};
 use crate::v1_1::key_schedule::SessionKeys;
 use crate::v1_1::proof::{ChallengeVerified, TranscriptBound};
 use crate::v1_1::refusal::{HandshakeError, Misbehaviour, Refusal};
+use crate::v1_1::secrets::Secret;
 use crate::v1_1::session::{Parts, Session};
 use crate::v1_1::state::Role;
 use crate::v1_1::{challenge, seal};
@@ -46,6 +47,7 @@ struct Agreed {
     capabilities: Capabilities,
     send: SendChannel,
     receive: ReceiveChannel,
+    secret: Secret,
 }
 
 /// Accepts step 1, derives the keys, and answers with step 2.
@@ -77,11 +79,11 @@ pub fn accept(
     exchange.transcript.push(message.signed_bytes());
     let ephemeral = EphemeralSecret::from_bytes(author.entropy.bytes());
     let outbound = challenge_back(&mut exchange, &ephemeral, &capabilities, author);
-    let (keys, bound) =
+    let (keys, secret, bound) =
         SessionKeys::derive(ephemeral, &init.ephemeral_public_key, exchange.transcript.digest())
             .map_err(Misbehaviour::from)?;
     let (send, receive) = keys.into_channels(Role::Responder);
-    let agreed = Agreed { exchange, peer_key, capabilities, send, receive };
+    let agreed = Agreed { exchange, peer_key, capabilities, send, receive, secret };
     Ok((AckSent { agreed, init_timestamp: header.timestamp, bound }, outbound, init.address))
 }
 
@@ -164,7 +166,7 @@ impl EstablishedSent {
         author: &mut Author<'_>,
     ) -> Result<(Session, Outbound), HandshakeError> {
         let Self { agreed, init_timestamp: _, proofs } = self;
-        let Agreed { mut exchange, peer_key, capabilities, mut send, mut receive } = agreed;
+        let Agreed { mut exchange, peer_key, capabilities, mut send, mut receive, secret } = agreed;
         exchange.check_age(author.now)?;
         let confirm_step =
             SessionConfirm::from_object(&plaintext.body).map_err(HandshakeError::of_step)?;
@@ -181,8 +183,16 @@ impl EstablishedSent {
         let (outbound, _) = seal::message(slot, place, &plaintext, author);
 
         let (id, peer) = (exchange.session, exchange.peer);
-        let parts =
-            Parts { id, role: Role::Responder, peer, peer_key, capabilities, send, receive };
+        let parts = Parts {
+            id,
+            role: Role::Responder,
+            peer,
+            peer_key,
+            capabilities,
+            send,
+            receive,
+            secret,
+        };
         let (bound, verified) = proofs;
         Ok((Session::ready(parts, (bound, verified, confirmed), author.now), outbound))
     }

@@ -216,7 +216,7 @@ impl Outgoing {
     }
 
     /// Says that no number will be given out any more in this run: what is reserved and unused need not be skipped.
-    pub fn close_books(&mut self) {
+    pub const fn close_books(&mut self) {
         self.reserved = self.highest_sent;
     }
 

@@ -4,13 +4,17 @@ use entity_wire::id::{Generation, MessageId, MessageNumber, Sequence, SessionId}
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::control::{SessionClose, Skip};
+use entity_wire::payload::rekey::Rekey;
 use entity_wire::payload::sealed::{Plaintext, Sealed};
 use entity_wire::time::Timestamp;
 use entity_wire::v1_1::Envelope;
 
 use super::Session;
+use crate::v1_1::author::Author;
+use crate::v1_1::channel::PositionRefusal;
 use crate::v1_1::refusal::Refusal;
 use crate::v1_1::seal;
+use crate::v1_1::state::Role;
 
 /// An application message, in its turn.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +46,7 @@ pub struct Delivery {
 #[derive(Debug)]
 #[must_use = "an opened message is accepted only when it is recorded"]
 pub struct Opened {
+    generation: Generation,
     sequence: Sequence,
     ack: u64,
     meaning: Meaning,
@@ -52,7 +57,14 @@ enum Meaning {
     Message(Delivery),
     Ack,
     Skip(Skip),
-    Close { reason: String },
+    Close {
+        reason: String,
+    },
+    Rekey(Rekey),
+    RekeyAck(Rekey),
+    RekeyRequest,
+    /// It speaks of keys that were replaced in the meantime.
+    Outdated,
 }
 
 /// What an accepted message brings about.
@@ -72,19 +84,37 @@ impl Session {
     /// Records an opened message: its sequence number, its number, its acknowledgement.
     ///
     /// What is returned has to be handled at once; it will not be returned again.
-    pub fn record(&mut self, opened: Opened, now: Timestamp) -> Effect {
-        self.receive.record(opened.sequence.get());
+    pub fn record(&mut self, opened: Opened, author: &mut Author<'_>) -> Effect {
+        let now = author.now;
+        self.channels.record(opened.generation, opened.sequence.get());
         self.heard_at = now;
+        self.confirm(opened.generation, now);
         self.outgoing.record_ack(opened.ack, now);
         match opened.meaning {
             Meaning::Message(delivery) => {
                 let len = delivery.len_bytes;
-                Effect::Deliver(self.incoming.record(delivery.number.get(), delivery, len, now))
+                let deliveries = self.incoming.record(delivery.number.get(), delivery, len, now);
+                return self.deliver(deliveries);
             }
-            Meaning::Ack => Effect::Deliver(Vec::new()),
-            Meaning::Skip(skip) => Effect::Deliver(self.incoming.record_skip(&skip, now)),
-            Meaning::Close { reason } => Effect::Closed { reason },
+            Meaning::Skip(skip) => {
+                let deliveries = self.incoming.record_skip(&skip, now);
+                return self.deliver(deliveries);
+            }
+            Meaning::Close { reason } => return Effect::Closed { reason },
+            Meaning::Rekey(body) => self.answer_rekey(opened.generation, body, author),
+            Meaning::RekeyAck(ack) => self.conclude_rekey(&ack, now),
+            Meaning::RekeyRequest => self.want_rekey(now),
+            Meaning::Ack | Meaning::Outdated => {}
         }
+        Effect::Deliver(Vec::new())
+    }
+
+    /// What is handled now; a durable message asks for the number to be kept with what it brings about.
+    fn deliver(&mut self, deliveries: Vec<Delivery>) -> Effect {
+        if deliveries.iter().any(|delivery| delivery.durable.is_some()) {
+            self.keeping.commit();
+        }
+        Effect::Deliver(deliveries)
     }
 
     /// Looks at the place of a message in this session: limits, sealing, generation, replay window.
@@ -102,8 +132,12 @@ impl Session {
             return Err(Refusal::NotSealed);
         }
         let sealed = Sealed::from_object(message.payload())?;
-        self.receive.look(sealed.generation, message.header().sequence.get())?;
-        Ok(sealed)
+        match self.channels.look(sealed.generation, message.header().sequence.get()) {
+            Err(PositionRefusal::OtherGeneration { .. }) if self.is_suspended() => {
+                Err(Refusal::Suspended)
+            }
+            looked => looked.map(|_| sealed).map_err(Refusal::from),
+        }
     }
 
     /// Opens a message and looks at what was sealed in it.
@@ -114,11 +148,13 @@ impl Session {
     ///
     /// [`Refusal::NotOpened`], and whatever makes the plaintext unacceptable.
     pub fn open(&self, message: &Envelope, sealed: &Sealed) -> Result<Opened, Refusal> {
-        let plaintext = seal::open(&self.receive, message, sealed)?;
+        let sequence = message.header().sequence;
+        let channel = self.channels.look(sealed.generation, sequence.get())?;
+        let plaintext = seal::open(channel, message, sealed)?;
         self.outgoing.look_at_ack(plaintext.ack)?;
         let ack = plaintext.ack;
         let meaning = self.look_at_plaintext(message, plaintext, sealed)?;
-        Ok(Opened { sequence: message.header().sequence, ack, meaning })
+        Ok(Opened { generation: sealed.generation, sequence, ack, meaning })
     }
 
     fn look_at_plaintext(
@@ -151,10 +187,14 @@ impl Session {
             };
             return Ok(Meaning::Message(delivery));
         }
-        self.look_at_control(kind, &plaintext.body)
+        self.look_at_control((kind, sealed.generation), &plaintext.body)
     }
 
-    fn look_at_control(&self, kind: &MessageKind, body: &Object) -> Result<Meaning, Refusal> {
+    fn look_at_control(
+        &self,
+        (kind, generation): (&MessageKind, Generation),
+        body: &Object,
+    ) -> Result<Meaning, Refusal> {
         if *kind == MessageKind::Ack {
             return Ok(Meaning::Ack);
         }
@@ -166,7 +206,24 @@ impl Session {
             self.incoming.look_at_skip(&skip)?;
             return Ok(Meaning::Skip(skip));
         }
-        // Keys are not renewed within a session, and a handshake is over once the session is ready.
+        match (kind, self.role) {
+            (MessageKind::Rekey, Role::Responder) => {
+                let body = Rekey::from_object(body)?;
+                let is_new = self.look_at_rekey(generation, &body)?;
+                return Ok(if is_new { Meaning::Rekey(body) } else { Meaning::Outdated });
+            }
+            (MessageKind::RekeyAck, Role::Initiator) => {
+                let ack = Rekey::from_object(body)?;
+                let is_awaited = self.look_at_rekey_ack(generation, &ack)?;
+                return Ok(if is_awaited { Meaning::RekeyAck(ack) } else { Meaning::Outdated });
+            }
+            (MessageKind::RekeyRequest, Role::Initiator) => {
+                let is_current = generation >= self.generation();
+                return Ok(if is_current { Meaning::RekeyRequest } else { Meaning::Outdated });
+            }
+            _ => {}
+        }
+        // A handshake is over once the session is ready, and each side has its own part in a rekey.
         Err(Refusal::Unexpected { kind: kind.clone() })
     }
 }

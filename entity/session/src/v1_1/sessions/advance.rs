@@ -11,6 +11,7 @@ use super::look::Admitted;
 use super::{EndReason, Ended, RETIRED_PER_PEER_MAX, Readied, Received, Sessions, Standing};
 use crate::v1_1::author::{Author, Outbound};
 use crate::v1_1::handshake::responder;
+use crate::v1_1::record::Essence;
 use crate::v1_1::refusal::{HandshakeError, Misbehaviour, Refusal};
 use crate::v1_1::session::{Effect, Opened, Session};
 
@@ -30,6 +31,12 @@ impl Sessions {
             Admitted::Init { ending } => self.begin(message, standing, ending, author),
             Admitted::Step { plaintext } => self.advance(message, plaintext.as_ref(), author),
             Admitted::Ready(opened) => Ok(self.record(message.header().session, opened, author)),
+            Admitted::Resume { resume, proof } => {
+                self.answer_resume(message, (&resume, proof), author)
+            }
+            Admitted::Resumed { resume, proof } => {
+                self.conclude_resumption(message, (&resume, proof), author.now)
+            }
         }
     }
 
@@ -60,10 +67,10 @@ impl Sessions {
         author: &mut Author<'_>,
     ) -> Result<Received, Refusal> {
         let session = message.header().session;
-        let Some(Held { stage, peer, standing, address, mut answers }) = self.held.remove(&session)
-        else {
+        let Some(held) = self.held.remove(&session) else {
             return Err(Refusal::NoSession);
         };
+        let Held { stage, peer, standing, address, mut answers, resumptions } = held;
         let (role, state) = (stage.role(), stage.state());
         let (stage, answer) = match step(stage, message, plaintext, author) {
             Ok(moved) => moved,
@@ -75,6 +82,7 @@ impl Sessions {
             }
         };
         answers.store(message, answer.clone());
+        let stage = self.limited(stage);
         let readied = match &stage {
             Stage::Ready(ready) => Some(Readied {
                 session,
@@ -91,7 +99,7 @@ impl Sessions {
             | Stage::AckSent(_)
             | Stage::EstablishedSent(_) => None,
         };
-        self.hold(session, Held { stage, peer, standing, address, answers });
+        self.hold(session, Held { stage, peer, standing, address, answers, resumptions });
         match (readied, answer) {
             (Some(readied), _) => {
                 self.take_over(&readied.peer, session, author);
@@ -102,13 +110,22 @@ impl Sessions {
         }
     }
 
+    /// Tells a session that has just become ready when to renew its keys.
+    fn limited(&self, mut stage: Stage) -> Stage {
+        if let Stage::Ready(ready) = &mut stage {
+            ready.limit(self.config.renewal);
+        }
+        stage
+    }
+
     /// Records a message of a ready session.
-    fn record(&mut self, session: SessionId, opened: Opened, author: &Author<'_>) -> Received {
+    fn record(&mut self, session: SessionId, opened: Opened, author: &mut Author<'_>) -> Received {
         let Some(Held { stage: Stage::Ready(ready), .. }) = self.held.get_mut(&session) else {
             return Received::Deliver(Vec::new());
         };
-        match ready.record(opened, author.now) {
+        match ready.record(opened, author) {
             Effect::Deliver(deliveries) => {
+                self.note_renewed(session);
                 self.reschedule(session);
                 Received::Deliver(deliveries)
             }
@@ -122,8 +139,13 @@ impl Sessions {
     /// Makes a ready session the one that its peer is sent to; the one before only receives from here on.
     fn take_over(&mut self, peer: &PeerId, session: SessionId, author: &Author<'_>) {
         let Some(previous) = self.current.insert(peer.clone(), session) else { return };
-        if let Some(Held { stage: Stage::Ready(ready), .. }) = self.held.get_mut(&previous) {
-            ready.retire(author.now);
+        let Some(ready) = self.ready_mut(previous) else { return };
+        if ready.is_suspended() {
+            // It has no keys to receive with.
+            return self.end(previous, EndReason::Superseded);
+        }
+        if ready.retire(author.now) {
+            self.writes.push(Essence::delete(previous));
         }
         self.reschedule(previous);
         let retired = self.retired.entry(peer.clone()).or_default();

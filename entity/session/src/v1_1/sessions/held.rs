@@ -25,6 +25,8 @@ pub(super) struct Held {
     /// Where the peer said in step 1 that it takes answers.
     pub(super) address: Option<String>,
     pub(super) answers: Answers,
+    /// The `session_resume` answered last, and the `session_resumed` accepted last.
+    pub(super) resumptions: Answers,
 }
 
 /// Every state that is held, one type each.
@@ -40,7 +42,14 @@ pub(super) enum Stage {
 
 impl Held {
     pub(super) fn new(stage: Stage, peer: PeerId, standing: Standing) -> Self {
-        Self { stage, peer, standing, address: None, answers: Answers::default() }
+        Self {
+            stage,
+            peer,
+            standing,
+            address: None,
+            answers: Answers::default(),
+            resumptions: Answers::default(),
+        }
     }
 
     /// Whether a message is the peer's: its name, and its key as far as that is known.
@@ -142,6 +151,7 @@ pub(super) struct Answers(Vec<Answered>);
 /// A step that was accepted.
 #[derive(Debug)]
 pub(super) struct Answered {
+    kind: MessageKind,
     step: [u8; DIGEST_LEN],
     /// What it was answered with; step 6 is not answered.
     pub(super) answer: Option<Outbound>,
@@ -149,7 +159,14 @@ pub(super) struct Answered {
 
 impl Answers {
     pub(super) fn store(&mut self, message: &Envelope, answer: Option<Outbound>) {
-        self.0.push(Answered { step: digest(message), answer });
+        let kind = message.header().kind.clone();
+        self.0.push(Answered { kind, step: digest(message), answer });
+    }
+
+    /// Stores an answer in place of the one to an earlier message of the same type.
+    pub(super) fn store_latest(&mut self, message: &Envelope, answer: Option<Outbound>) {
+        self.0.retain(|answered| answered.kind != message.header().kind);
+        self.store(message, answer);
     }
 
     pub(super) fn find(&self, message: &Envelope) -> Option<&Answered> {

@@ -3,6 +3,7 @@
 use entity_crypto::signing::PublicKey;
 use entity_wire::id::SessionId;
 use entity_wire::kind::MessageKind;
+use entity_wire::payload::resume::Resume;
 use entity_wire::payload::sealed::{Plaintext, Sealed};
 use entity_wire::time::Timestamp;
 use entity_wire::v1_1::Envelope;
@@ -13,6 +14,7 @@ use crate::nonce_memory::NonceMemory;
 use crate::v1_1::author::Author;
 use crate::v1_1::handshake::step_sequence;
 use crate::v1_1::refusal::Refusal;
+use crate::v1_1::resumption::{self, BinderVerified};
 use crate::v1_1::session::Opened;
 use crate::v1_1::simultaneous::{Survivor, survivor};
 
@@ -25,6 +27,10 @@ pub(super) enum Admitted {
     Step { plaintext: Option<Plaintext> },
     /// A message in a ready session.
     Ready(Opened),
+    /// A `session_resume` whose sender holds the secret.
+    Resume { resume: Resume, proof: BinderVerified },
+    /// The `session_resumed` that was waited for, by a sender that holds the secret.
+    Resumed { resume: Resume, proof: BinderVerified },
 }
 
 /// Where a message belongs, and that it may be there.
@@ -33,6 +39,8 @@ enum Seat {
     Init { ending: Vec<(SessionId, EndReason)> },
     Step,
     Ready { sealed: Sealed },
+    Resume { resume: Resume },
+    Resumed { resume: Resume },
 }
 
 impl Sessions {
@@ -72,7 +80,7 @@ impl Sessions {
                 Ok(Seat::Init { ending })
             }
             Some(held) if held.belongs_to(message) => {
-                look_at_place(message, &held.stage, author.now)
+                look_at_place(message, &held.stage, (&author.key.public_key(), author.now))
             }
             Some(_) | None => Err(Refusal::NoSession),
         }
@@ -89,7 +97,17 @@ impl Sessions {
             (Seat::Step, Some(stage)) => {
                 Ok(Admitted::Step { plaintext: stage.open_awaited(message).transpose()? })
             }
-            (Seat::Ready { .. } | Seat::Step, _) => Err(Refusal::NoSession),
+            (Seat::Resume { resume }, Some(Stage::Ready(session))) => {
+                let proof = session.verify_resume(message, &resume)?;
+                Ok(Admitted::Resume { resume, proof })
+            }
+            (Seat::Resumed { resume }, Some(Stage::Ready(session))) => {
+                let proof = session.verify_resumed(message, &resume)?;
+                Ok(Admitted::Resumed { resume, proof })
+            }
+            (Seat::Ready { .. } | Seat::Resume { .. } | Seat::Resumed { .. } | Seat::Step, _) => {
+                Err(Refusal::NoSession)
+            }
         }
     }
 
@@ -145,7 +163,8 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let header = message.header();
-        if self.held.get(&header.session).is_some_and(Held::is_ready) {
+        let is_sealed = self.held.get(&header.session).is_some_and(Held::is_ready);
+        if is_sealed && !is_resumption(&header.kind) {
             return Ok(());
         }
         Ok(self.nonces(standing).look(message.signer(), header.nonce.as_bytes(), now)?)
@@ -158,24 +177,43 @@ impl Sessions {
         }
     }
 
-    /// Step 8: whether the message is a byte-identical repeat of a step that was accepted.
+    /// Step 8: whether the message is a byte-identical repeat of a step or of a message of a resumption that was accepted.
     pub(super) fn answered(&self, message: &Envelope) -> Option<&Answered> {
-        message.header().kind.handshake_step()?;
-        let held = self.held.get(&message.header().session)?;
-        held.answers.find(message)
+        let header = message.header();
+        if is_resumption(&header.kind) {
+            return self.held.get(&header.session)?.resumptions.find(message);
+        }
+        header.kind.handshake_step()?;
+        self.held.get(&header.session)?.answers.find(message)
     }
 }
 
 /// Step 12, and what of step 11 depends on the state: the place of a message in what is held.
-fn look_at_place(message: &Envelope, stage: &Stage, now: Timestamp) -> Result<Seat, Refusal> {
+fn look_at_place(
+    message: &Envelope,
+    stage: &Stage,
+    (own, now): (&PublicKey, Timestamp),
+) -> Result<Seat, Refusal> {
     if let Stage::Ready(session) = stage {
-        return Ok(Seat::Ready { sealed: session.look(message, now)? });
+        return match message.header().kind {
+            MessageKind::SessionResume => {
+                let resume = Sessions::look_at_resume(session, message, own, now)?;
+                Ok(Seat::Resume { resume })
+            }
+            MessageKind::SessionResumed => Ok(Seat::Resumed { resume: resumption::read(message)? }),
+            _ => Ok(Seat::Ready { sealed: session.look(message, now)? }),
+        };
     }
     if message.header().kind.handshake_step().is_none() {
         return Err(Refusal::NotReady { state: stage.state() });
     }
     look_at_step_sequence(message)?;
     Ok(Seat::Step)
+}
+
+/// Whether a message resumes a session: signed and not sealed, outside the window, once by its nonce.
+const fn is_resumption(kind: &MessageKind) -> bool {
+    matches!(kind, MessageKind::SessionResume | MessageKind::SessionResumed)
 }
 
 /// Step 9: the timestamp.

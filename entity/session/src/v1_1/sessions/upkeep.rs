@@ -6,7 +6,7 @@ use entity_wire::id::{Generation, MessageNumber, SessionId};
 use entity_wire::time::Timestamp;
 
 use super::held::{Held, Stage};
-use super::{EndReason, Ended, Sessions};
+use super::{Change, EndReason, Ended, Sessions};
 use crate::v1_1::author::Author;
 use crate::v1_1::numbers::Fate;
 use crate::v1_1::refusal::Lateness;
@@ -46,6 +46,10 @@ impl Sessions {
                 continue;
             }
             if let Stage::Ready(ready) = &mut held.stage {
+                if ready.expire(author.now) {
+                    let peer = held.peer.clone();
+                    self.changes.push_back(Change::NotResumed { session, peer });
+                }
                 due.extend(std::iter::from_fn(|| ready.seal_due(author)));
             }
             self.reschedule(session);
@@ -53,7 +57,8 @@ impl Sessions {
         due
     }
 
-    /// Ends a ready session and seals the message that says so to the peer.
+    /// Ends a ready or suspended session and seals the message that says so to the peer; without keys it ends without a
+    /// word, and the peer learns it when it wants to resume.
     ///
     /// # Errors
     ///
@@ -132,6 +137,7 @@ impl Sessions {
         let stage = &self.held.get(&session)?.stage;
         match stage {
             Stage::Ready(ready) if ready.is_retired() => Some(SessionState::Expired),
+            Stage::Ready(ready) if ready.is_suspended() => Some(SessionState::Suspended),
             Stage::Ready(_)
             | Stage::InitSent(_)
             | Stage::ResponseSent(_)
@@ -191,11 +197,14 @@ impl Sessions {
                 self.retired.remove(&peer);
             }
         }
+        self.forget(session, &stage);
         let (role, state) = (stage.role(), stage.state());
         self.ended.push_back(Ended { session, peer, role, state, reason });
     }
 
+    /// Sets the deadline of a session that has changed, and notes what has to be kept of it.
     pub(super) fn reschedule(&mut self, session: SessionId) {
+        self.keep(session);
         let deadline = self.held.get(&session).map(|held| held.stage.next_deadline());
         self.deadlines.set(session, deadline);
     }
