@@ -2,7 +2,6 @@
 
 use entity_crypto::signing::SigningKey;
 use entity_journal::Stored;
-use entity_session::v1_1::record::Kept;
 use entity_transfer::IoOutcome;
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
@@ -62,8 +61,9 @@ impl Peer {
         now: Timestamp,
     ) -> Result<Self, RestoreError> {
         let v1_0 = v1_0::State::new(&config);
-        let v1_1 = v1_1::State::restore(&config, &mut stored, &Kept::default(), now)?;
         let features = Features::restore(&mut stored, &config, now)?;
+        let numbered = features.durable.places();
+        let v1_1 = v1_1::State::restore(&config, &mut stored, &numbered, now)?;
         let core = Core::restore(config, key, seed, &mut stored)?;
         let mut peer = Self { core, links: Links::default(), features, v1_0, v1_1 };
         peer.resume_links(now);
@@ -215,6 +215,12 @@ impl Peer {
         }
     }
 
+    /// Has everything kept exactly as it is, before an orderly end: the next run then has no numbers to skip but those of
+    /// what is under way. Drain [`Peer::poll_output`] and keep what it gives; going on afterwards does no harm.
+    pub fn handle_shutdown(&mut self) {
+        self.v1_1.close_books();
+    }
+
     /// Returns when [`Peer::handle_deadline`] has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let deadlines = [
@@ -316,9 +322,15 @@ impl Peer {
                 }
                 News::Resumed { id, peer, generation } => {
                     let waiters = self.session_ready(&peer);
-                    let resumed = PeerEvent::SessionResumed { id, peer: peer.clone(), generation };
-                    self.core.event(resumed);
+                    self.core.event(PeerEvent::SessionResumed {
+                        id: id.clone(),
+                        peer: peer.clone(),
+                        generation,
+                    });
+                    self.heard(&peer, now);
                     self.features.session_ready(&mut self.core, &peer, now);
+                    let session = (&id, Version::V1_1);
+                    self.features.durable.session_is(&mut self.core, &peer, session, now);
                     for waiter in waiters {
                         self.resume_waiter(&peer, waiter, now);
                     }

@@ -118,7 +118,6 @@ impl Durable {
     }
 
     /// Returns the numbers that messages have which are not acknowledged, by session.
-    #[expect(dead_code, reason = "sessions are not restored yet")]
     pub(crate) fn places(&self) -> BTreeMap<SessionId, BTreeSet<MessageNumber>> {
         let mut places: BTreeMap<SessionId, BTreeSet<MessageNumber>> = BTreeMap::new();
         for place in self.queues.values().flat_map(Queue::places) {

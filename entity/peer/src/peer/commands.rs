@@ -205,7 +205,7 @@ impl Peer {
         }
         let error = CommandError::TimedOut { what: "the session" };
         self.core.finish_send(reason, Err(error), now);
-        if self.v1_1.is_sending(place.session, now) {
+        if self.v1_1.may_come_back(place.session, now) {
             self.open(&to, now);
         } else {
             self.features.durable.session_gone(&mut self.core, &to, place.session, now);

@@ -125,6 +125,14 @@ impl State {
         ready.is_some_and(|ready| ready.is_sending() && !ready.is_expired(now))
     }
 
+    /// Says whether a session is the one that messages go in, once it has resumed if need be.
+    pub(crate) fn may_come_back(&self, session: SessionId, now: Timestamp) -> bool {
+        self.sessions.ready(session).is_some_and(|ready| {
+            let is_current = self.sessions.current(ready.peer()) == Some(session);
+            is_current && !ready.is_expired(now)
+        })
+    }
+
     /// Sends what waited for the peer to have our step 6.
     pub(super) fn send_unheard(&mut self, core: &mut Core, session: SessionId, now: Timestamp) {
         for (reason, message) in self.unheard.remove(&session).into_iter().flatten() {
