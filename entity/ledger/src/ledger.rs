@@ -3,8 +3,10 @@
 mod members;
 mod owners;
 mod restore;
+mod under_way;
 mod view;
 
+pub use under_way::{Stage, UnderWay};
 pub use view::AccountView;
 
 use std::collections::{BTreeSet, VecDeque};

@@ -48,7 +48,7 @@ pub use audit::{Audit, PendingOrder, TokenAudit};
 pub use certificate::{InvalidCertificate, Verified};
 pub use check::{Check, Checked};
 pub use hold::{HELD_MAX, HELD_OF_ACCOUNT_MAX};
-pub use ledger::{AccountView, Ledger};
+pub use ledger::{AccountView, Ledger, Stage, UnderWay};
 pub use output::{Event, Keys, Movement, Output, Submitted, TransferError, TransferRequest};
 pub use owner::{QUERY_PATIENCE, RECENT_MAX};
 pub use presenting::{PRESENTED_MAX, WINDOW};

@@ -60,6 +60,11 @@ impl Presenting {
         self.presentations.len()
     }
 
+    /// All certificates, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Presentation> {
+        self.presentations.values()
+    }
+
     pub(crate) fn add(&mut self, presentation: Presentation) -> u64 {
         self.last += 1;
         self.restore(self.last, presentation);

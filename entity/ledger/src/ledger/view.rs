@@ -123,7 +123,7 @@ impl Ledger {
     }
 }
 
-fn pending_order(signed: &SignedOrder) -> PendingOrder {
+pub(super) fn pending_order(signed: &SignedOrder) -> PendingOrder {
     let terms = signed.order.terms();
     PendingOrder {
         id: terms.transfer_id,
