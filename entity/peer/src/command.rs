@@ -16,6 +16,7 @@ use entity_wire::version::Version;
 
 use crate::name::PeerName;
 use crate::output::FailureKind;
+use crate::tokens::{TokenCommand, TokenError, TokenResult};
 use crate::view::{SessionName, SessionView};
 
 /// Names one command; chosen by the caller, unique among those not yet done.
@@ -82,6 +83,8 @@ pub enum Command {
         /// Which.
         id: TransferId,
     },
+    /// Something with tokens.
+    Token(TokenCommand),
     /// Withdraws a command that is not done yet; it ends with [`CommandError::Cancelled`], this one with `Done`. What
     /// was sent for it stays sent.
     Cancel {
@@ -205,6 +208,8 @@ pub enum CommandResult {
     Task(TaskId),
     /// The transfer is kept, and begins.
     Transfer(TransferId),
+    /// The end of a [`Command::Token`].
+    Token(TokenResult),
 }
 
 /// What became of a sent message.
@@ -341,6 +346,9 @@ pub enum CommandError {
         /// What was awaited.
         what: &'static str,
     },
+    /// A [`Command::Token`] failed.
+    #[error(transparent)]
+    Token(TokenError),
     /// Caller: withdrawn.
     #[error("finish: cancelled")]
     Cancelled,
@@ -363,6 +371,7 @@ impl CommandError {
                 ErrorCode::InvalidMessage
             }
             Self::Refused { code, .. } => code.unwrap_or(ErrorCode::InvalidMessage),
+            Self::Token(_) => ErrorCode::TransferRefused,
             Self::Handshake { code, .. } => *code,
             Self::Overloaded { .. }
             | Self::CircuitOpen { .. }
@@ -392,6 +401,7 @@ impl CommandError {
             | Self::Unreachable { .. }
             | Self::Handshake { .. }
             | Self::TimedOut { .. }
+            | Self::Token(_)
             | Self::Cancelled => None,
         }
     }
@@ -416,6 +426,7 @@ impl CommandError {
             | Self::Unreachable { .. }
             | Self::Handshake { .. }
             | Self::TimedOut { .. }
+            | Self::Token(_)
             | Self::Cancelled => None,
         }
     }

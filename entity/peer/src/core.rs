@@ -74,6 +74,8 @@ pub(crate) enum Reason {
     Query(CommandId),
     /// An answer to a message; nobody waits.
     Answer,
+    /// A question of a feature that asks again by itself; nobody waits.
+    Question,
     /// A message of a chunked transfer.
     Transfer(TransferId, Part),
     /// A heartbeat.
@@ -164,7 +166,11 @@ impl Reason {
     pub(crate) fn command(self) -> Option<CommandId> {
         match self {
             Self::Send(command) | Self::Ping(command, _) | Self::Query(command) => Some(command),
-            Self::Answer | Self::Heartbeat | Self::Durable(..) | Self::Transfer(..) => None,
+            Self::Answer
+            | Self::Question
+            | Self::Heartbeat
+            | Self::Durable(..)
+            | Self::Transfer(..) => None,
         }
     }
 }
@@ -365,7 +371,8 @@ impl Core {
             (Reason::Send(command) | Reason::Ping(command, _), Err(error)) => {
                 self.done(command, Err(error));
             }
-            (Reason::Query(_), Ok(_)) | (Reason::Answer | Reason::Heartbeat, _) => {}
+            (Reason::Query(_), Ok(_))
+            | (Reason::Answer | Reason::Question | Reason::Heartbeat, _) => {}
             (reason @ (Reason::Durable(..) | Reason::Transfer(..)), result) => {
                 self.tell(News::Finished(reason, result));
             }

@@ -16,7 +16,6 @@ use entity_journal::Stored;
 use entity_wire::time::Timestamp;
 
 use crate::command::{CommandError, Receipt};
-use crate::config::Config;
 use crate::core::{Core, Reason};
 use crate::durable::Durable;
 use crate::name::PeerName;
@@ -24,12 +23,14 @@ use crate::output::Received;
 use crate::restore::RestoreError;
 use crate::routing::{Feature, feature};
 use crate::tasks::Tasks;
+use crate::tokens::Tokens;
 use crate::transfers::Transfers;
 
 /// The rooms.
 #[derive(Debug)]
 pub(crate) struct Features {
     pub(crate) tasks: Tasks,
+    pub(crate) tokens: Tokens,
     /// Messages that are kept until the other side has them.
     pub(crate) durable: Durable,
     pub(crate) transfers: Transfers,
@@ -42,13 +43,14 @@ impl Features {
     ///
     /// A record of a room is damaged.
     pub(crate) fn restore(
+        core: &Core,
         stored: &mut Stored,
-        config: &Config,
         now: Timestamp,
     ) -> Result<Self, RestoreError> {
-        let durable = Durable::restore(stored, (&config.limits).into(), now)?;
-        let transfers = Transfers::restore(config.transfers.clone(), stored, now)?;
-        Ok(Self { durable, tasks: Tasks::restore(stored)?, transfers })
+        let durable = Durable::restore(stored, (&core.config.limits).into(), now)?;
+        let transfers = Transfers::restore(core.config.transfers.clone(), stored, now)?;
+        let tokens = Tokens::restore(core, stored, now)?;
+        Ok(Self { durable, tasks: Tasks::restore(stored)?, tokens, transfers })
     }
 
     /// Lets every room go on with what it kept.
@@ -60,8 +62,9 @@ impl Features {
     pub(crate) fn handle_message(&mut self, core: &mut Core, received: &Received, now: Timestamp) {
         match feature(&received.kind) {
             Feature::Task => self.tasks.handle_message(core, received),
+            Feature::Token => self.tokens.handle_message(core, received, now),
             Feature::Transfer => self.transfers.handle_message(core, received, now),
-            Feature::Token | Feature::WakeUp | Feature::Heartbeat | Feature::Error => {}
+            Feature::WakeUp | Feature::Heartbeat | Feature::Error => {}
             // These never come here: `routing::destination` says so.
             Feature::Handshake
             | Feature::HandshakeAck
@@ -76,6 +79,7 @@ impl Features {
     /// Tells every room that a session with `peer` is ready.
     pub(crate) fn session_ready(&mut self, core: &mut Core, peer: &PeerName, now: Timestamp) {
         self.transfers.session_ready(core, peer, now);
+        self.tokens.session_ready(core, peer, now);
     }
 
     /// Tells a room what became of a message that it sent.
@@ -96,6 +100,7 @@ impl Features {
             | Reason::Ping(..)
             | Reason::Query(_)
             | Reason::Answer
+            | Reason::Question
             | Reason::Heartbeat => {}
         }
     }
@@ -104,10 +109,16 @@ impl Features {
     pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
         self.durable.expire(core, now);
         self.transfers.expire(core, now);
+        self.tokens.expire(core, now);
     }
 
     /// Returns when [`Features::expire`] has something to do.
-    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        [self.durable.next_deadline(), self.transfers.next_deadline()].into_iter().flatten().min()
+    pub(crate) fn next_deadline(&self, core: &Core) -> Option<Timestamp> {
+        let deadlines = [
+            self.durable.next_deadline(),
+            self.transfers.next_deadline(),
+            self.tokens.next_deadline(core),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 }

@@ -37,6 +37,7 @@ pub mod command;
 pub mod config;
 pub mod inbound;
 pub mod output;
+pub mod tokens;
 pub mod view;
 
 mod capabilities;

@@ -146,6 +146,7 @@ fn refuses_version(error: &CommandError, version: Version) -> bool {
         | CommandError::CircuitOpen { .. }
         | CommandError::Unreachable { .. }
         | CommandError::TimedOut { .. }
+        | CommandError::Token(_)
         | CommandError::Cancelled => false,
     }
 }

@@ -18,6 +18,7 @@ use entity_wire::version::Version;
 
 use crate::command::{CommandError, CommandId, CommandResult};
 use crate::name::PeerName;
+use crate::tokens::TokenEvent;
 use crate::view::{Role, SessionName, TaskView};
 
 /// One thing for the owner of the peer to do or to know, in order.
@@ -216,6 +217,8 @@ pub enum PeerEvent {
     TransferDone(TransferView),
     /// A transfer of either direction broke.
     TransferFailed(TransferView),
+    /// Something happened in the ledger.
+    Token(TokenEvent),
 }
 
 /// A message as its handler sees it.

@@ -60,11 +60,11 @@ impl Peer {
         mut stored: Stored,
         now: Timestamp,
     ) -> Result<Self, RestoreError> {
-        let v1_0 = v1_0::State::new(&config);
-        let features = Features::restore(&mut stored, &config, now)?;
-        let numbered = features.durable.places();
-        let v1_1 = v1_1::State::restore(&config, &mut stored, &numbered, now)?;
         let core = Core::restore(config, key, seed, &mut stored)?;
+        let features = Features::restore(&core, &mut stored, now)?;
+        let v1_0 = v1_0::State::new(&core.config);
+        let numbered = features.durable.places();
+        let v1_1 = v1_1::State::restore(&core.config, &mut stored, &numbered, now)?;
         let mut peer = Self { core, links: Links::default(), features, v1_0, v1_1 };
         peer.resume_links(now);
         peer.features.restored(&mut peer.core);
@@ -161,6 +161,9 @@ impl Peer {
             Command::CancelTransfer { id: transfer } => {
                 self.features.transfers.cancel(&mut self.core, id, transfer, now);
             }
+            Command::Token(command) => {
+                self.features.tokens.handle_command(&mut self.core, id, command, now);
+            }
             Command::Cancel { command } => self.cancel(id, command, now),
         }
         self.settle(now);
@@ -228,7 +231,7 @@ impl Peer {
             self.links.next_deadline(),
             self.v1_0.next_deadline(&self.core),
             self.v1_1.next_deadline(),
-            self.features.next_deadline(),
+            self.features.next_deadline(&self.core),
         ];
         deadlines.into_iter().flatten().min()
     }

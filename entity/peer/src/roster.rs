@@ -138,6 +138,11 @@ impl Roster {
         self.entries.get_key_value(name)
     }
 
+    /// Returns the peer with a key; of several the first by name.
+    pub(crate) fn by_key(&self, key: &PublicKey) -> Option<(&PeerName, &Entry)> {
+        self.entries.iter().find(|(_, entry)| entry.key.as_ref() == Some(key))
+    }
+
     /// Returns a peer to change.
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Entry> {
         self.entries.get_mut(name)

@@ -9,6 +9,7 @@ mod send;
 mod shim;
 mod task;
 mod terminal;
+mod token;
 mod transfer;
 mod wallet;
 
@@ -48,6 +49,7 @@ enum Command {
     Send(send::SendArgs),
     Task(task::TaskArgs),
     Transfer(transfer::TransferArgs),
+    Token(token::TokenArgs),
     Shim(shim::ShimArgs),
 }
 
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Send(args) => send::run(args),
         Command::Task(args) => task::run(args),
         Command::Transfer(args) => transfer::run(args),
+        Command::Token(args) => token::run(args),
         Command::Shim(args) => shim::run(args),
     };
     match outcome {

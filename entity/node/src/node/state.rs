@@ -6,9 +6,10 @@ use entity_journal::{Batch, Journal as _, JournalError, MemoryJournal};
 use entity_peer::Peer;
 use entity_peer::command::{CommandError, CommandId, CommandResult};
 use entity_peer::output::{Output, PeerEvent, Transmit};
+use entity_peer::tokens::TokenEvent;
 use entity_wire::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
-use tracing::info;
+use tracing::{error, info};
 
 use super::Numbered;
 use super::gate::Gate;
@@ -156,6 +157,9 @@ impl State {
             PeerEvent::HealthChanged { peer, healthy } => {
                 info!(%peer, healthy, "health changed");
             }
+            PeerEvent::Token(TokenEvent::CommitteeBroken { digest }) => {
+                return error!(%digest, "a certificate contradicts another: more members lie than the committee bears");
+            }
             PeerEvent::PeerAdded { .. }
             | PeerEvent::SessionReady { .. }
             | PeerEvent::SessionResumed { .. }
@@ -166,6 +170,7 @@ impl State {
             | PeerEvent::MessageAcknowledged { .. }
             | PeerEvent::MessageGivenUp { .. }
             | PeerEvent::HandshakeFailed { .. }
+            | PeerEvent::Token(_)
             | PeerEvent::TaskReceived(_)
             | PeerEvent::TaskAccepted(_)
             | PeerEvent::TaskRefused(_)

@@ -52,6 +52,19 @@ pub const METHODS: &[&str] = &[
     "transfer.send",
     "transfer.list",
     "transfer.cancel",
+    "token.open",
+    "token.account",
+    "token.accounts",
+    "token.transfer",
+    "token.issue",
+    "token.burn",
+    "token.balance",
+    "token.pending",
+    "token.history",
+    "token.statement",
+    "token.audit",
+    "token.certificate",
+    "token.verify",
 ];
 
 /// The methods of test peers alone: each could be used to harm a real one.
@@ -119,12 +132,10 @@ impl Service {
             ("transfer.send", _) => self.transfer_send(read(params)?).await,
             ("transfer.list", _) => self.transfer_list(read(params)?).await,
             ("transfer.cancel", _) => self.transfer_cancel(read(params)?).await,
+            _ if method.starts_with("token.") => self.token(method, params).await,
             ("clock.offset", Audience::Test) => self.clock_offset(read(params)?).await,
             ("wire.send_raw", Audience::Test) => self.send_raw(read(params)?).await,
-            _ => Err(RpcError::new(
-                RpcError::METHOD_NOT_FOUND,
-                format!("method `{method}` is not supported"),
-            )),
+            _ => Err(unknown(method)),
         }
     }
 
@@ -314,7 +325,12 @@ impl Service {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, RpcError> {
+/// There is no such method.
+pub(super) fn unknown(method: &str) -> RpcError {
+    RpcError::new(RpcError::METHOD_NOT_FOUND, format!("method `{method}` is not supported"))
+}
+
+pub(super) fn read<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, RpcError> {
     serde_json::from_str(params.map_or("{}", RawValue::get)).map_err(RpcError::params)
 }
 

@@ -13,6 +13,8 @@ mod params;
 pub mod session;
 pub mod shapes;
 mod task;
+mod token;
+mod token_shapes;
 mod transfer;
 
 use entity_peer::command::CommandError;
@@ -144,6 +146,7 @@ impl From<CommandError> for RpcError {
             | CommandError::Task { .. }
             | CommandError::UnknownTransfer { .. }
             | CommandError::Transfer { .. }
+            | CommandError::Token(_)
             | CommandError::TooLarge { .. }
             | CommandError::Overloaded { .. }
             | CommandError::CircuitOpen { .. }
@@ -155,6 +158,7 @@ impl From<CommandError> for RpcError {
         // A task is refused here by the code that a peer would refuse it with.
         let code = match &error {
             CommandError::Task { code, .. } => code.as_str().to_owned(),
+            CommandError::Token(error) => error.code().to_owned(),
             other => other.code().to_string(),
         };
         let retry_after_ms = error

@@ -33,6 +33,12 @@ pub const EVENTS: &[&str] = &[
     "transfer.offered",
     "transfer.done",
     "transfer.failed",
+    "token.vote_requested",
+    "token.applied",
+    "token.received",
+    "token.refused",
+    "token.receipt",
+    "token.equivocation",
 ];
 
 /// One peer in `peer.list`.
@@ -202,6 +208,7 @@ pub(crate) fn event_line(numbered: &Numbered) -> Option<String> {
             let failed = Failed { peer: peer.as_str(), code: code.as_str(), reason };
             notice("handshake.failed", n, &failed)
         }
+        PeerEvent::Token(event) => return super::token_shapes::event_line(event, n),
         PeerEvent::TaskReceived(task) => notice("task.received", n, &TaskShape::from(task)),
         PeerEvent::TaskAccepted(task) => notice("task.accepted", n, &TaskShape::from(task)),
         PeerEvent::TaskRefused(task) => notice("task.refused", n, &TaskShape::from(task)),
@@ -227,7 +234,7 @@ pub(crate) fn event_line(numbered: &Numbered) -> Option<String> {
     Some(line)
 }
 
-fn notice<T: Serialize>(method: &str, n: u64, event: &T) -> String {
+pub(super) fn notice<T: Serialize>(method: &str, n: u64, event: &T) -> String {
     #[derive(Serialize)]
     struct Counted<'a, T> {
         n: u64,

@@ -399,6 +399,7 @@ fn is_final(error: &CommandError) -> bool {
         | CommandError::Task { .. }
         | CommandError::UnknownTransfer { .. }
         | CommandError::Transfer { .. }
+        | CommandError::Token(_)
         | CommandError::TooLarge { .. } => true,
         CommandError::UnknownSession { .. }
         | CommandError::KeyMismatch { .. }

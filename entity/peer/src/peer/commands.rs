@@ -189,6 +189,7 @@ impl Peer {
                 Reason::Ping(..)
                 | Reason::Query(_)
                 | Reason::Answer
+                | Reason::Question
                 | Reason::Heartbeat
                 | Reason::Transfer(..)
                 | Reason::Durable(..),
@@ -247,6 +248,7 @@ impl Peer {
         let was_waiting = self.links.withdraw(command).is_some()
             || self.v1_0.withdraw(command)
             || self.v1_1.withdraw(command)
+            || self.features.tokens.withdraw(command)
             || self.features.transfers.withdraw(&mut self.core, command, now);
         if self.core.cancel(command) || was_waiting {
             self.core.done(command, Err(CommandError::Cancelled));

@@ -1,6 +1,7 @@
 //! What can be seen of a peer; nothing here has an effect.
 
 use entity_crypto::signing::PublicKey;
+use entity_ledger::Ledger;
 use entity_transfer::View as TransferView;
 use entity_wire::decode::DecodeRules;
 use entity_wire::json::Object;
@@ -82,6 +83,16 @@ impl Peer {
     /// Returns the open transfers on their way in: those whose files are still needed.
     pub fn incoming_transfers(&self) -> impl Iterator<Item = TransferId> {
         self.features.transfers.incoming()
+    }
+
+    /// Returns the ledger that this peer takes part in.
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.features.tokens.ledger()
+    }
+
+    /// Returns the accounts of this identity that are in use, by number; 0 is the identity's own key.
+    pub fn accounts(&self) -> impl Iterator<Item = (u32, PublicKey)> {
+        self.features.tokens.accounts()
     }
 
     /// Returns the sessions, half-open ones included.

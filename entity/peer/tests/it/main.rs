@@ -15,6 +15,7 @@ mod mutations_1_1;
 mod played;
 mod stranger;
 mod tasks;
+mod tokens;
 mod transfers;
 mod v1_1;
 mod weather;

@@ -1,0 +1,434 @@
+//! The methods `token.*`: what the ledger of a node does and shows.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use entity_crypto::signing::PublicKey;
+use entity_ledger::record::{
+    CERTIFICATE, EVIDENCE, HISTORY, certificate_key, history_key, history_prefix,
+};
+use entity_ledger::{HistoryEntry, Ledger};
+use entity_peer::command::{Command, CommandError, CommandResult};
+use entity_peer::tokens::{Paid, Payment, TokenCommand, TokenError, TokenResult, Until, Way};
+use entity_wire::json::{Object, RULES_1_1, parse};
+use entity_wire::payload::token::{
+    Amount, Digest, Genesis, Memo, TokenCode, TokenName, TransferId,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::RpcError;
+use super::methods::{Outcome, Service, parameter, read, result, unknown};
+use super::params::NoParams;
+use super::token_shapes as shapes;
+
+/// How long a payment may take before it is answered as pending: less than an operator's command waits for its answer.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How long members may take to begin to vote where the caller does not say. Guessed: an outage that people notice and mend
+/// within a day.
+const EXPIRES_IN: Duration = Duration::from_hours(24);
+
+/// Most entries in one answer of `token.history` or `token.statement`; with proofs it fits a line of the contract.
+const ENTRIES_MAX: usize = 400;
+
+/// Most pieces of evidence in one answer of `token.audit`.
+const EVIDENCE_MAX: usize = 100;
+
+/// The most that one answer of `token.statement` holds of certificates, in bytes: so it fits a line of the contract.
+const PROOFS_LEN_MAX: usize = 512 * 1024;
+
+impl Service {
+    /// Does one request of this family.
+    pub(super) async fn token(&self, method: &str, params: Option<&RawValue>) -> Outcome {
+        match method {
+            "token.open" => self.token_open(params).await,
+            "token.account" => self.token_account(params).await,
+            "token.accounts" => self.token_accounts(params).await,
+            "token.transfer" => self.token_transfer(params).await,
+            "token.issue" => self.token_issue(params).await,
+            "token.burn" => self.token_burn(params).await,
+            "token.balance" => self.token_balance(params).await,
+            "token.pending" => self.token_pending(params).await,
+            "token.history" => self.token_history(params).await,
+            "token.statement" => self.token_statement(params).await,
+            "token.audit" => self.token_audit(params).await,
+            "token.certificate" => self.token_certificate(params).await,
+            "token.verify" => self.token_verify(params).await,
+            _ => Err(unknown(method)),
+        }
+    }
+
+    async fn token_open(&self, params: Option<&RawValue>) -> Outcome {
+        let OpenParams { genesis } = read(params)?;
+        let genesis = Genesis::from_object(&object("genesis", &genesis)?)
+            .map_err(|error| RpcError::params(format!("genesis: {error}")))?;
+        match self.token_command(TokenCommand::Open { genesis }).await? {
+            TokenResult::Opened(ledger) => result(&shapes::Opened { ledger: ledger.to_string() }),
+            other @ (TokenResult::Account(_) | TokenResult::Paid(_)) => Err(unexpected(&other)),
+        }
+    }
+
+    async fn token_account(&self, params: Option<&RawValue>) -> Outcome {
+        let AccountParams { index } = read(params)?;
+        match self.token_command(TokenCommand::TakeAccount { index }).await? {
+            TokenResult::Account(key) => result(&shapes::Account { key: key.to_hex() }),
+            other @ (TokenResult::Opened(_) | TokenResult::Paid(_)) => Err(unexpected(&other)),
+        }
+    }
+
+    async fn token_accounts(&self, params: Option<&RawValue>) -> Outcome {
+        read::<NoParams>(params)?;
+        self.node.settled().await?;
+        result(&self.node.look(|peer, _| shapes::Accounts::of(peer)))
+    }
+
+    async fn token_transfer(&self, params: Option<&RawValue>) -> Outcome {
+        let params: TransferParams = read(params)?;
+        let memo = |text: &str| {
+            Memo::new(text).ok_or_else(|| {
+                RpcError::params(format!("memo: longer than {} bytes", Memo::LEN_MAX))
+            })
+        };
+        let way = Way::Transfer {
+            from: key_of("from", params.from.as_deref())?,
+            to: key("to", &params.to)?,
+        };
+        let payment = Payment {
+            memo: params.memo.as_deref().map(memo).transpose()?,
+            expires_in: params.expires_in_s.map_or(EXPIRES_IN, Duration::from_secs),
+            until: if params.wait.unwrap_or(true) { Until::Applied } else { Until::Kept },
+            ..payment(way, &params.amount, params.id.as_deref(), params.token.as_deref())?
+        };
+        self.pay(payment).await
+    }
+
+    async fn token_issue(&self, params: Option<&RawValue>) -> Outcome {
+        let IssueParams { to, amount, id, token } = read(params)?;
+        let way = Way::Issue { to: key("to", &to)? };
+        self.pay(payment(way, &amount, id.as_deref(), token.as_deref())?).await
+    }
+
+    async fn token_burn(&self, params: Option<&RawValue>) -> Outcome {
+        let BurnParams { amount, id, token, from } = read(params)?;
+        let way = Way::Burn { from: key_of("from", from.as_deref())? };
+        self.pay(payment(way, &amount, id.as_deref(), token.as_deref())?).await
+    }
+
+    /// Pays, and answers after [`WAIT_MAX`] at the latest how far the payment is.
+    async fn pay(&self, mut payment: Payment) -> Outcome {
+        let until = payment.until;
+        if payment.id.is_none() {
+            // Only a payment that has a name can be asked for again.
+            payment.until = Until::Kept;
+        }
+        let first = tokio::time::timeout(WAIT_MAX, self.paid(payment.clone())).await;
+        let paid = match (first, payment.id) {
+            (Ok(paid), Some(_)) => paid?,
+            (Ok(paid), None) => {
+                let paid = paid?;
+                let named = Payment { id: Some(paid.id), until, ..payment };
+                let second = tokio::time::timeout(WAIT_MAX, self.paid(named)).await;
+                second.unwrap_or(Ok(paid))?
+            }
+            // The order goes on by itself.
+            (Err(_), Some(_)) => {
+                let asked = self.paid(Payment { until: Until::Kept, ..payment });
+                tokio::time::timeout(STATE_WAIT_MAX, asked).await.map_err(|_| not_begun())??
+            }
+            (Err(_), None) => return Err(not_begun()),
+        };
+        result(&shapes::Paid::from(paid))
+    }
+
+    async fn paid(&self, payment: Payment) -> Result<Paid, RpcError> {
+        match self.token_command(TokenCommand::Pay(payment)).await? {
+            TokenResult::Paid(paid) => Ok(paid),
+            other @ (TokenResult::Opened(_) | TokenResult::Account(_)) => Err(unexpected(&other)),
+        }
+    }
+
+    async fn token_balance(&self, params: Option<&RawValue>) -> Outcome {
+        let OfParams { of, token } = read(params)?;
+        self.node.settled().await?;
+        let (account, token) = self.account(of.as_deref(), token.as_deref())?;
+        result(&self.ledger(|ledger| shapes::Balance::of(ledger, &account, &token))?)
+    }
+
+    async fn token_pending(&self, params: Option<&RawValue>) -> Outcome {
+        read::<NoParams>(params)?;
+        self.node.settled().await?;
+        result(&self.ledger(shapes::Unfinished::of)?)
+    }
+
+    async fn token_audit(&self, params: Option<&RawValue>) -> Outcome {
+        read::<NoParams>(params)?;
+        self.node.settled().await?;
+        let mut audit = self.ledger(shapes::Audit::of)?;
+        let evidence = self.node.scan(EVIDENCE, b"", None, EVIDENCE_MAX).await.map_err(damaged)?;
+        audit.evidence = evidence.iter().filter_map(shapes::Evidence::of).collect();
+        result(&audit)
+    }
+
+    async fn token_history(&self, params: Option<&RawValue>) -> Outcome {
+        let HistoryParams { of, token, after, limit } = read(params)?;
+        self.node.settled().await?;
+        let (account, token) = self.account(of.as_deref(), token.as_deref())?;
+        let (entries, next) = self
+            .entries(&account, &token, after.unwrap_or(0), limit.unwrap_or(ENTRIES_MAX))
+            .await?;
+        let entries = entries.iter().map(shapes::Entry::of).collect();
+        result(&shapes::History { entries, next })
+    }
+
+    async fn token_statement(&self, params: Option<&RawValue>) -> Outcome {
+        let StatementParams { of, token, proof, after, limit } = read(params)?;
+        self.node.settled().await?;
+        let (account, token) = self.account(of.as_deref(), token.as_deref())?;
+        let statement = self.ledger(|ledger| shapes::Statement::of(ledger, &account, &token))?;
+        let mut statement = statement.ok_or_else(|| lost(&token))?;
+        let (entries, mut next) = self
+            .entries(&account, &token, after.unwrap_or(0), limit.unwrap_or(ENTRIES_MAX))
+            .await?;
+        let (mut len, last) = (0, entries.last().map(|entry| entry.position));
+        for entry in entries {
+            let certificate = if proof.unwrap_or(false) {
+                let certificate = self.certificate(&entry.digest).await?;
+                Some(certificate.ok_or_else(|| lost(&entry.digest))?)
+            } else {
+                None
+            };
+            len += certificate.as_ref().map_or(0, |certificate| certificate.get().len());
+            let shape = shapes::Entry::of(&entry);
+            statement.entries.push(shapes::StatementEntry { entry: shape, certificate });
+            if len > PROOFS_LEN_MAX && last != Some(entry.position) {
+                next = Some(entry.position);
+                break;
+            }
+        }
+        statement.next = next;
+        result(&statement)
+    }
+
+    async fn token_certificate(&self, params: Option<&RawValue>) -> Outcome {
+        let DigestParams { digest } = read(params)?;
+        self.node.settled().await?;
+        let digest: Digest = parameter("digest", &digest)?;
+        let genesis = self.ledger(shapes::genesis)?;
+        let certificate = self.certificate(&digest).await?.ok_or_else(|| {
+            RpcError::refused("INVALID_STATE", "find a certificate of this digest")
+        })?;
+        result(&shapes::Receipt { certificate, genesis })
+    }
+
+    async fn token_verify(&self, params: Option<&RawValue>) -> Outcome {
+        let VerifyParams { certificate } = read(params)?;
+        let certificate = object("certificate", &certificate)?;
+        result(&self.ledger(|ledger| shapes::Verdict::of(ledger, &certificate))?)
+    }
+
+    async fn token_command(&self, command: TokenCommand) -> Result<TokenResult, RpcError> {
+        let done = self.node.command(Command::Token(command)).await?;
+        let CommandResult::Token(result) = done else {
+            return Err(super::methods::unexpected(&done));
+        };
+        Ok(result)
+    }
+
+    /// Looks at the ledger.
+    fn ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> Result<T, RpcError> {
+        let shown = self.node.look(|peer, _| peer.ledger().map(look));
+        shown.ok_or_else(|| CommandError::Token(TokenError::NoLedger).into())
+    }
+
+    /// The account and token that are meant: the identity's where none is named, the only one of the ledger.
+    fn account(
+        &self,
+        of: Option<&str>,
+        token: Option<&str>,
+    ) -> Result<(PublicKey, TokenName), RpcError> {
+        let own = self.node.look(|peer, _| peer.public_key());
+        let account = key_of("of", of)?.unwrap_or(own);
+        let named = token.map(|name| parameter::<TokenName>("token", name)).transpose()?;
+        let token = self.ledger(|ledger| {
+            let tokens = ledger.genesis().tokens();
+            match named {
+                Some(named) if tokens.iter().any(|token| token.token == named) => Ok(named),
+                Some(_) => Err(TokenError::Refused { code: TokenCode::UnknownToken }),
+                None if tokens.len() > 1 => Err(TokenError::WhichToken),
+                None => {
+                    tokens.first().map(|token| token.token.clone()).ok_or(TokenError::WhichToken)
+                }
+            }
+        })?;
+        Ok((account, token.map_err(CommandError::Token)?))
+    }
+
+    /// The entries of an account above a position, and where to go on, if there may be more.
+    async fn entries(
+        &self,
+        account: &PublicKey,
+        token: &TokenName,
+        after: u64,
+        limit: usize,
+    ) -> Result<(Vec<HistoryEntry>, Option<u64>), RpcError> {
+        let limit = limit.clamp(1, ENTRIES_MAX);
+        let prefix = history_prefix(account, token);
+        let after = history_key(account, token, after);
+        let records =
+            self.node.scan(HISTORY, &prefix, Some(&after), limit).await.map_err(damaged)?;
+        let is_full = records.len() == limit;
+        let entries: Result<Vec<_>, _> =
+            records.into_iter().map(HistoryEntry::from_record).collect();
+        let entries = entries.map_err(damaged)?;
+        let next = entries.last().filter(|_| is_full).map(|entry| entry.position);
+        Ok((entries, next))
+    }
+
+    /// An applied certificate as it was kept.
+    async fn certificate(&self, digest: &Digest) -> Result<Option<Box<RawValue>>, RpcError> {
+        let key = certificate_key(digest);
+        let records = self.node.scan(CERTIFICATE, &key, None, 1).await.map_err(damaged)?;
+        let text = records.into_iter().next().map(|record| String::from_utf8(record.value));
+        let raw = text.map(|text| text.map_err(damaged).map(RawValue::from_string)).transpose()?;
+        raw.transpose().map_err(damaged)
+    }
+}
+
+/// How long a payment may take to say how far it is.
+const STATE_WAIT_MAX: Duration = Duration::from_secs(1);
+
+fn not_begun() -> RpcError {
+    RpcError::refused(
+        "SERVICE_UNAVAILABLE",
+        "begin the payment: the members have not said what they know of the account; ask again with the same id",
+    )
+}
+
+fn damaged(error: impl ToString) -> RpcError {
+    RpcError::new(RpcError::INTERNAL_ERROR, format!("the store is damaged: {}", error.to_string()))
+}
+
+fn lost(what: &impl std::fmt::Display) -> RpcError {
+    damaged(format!("{what} is missing"))
+}
+
+fn unexpected(other: &TokenResult) -> RpcError {
+    RpcError::new(RpcError::INTERNAL_ERROR, format!("the ledger answered with {other:?}"))
+}
+
+fn payment(
+    way: Way,
+    amount: &str,
+    id: Option<&str>,
+    token: Option<&str>,
+) -> Result<Payment, RpcError> {
+    let amount = Amount::from_str(amount).map_err(|_| {
+        RpcError::from(CommandError::Token(TokenError::Refused { code: TokenCode::AmountInvalid }))
+    })?;
+    Ok(Payment {
+        id: id.map(|id| parameter::<TransferId>("id", id)).transpose()?,
+        token: token.map(|name| parameter::<TokenName>("token", name)).transpose()?,
+        way,
+        amount,
+        memo: None,
+        expires_in: EXPIRES_IN,
+        until: Until::Applied,
+    })
+}
+
+fn key(name: &str, text: &str) -> Result<PublicKey, RpcError> {
+    PublicKey::from_hex(text).map_err(|error| RpcError::params(format!("{name}: {error}")))
+}
+
+fn key_of(name: &str, text: Option<&str>) -> Result<Option<PublicKey>, RpcError> {
+    text.map(|text| key(name, text)).transpose()
+}
+
+/// An object of the wire, read as strictly as there.
+fn object(name: &str, text: &RawValue) -> Result<Object, RpcError> {
+    let value = parse(text.get().as_bytes(), &RULES_1_1)
+        .map_err(|error| RpcError::params(format!("{name}: {error}")))?;
+    value.into_object().map_err(|_| RpcError::params(format!("{name}: not an object")))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenParams {
+    genesis: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountParams {
+    index: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TransferParams {
+    to: String,
+    amount: String,
+    id: Option<String>,
+    token: Option<String>,
+    from: Option<String>,
+    memo: Option<String>,
+    expires_in_s: Option<u64>,
+    wait: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueParams {
+    to: String,
+    amount: String,
+    id: Option<String>,
+    token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BurnParams {
+    amount: String,
+    id: Option<String>,
+    token: Option<String>,
+    from: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfParams {
+    of: Option<String>,
+    token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HistoryParams {
+    of: Option<String>,
+    token: Option<String>,
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatementParams {
+    of: Option<String>,
+    token: Option<String>,
+    proof: Option<bool>,
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DigestParams {
+    digest: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VerifyParams {
+    certificate: Box<RawValue>,
+}
