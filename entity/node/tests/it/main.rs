@@ -3,9 +3,11 @@
 
 mod cli;
 mod contract;
+mod crash;
 mod endpoints;
 mod nodes;
 mod support;
+mod token_crash;
 mod wallet;
 mod wallet_child;
 mod wallet_kills;
