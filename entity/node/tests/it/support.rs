@@ -127,7 +127,8 @@ impl Shim {
     pub(crate) fn command(name: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_entity"));
         command
-            .args(["shim", "--log", "warn"])
+            .args(["shim"])
+            .env("ENTITY_LOG", "warn")
             .env("HANDFAST_NAME", name)
             .env("ENTITY_CONNECT", "false");
         command
@@ -180,6 +181,20 @@ impl Shim {
         }
     }
 
+    /// The answer to a request, or nothing where it ends without one.
+    pub(crate) fn answer_or_end(&mut self, id: u64) -> Option<serde_json::Value> {
+        loop {
+            let mut line = String::new();
+            if self.output.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
+            let message: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if message["id"] == id {
+                return Some(message);
+            }
+        }
+    }
+
     /// The result of a request.
     pub(crate) fn call(&mut self, method: &str, params: serde_json::Value) -> serde_json::Value {
         let id = self.request(method, params);
@@ -210,6 +225,18 @@ impl Shim {
     /// Closes standard input.
     pub(crate) fn close_input(&mut self) {
         self.input = None;
+    }
+
+    /// Ends it as `kill -9` does, and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end, as an operator or a service manager does.
+    pub(crate) fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
     /// The exit code, once it has ended.
