@@ -81,10 +81,17 @@ impl Ledger {
     }
 
     fn restore_applied(&mut self, stored: &mut Stored) -> Result<(), RestoreError> {
+        // Records come in the order of their accounts, and reading a key costs more than all the rest.
+        let mut last: Option<(String, AccountKey)> = None;
         for record in stored.take(record::APPLIED) {
             let reading = Reading::new(record::APPLIED, record)?;
             let [owner, token, id] = reading.key()?;
-            let account = self.account_of(&reading, [owner, token])?;
+            let name = format!("{owner}/{token}");
+            let account = match &last {
+                Some((known, account)) if *known == name => *account,
+                Some(_) | None => self.account_of(&reading, [owner, token])?,
+            };
+            last = Some((name, account));
             let id = reading.need(id.parse().ok())?;
             let fields = reading.fields();
             let digest = reading.need(fields.parsed("digest", "a digest").ok())?;

@@ -82,3 +82,6 @@ fn list<T>(
     };
     items.iter().map(one).collect()
 }
+
+#[cfg(test)]
+mod tests;
