@@ -6,6 +6,7 @@ mod contract;
 mod crash;
 mod endpoints;
 mod nodes;
+mod session_kills;
 mod storage;
 mod support;
 mod token_crash;
