@@ -3,19 +3,24 @@
 //! A law hears what a peer was asked for, what left its machine, and what its program could tell; it never looks into a
 //! peer, except where the peer shows the same to its operator.
 
+mod durable;
 mod encrypted_once;
 mod messages;
 mod sessions;
+mod tasks;
 
 use entity_peer::{Command, CommandId};
+use entity_wire::id::TaskId;
 
 use crate::history::Happened;
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::world::{Broken, World};
+use durable::Durable;
 use encrypted_once::EncryptedOnce;
 use messages::Messages;
 use sessions::Sessions;
+use tasks::Tasks;
 
 /// Something that a peer is asked for in a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +31,27 @@ pub enum Request {
         to: usize,
         /// What tells it from all others of the run.
         mark: u64,
+    },
+    /// A durable message.
+    Durable {
+        /// To whom.
+        to: usize,
+        /// What tells it from all others of the run.
+        mark: u64,
+    },
+    /// A task for a peer, which ends it as soon as it hears of it.
+    Task {
+        /// For whom.
+        to: usize,
+        /// What tells it from all others of the run.
+        mark: u64,
+    },
+    /// The end of a task.
+    Complete {
+        /// Which.
+        id: TaskId,
+        /// Who delegated it.
+        from: usize,
     },
     /// A message that has to get through, because everything has healed.
     Probe {
@@ -41,6 +67,8 @@ pub enum Request {
 pub struct Laws {
     encrypted_once: EncryptedOnce,
     messages: Messages,
+    durable: Durable,
+    tasks: Tasks,
     sessions: Sessions,
 }
 
@@ -50,6 +78,8 @@ impl Laws {
         Self {
             encrypted_once: EncryptedOnce::default(),
             messages: Messages::default(),
+            durable: Durable::default(),
+            tasks: Tasks::default(),
             sessions: Sessions,
         }
     }
@@ -60,6 +90,9 @@ impl Laws {
             Request::Message { to, mark } | Request::Probe { to, mark } => {
                 Some(Messages::command(&machines[*to], *mark))
             }
+            Request::Durable { to, mark } => Some(Durable::command(&machines[*to], *mark)),
+            Request::Task { to, mark } => Some(Tasks::command(&machines[*to], *mark)),
+            Request::Complete { id, from } => Some(Tasks::complete(&machines[*from], *id)),
         }
     }
 
@@ -68,6 +101,9 @@ impl Laws {
         match request {
             Request::Message { to, mark } => self.messages.given(id, *mark, (at, *to), false),
             Request::Probe { to, mark } => self.messages.given(id, *mark, (at, *to), true),
+            Request::Durable { to, mark } => self.durable.given(id, *mark, (at, *to)),
+            Request::Task { to, mark } => self.tasks.given(id, *mark, (at, *to)),
+            Request::Complete { .. } => {}
         }
     }
 
@@ -86,7 +122,19 @@ impl Laws {
     ///
     /// A law that this breaks.
     pub fn happens(&mut self, happened: &Happened) -> Result<(), Broken> {
-        self.messages.happens(happened)
+        self.messages.happens(happened)?;
+        self.durable.happens(happened)?;
+        self.tasks.happens(happened)
+    }
+
+    /// Says what a machine does by itself, because of what happened there.
+    pub fn reaction(happened: &Happened) -> Option<Request> {
+        Tasks::reaction(happened)
+    }
+
+    /// What a machine that was started again has still to do.
+    pub fn left_to_do(machine: &Machine) -> Vec<Request> {
+        Tasks::left_to_do(machine)
     }
 
     /// Looks at a peer that has just handled an input.
@@ -105,6 +153,8 @@ impl Laws {
     /// A law that is broken.
     pub fn judge(&self, world: &World) -> Result<(), Broken> {
         self.messages.judge()?;
+        self.durable.judge(world.machines())?;
+        self.tasks.judge(world.machines())?;
         self.sessions.judge(world.machines())
     }
 }

@@ -124,7 +124,11 @@ impl Plan {
     fn draw_work(&mut self, dice: &mut Dice) {
         for mark in 0..dice.between(4, 16) {
             let (from, to) = self.draw_pair(dice);
-            let request = Request::Message { to, mark };
+            let request = match dice.below(4) {
+                0 => Request::Message { to, mark },
+                1 => Request::Task { to, mark },
+                _ => Request::Durable { to, mark },
+            };
             self.actions.push((moment(dice), Action::Ask { at: from, request }));
         }
     }

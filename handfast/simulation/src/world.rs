@@ -299,6 +299,10 @@ impl World {
             };
             self.command(at, Command::AddPeer(added))?;
         }
+        for request in Laws::left_to_do(&self.machines[at]) {
+            let action = Action::Ask { at, request };
+            self.set_timer(self.now + REACTION, Timer::Act(action));
+        }
         Ok(())
     }
 
@@ -403,6 +407,11 @@ impl World {
         let life = self.machines[machine].life;
         let happened = Happened { at: self.now, machine, life, what };
         let lawful = self.laws.happens(&happened);
+        // A program takes a moment to act on what it is told.
+        if let Some(request) = Laws::reaction(&happened) {
+            let action = Action::Ask { at: machine, request };
+            self.set_timer(self.now + REACTION, Timer::Act(action));
+        }
         self.history.push(happened);
         lawful
     }
@@ -417,3 +426,6 @@ impl World {
         id.parse().expect("the id of a peer is a name")
     }
 }
+
+/// How long a program takes to act on an event.
+const REACTION: Duration = Duration::from_millis(20);
