@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use handfast_scenario::event::CallOutcome;
 
-use crate::history::{History, Place, Received, Send};
+use crate::history::{History, Received, Send};
 use crate::params::Params;
 use crate::{Finding, OracleError};
 
@@ -38,11 +38,11 @@ fn kept<'a>(history: &History<'a>) -> BTreeMap<Way<'a>, u64> {
 }
 
 fn no_place_twice(received: &[Received<'_>]) -> Finding {
-    let mut seen: BTreeMap<(&str, Place), u64> = BTreeMap::new();
+    let mut seen: BTreeMap<(&str, &str, &str, i64), u64> = BTreeMap::new();
     for message in received {
-        let Some(place) = Place::of_received(message) else { continue };
-        let (session, sequence, from) = (place.session.clone(), place.sequence, place.from.clone());
-        let times = seen.entry((message.by, place)).or_default();
+        let (Some(session), Some(sequence)) = (message.session, message.count()) else { continue };
+        let from = message.from;
+        let times = seen.entry((message.by, from, session, sequence)).or_default();
         *times += 1;
         if *times > 1 {
             return Err(format!(

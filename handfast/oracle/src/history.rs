@@ -78,8 +78,17 @@ pub struct Received<'a> {
     pub body: &'a Value,
     /// The session's id, if it came in one.
     pub session: Option<&'a str>,
-    /// Its number in the session.
+    /// The sequence of its envelope.
     pub sequence: Option<i64>,
+    /// Its number in the session, where the protocol has one: unlike the sequence it survives a change of keys.
+    pub number: Option<i64>,
+}
+
+impl Received<'_> {
+    /// What counts the messages of its sender in its session.
+    pub fn count(&self) -> Option<i64> {
+        self.number.or(self.sequence)
+    }
 }
 
 /// A role's word that a session is ready.
@@ -242,6 +251,7 @@ impl<'a> History<'a> {
             body: &params["body"],
             session: params["session"].as_str(),
             sequence: params["sequence"].as_i64(),
+            number: params["number"].as_i64(),
         });
         received.collect()
     }

@@ -19,6 +19,7 @@ mod order;
 mod params;
 mod ready;
 mod recovery;
+mod refusals_logged;
 mod refused_never_delivered;
 mod tasks_once;
 mod tokens_conserved;
@@ -60,7 +61,7 @@ type Check = fn(&History<'_>, &Params<'_>) -> Result<Finding, OracleError>;
 type Finding = Result<(), String>;
 
 /// All oracles.
-const ORACLES: [(&str, Check); 12] = [
+const ORACLES: [(&str, Check); 13] = [
     ("exactly-once", exactly_once::check),
     ("no-nonce-reuse", no_nonce_reuse::check),
     ("no-plaintext", no_plaintext::check),
@@ -69,6 +70,7 @@ const ORACLES: [(&str, Check); 12] = [
     ("order", order::check),
     ("ready", ready::check),
     ("recovery", recovery::check),
+    ("refusals-logged", refusals_logged::check),
     ("refused-never-delivered", refused_never_delivered::check),
     ("tasks-once", tasks_once::check),
     ("tokens-conserved", tokens_conserved::check),

@@ -22,7 +22,7 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
 fn numbers_rise(received: &[Received<'_>]) -> Finding {
     let mut last: BTreeMap<(&str, &str, &str), i64> = BTreeMap::new();
     for message in received {
-        let (Some(session), Some(sequence)) = (message.session, message.sequence) else { continue };
+        let (Some(session), Some(sequence)) = (message.session, message.count()) else { continue };
         let before = last.insert((message.by, message.from, session), sequence);
         if let Some(before) = before.filter(|before| *before >= sequence) {
             return Err(format!(

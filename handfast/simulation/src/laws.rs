@@ -8,6 +8,7 @@ mod encrypted_once;
 mod messages;
 mod sessions;
 mod tasks;
+mod tokens;
 
 use entity_peer::{Command, CommandId};
 use entity_wire::id::TaskId;
@@ -21,6 +22,7 @@ use encrypted_once::EncryptedOnce;
 use messages::Messages;
 use sessions::Sessions;
 use tasks::Tasks;
+use tokens::Tokens;
 
 /// Something that a peer is asked for in a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +55,17 @@ pub enum Request {
         /// Who delegated it.
         from: usize,
     },
+    /// Takes part in the ledger of the run.
+    OpenLedger,
+    /// A payment.
+    Pay {
+        /// To whom.
+        to: usize,
+        /// What tells it from all others of the run.
+        mark: u64,
+        /// How much.
+        units: u64,
+    },
     /// A message that has to get through, because everything has healed.
     Probe {
         /// To whom.
@@ -69,6 +82,7 @@ pub struct Laws {
     messages: Messages,
     durable: Durable,
     tasks: Tasks,
+    tokens: Tokens,
     sessions: Sessions,
 }
 
@@ -80,6 +94,7 @@ impl Laws {
             messages: Messages::default(),
             durable: Durable::default(),
             tasks: Tasks::default(),
+            tokens: Tokens::default(),
             sessions: Sessions,
         }
     }
@@ -92,6 +107,8 @@ impl Laws {
             }
             Request::Durable { to, mark } => Some(Durable::command(&machines[*to], *mark)),
             Request::Task { to, mark } => Some(Tasks::command(&machines[*to], *mark)),
+            Request::OpenLedger => Tokens::open(machines),
+            Request::Pay { to, mark, units } => Tokens::command(&machines[*to], *mark, *units),
             Request::Complete { id, from } => Some(Tasks::complete(&machines[*from], *id)),
         }
     }
@@ -103,7 +120,8 @@ impl Laws {
             Request::Probe { to, mark } => self.messages.given(id, *mark, (at, *to), true),
             Request::Durable { to, mark } => self.durable.given(id, *mark, (at, *to)),
             Request::Task { to, mark } => self.tasks.given(id, *mark, (at, *to)),
-            Request::Complete { .. } => {}
+            Request::Pay { mark, .. } => self.tokens.given(id, *mark, at),
+            Request::Complete { .. } | Request::OpenLedger => {}
         }
     }
 
@@ -124,7 +142,8 @@ impl Laws {
     pub fn happens(&mut self, happened: &Happened) -> Result<(), Broken> {
         self.messages.happens(happened)?;
         self.durable.happens(happened)?;
-        self.tasks.happens(happened)
+        self.tasks.happens(happened)?;
+        self.tokens.happens(happened)
     }
 
     /// Says what a machine does by itself, because of what happened there.
@@ -142,8 +161,8 @@ impl Laws {
     /// # Errors
     ///
     /// A law that this breaks.
-    pub fn look(&mut self, _at: usize, _machines: &[Machine]) -> Result<(), Broken> {
-        Ok(())
+    pub fn look(&mut self, at: usize, machines: &[Machine]) -> Result<(), Broken> {
+        self.tokens.look(at, &machines[at])
     }
 
     /// Judges the run as a whole, after it has healed.
@@ -155,6 +174,7 @@ impl Laws {
         self.messages.judge()?;
         self.durable.judge(world.machines())?;
         self.tasks.judge(world.machines())?;
+        self.tokens.judge(world.machines())?;
         self.sessions.judge(world.machines())
     }
 }

@@ -20,6 +20,8 @@ pub struct Plan {
     pub disk: Duration,
     /// Whether the peers connect by themselves.
     pub connect: bool,
+    /// Whether all machines keep a ledger together.
+    pub ledger: bool,
     /// How long a machine stays off after a crash.
     pub off_for: Duration,
     /// What is done, and when.
@@ -35,6 +37,8 @@ pub struct MachinePlan {
     pub name: &'static str,
     /// How far its clock is off, in microseconds.
     pub skew_us: i64,
+    /// The power fails at this batch, counted from 1 at its first start.
+    pub crash_at: Option<(u64, Side)>,
 }
 
 /// One thing that is done.
@@ -92,10 +96,13 @@ impl Plan {
     pub fn calm(count: usize) -> Self {
         let machines = MachinePlan::NAMES.into_iter().take(count);
         Self {
-            machines: machines.map(|name| MachinePlan { name, skew_us: 0 }).collect(),
+            machines: machines
+                .map(|name| MachinePlan { name, skew_us: 0, crash_at: None })
+                .collect(),
             weather: vec![constant(1)],
             disk: Duration::ZERO,
             connect: true,
+            ledger: true,
             off_for: Duration::from_millis(100),
             actions: Vec::new(),
             heal_at: STORM,
@@ -124,9 +131,11 @@ impl Plan {
     fn draw_work(&mut self, dice: &mut Dice) {
         for mark in 0..dice.between(4, 16) {
             let (from, to) = self.draw_pair(dice);
-            let request = match dice.below(4) {
+            let request = match dice.below(8) {
                 0 => Request::Message { to, mark },
                 1 => Request::Task { to, mark },
+                // The first machine can pay anything, the others what they were paid: some are refused.
+                2..=5 => Request::Pay { to, mark, units: dice.between(1, 900) },
                 _ => Request::Durable { to, mark },
             };
             self.actions.push((moment(dice), Action::Ask { at: from, request }));

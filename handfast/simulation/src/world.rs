@@ -10,7 +10,7 @@ use entity_peer::{Command, CommandId, Delivery, Output, Peer, PeerName, Transmit
 use handfast_faults::{Dice, Fault};
 
 use crate::history::{Happened, History, What};
-use crate::laws::Laws;
+use crate::laws::{self, Laws};
 use crate::machine::{Machine, PowerFailed, Waiting};
 use crate::network::{Exchange, Network, Packet};
 use crate::plan::{Action, Plan};
@@ -30,6 +30,8 @@ pub struct World {
     disk: Duration,
     /// Whether peers that are added connect by themselves.
     connect: bool,
+    /// Whether all peers keep a ledger together.
+    ledger: bool,
     off_for: Duration,
     steps: u64,
     last_timer: u64,
@@ -66,7 +68,11 @@ impl World {
         let machines: Vec<_> = plan
             .machines
             .iter()
-            .map(|machine| Machine::new(machine.config(), machine.skew_us, dice.split()))
+            .map(|plan| {
+                let mut machine = Machine::new(plan.config(), plan.skew_us, dice.split());
+                machine.crash_at = plan.crash_at;
+                machine
+            })
             .collect();
         let mut world = Self {
             now: Duration::ZERO,
@@ -74,6 +80,7 @@ impl World {
             laws: Laws::new(plan),
             disk: plan.disk,
             connect: plan.connect,
+            ledger: plan.ledger,
             off_for: plan.off_for,
             machines,
             timers: BTreeMap::new(),
@@ -298,6 +305,9 @@ impl World {
                 connect: Some(self.connect),
             };
             self.command(at, Command::AddPeer(added))?;
+        }
+        if self.ledger {
+            self.act(Action::Ask { at, request: laws::Request::OpenLedger })?;
         }
         for request in Laws::left_to_do(&self.machines[at]) {
             let action = Action::Ask { at, request };

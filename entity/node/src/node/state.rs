@@ -160,13 +160,17 @@ impl State {
             PeerEvent::Token(TokenEvent::CommitteeBroken { digest }) => {
                 return error!(%digest, "a certificate contradicts another: more members lie than the committee bears");
             }
+            PeerEvent::MessageRefused { from, code, status, .. } => {
+                // The name is only claimed: escaped, so that it cannot write lines of its own.
+                let from = from.as_deref().unwrap_or_default();
+                info!(?from, code = code.as_str(), status, "message refused");
+            }
             PeerEvent::PeerAdded { .. }
             | PeerEvent::SessionReady { .. }
             | PeerEvent::SessionResumed { .. }
             | PeerEvent::SessionRekeyed { .. }
             | PeerEvent::SessionClosed { .. }
             | PeerEvent::MessageReceived(_)
-            | PeerEvent::MessageRefused { .. }
             | PeerEvent::MessageAcknowledged { .. }
             | PeerEvent::MessageGivenUp { .. }
             | PeerEvent::HandshakeFailed { .. }

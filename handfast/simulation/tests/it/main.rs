@@ -1,3 +1,4 @@
 //! Runs from seeds, and crashes at every batch.
 
+mod every_batch;
 mod seeds;
