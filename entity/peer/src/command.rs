@@ -10,6 +10,7 @@ use entity_wire::id::{MessageId, TaskId};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::chunk::{BreakReason, Digest, TransferId, TransferName};
+use entity_wire::payload::error::ErrorReport;
 use entity_wire::payload::task::{Capability, Reward, TaskOutcome, TaskRefusal};
 use entity_wire::v1_0::Flavour;
 use entity_wire::version::Version;
@@ -61,6 +62,20 @@ pub enum Command {
     QueryCapabilities {
         /// To whom.
         to: PeerName,
+    },
+    /// Sends a `wake_up` and waits for the `wake_up_ack`.
+    Wake {
+        /// To whom.
+        to: PeerName,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Tells a peer by an `error` that something of its failed, and waits for the HTTP answer.
+    NotifyError {
+        /// To whom.
+        to: PeerName,
+        /// What failed.
+        report: ErrorReport,
     },
     /// Shifts our wall clock: every time we stamp, and check against, is moved by this much. For test peers.
     SetClockOffset {

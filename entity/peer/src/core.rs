@@ -80,6 +80,8 @@ pub(crate) enum Reason {
     Transfer(TransferId, Part),
     /// A heartbeat.
     Heartbeat,
+    /// A [`crate::command::Command::Wake`]; its end is the acknowledgement.
+    Wake(CommandId),
     /// An attempt to send a durable message, which are counted.
     Durable(MessageId, u32),
 }
@@ -165,7 +167,10 @@ impl Reason {
     /// Returns the command that waits, or `None` where nobody does.
     pub(crate) fn command(self) -> Option<CommandId> {
         match self {
-            Self::Send(command) | Self::Ping(command, _) | Self::Query(command) => Some(command),
+            Self::Send(command)
+            | Self::Ping(command, _)
+            | Self::Query(command)
+            | Self::Wake(command) => Some(command),
             Self::Answer
             | Self::Question
             | Self::Heartbeat
@@ -373,7 +378,7 @@ impl Core {
             }
             (Reason::Query(_), Ok(_))
             | (Reason::Answer | Reason::Question | Reason::Heartbeat, _) => {}
-            (reason @ (Reason::Durable(..) | Reason::Transfer(..)), result) => {
+            (reason @ (Reason::Durable(..) | Reason::Wake(_) | Reason::Transfer(..)), result) => {
                 self.tell(News::Finished(reason, result));
             }
         }

@@ -22,6 +22,7 @@ use crate::name::PeerName;
 use crate::output::Received;
 use crate::restore::RestoreError;
 use crate::routing::{Feature, feature};
+use crate::signals::Signals;
 use crate::tasks::Tasks;
 use crate::tokens::Tokens;
 use crate::transfers::Transfers;
@@ -31,6 +32,8 @@ use crate::transfers::Transfers;
 pub(crate) struct Features {
     pub(crate) tasks: Tasks,
     pub(crate) tokens: Tokens,
+    /// Waking peers, and errors that they tell of.
+    pub(crate) signals: Signals,
     /// Messages that are kept until the other side has them.
     pub(crate) durable: Durable,
     pub(crate) transfers: Transfers,
@@ -50,7 +53,8 @@ impl Features {
         let durable = Durable::restore(stored, (&core.config.limits).into(), now)?;
         let transfers = Transfers::restore(core.config.transfers.clone(), stored, now)?;
         let tokens = Tokens::restore(core, stored, now)?;
-        Ok(Self { durable, tasks: Tasks::restore(stored)?, tokens, transfers })
+        let (tasks, signals) = (Tasks::restore(stored)?, Signals::default());
+        Ok(Self { durable, tasks, signals, tokens, transfers })
     }
 
     /// Lets every room go on with what it kept.
@@ -64,7 +68,10 @@ impl Features {
             Feature::Task => self.tasks.handle_message(core, received),
             Feature::Token => self.tokens.handle_message(core, received, now),
             Feature::Transfer => self.transfers.handle_message(core, received, now),
-            Feature::WakeUp | Feature::Heartbeat | Feature::Error => {}
+            Feature::WakeUp => self.signals.handle_wake_up(core, received, now),
+            Feature::Error => self.signals.handle_error(received),
+            // That it came is all it says.
+            Feature::Heartbeat => {}
             // These never come here: `routing::destination` says so.
             Feature::Handshake
             | Feature::HandshakeAck
@@ -95,6 +102,11 @@ impl Features {
             Reason::Transfer(transfer, part) => {
                 self.transfers.finished(core, (transfer, part), &result, now);
             }
+            Reason::Wake(command) => {
+                if let Err(error) = result {
+                    self.signals.wake_failed(core, command, error);
+                }
+            }
             // These end in `Core::finish_send`.
             Reason::Send(_)
             | Reason::Ping(..)
@@ -109,6 +121,7 @@ impl Features {
     pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
         self.durable.expire(core, now);
         self.transfers.expire(core, now);
+        self.signals.expire(core, now);
         self.tokens.expire(core, now);
     }
 
@@ -116,6 +129,7 @@ impl Features {
     pub(crate) fn next_deadline(&self, core: &Core) -> Option<Timestamp> {
         let deadlines = [
             self.durable.next_deadline(),
+            self.signals.next_deadline(),
             self.transfers.next_deadline(),
             self.tokens.next_deadline(core),
         ];

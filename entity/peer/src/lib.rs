@@ -25,6 +25,7 @@
 //! | `tasks` | tasks that peers delegate to each other |
 //! | `routing` | which feature a message goes to |
 //! | `durable` | messages that are kept until the other side has them |
+//! | `signals` | waking a peer, and telling it that something of its failed |
 //! | `circuit` | when nothing is tried for a while |
 //! | `outbox`, `inbox`, `roster`, `health`, `capabilities` | one concept each |
 //! | `v1_0` | receiving, handshakes and sending of 1.0 |
@@ -55,6 +56,7 @@ mod record;
 mod restore;
 mod roster;
 mod routing;
+mod signals;
 mod tasks;
 mod transfers;
 mod v1_0;

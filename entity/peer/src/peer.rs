@@ -148,6 +148,8 @@ impl Peer {
             Command::SendDurable(message) => self.send_durable(id, message, now),
             Command::Ping { to } => self.ping(id, to, now),
             Command::QueryCapabilities { to } => self.query_capabilities(id, to, now),
+            Command::Wake { to, reason } => self.wake(id, to, reason, now),
+            Command::NotifyError { to, report } => self.notify_error(id, to, &report, now),
             Command::SetClockOffset { offset_us } => {
                 self.core.clock_offset_us = offset_us;
                 self.core.done(id, Ok(CommandResult::Done));

@@ -277,6 +277,23 @@ impl TaskState {
     }
 }
 
+/// An error that a peer told us of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorView {
+    /// Counts the errors of this run from 1.
+    pub index: u64,
+    /// Who says so.
+    pub from: PeerName,
+    /// A code, of this protocol or not.
+    pub code: String,
+    /// In words.
+    pub message: String,
+    /// What it is about, where the peer says that.
+    pub original: Option<String>,
+    /// When it came, on our shifted wall clock.
+    pub received_at: Timestamp,
+}
+
 /// Whether deliveries to a peer are tried.
 ///
 /// Source: docs/design/delivery.md

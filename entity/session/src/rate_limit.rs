@@ -60,7 +60,9 @@ const fn at_least_one(count: u32) -> u32 {
 /// | type | at once | a second |
 /// |---|---|---|
 /// | each handshake step, and each message of a resumption or a rekey | 100 | 20 |
-/// | `capability_query`, `capability_response`, `error`, `session_close` | 200 | 50 |
+/// | `capability_query`, `capability_response`, `error`, `session_close`, `wake_up`, `wake_up_ack` | 200 | 50 |
+/// | `heartbeat` | 20 | 2 |
+/// | each `task_` type | 1,000 | 200 |
 /// | `ack`, `skip` | 1,000 | 1,000 |
 /// | any other, `ping` and `status` among them | 20,000 | 20,000 |
 ///
@@ -78,6 +80,8 @@ impl Default for RateLimits {
         let handshake = Rate::per_second(100, 20);
         let question = Rate::per_second(200, 50);
         let control = Rate::per_second(1_000, 1_000);
+        let heartbeat = Rate::per_second(20, 2);
+        let task = Rate::per_second(1_000, 200);
         let by_kind = [
             (MessageKind::HandshakeInit, handshake),
             (MessageKind::HandshakeInitAck, handshake),
@@ -94,6 +98,13 @@ impl Default for RateLimits {
             (MessageKind::CapabilityResponse, question),
             (MessageKind::Error, question),
             (MessageKind::SessionClose, question),
+            (MessageKind::WakeUp, question),
+            (MessageKind::WakeUpAck, question),
+            (MessageKind::Heartbeat, heartbeat),
+            (MessageKind::TaskDelegate, task),
+            (MessageKind::TaskAccept, task),
+            (MessageKind::TaskRefuse, task),
+            (MessageKind::TaskResult, task),
             (MessageKind::Ack, control),
             (MessageKind::Skip, control),
         ];

@@ -1,10 +1,12 @@
-//! What the contract shows of messages that are kept until the other side has them.
+//! Messages that are kept until the other side has them, and small signals between peers, in the contract.
 
 use entity_peer::PeerName;
-use entity_peer::view::KeptView;
+use entity_peer::command::Command;
+use entity_peer::view::{ErrorView, KeptView};
+use entity_wire::payload::error::ErrorReport;
 use serde::{Deserialize, Serialize};
 
-use super::methods::{Outcome, Service, parameter, result};
+use super::methods::{Outcome, Service, empty, parameter, result};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -12,6 +14,22 @@ pub(super) struct OutboxListParams {
     to: Option<String>,
     after: Option<String>,
     limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WakeParams {
+    to: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ErrorNotifyParams {
+    to: String,
+    code: String,
+    message: String,
+    original: Option<String>,
 }
 
 /// Most messages in one answer of `outbox.list`.
@@ -52,7 +70,55 @@ impl From<KeptView> for KeptShape {
     }
 }
 
+#[derive(Serialize)]
+struct Errors {
+    errors: Vec<ErrorShape>,
+}
+
+#[derive(Serialize)]
+struct ErrorShape {
+    index: u64,
+    from: String,
+    code: String,
+    message: String,
+    original: Option<String>,
+    received_at: String,
+}
+
+impl From<&ErrorView> for ErrorShape {
+    fn from(view: &ErrorView) -> Self {
+        Self {
+            index: view.index,
+            from: view.from.to_string(),
+            code: view.code.clone(),
+            message: view.message.clone(),
+            original: view.original.clone(),
+            received_at: view.received_at.to_string(),
+        }
+    }
+}
+
 impl Service {
+    pub(super) async fn peer_wake(&self, params: WakeParams) -> Outcome {
+        let to = parameter("to", &params.to)?;
+        self.node.command(Command::Wake { to, reason: params.reason }).await?;
+        empty()
+    }
+
+    pub(super) async fn error_notify(&self, params: ErrorNotifyParams) -> Outcome {
+        let to = parameter("to", &params.to)?;
+        let ErrorNotifyParams { code, message, original, .. } = params;
+        let report = ErrorReport { code, message, original_message_id: original };
+        self.node.command(Command::NotifyError { to, report }).await?;
+        empty()
+    }
+
+    pub(super) async fn error_list(&self) -> Outcome {
+        self.node.settled().await?;
+        let errors = self.node.look(|peer, _| peer.errors().map(ErrorShape::from).collect());
+        result(&Errors { errors })
+    }
+
     pub(super) async fn outbox_list(&self, params: OutboxListParams) -> Outcome {
         let to = params.to.as_deref().map(|to| parameter::<PeerName>("to", to)).transpose()?;
         let limit = params.limit.unwrap_or(OUTBOX_ANSWER_MAX).min(OUTBOX_ANSWER_MAX);

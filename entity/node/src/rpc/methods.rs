@@ -35,6 +35,7 @@ pub const METHODS: &[&str] = &[
     "peer.add",
     "peer.list",
     "peer.remove",
+    "peer.wake",
     "session.open",
     "session.list",
     "session.close",
@@ -42,6 +43,8 @@ pub const METHODS: &[&str] = &[
     "message.send",
     "message.inbox",
     "outbox.list",
+    "error.notify",
+    "error.list",
     "peer.ping",
     "capability.query",
     "stats",
@@ -120,6 +123,12 @@ impl Service {
             ("session.rekey", _) => self.session_rekey(read(params)?).await,
             ("message.send", _) => self.message_send(read(params)?).await,
             ("message.inbox", _) => self.message_inbox(read(params)?).await,
+            ("peer.wake", _) => self.peer_wake(read(params)?).await,
+            ("error.notify", _) => self.error_notify(read(params)?).await,
+            ("error.list", _) => {
+                read::<NoParams>(params)?;
+                self.error_list().await
+            }
             ("outbox.list", _) => self.outbox_list(read(params)?).await,
             ("peer.remove", _) => self.peer_remove(read(params)?).await,
             ("peer.ping", _) => self.peer_ping(read(params)?).await,

@@ -6,6 +6,7 @@ use entity_wire::id::MessageId;
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::limits::KIND_LEN_MAX;
+use entity_wire::payload::error::ErrorReport;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
@@ -192,6 +193,7 @@ impl Peer {
                 | Reason::Question
                 | Reason::Heartbeat
                 | Reason::Transfer(..)
+                | Reason::Wake(_)
                 | Reason::Durable(..),
             ) => {}
             (Err(error), reason) => self.core.finish_send(reason, Err(error), now),
@@ -244,13 +246,33 @@ impl Peer {
         }
     }
 
+    pub(super) fn wake(&mut self, id: CommandId, to: PeerName, reason: String, now: Timestamp) {
+        self.features.signals.wake(&mut self.core, id, (to, reason), now);
+    }
+
+    pub(super) fn notify_error(
+        &mut self,
+        id: CommandId,
+        to: PeerName,
+        report: &ErrorReport,
+        now: Timestamp,
+    ) {
+        let body = report.to_object();
+        if ErrorReport::from_object(&body).is_err() {
+            let error = CommandError::Malformed { reason: "a text of it is too long" };
+            return self.core.done(id, Err(error));
+        }
+        self.send(Reason::Send(id), Send::new(to, MessageKind::Error, body), now);
+    }
+
     pub(super) fn cancel(&mut self, id: CommandId, command: CommandId, now: Timestamp) {
         let was_waiting = self.links.withdraw(command).is_some()
             || self.v1_0.withdraw(command)
             || self.v1_1.withdraw(command)
             || self.features.tokens.withdraw(command)
             || self.features.transfers.withdraw(&mut self.core, command, now);
-        if self.core.cancel(command) || was_waiting {
+        let was_waking = self.features.signals.forget(command);
+        if self.core.cancel(command) || was_waiting || was_waking {
             self.core.done(command, Err(CommandError::Cancelled));
         }
         self.core.done(id, Ok(CommandResult::Done));

@@ -12,7 +12,7 @@ use super::Peer;
 use crate::config::Config;
 use crate::name::PeerName;
 use crate::output::Received;
-use crate::view::{KeptView, PeerStats, PeerView, QueueStats, SessionView, TaskView};
+use crate::view::{ErrorView, KeptView, PeerStats, PeerView, QueueStats, SessionView, TaskView};
 
 impl Peer {
     /// Returns the configuration.
@@ -53,6 +53,11 @@ impl Peer {
     /// Returns the counters of what is sent.
     pub fn queue_stats(&self) -> QueueStats {
         self.core.outbox.stats()
+    }
+
+    /// Returns the last errors that others told us of, oldest first.
+    pub fn errors(&self) -> impl Iterator<Item = &ErrorView> {
+        self.features.signals.errors()
     }
 
     /// Returns the durable messages that are not acknowledged, by peer and in order.

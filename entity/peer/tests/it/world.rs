@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) forged: Option<Reply>,
     /// What it writes to the messages after that one.
     pub(crate) forged_next: VecDeque<Reply>,
+    /// What somebody between answers to every message from here on; none arrives.
+    pub(crate) forged_always: Option<Reply>,
     /// The peer whose requests stay on their way.
     pub(crate) hold_from: Option<String>,
     held: Vec<(String, Transmit)>,
@@ -105,10 +107,15 @@ pub(crate) fn message(to: &str, text: &str) -> Send {
 impl World {
     /// Makes peers with these configurations. They do not know each other.
     pub(crate) fn new(configs: impl IntoIterator<Item = Config>) -> Self {
+        let silent = |config| Config { liveness: Liveness::Silent, ..config };
+        Self::lively(configs.into_iter().map(silent))
+    }
+
+    /// Makes peers that ask each other whether they live, where their configuration says so.
+    pub(crate) fn lively(configs: impl IntoIterator<Item = Config>) -> Self {
         let now = Timestamp::from_iso("2026-11-22T08:00:00+00:00").unwrap();
         let (mut peers, mut kept) = (BTreeMap::new(), BTreeMap::new());
-        for (index, mut config) in (1..).zip(configs) {
-            config.liveness = Liveness::Silent;
+        for (index, config) in (1..).zip(configs) {
             let id = config.id.to_string();
             let peer = Peer::new(config.clone(), key(&id), [index; 32], now);
             kept.insert(id.clone(), (config, MemoryJournal::default()));
@@ -126,6 +133,7 @@ impl World {
             weather: None,
             forged: None,
             forged_next: VecDeque::new(),
+            forged_always: None,
             hold_from: None,
             held: Vec::new(),
             answers_lost: 0,
@@ -300,6 +308,10 @@ impl World {
                 Delivery::Failed { kind: FailureKind::Refused }
             }
             Request::Health => Delivery::Answered { status: 200, body: Bytes::new() },
+            Request::Message(_) if self.forged_always.is_some() => {
+                let reply = self.forged_always.clone().unwrap_or_else(|| Reply::detail(500, ""));
+                Delivery::Answered { status: reply.status, body: reply.body.into() }
+            }
             Request::Message(_) if self.forged.is_some() => {
                 let next = self.forged_next.pop_front();
                 let reply = std::mem::replace(&mut self.forged, next);
