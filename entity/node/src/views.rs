@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use entity_peer::Peer;
-use entity_peer::view::{Health, PeerStats, PeerView};
+use entity_peer::view::{CircuitState, Health, PeerStats, PeerView};
 use entity_wire::time::Timestamp;
 use serde::Serialize;
 
@@ -61,6 +61,8 @@ pub(crate) struct HealthReport {
 #[derive(Debug, Serialize)]
 struct Queue {
     size: usize,
+    /// Durable messages that are not acknowledged.
+    kept: usize,
     stats: QueueCounters,
 }
 
@@ -75,6 +77,8 @@ struct QueueCounters {
 #[derive(Debug, Serialize)]
 struct Heartbeat {
     peer_status: BTreeMap<String, &'static str>,
+    /// Peers that nothing is tried with for now.
+    circuits_open: usize,
     healthy_count: usize,
 }
 
@@ -83,6 +87,8 @@ impl HealthReport {
         let peer_status: BTreeMap<_, _> =
             peer.peers().map(|view| (view.name.to_string(), view.health.as_str())).collect();
         let healthy = peer.peers().filter(|view| view.health == Health::Healthy).count();
+        let is_open = |view: &PeerView| view.circuit != CircuitState::Closed;
+        let circuits_open = peer.peers().filter(is_open).count();
         let queue = peer.queue_stats();
         Self {
             entity_id: peer.config().id.to_string(),
@@ -96,6 +102,7 @@ impl HealthReport {
             timestamp: peer.wall_clock(now).to_string(),
             queue: Queue {
                 size: queue.size,
+                kept: peer.kept_count(),
                 stats: QueueCounters {
                     queued: queue.queued,
                     sent: queue.sent,
@@ -103,7 +110,7 @@ impl HealthReport {
                     discarded: queue.discarded,
                 },
             },
-            heartbeat: Heartbeat { peer_status, healthy_count: healthy },
+            heartbeat: Heartbeat { peer_status, circuits_open, healthy_count: healthy },
         }
     }
 }

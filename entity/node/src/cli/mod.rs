@@ -2,6 +2,7 @@
 
 mod console;
 mod options;
+mod outbox;
 mod passphrase;
 mod peers;
 mod run;
@@ -47,6 +48,7 @@ enum Command {
     Wallet(wallet::WalletArgs),
     Peers(peers::PeersArgs),
     Send(send::SendArgs),
+    Outbox(outbox::OutboxArgs),
     Task(task::TaskArgs),
     Transfer(transfer::TransferArgs),
     Token(token::TokenArgs),
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Wallet(args) => wallet::run(args),
         Command::Peers(args) => peers::run(args),
         Command::Send(args) => send::run(args),
+        Command::Outbox(args) => outbox::run(args),
         Command::Task(args) => task::run(args),
         Command::Transfer(args) => transfer::run(args),
         Command::Token(args) => token::run(args),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use entity_crypto::identity::PeerId;
-use entity_peer::command::{AddPeer, Command};
+use entity_peer::command::{AddPeer, Command, CommandError};
 use entity_transport::http::Address;
 use entity_wallet::{KeyInfo, KeyName, Purpose, Unlocked, WalletError};
 use tracing::{info, warn};
@@ -16,6 +16,7 @@ use super::wallet::opened::{Opened, failed as wallet_failed};
 use crate::admin::{AdminError, AdminSocket};
 use crate::config::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use crate::config::file::{self, ConfigFile};
+use crate::config::heartbeat::Period;
 use crate::config::{Overrides, Settings, default_data_dir};
 use crate::node::Node;
 use crate::rpc::methods::{Audience, Service};
@@ -53,6 +54,9 @@ pub(super) struct RunArgs {
     /// Whether the inbox keeps a `token_transfer` of 1.0 instead of refusing it [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_LEGACY_TOKEN_TRANSFER")]
     legacy_token_transfer: Option<bool>,
+    /// How often peers are asked whether they live, `2s` to `60m` [default: 30s]
+    #[arg(long, value_name = "PERIOD", env = "ENTITY_HEARTBEAT")]
+    heartbeat: Option<Period>,
     /// A peer to know; may be given many times
     #[arg(
         long = "peer",
@@ -103,6 +107,13 @@ Example of entity.toml:
   address = \"http://192.0.2.2:8002\"
   key = \"64 HEX, as `entity wallet show` prints on the other side\"
 
+  [heartbeat]
+  period = \"30s\"                 # how often peers are asked whether they live
+  failures = 3                   # in a row make one unhealthy
+
+  [circuit]
+  failures = 5                   # deliveries in a row, then nothing is tried for a while
+
   [rate_limits.ping]             # by message type; `other` stands for all types not named
   burst = 60
   per_second = 10";
@@ -119,6 +130,7 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failed> {
         trust: args.trust,
         connect: args.connect,
         legacy_token_transfer: args.legacy_token_transfer,
+        heartbeat: args.heartbeat,
         data_dir: args.data_dir,
         key: args.key,
         peers: args.peers,
@@ -230,8 +242,16 @@ async fn add_peers(node: &Node, peers: Vec<PeerEntry>) {
     for PeerEntry { id, address, key, connect } in peers {
         let added = AddPeer { name: id.clone(), address: address.to_string(), key, connect };
         if let Err(error) = node.command(Command::AddPeer(added)).await {
-            warn!(peer = %id, %error, "peer cannot be added");
+            warn!(peer = %id, %error, help = help_for(&error), "peer cannot be added");
         }
+    }
+}
+
+fn help_for(error: &CommandError) -> &'static str {
+    if matches!(error, CommandError::KeyMismatch { .. }) {
+        "the key that is kept counts; if the peer has another one by right, run `entity peers remove` and start again"
+    } else {
+        "see the limits in `entity run --help`"
     }
 }
 

@@ -12,7 +12,7 @@ use crate::admin::{AskError, ask};
 /// Asks the node that runs in the data directory, through its admin socket; a session is opened first where there is none.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  entity send entity-b\n  entity send entity-b --body '{\"text\":\"hello\"}' --seal require\n  entity send entity-b --type status --json"
+    after_help = "Examples:\n  entity send entity-b\n  entity send entity-b --body '{\"text\":\"hello\"}' --seal require\n  entity send entity-b --type status --json\n  entity send entity-b --durable --body '{\"text\":\"arrives in any case\"}'"
 )]
 pub(super) struct SendArgs {
     /// The id of a peer the node knows
@@ -26,6 +26,9 @@ pub(super) struct SendArgs {
     /// Whether the payload travels sealed
     #[arg(long, value_enum, default_value = "auto")]
     seal: Seal,
+    /// Keep the message and send it until the other side has it, across restarts of both; do not wait for that
+    #[arg(long)]
+    durable: bool,
     #[command(flatten)]
     data_dir: DataDir,
     /// Print JSON
@@ -51,6 +54,11 @@ struct Receipt {
     sealed: bool,
 }
 
+#[derive(Deserialize)]
+struct Kept {
+    id: String,
+}
+
 pub(super) fn run(args: SendArgs) -> Result<(), Failed> {
     let body: Box<serde_json::value::RawValue> =
         serde_json::from_str(&args.body).map_err(|error| {
@@ -66,10 +74,20 @@ pub(super) fn run(args: SendArgs) -> Result<(), Failed> {
         Seal::Never => "never",
         Seal::Require => "require",
     };
-    let params = SendParams { to: &args.to, kind: &args.kind, body: &body, seal };
+    let durable = args.durable;
+    let params = SendParams { to: &args.to, kind: &args.kind, body: &body, seal, durable };
     let receipt = ask(&args.data_dir.resolve(), "message.send", &params)?;
     if args.json {
         say(receipt);
+        return Ok(());
+    }
+    if args.durable {
+        let Kept { id } = serde_json::from_str(receipt.get())
+            .map_err(|error| AskError::Broken(std::io::Error::other(error)))?;
+        say(format_args!(
+            "kept for {} as {id}; `entity outbox` shows it until it is acknowledged",
+            args.to
+        ));
         return Ok(());
     }
     let Receipt { session, sequence, version, sealed } = serde_json::from_str(receipt.get())
@@ -89,4 +107,5 @@ struct SendParams<'a> {
     kind: &'a str,
     body: &'a serde_json::value::RawValue,
     seal: &'a str,
+    durable: bool,
 }

@@ -16,6 +16,7 @@ use super::run::config_file;
 use super::wallet::make_identity;
 use super::wallet::opened::Opened;
 use crate::config::choice::{ListenAddress, Profile, Protocol, Trust};
+use crate::config::heartbeat::Period;
 use crate::config::{Overrides, Settings, default_data_dir};
 use crate::rpc::methods::Audience;
 use crate::seed::TestSeed;
@@ -60,6 +61,9 @@ pub(super) struct ShimArgs {
     /// Whether the inbox keeps a `token_transfer` of 1.0 instead of refusing it [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_LEGACY_TOKEN_TRANSFER")]
     legacy_token_transfer: Option<bool>,
+    /// How often peers are asked whether they live, `2s` to `60m` [default: 30s]
+    #[arg(long, value_name = "PERIOD", env = "ENTITY_HEARTBEAT")]
+    heartbeat: Option<Period>,
     /// Configuration file, for what has no flag here [default: entity.toml, if there is one]
     #[arg(long, value_name = "FILE", env = "ENTITY_CONFIG")]
     config: Option<PathBuf>,
@@ -87,6 +91,7 @@ pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
         trust: args.trust,
         connect: args.connect,
         legacy_token_transfer: args.legacy_token_transfer,
+        heartbeat: args.heartbeat,
         data_dir: args.data_dir.clone(),
         ..Overrides::default()
     };

@@ -18,6 +18,13 @@
 //! address = "http://192.0.2.2:8002"
 //! key = "<64 hex>"
 //!
+//! [heartbeat]                  # whether peers live
+//! period = "30s"               # between "2s" and "60m"
+//! failures = 3                 # in a row make a peer unhealthy
+//!
+//! [circuit]
+//! failures = 5                 # deliveries in a row, then nothing is tried for a while
+//!
 //! [rate_limits.ping]           # by message type; `other` is shared by all types not named
 //! burst = 60
 //! per_second = 10
@@ -25,6 +32,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -41,6 +49,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
+use super::heartbeat::HeartbeatTable;
 
 /// A longer file is no configuration.
 const FILE_LEN_MAX: u64 = 1024 * 1024;
@@ -77,9 +86,30 @@ pub struct ConfigFile {
     /// The peers to know.
     #[serde(default, deserialize_with = "peers")]
     pub peers: Vec<PeerEntry>,
+    /// How often peers are asked whether they live.
+    #[serde(default)]
+    pub heartbeat: HeartbeatTable,
+    /// When nothing is tried for a while.
+    #[serde(default)]
+    pub circuit: CircuitTable,
     /// How many messages a sender may send.
     #[serde(default)]
     pub rate_limits: RateSettings,
+}
+
+/// The `[circuit]` table.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CircuitTable {
+    failures: Option<NonZeroU32>,
+}
+
+impl CircuitTable {
+    /// How many deliveries to a peer fail in a row before nothing is tried for a while.
+    pub fn failures(self) -> NonZeroU32 {
+        const USUAL: NonZeroU32 = NonZeroU32::new(5).unwrap();
+        self.failures.unwrap_or(USUAL)
+    }
 }
 
 /// Rates by message type; the rest keep their defaults.
@@ -91,8 +121,8 @@ pub struct RateSettings(BTreeMap<String, RateSetting>);
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RateSetting {
-    burst: std::num::NonZeroU32,
-    per_second: std::num::NonZeroU32,
+    burst: NonZeroU32,
+    per_second: NonZeroU32,
 }
 
 impl RateSettings {
@@ -281,6 +311,9 @@ mod tests {
             "'00'",
         );
         check("[rate_limits.ping]\nburst = 0\nper_second = 1\n", "0", "0");
+        check("[heartbeat]\nperiod = '1s'\n", "between `2s` and `60m`", "'1s'");
+        check("[heartbeat]\nfailures = 0\n", "0", "0");
+        check("[circuit]\nfailures = 0\n", "0", "0");
         check("id = \n", "must be quoted", "");
     }
 

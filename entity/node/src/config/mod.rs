@@ -1,6 +1,7 @@
 //! What the operator decides: file, environment and flags, in rising precedence.
 //!
 //! - [`choice`]: the words an operator writes, shared by all three.
+//! - [`heartbeat`]: how often peers are asked whether they live.
 //! - [`mod@file`]: `entity.toml`, with errors that point into it.
 //! - this file: [`Settings`], the outcome.
 //!
@@ -8,18 +9,19 @@
 
 pub mod choice;
 pub mod file;
+pub mod heartbeat;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use entity_crypto::identity::PeerId;
 use entity_peer::Config;
-use entity_peer::config::AutoConnect;
-use entity_peer::config::LegacyTransfers;
-use entity_peer::config::RateLimits;
+use entity_peer::config::{AutoConnect, Heartbeat, LegacyTransfers, RateLimits};
 use entity_wallet::KeyName;
 
 use choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use file::ConfigFile;
+use heartbeat::Period;
 
 /// Where a node keeps its files when nobody says: `$XDG_DATA_HOME/entity`, `~/.local/share/entity`, or `entity-data` here.
 pub fn default_data_dir() -> PathBuf {
@@ -51,6 +53,8 @@ pub struct Overrides {
     pub connect: Option<bool>,
     /// Whether the inbox keeps a `token_transfer` of 1.0.
     pub legacy_token_transfer: Option<bool>,
+    /// How often peers are asked whether they live.
+    pub heartbeat: Option<Period>,
     /// Where the node keeps its files.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.
@@ -84,6 +88,10 @@ pub struct Settings {
     pub key: Option<KeyName>,
     /// The file with the passphrase of the key, if no flag or variable says otherwise.
     pub passphrase_file: Option<PathBuf>,
+    /// How often peers are asked whether they live.
+    pub heartbeat: Heartbeat,
+    /// How many deliveries to a peer fail in a row before nothing is tried for a while.
+    pub circuit_failures: NonZeroU32,
     /// Messages a sender may spend, by type.
     pub rate_limits: RateLimits,
     /// The peers to know from the start.
@@ -116,6 +124,8 @@ impl Settings {
             key: overrides.key.or(file.key),
             passphrase_file: file.passphrase_file,
             data_dir,
+            heartbeat: file.heartbeat.heartbeat(overrides.heartbeat),
+            circuit_failures: file.circuit.failures(),
             rate_limits: file.rate_limits.limits(),
             peers,
         }
@@ -131,6 +141,8 @@ impl Settings {
         config.auto_connect =
             if self.connect { AutoConnect::Connect } else { AutoConnect::OnCommand };
         config.rate_limits = self.rate_limits.clone();
+        config.heartbeat = self.heartbeat;
+        config.circuit_failures_max = self.circuit_failures.get();
         config.legacy_transfers = if self.legacy_token_transfer {
             LegacyTransfers::Kept
         } else {

@@ -45,9 +45,9 @@ async fn what_get_shows_has_the_fields_of_1_0() {
     fields.extend(abilities);
     fields.sort_unstable();
     assert_eq!(keys_of(&health), fields);
-    assert_eq!(keys_of(&health["queue"]), ["size", "stats"]);
+    assert_eq!(keys_of(&health["queue"]), ["kept", "size", "stats"]);
     assert_eq!(keys_of(&health["queue"]["stats"]), ["discarded", "failed", "queued", "sent"]);
-    assert_eq!(keys_of(&health["heartbeat"]), ["healthy_count", "peer_status"]);
+    assert_eq!(keys_of(&health["heartbeat"]), ["circuits_open", "healthy_count", "peer_status"]);
     assert_eq!(
         (&health["status"], &health["port"]),
         (&"healthy".into(), &a.serving.address().port().into())
