@@ -117,14 +117,16 @@ A peer of the Entity protocol, versions 1.0 and 1.1
 Usage: entity <COMMAND>
 
 Commands:
-  run     Run the peer until Ctrl-C or SIGTERM
-  wallet  Keep the keys of this entity: make, show, protect, rotate, import, export
-  peers   Show whom the running node knows, or forget one
-  send    Send one message from the running node and wait for its answer
-  outbox  Show the durable messages that wait until the other side has them
-  task    Delegate tasks to peers, and end those that peers delegated
-  shim    Speak the peer contract on standard input and output
-  help    Print this message or the help of the given subcommand(s)
+  run       Run the peer until Ctrl-C or SIGTERM
+  wallet    Keep the keys of this entity: make, show, protect, rotate, import, export
+  peers     Show whom the running node knows, or forget one
+  send      Send one message from the running node and wait for its answer
+  outbox    Show the durable messages that wait until the other side has them
+  task      Delegate tasks to peers, and end those that peers delegated
+  transfer  Send files to peers, and see what comes and goes
+  token     Move tokens, and see what moved
+  shim      Speak the peer contract on standard input and output
+  help      Print this message or the help of the given subcommand(s)
 
 Options:
   -h, --help     Print help
