@@ -1,7 +1,9 @@
 //! The machine: messages and requests in, messages, events and writes out.
 
+mod askers;
 mod members;
 mod owners;
+mod presenters;
 mod restore;
 mod under_way;
 mod view;

@@ -1,13 +1,11 @@
-//! An owner: signs, collects votes, presents certificates.
+//! An owner: signs, and collects votes until there is a certificate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use entity_crypto::signing::PublicKey;
-use entity_wire::json::Object;
 use entity_wire::payload::token::{
-    AccountQuery, AccountState, CERTIFICATES_MAX, Certificate, Digest, Order, OrderSequence,
-    SignedOrder, Terms, TokenCode, TokenMessage, TokenTransfer, Vote, VoteRefusal, VoteRequest,
-    Votes,
+    CERTIFICATES_MAX, Certificate, Order, OrderSequence, SignedOrder, Terms, TokenCode,
+    TokenMessage, Vote, VoteRefusal, VoteRequest, Votes,
 };
 use entity_wire::time::Timestamp;
 
@@ -15,8 +13,8 @@ use super::Ledger;
 use crate::account::AccountKey;
 use crate::certificate::{Verified, assemble, trusted};
 use crate::output::{Event, Keys, Submitted, TransferError, TransferRequest};
-use crate::owner::{Answer, Conclusion, Content, Pending, Query, Seen};
-use crate::presenting::{PRESENTED_MAX, Presentation};
+use crate::owner::{Content, Pending, Seen};
+use crate::presenting::PRESENTED_MAX;
 use crate::record;
 use crate::timers::Task;
 
@@ -107,7 +105,7 @@ impl Ledger {
     }
 
     /// Whether the transfer of this id was begun before.
-    fn begun(
+    pub(super) fn begun(
         &self,
         account: &AccountKey,
         request: &TransferRequest,
@@ -142,7 +140,7 @@ impl Ledger {
     }
 
     /// Whether anything is known here for which the committee would refuse the order.
-    fn may_begin(
+    pub(super) fn may_begin(
         &self,
         account: &AccountKey,
         request: &TransferRequest,
@@ -170,7 +168,7 @@ impl Ledger {
     }
 
     /// Signs the order of a request for the next slot, keeps it and asks for votes.
-    fn sign(
+    pub(super) fn sign(
         &mut self,
         account: AccountKey,
         request: &TransferRequest,
@@ -222,7 +220,13 @@ impl Ledger {
     }
 
     /// Keeps an own order and asks for votes until it is certified.
-    fn pursue(&mut self, account: AccountKey, pending: Pending, keys: &dyn Keys, now: Timestamp) {
+    pub(super) fn pursue(
+        &mut self,
+        account: AccountKey,
+        pending: Pending,
+        keys: &dyn Keys,
+        now: Timestamp,
+    ) {
         let mut value = record::signed_object(&pending.signed);
         if let Some(receiver) = &pending.receiver {
             value.insert("receiver", receiver.to_hex());
@@ -236,7 +240,7 @@ impl Ledger {
         }
     }
 
-    fn other_members(&self) -> Vec<PublicKey> {
+    pub(super) fn other_members(&self) -> Vec<PublicKey> {
         self.rules.committee().others(&self.identity).copied().collect()
     }
 
@@ -365,202 +369,6 @@ impl Ledger {
             return;
         }
         self.start_presenting(account, certificate.get().clone(), waiting, &pending, now);
-    }
-
-    fn start_presenting(
-        &mut self,
-        account: AccountKey,
-        certificate: Certificate,
-        waiting: BTreeSet<PublicKey>,
-        pending: &Pending,
-        now: Timestamp,
-    ) {
-        let quorum = self.rules.committee().quorum();
-        // Whoever was shown all votes but its own, and then voted, has made the certificate itself.
-        let has_it = |peer: &PublicKey| {
-            pending.shown.get(peer).is_some_and(|shown| shown + 1 >= quorum)
-                && certificate.votes.of(peer).is_some()
-        };
-        let expected: Vec<PublicKey> =
-            waiting.iter().filter(|peer| has_it(peer)).copied().collect();
-        let presentation =
-            Presentation { certificate, account, receiver: pending.receiver, waiting };
-        let (value, waiting) = (presentation.to_object(), presentation.waiting.clone());
-        let number = self.owner.presenting.add(presentation);
-        self.put(record::PRESENTED, format!("{number:016x}"), &value);
-        for peer in &expected {
-            self.owner.presenting.expect(peer, number);
-        }
-        for peer in waiting {
-            let next = self.owner.presenting.next_for(&peer);
-            self.present(&peer, next);
-            self.owner.timers.start(Task::Present(peer), now);
-        }
-        self.make_room();
-    }
-
-    /// Keeps room for the certificate of another order where nobody loses by it.
-    fn make_room(&mut self) {
-        let committee = self.rules.committee().clone();
-        while self.owner.presenting.len() >= PRESENTED_MAX {
-            let is_member = |peer: &PublicKey| committee.contains(peer);
-            let dropped = self.owner.presenting.drop_oldest(is_member, committee.faults());
-            let Some(number) = dropped else { return };
-            self.delete(record::PRESENTED, format!("{number:016x}"));
-        }
-    }
-
-    fn present(&mut self, peer: &PublicKey, certificates: Vec<Certificate>) {
-        for certificate in certificates {
-            self.send(peer, TokenMessage::Transfer(TokenTransfer { certificate }));
-        }
-    }
-
-    pub(super) fn handle_receipt(&mut self, from: &PublicKey, digest: &Digest, now: Timestamp) {
-        let Some((certificate, done)) = self.owner.presenting.receipt(from, digest) else { return };
-        if let Some(number) = done {
-            self.delete(record::PRESENTED, format!("{number:016x}"));
-        }
-        let id = certificate.signed.order.terms().transfer_id;
-        self.tell(Event::Receipt { id, digest: *digest, peer: *from });
-        if self.owner.presenting.waits_for(from) {
-            let next = self.owner.presenting.next_for(from);
-            self.present(from, next);
-            self.owner.timers.start(Task::Present(*from), now);
-        } else {
-            self.owner.timers.stop(Task::Present(*from));
-        }
-    }
-
-    /// Asks every member how it sees an own account, before anything is signed for it.
-    ///
-    /// Source: `docs/protocol/1.1.md#asking-before-signing`.
-    fn ask_members(
-        &mut self,
-        account: AccountKey,
-        request: TransferRequest,
-        keys: &dyn Keys,
-        now: Timestamp,
-    ) {
-        let mut answers = BTreeMap::new();
-        if self.is_member() {
-            let query = AccountQuery { from: request.from, token: request.token.clone() };
-            if let Some(state) = self.account_state(&query) {
-                let pending = state.pending.clone();
-                let pending = pending.map(|(signed, votes)| (trusted(signed), votes));
-                answers.insert(self.identity, Answer::new(&state, pending));
-            }
-        }
-        self.owner.queries.insert(account, Query { since: now, request, answers });
-        self.owner.timers.start(Task::Query(account), now);
-        for member in self.other_members() {
-            self.ask_state(account, &member);
-        }
-        self.continue_query(account, keys, now);
-    }
-
-    fn ask_state(&mut self, account: AccountKey, member: &PublicKey) {
-        let Some(query) = self.owner.queries.get(&account) else { return };
-        // What a member said before an order was completed is out of date, but the slots it named stay taken.
-        if !query.answers.contains_key(member) {
-            let token = query.request.token.clone();
-            let message = AccountQuery { from: account.owner, token };
-            self.send(member, TokenMessage::AccountQuery(message));
-        }
-    }
-
-    pub(super) fn handle_state(
-        &mut self,
-        from: &PublicKey,
-        state: &AccountState,
-        pending: Option<(Verified<SignedOrder>, Votes)>,
-        keys: &dyn Keys,
-        now: Timestamp,
-    ) {
-        let Some(token) = self.rules.token(&state.token) else { return };
-        let account = AccountKey { owner: state.from, token };
-        if !self.rules.committee().contains(from) {
-            return;
-        }
-        let Some(query) = self.owner.queries.get_mut(&account) else { return };
-        query.answers.insert(*from, Answer::new(state, pending));
-        self.continue_query(account, keys, now);
-    }
-
-    /// Goes on with all questions whose account has no order under way any more.
-    pub(super) fn continue_queries(&mut self, keys: &dyn Keys, now: Timestamp) {
-        let accounts: Vec<AccountKey> = self.owner.queries.keys().copied().collect();
-        for account in accounts {
-            self.continue_query(account, keys, now);
-        }
-    }
-
-    fn continue_query(&mut self, account: AccountKey, keys: &dyn Keys, now: Timestamp) {
-        if self.owner.pending.contains_key(&account) {
-            return;
-        }
-        let Some(query) = self.owner.queries.get(&account) else { return };
-        let committee = self.rules.committee();
-        let (next, taken) = match query.conclude(committee.size(), committee.faults(), now) {
-            Conclusion::Wait => return,
-            Conclusion::Free(next) => (next, None),
-            Conclusion::Taken(next, taken) => (next, Some(*taken)),
-        };
-        let known = self.state.next(&account);
-        let is_new = taken.filter(|_| next >= known);
-        if next > known && self.is_member() {
-            // A member that has forgotten certificates has forgotten votes as well: it must not sign.
-            return self.end_query(account, TokenCode::WrongSequence);
-        }
-        let agrees = next <= known
-            && query.balance(committee.faults()) == Some(self.state.balance(&account));
-        let seen = if agrees { Seen::All } else { Seen::Part };
-        let seen = self.owner.ready.get(&account).copied().unwrap_or(seen);
-        self.state.advance(account, next);
-        if let Some((signed, votes)) = is_new {
-            let pending = Pending { votes, ..Pending::new(signed, None) };
-            self.owner.ready.insert(account, seen);
-            return self.pursue(account, pending, keys, now);
-        }
-        self.make_ready(account, seen);
-        let Some(query) = self.owner.queries.remove(&account) else { return };
-        self.owner.timers.stop(Task::Query(account));
-        let request = query.request;
-        let (id, from) = (request.id, request.from);
-        match self.begin_after_query(account, &request, keys, now) {
-            Ok(_) => {}
-            Err(TransferError::Refused(code)) => {
-                self.tell(Event::Refused { id, digest: None, from, code });
-            }
-            Err(error) => self.tell(Event::NotBegun { id, from, error }),
-        }
-    }
-
-    fn begin_after_query(
-        &mut self,
-        account: AccountKey,
-        request: &TransferRequest,
-        keys: &dyn Keys,
-        now: Timestamp,
-    ) -> Result<Submitted, TransferError> {
-        if let Some(submitted) = self.begun(&account, request)? {
-            return Ok(submitted);
-        }
-        self.may_begin(&account, request, now)?;
-        self.sign(account, request, keys, now)
-    }
-
-    fn make_ready(&mut self, account: AccountKey, seen: Seen) {
-        self.owner.ready.insert(account, seen);
-        let value = Object::new().with("part", seen == Seen::Part);
-        self.put(record::OWN, self.name(&account), &value);
-    }
-
-    fn end_query(&mut self, account: AccountKey, code: TokenCode) {
-        let Some(query) = self.owner.queries.remove(&account) else { return };
-        self.owner.timers.stop(Task::Query(account));
-        let (id, from) = (query.request.id, query.request.from);
-        self.tell(Event::Refused { id, digest: None, from, code });
     }
 }
 
