@@ -176,6 +176,17 @@ async fn a_node_whose_journal_fails_stops_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_panics_has_failed() {
+    let (node, disk) = reluctant();
+    let command = start(&node, &disk, "b");
+    // The journal in these tests panics when its test is gone.
+    drop(disk);
+    let failure = tokio::time::timeout(PATIENCE, node.failed()).await.unwrap();
+    assert_eq!(failure.to_string(), "write the journal: the journal's thread panicked");
+    assert_eq!(end(command).await, Err(CommandError::Cancelled));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_stands_still_makes_the_node_refuse_further_work() {
     let (node, disk) = reluctant();
     let first = start(&node, &disk, "b");

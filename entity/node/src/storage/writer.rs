@@ -4,6 +4,7 @@
 //! tells how far it got; what arrives meanwhile is the next group. So the slower the disk, the larger the groups.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::{fmt, io, mem, thread};
 
@@ -161,7 +162,9 @@ impl Queue {
 fn work(mut journal: Box<dyn Journal + Send>, queue: &Queue, mut tell: impl FnMut(Progress)) {
     while let Some(taken) = queue.take() {
         if !taken.batches.is_empty() {
-            match journal.commit(&taken.batches) {
+            // A journal that panics has failed as well: nobody must wait for it for ever.
+            let committed = catch_unwind(AssertUnwindSafe(|| journal.commit(&taken.batches)));
+            match committed.unwrap_or_else(|_| Err(panicked())) {
                 Ok(()) => tell(Progress::Durable { batches: taken.batches.len() }),
                 Err(error) => {
                     queue.abandon();
@@ -175,4 +178,8 @@ fn work(mut journal: Box<dyn Journal + Send>, queue: &Queue, mut tell: impl FnMu
             drop(found.send(journal.scan(space, &prefix, after.as_deref(), count_max)));
         }
     }
+}
+
+fn panicked() -> JournalError {
+    JournalError { action: "write", reason: "the journal's thread panicked".to_owned() }
 }
