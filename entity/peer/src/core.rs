@@ -78,6 +78,8 @@ pub(crate) enum Reason {
     Question,
     /// A message of a chunked transfer.
     Transfer(TransferId, Part),
+    /// A piece of a message of 1.0.
+    Piece(u64),
     /// A heartbeat.
     Heartbeat,
     /// A [`crate::command::Command::Wake`]; its end is the acknowledgement.
@@ -175,7 +177,8 @@ impl Reason {
             | Self::Question
             | Self::Heartbeat
             | Self::Durable(..)
-            | Self::Transfer(..) => None,
+            | Self::Transfer(..)
+            | Self::Piece(_) => None,
         }
     }
 }
@@ -378,7 +381,13 @@ impl Core {
             }
             (Reason::Query(_), Ok(_))
             | (Reason::Answer | Reason::Question | Reason::Heartbeat, _) => {}
-            (reason @ (Reason::Durable(..) | Reason::Wake(_) | Reason::Transfer(..)), result) => {
+            (
+                reason @ (Reason::Durable(..)
+                | Reason::Wake(_)
+                | Reason::Transfer(..)
+                | Reason::Piece(_)),
+                result,
+            ) => {
                 self.tell(News::Finished(reason, result));
             }
         }

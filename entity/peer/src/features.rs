@@ -113,6 +113,7 @@ impl Features {
             | Reason::Query(_)
             | Reason::Answer
             | Reason::Question
+            | Reason::Piece(_)
             | Reason::Heartbeat => {}
         }
     }

@@ -356,6 +356,9 @@ impl Peer {
                 News::Message(received) => {
                     self.features.handle_message(&mut self.core, &received, now);
                 }
+                News::Finished(Reason::Piece(number), result) => {
+                    self.v1_0.piece_finished(&mut self.core, number, result, now);
+                }
                 News::Finished(reason, result) => {
                     self.features.finished(&mut self.core, reason, result, now);
                 }

@@ -164,41 +164,33 @@ impl Transfers {
     pub(crate) fn handle_message(&mut self, core: &mut Core, received: &Received, now: Timestamp) {
         let (from, body) = (received.from.as_peer_id(), &*received.body);
         let (Some(from), Version::V1_1) = (from, received.version) else { return };
-        match &received.kind {
-            MessageKind::ChunkInit => {
-                if let Ok(init) = ChunkInit::from_object(body) {
-                    self.sessions.insert(init.transfer, received.session.clone());
-                    self.table.handle_init(&from, init, now);
-                    // An offer that was refused has no place here.
-                    let table = &self.table;
-                    self.sessions.retain(|id, _| is_open(table, *id));
-                }
+        let kind = &received.kind;
+        if *kind == MessageKind::ChunkInit {
+            if let Ok(init) = ChunkInit::from_object(body) {
+                self.sessions.insert(init.transfer, received.session.clone());
+                self.table.handle_init(&from, init, now);
+                // An offer that was refused has no place here.
+                let table = &self.table;
+                self.sessions.retain(|id, _| is_open(table, *id));
             }
-            MessageKind::Chunk => {
-                if let Ok(head) = ChunkHead::from_object(body) {
-                    self.table.handle_chunk(&from, head, received.body.clone(), now);
-                }
+        } else if *kind == MessageKind::Chunk {
+            if let Ok(head) = ChunkHead::from_object(body) {
+                self.table.handle_chunk(&from, head, received.body.clone(), now);
             }
-            MessageKind::ChunkAck => {
-                if let Ok(ack) = ChunkAck::from_object(body) {
-                    self.table.handle_ack(&from, &ack, now);
-                }
+        } else if *kind == MessageKind::ChunkAck {
+            if let Ok(ack) = ChunkAck::from_object(body) {
+                self.table.handle_ack(&from, &ack, now);
             }
-            MessageKind::ChunkResend => {
-                if let Ok(resend) = ChunkResend::from_object(body) {
-                    self.table.handle_resend(&from, &resend, now);
-                }
+        } else if *kind == MessageKind::ChunkResend {
+            if let Ok(resend) = ChunkResend::from_object(body) {
+                self.table.handle_resend(&from, &resend, now);
             }
-            MessageKind::ChunkComplete => {
-                if let Ok(complete) = ChunkComplete::from_object(body) {
-                    // Where the answer to the offer was lost, all that is known is the session.
-                    if let Some((_, sent)) = self.waiting.get_mut(&complete.transfer) {
-                        sent.get_or_insert_with(|| receipt_of(&received.session));
-                    }
-                    self.table.handle_complete(&from, &complete, now);
-                }
+        } else if let Ok(complete) = ChunkComplete::from_object(body) {
+            // Where the answer to the offer was lost, all that is known is the session.
+            if let Some((_, sent)) = self.waiting.get_mut(&complete.transfer) {
+                sent.get_or_insert_with(|| receipt_of(&received.session));
             }
-            other => debug_assert!(false, "{other} is no message of a transfer"),
+            self.table.handle_complete(&from, &complete, now);
         }
         self.drain(core);
         self.finish_waiting(core, now);

@@ -109,3 +109,18 @@ pub const CHUNK_RANGES_MAX: usize = 256;
 ///
 /// Source: `docs/protocol/1.1.md#chunk-init`.
 pub const TRANSFER_NAME_LEN_MAX: usize = 255;
+
+/// Longest JSON of a payload of 1.0 that goes in one message, in bytes, as the earlier peer writes it.
+///
+/// Source: `docs/protocol/1.0.md#chunks`.
+pub const PAYLOAD_1_0_LEN: usize = 8_192;
+
+/// Longest JSON of a payload of 1.0 that goes, or is taken, in pieces: 8 MiB, in bytes.
+///
+/// Source: `docs/protocol/1.0.md#chunks`.
+pub const CHUNKED_1_0_LEN_MAX: usize = 8 * 1_024 * 1_024;
+
+/// Most pieces of a payload of 1.0.
+///
+/// Source: `docs/protocol/1.0.md#chunks`.
+pub const CHUNKED_1_0_PIECES_MAX: u32 = 4_096;

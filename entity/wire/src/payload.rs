@@ -9,6 +9,7 @@
 //! - [`sealed`]: the sealed form of 1.1 and what is inside it.
 //! - [`control`]: the control messages of 1.1.
 //! - [`resume`], [`rekey`]: what gives a session of 1.1 new keys.
+//! - [`chunk_1_0`]: the pieces of a large payload of 1.0.
 //! - [`chunk`]: the messages of a chunked transfer of 1.1.
 //! - [`token`]: certified token transfers of 1.1.
 //! - [`task`]: what one peer asks of another, and what became of it, in 1.1.
@@ -16,6 +17,7 @@
 
 pub mod capability;
 pub mod chunk;
+pub mod chunk_1_0;
 pub mod control;
 pub mod error;
 pub mod handshake_1_0;

@@ -194,6 +194,7 @@ impl Peer {
                 | Reason::Heartbeat
                 | Reason::Transfer(..)
                 | Reason::Wake(_)
+                | Reason::Piece(_)
                 | Reason::Durable(..),
             ) => {}
             (Err(error), reason) => self.core.finish_send(reason, Err(error), now),

@@ -9,6 +9,7 @@ use entity_wire::version::Version;
 use super::State;
 use super::fault::Fault;
 use super::open::Opened;
+use super::pieces::Whole;
 use super::receive::Message;
 use crate::capabilities;
 use crate::config::LegacyTransfers;
@@ -63,6 +64,14 @@ impl State {
                 capabilities::remember(core, &message.sender, &payload);
             }
         }
+        if message.kind == MessageKind::Chunk {
+            let piece = (&payload, opened.is_sealed);
+            let Some(whole) = self.take_piece(&message.sender, piece, now) else { return Ok(()) };
+            let Whole { kind, payload, is_sealed } = whole;
+            let (message, payload) = (Message { kind, ..message }, Some(payload));
+            // It is no piece again, so this is not repeated.
+            return self.handle(core, message, Opened { payload, is_sealed, ..opened }, now);
+        }
         let received = Received {
             index: None,
             from: message.sender.clone(),
@@ -76,8 +85,8 @@ impl State {
             received_at: core.wall(now),
             durable: None,
         };
-        if feature == Feature::Token {
-            // Certified transfers are 1.1's alone: what has their names here is a message like any other.
+        if matches!(feature, Feature::Token | Feature::Transfer) {
+            // Certified transfers and those of files are 1.1's alone: what has their names here is a message like any other.
             core.keep(received, message.len_bytes);
         } else {
             core.deliver(received, message.len_bytes);

@@ -7,6 +7,7 @@
 //! | [`handle`] | what an accepted message does |
 //! | [`handshake`] | the three handshake messages |
 //! | [`outcome`] | what becomes of the delivery of messages |
+//! | [`pieces`] | payloads that travel in several messages |
 //! | [`lane`] | the order in which messages of a session are sent |
 //! | [`send`] | sealing, numbering and signing what we send |
 //! | [`table`] | the sessions with each peer |
@@ -20,6 +21,7 @@ mod handshake;
 mod lane;
 mod open;
 mod outcome;
+mod pieces;
 mod receive;
 mod send;
 mod table;
@@ -38,6 +40,7 @@ use crate::name::PeerName;
 use crate::output::{CloseReason, PeerEvent};
 use crate::view::{SessionName, SessionView};
 
+use pieces::Pieces;
 pub(crate) use receive::{Check, Checked, Decoded, refuse_undecodable};
 use table::PeerSessions;
 
@@ -47,6 +50,7 @@ pub(crate) struct State {
     profile: Profile,
     /// Only peers of the roster have an entry, so their number is bounded with it.
     peers: BTreeMap<PeerName, PeerSessions>,
+    pieces: Pieces,
     compat_limiter: CompatLimiter,
     rate_limiter: RateLimiter<PeerName>,
 }
@@ -70,6 +74,7 @@ impl State {
         Self {
             profile: config.profile,
             peers: BTreeMap::new(),
+            pieces: Pieces::default(),
             compat_limiter: CompatLimiter::new(),
             rate_limiter: RateLimiter::new(config.rate_limits.clone(), config.limits.peers_max),
         }
@@ -96,6 +101,7 @@ impl State {
     /// Ends a command that waits for its turn in a session; says whether there was one.
     pub(crate) fn withdraw(&mut self, command: CommandId) -> bool {
         self.peers.values_mut().any(|sessions| sessions.lane.withdraw(command))
+            || self.withdraw_pieces(command)
     }
 
     /// Forgets an established session; says whether there was one.
@@ -134,6 +140,7 @@ impl State {
     /// Ends what is due: half-open handshakes, and sessions past their age.
     pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
         self.answer_held(core, now);
+        self.pieces.expire(now);
         let timeout = core.config.limits.handshake_timeout;
         for (peer, sessions) in &mut self.peers {
             if sessions.expire_half_open(timeout, now) {
@@ -151,7 +158,9 @@ impl State {
     /// Returns when [`State::expire`] has something to do.
     pub(crate) fn next_deadline(&self, core: &Core) -> Option<Timestamp> {
         let timeout = core.config.limits.handshake_timeout;
-        self.peers.values().filter_map(|sessions| sessions.next_deadline(timeout)).min()
+        let sessions =
+            self.peers.values().filter_map(|sessions| sessions.next_deadline(timeout)).min();
+        [sessions, self.pieces.next_deadline()].into_iter().flatten().min()
     }
 
     fn with(&mut self, peer: &PeerName) -> &mut PeerSessions {

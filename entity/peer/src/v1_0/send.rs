@@ -48,6 +48,9 @@ impl State {
         message: Send,
         now: Timestamp,
     ) -> Result<(), CommandError> {
+        let Some((reason, message)) = self.send_in_pieces(core, (reason, message), now)? else {
+            return Ok(());
+        };
         let sessions = self.with(&message.to);
         if sessions.live(now).is_none() {
             return self.send_now(core, reason, message, now);

@@ -282,7 +282,7 @@ fn what_is_under_way_is_bounded() {
 #[test]
 fn a_message_too_large_is_not_sent() {
     let mut world = connected();
-    let refused = error(world.run("a", Command::Send(message("b", &"x".repeat(1 << 20)))));
+    let refused = error(world.run("a", Command::Send(message("b", &"x".repeat(8 << 20)))));
     assert_eq!(refused.code(), ErrorCode::MessageTooLarge);
     assert_eq!(world.handled("b"), 0);
     receipt(world.run("a", Command::Send(message("b", "small"))));

@@ -212,3 +212,110 @@ fn a_transfer_to_nobody_is_refused() {
     let refused = world.run("a", Command::Transfer(Transfer { to: name("c"), ..transfer }));
     assert_eq!(refused, Some(Err(CommandError::UnknownPeer { name: name("c") })));
 }
+
+fn old_world() -> World {
+    let mut world =
+        World::new([config("a", Protocols::OnlyV1_0), config("b", Protocols::OnlyV1_0)]);
+    world.acquaint("a", "b");
+    world
+}
+
+#[test]
+fn a_large_message_of_1_0_goes_in_pieces_and_arrives_once() {
+    for sealed in [true, false] {
+        let mut world = old_world();
+        if sealed {
+            crate::world::open(&mut world, "a", "b");
+        }
+        let before = world.passed.len();
+        let len = 1_200_000;
+        let Some(Ok(CommandResult::Sent(receipt))) = world.run("a", Command::Send(large("b", len)))
+        else {
+            panic!("it was not sent")
+        };
+        assert_eq!(receipt.sealed, sealed);
+        // 1,200,012 bytes of JSON in slices of 8,190.
+        assert_eq!(world.passed.len() - before, 147);
+        let received = world.received("b");
+        assert_eq!(received.len(), 1);
+        let received = received[0];
+        assert_eq!((received.kind.as_str(), received.sealed), ("message", sealed));
+        assert_eq!(received.sequence, receipt.sequence);
+        assert_eq!(received.body.get("text").and_then(|text| text.as_str()).unwrap().len(), len);
+    }
+}
+
+#[test]
+fn a_refused_piece_ends_a_large_message_of_1_0() {
+    let mut world = old_world();
+    crate::world::open(&mut world, "a", "b");
+    let id = world.start("a", Command::Send(large("b", 100_000)));
+    world.step(3);
+    world.forged = Some(entity_wire::reply::Reply::detail(403, "Unknown recipient"));
+    world.settle();
+    assert!(matches!(world.end_of(id), Some(Err(CommandError::Refused { status: 403, .. }))));
+    assert_eq!(world.handled("b"), 0);
+    assert!(matches!(world.run("a", Command::Send(message("b", "next"))), Some(Ok(_))));
+}
+
+#[test]
+fn both_forms_of_chunks_are_received_in_1_0() {
+    let inner = r#"{"original_msg_type": "note", "data": {"text": "whole"}}"#;
+    let encode = entity_crypto::encoding::base64_encode;
+    let text = encode(br#"{"text": "whole"}"#);
+    let a = |index: u64, data: &str| {
+        let slice = encode(data.as_bytes());
+        Object::new()
+            .with("message_id", "0".repeat(32))
+            .with("chunk_index", index)
+            .with("total_chunks", 2_u64)
+            .with("data", slice)
+            .with("is_last", index == 1)
+    };
+    let b = |index: u64, data: &str| {
+        Object::new()
+            .with("chunk_id", "some")
+            .with("chunk_index", index)
+            .with("total_chunks", 2_u64)
+            .with("data", data)
+            .with("original_msg_type", "note")
+    };
+    let forms = [
+        [a(0, &inner[..17]), a(1, &inner[17..])],
+        [b(0, &text[..7]), b(1, &text[7..])],
+        [b(1, &text[7..]), b(0, &text[..7])],
+    ];
+    for pieces in forms {
+        let mut world = old_world();
+        crate::world::open(&mut world, "a", "b");
+        for body in pieces {
+            assert_eq!(world.handled("b"), 0);
+            let mut piece = message("b", "");
+            (piece.kind, piece.body) = (MessageKind::Chunk, body);
+            assert!(matches!(world.run("a", Command::Send(piece)), Some(Ok(_))));
+        }
+        let received = world.received("b");
+        assert_eq!(received.len(), 1);
+        assert_eq!(received[0].kind.as_str(), "note");
+        assert_eq!(*received[0].body, Object::new().with("text", "whole"));
+    }
+}
+
+#[test]
+fn no_handshake_comes_in_pieces() {
+    for kind in ["handshake", "handshake_init", "session_close", "chunk"] {
+        let mut world = old_world();
+        crate::world::open(&mut world, "a", "b");
+        let mut piece = message("b", "");
+        piece.kind = MessageKind::Chunk;
+        piece.body = Object::new()
+            .with("chunk_id", "some")
+            .with("chunk_index", 0_u64)
+            .with("total_chunks", 1_u64)
+            .with("data", "e30=")
+            .with("original_msg_type", kind);
+        let events = world.events.len();
+        assert!(matches!(world.run("a", Command::Send(piece)), Some(Ok(_))));
+        assert_eq!(world.events.len(), events, "{kind}");
+    }
+}
