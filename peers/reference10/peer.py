@@ -6,8 +6,11 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 
+import crypto
+import keys
 from envelope import FLAVOURS, Refused
 from node import Node, code_of
 from wire import Server
@@ -27,6 +30,10 @@ METHODS = {
         ("flavour", FLAVOURS, False),
     ],
     "message.inbox": [("from", str, False), ("after", int, False), ("limit", int, False)],
+    "jwt.issue": [("aud", str, False), ("ttl_s", int, False), ("sub", str, False)],
+    "jwt.verify": [("token", str, True), ("aud", str, False), ("sub", str, False)],
+    "key.read": [("file", str, True), ("passphrase", str, False)],
+    "key.write": [("format", keys.FORMATS, True), ("passphrase", str, False)],
 }
 
 
@@ -80,7 +87,7 @@ class Contract:
         except BadParams as error:
             return self.fail(request_id, -32602, str(error))
         except Refused as refusal:
-            data = {"code": code_of(refusal), "status": refusal.status, "detail": refusal.detail}
+            data = {"code": getattr(refusal, "code", None) or code_of(refusal), "status": refusal.status, "detail": refusal.detail}
             return self.fail(request_id, -32000, refusal.detail, data)
         except Exception:  # The caller must get an answer whatever went wrong here.
             traceback.print_exc()
@@ -156,6 +163,30 @@ class Contract:
             found = [m for m in self.node.inbox if m["index"] > after and sender in (None, m["from"])]
         page = found[:limit]
         return {"messages": page, "next": page[-1]["index"] if page else after}
+
+
+    def do_jwt_issue(self, aud=None, ttl_s=keys.LIFETIME, sub=None):
+        if not 1 <= ttl_s <= keys.LIFETIME:
+            raise BadParams("a token is good for 1 to 300 seconds")
+        return {"token": keys.issue(self.node.seed, sub or self.name, aud, ttl_s, time.time())}
+
+    def do_jwt_verify(self, token, aud=None, sub=None):
+        def key_of(subject):
+            with self.node.lock:
+                remote = self.node.remotes.get(subject)
+            return self.node.public if subject == self.name else remote and remote.key
+
+        return keys.verify(token, key_of, self.name, aud, sub, time.time())
+
+    def do_key_read(self, file, passphrase=None):
+        form, public, name = keys.read(crypto.from_base64(file), passphrase)
+        return {"format": form, "public_key": public, "id": name}
+
+    def do_key_write(self, format, passphrase=None):
+        if format != "seed-hex" and not passphrase:
+            raise BadParams("parameter passphrase is missing")
+        file, public = keys.write(format, self.name, passphrase)
+        return {"file": crypto.to_base64(file), "public_key": public}
 
 
 def check_params(spec, params):

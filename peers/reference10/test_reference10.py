@@ -13,6 +13,7 @@ import unittest
 
 import crypto
 import envelope
+import keys
 from node import Node
 from wire import Server
 
@@ -23,8 +24,51 @@ def golden(name):
     return json.loads((GOLDEN / name).read_text())
 
 
+def data_of(room, name):
+    return (GOLDEN.parents[2] / room / "tests" / "data" / name).read_bytes()
+
+
 def unhex(text):
     return bytes.fromhex(text)
+
+
+class KeysAndTokens(unittest.TestCase):
+    def refused(self, code, action, *args):
+        with self.assertRaises(keys.RefusedByCode) as caught:
+            action(*args)
+        self.assertEqual(caught.exception.code, code)
+
+    def test_sample_key_files_read_to_their_keys(self):
+        expected = json.loads(data_of("wallet", "keystores/EXPECTED.json"))
+        for sample in expected["samples"]:
+            file = data_of("wallet", "keystores/" + sample["file"])
+            form, public, name = keys.read(file, sample["password"])
+            self.assertEqual((public, name), (sample["public_key_hex"], sample["entity_id"]))
+        right = "correct horse battery staple"
+        for name, passphrase, code in (
+            ("entity_a", "wrong", "KEY_NOT_OPENED"), ("entity_a", None, "KEY_PASSPHRASE_NEEDED"),
+            ("neg_pubkey_mismatch", right, "KEY_MISMATCH"), ("neg_version2", right, "KEY_VERSION"),
+            ("neg_tampered", right, "KEY_NOT_OPENED"),
+        ):
+            self.refused(code, keys.read, data_of("wallet", f"keystores/{name}.key"), passphrase)
+
+    def test_written_key_files_read_back(self):
+        for form in keys.FORMATS:
+            file, public = keys.write(form, "entity-a", "pass phrase")
+            self.assertEqual(keys.read(file, "pass phrase")[:2], (form, public))
+
+    def test_a_golden_token_verifies_and_is_issued_alike(self):
+        peer = json.loads(data_of("wire", "jwt.json"))["peer_eddsa"]
+        seed, claims, token = unhex(peer["seed_hex"]), peer["claims"], peer["token"]
+        self.assertEqual(keys.issue(seed, "entity-a", "entity-b", 300, claims["iat"]), token)
+        key_of = {"entity-a": crypto.ed25519_public(seed)}.get
+        now = claims["iat"]
+        self.assertEqual(keys.verify(token, key_of, "entity-b", None, None, now), claims)
+        self.refused("JWT_AUDIENCE", keys.verify, token, key_of, "entity-c", None, None, now)
+        self.refused("JWT_SUBJECT", keys.verify, token, key_of, "entity-b", None, "entity-c", now)
+        self.refused("JWT_EXPIRED", keys.verify, peer["expired_token"], key_of, "entity-b", None, None, now)
+        self.refused("JWT_SIGNATURE", keys.verify, token[:-2] + "AA", key_of, "entity-b", None, None, now)
+        self.refused("JWT_UNKNOWN_KEY", keys.verify, token, {}.get, "entity-b", None, None, now)
 
 
 class Primitives(unittest.TestCase):

@@ -2,7 +2,7 @@
 //! cannot be respelt.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use thiserror::Error;
 
 /// Encodes bytes as standard base64 with padding.
@@ -30,6 +30,20 @@ pub fn base64_decode_array<const N: usize>(text: &str) -> Result<[u8; N], Invali
         .as_slice()
         .try_into()
         .map_err(|_| InvalidBase64::Length { expected: N, found: bytes.len() })
+}
+
+/// Encodes bytes as base64 for URLs, without padding; RFC 4648 section 5.
+pub fn base64url_encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Decodes base64 for URLs without padding, accepting only the text that [`base64url_encode`] would
+/// have produced.
+///
+/// # Errors
+/// As [`base64_decode_strict`].
+pub fn base64url_decode_strict(text: &str) -> Result<Vec<u8>, InvalidBase64> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidBase64::Text)
 }
 
 /// Encodes bytes as lower-case hexadecimal.

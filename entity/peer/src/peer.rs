@@ -25,6 +25,7 @@ use crate::{v1_0, v1_1};
 
 mod commands;
 mod getters;
+mod jwt;
 
 /// One whole agent without IO.
 ///

@@ -10,6 +10,7 @@
 //! - [`decode`]: the way in. Bytes become an unverified envelope of one version.
 //! - [`v1_0`], [`v1_1`]: the envelopes. A verified one is a proof value: only `verify` makes it.
 //! - [`payload`]: one file for each family of payloads.
+//! - [`jwt`]: tokens by which a peer shows a third party who it is.
 //! - [`reply`]: what an HTTP answer says, written and read.
 //!
 //! The way of a message: `&[u8]` → [`decode::decode`] → `Unverified` → `verify` → `Envelope` →
@@ -20,6 +21,7 @@ pub mod code;
 pub mod decode;
 pub mod id;
 pub mod json;
+pub mod jwt;
 pub mod kind;
 pub mod limits;
 pub mod payload;

@@ -124,3 +124,12 @@ proptest! {
         prop_assert_ne!(base64_decode_strict(&changed).ok(), Some(bytes));
     }
 }
+
+#[test]
+fn base64_for_urls_has_one_text_for_each_byte_string() {
+    assert_eq!(base64url_encode(&[0xfb, 0xff]), "-_8");
+    assert_eq!(base64url_decode_strict("-_8"), Ok(vec![0xfb, 0xff]));
+    for text in ["-_8=", "+/8", "-_9", "-", "- 8", "-_8\n"] {
+        assert_eq!(base64url_decode_strict(text), Err(InvalidBase64::Text), "{text:?}");
+    }
+}

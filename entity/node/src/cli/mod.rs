@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod console;
+mod jwt;
 mod options;
 mod outbox;
 mod passphrase;
@@ -52,6 +53,7 @@ enum Command {
     Task(task::TaskArgs),
     Transfer(transfer::TransferArgs),
     Token(token::TokenArgs),
+    Jwt(jwt::JwtArgs),
     Shim(shim::ShimArgs),
 }
 
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Task(args) => task::run(args),
         Command::Transfer(args) => transfer::run(args),
         Command::Token(args) => token::run(args),
+        Command::Jwt(args) => jwt::run(args),
         Command::Shim(args) => shim::run(args),
     };
     match outcome {

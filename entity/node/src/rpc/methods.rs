@@ -68,10 +68,12 @@ pub const METHODS: &[&str] = &[
     "token.audit",
     "token.certificate",
     "token.verify",
+    "jwt.issue",
+    "jwt.verify",
 ];
 
 /// The methods of test peers alone: each could be used to harm a real one.
-pub const TEST_METHODS: &[&str] = &["clock.offset", "wire.send_raw"];
+pub const TEST_METHODS: &[&str] = &["clock.offset", "wire.send_raw", "key.read", "key.write"];
 
 /// Most messages in one answer of `message.inbox`.
 pub const INBOX_ANSWER_MAX: usize = 1000;
@@ -142,6 +144,10 @@ impl Service {
             ("transfer.list", _) => self.transfer_list(read(params)?).await,
             ("transfer.cancel", _) => self.transfer_cancel(read(params)?).await,
             _ if method.starts_with("token.") => self.token(method, params).await,
+            ("jwt.issue", _) => self.jwt_issue(read(params)?),
+            ("jwt.verify", _) => self.jwt_verify(read(params)?),
+            ("key.read", Audience::Test) => self.key_read(read(params)?).await,
+            ("key.write", Audience::Test) => self.key_write(read(params)?).await,
             ("clock.offset", Audience::Test) => self.clock_offset(read(params)?).await,
             ("wire.send_raw", Audience::Test) => self.send_raw(read(params)?).await,
             _ => Err(unknown(method)),

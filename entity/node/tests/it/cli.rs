@@ -94,6 +94,9 @@ fn every_command_has_help_with_examples() {
         &["peers"],
         &["send"],
         &["task"],
+        &["jwt"],
+        &["jwt", "issue"],
+        &["jwt", "verify"],
         &["shim"],
     ];
     for arguments in commands {
@@ -125,6 +128,7 @@ Commands:
   task      Delegate tasks to peers, and end those that peers delegated
   transfer  Send files to peers, and see what comes and goes
   token     Move tokens, and see what moved
+  jwt       Issue and verify tokens by which peers show who they are
   shim      Speak the peer contract on standard input and output
   help      Print this message or the help of the given subcommand(s)
 

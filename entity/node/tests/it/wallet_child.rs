@@ -84,7 +84,9 @@ fn name() -> KeyName {
 
 /// Says how far it is, and waits to be told to go on.
 fn pause(word: &str) {
-    println!("{word}");
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(format!("{word}\n").as_bytes()).and_then(|()| stdout.flush()).unwrap();
+    drop(stdout);
     std::io::stdin().lock().read_line(&mut String::new()).unwrap();
 }
 

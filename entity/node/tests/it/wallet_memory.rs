@@ -38,8 +38,8 @@ fn traces_of_seed(seed: &[u8; 32]) -> Vec<Trace> {
     let expanded = digest::digest(&digest::SHA512, seed);
     let (scalar, prefix) = expanded.as_ref().split_at(32);
     let mut clamped: [u8; 32] = scalar.try_into().unwrap();
-    clamped[0] &= 248;
-    clamped[31] = clamped[31] & 127 | 64;
+    clamped[0] &= 0b1111_1000;
+    clamped[31] = clamped[31] & 0b0111_1111 | 0b0100_0000;
     let reduced = Scalar::from_bytes_mod_order(clamped).to_bytes();
     let hex = hex_encode(seed);
     let mut reversed_hex = String::new();
