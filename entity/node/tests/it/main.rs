@@ -9,6 +9,7 @@ mod nodes;
 mod session_kills;
 mod storage;
 mod support;
+mod token_cli;
 mod token_crash;
 mod wallet;
 mod wallet_child;

@@ -93,7 +93,7 @@ fn show(audit: &Audit, names: &Names) {
         ("burned", Side::Right),
         ("circulating", Side::Right),
         ("issuer has", Side::Right),
-        ("sum", Side::Right),
+        ("all balances", Side::Right),
         ("", Side::Left),
     ]);
     for token in &audit.tokens {

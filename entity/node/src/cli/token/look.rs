@@ -241,36 +241,64 @@ pub(super) fn history(args: HistoryArgs) -> Result<(), Failed> {
         say("no payments");
         return Ok(());
     }
-    say_entries(&entries, &of, &names);
+    say_entries(&entries, &of, &names, None);
     if let Some(next) = next {
         say(format_args!("there may be more: --after {next}"));
     }
     Ok(())
 }
 
-/// The lines of an account, seen from `account`.
-pub(super) fn say_entries(entries: &[Entry], account: &str, names: &Names) {
-    let mut table = Table::new(&[
+/// The lines of an account, seen from `account`; with what it had after each where the last of them left `balance`.
+pub(super) fn say_entries(entries: &[Entry], account: &str, names: &Names, balance: Option<i128>) {
+    let mut columns = vec![
         ("#", Side::Right),
         ("", Side::Left),
         ("who", Side::Left),
         ("amount", Side::Right),
         ("certificate", Side::Left),
         ("memo", Side::Left),
-    ]);
-    for entry in entries {
-        let (way, who, sign) =
-            if entry.from == account { ("to", &entry.to, "-") } else { ("from", &entry.from, "+") };
-        table.row([
+    ];
+    let balances = balance.map(|balance| balances(entries, account, balance));
+    if balances.is_some() {
+        columns.insert(4, ("balance", Side::Right));
+    }
+    let mut table = Table::new(&columns);
+    for (at, entry) in entries.iter().enumerate() {
+        let (way, who) =
+            if entry.from == account { ("to", &entry.to) } else { ("from", &entry.from) };
+        let sign = if entry.from == account { "-" } else { "+" };
+        let mut cells = vec![
             entry.position.to_string(),
             way.to_owned(),
             names.show(who),
             format!("{sign}{}", grouped(&entry.amount)),
             short(&entry.digest),
             printable(entry.memo.as_deref().unwrap_or_default()),
-        ]);
+        ];
+        if let Some(balance) = balances.as_ref().and_then(|balances| balances.get(at)) {
+            cells.insert(4, grouped(&balance.to_string()));
+        }
+        table.row(cells);
     }
     table.say();
+}
+
+/// What an account had after each entry, from what it had after the last.
+fn balances(entries: &[Entry], account: &str, last: i128) -> Vec<i128> {
+    let mut balances = Vec::with_capacity(entries.len());
+    let mut after = last;
+    for entry in entries.iter().rev() {
+        balances.push(after);
+        let amount = entry.amount.parse::<i128>().unwrap_or(0);
+        // Amounts are bounded, their sum over a whole account is not; a table that wraps misleads nobody who verifies.
+        after = if entry.from == account {
+            after.wrapping_add(amount)
+        } else {
+            after.wrapping_sub(amount)
+        };
+    }
+    balances.reverse();
+    balances
 }
 
 pub(super) fn certificate(args: CertificateArgs) -> Result<(), Failed> {
@@ -287,4 +315,29 @@ pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|character| if character.is_control() { '\u{fffd}' } else { character })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balances_lead_to_the_last() {
+        let entry = |position, from: &str, amount: &str| Entry {
+            position,
+            digest: String::new(),
+            from: from.to_owned(),
+            to: "other".to_owned(),
+            amount: amount.to_owned(),
+            memo: None,
+        };
+        let entries = [entry(1, "x", "100"), entry(2, "me", "30"), entry(3, "x", "5")];
+        assert_eq!(balances(&entries, "me", 75), [100, 70, 75]);
+        assert_eq!(balances(&[], "me", 75), []);
+    }
+
+    #[test]
+    fn a_memo_cannot_move_the_cursor() {
+        assert_eq!(printable("rent\u{1b}[2J\n"), "rent\u{fffd}[2J\u{fffd}");
+    }
 }

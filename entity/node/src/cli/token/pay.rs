@@ -135,14 +135,14 @@ fn pay(
     }
     match &payment.receipt {
         Some(file) if state == "applied" => receipt(node, &digest, file),
-        Some(file) => {
+        Some(file) if !node.json => {
             say(format_args!(
                 "There is no certificate yet; once there is: `entity token certificate {digest} --output {}`",
                 file.display()
             ));
             Ok(())
         }
-        None => Ok(()),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -120,7 +120,7 @@ fn show(statement: &Statement, names: &Names, proof: bool) -> Result<(), Failed>
     let entries: Result<Vec<Entry>, _> =
         statement.entries.iter().map(|entry| read(entry)).collect();
     let entries = entries?;
-    say_entries(&entries, &statement.account, names);
+    say_entries(&entries, &statement.account, names, statement.balance.parse().ok());
     let total = |is_in: fn(&Entry, &str) -> bool| -> i128 {
         let amounts = entries.iter().filter(|entry| is_in(entry, &statement.account));
         amounts.filter_map(|entry| entry.amount.parse::<i128>().ok()).sum()

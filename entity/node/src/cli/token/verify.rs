@@ -153,6 +153,7 @@ fn statement(object: &Object, genesis: Genesis) -> Result<Verdict, Invalid> {
         Invalid::DoesNotHold(text)
     };
     let mut check = StatementCheck::new(genesis, account, token.clone()).map_err(does_not_hold)?;
+    let mut own = 0;
     for entry in entries {
         let entry = entry.as_object().ok_or_else(|| unreadable("an entry is no object"))?;
         let certificate = certificate_of(entry)?;
@@ -161,6 +162,7 @@ fn statement(object: &Object, genesis: Genesis) -> Result<Verdict, Invalid> {
             let text = format!("an entry says something else than its certificate {digest}");
             return Err(Invalid::DoesNotHold(text));
         }
+        own += usize::from(certificate.signed.order.terms().from == account);
         check.take(certificate).map_err(does_not_hold)?;
     }
     let found = check.balance();
@@ -172,10 +174,13 @@ fn statement(object: &Object, genesis: Genesis) -> Result<Verdict, Invalid> {
         format!("ledger   {ledger}, a committee of {members}"),
         format!("account  {account}"),
         format!("balance  {} {token}", grouped(&balance.to_string())),
-        format!(
-            "{} payments, each with a certificate; the account's own orders are complete",
-            entries.len()
-        ),
+        format!("{} payments, each with a certificate", entries.len()),
+        match own {
+            0 => "It shows no order of the account itself; it may leave out any.".to_owned(),
+            own => format!(
+                "It shows the account's own orders 1 to {own} without a gap; it may leave out newer ones, and payments to the account."
+            ),
+        },
     ];
     Ok(Verdict { kind: "statement", ledger, lines })
 }
