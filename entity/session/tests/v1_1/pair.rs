@@ -6,14 +6,16 @@ use std::time::Duration;
 use entity_crypto::entropy::Entropy;
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_journal::{Journal as _, MemoryJournal};
 use entity_session::v1_1::author::{Author, Outbound};
 use entity_session::v1_1::numbers::Class;
+use entity_session::v1_1::record::Kept;
 use entity_session::v1_1::refusal::Refusal;
 use entity_session::v1_1::session::Sent;
 use entity_session::v1_1::sessions::{Config, Received, Sessions, Standing};
 use entity_wire::code::ErrorCode;
 use entity_wire::decode::{DecodeRules, Decoded, decode};
-use entity_wire::id::{Nonce, SessionId};
+use entity_wire::id::{MessageId, Nonce, SessionId};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::time::Timestamp;
@@ -47,6 +49,12 @@ pub(crate) struct Node {
     pub(crate) now: Timestamp,
     /// How far this node's clock is ahead, in microseconds.
     pub(crate) clock_offset: i64,
+    pub(crate) config: Config,
+    /// What this node has kept.
+    pub(crate) journal: MemoryJournal,
+    /// The numbers of durable messages that it will send again.
+    pub(crate) kept: Kept,
+    runs: u8,
 }
 
 impl Node {
@@ -55,11 +63,49 @@ impl Node {
             id: name.parse().unwrap(),
             key: SigningKey::from_seed([seed; 32]),
             entropy: Entropy::from_seed([seed.wrapping_add(100); 32]),
-            sessions: Sessions::new(config),
+            sessions: Sessions::new(config.clone()),
             pinned: BTreeMap::new(),
             now: start(),
             clock_offset: 0,
+            config,
+            journal: MemoryJournal::default(),
+            kept: Kept::new(),
+            runs: 0,
         }
+    }
+
+    /// Loses everything that is not kept, and starts again.
+    pub(crate) fn restart(&mut self) {
+        self.runs += 1;
+        self.entropy = Entropy::from_seed([self.entropy.bytes::<1>()[0] ^ self.runs; 32]);
+        let mut stored = self.journal.load().unwrap();
+        let restored =
+            Sessions::restore(self.config.clone(), &mut stored, &self.kept, self.now).unwrap();
+        assert_eq!(stored.left().count(), 0);
+        self.sessions = restored;
+        self.keep();
+    }
+
+    /// Keeps what the sessions want kept.
+    fn keep(&mut self) {
+        let writes = self.sessions.take_writes();
+        if !writes.is_empty() {
+            self.journal.commit(&[writes.into()]).unwrap();
+        }
+    }
+
+    /// Proposes to resume the session with `peer`.
+    pub(crate) fn resume(&mut self, peer: &PeerId) -> Outbound {
+        let session = self.sessions.current(peer).unwrap();
+        self.with(|sessions, author| sessions.resume(session, author)).unwrap()
+    }
+
+    /// Sends a durable message.
+    pub(crate) fn send_durable(&mut self, peer: &PeerId, id: MessageId, text: &str) -> Sent {
+        let body = Object::new().with("text", text);
+        let class = Class::Durable(id);
+        self.with(|sessions, author| sessions.send(peer, MessageKind::Message, body, class, author))
+            .unwrap()
     }
 
     /// Runs `act` with this node's sessions and itself as the author.
@@ -71,7 +117,9 @@ impl Node {
             now: self.now,
             wall: self.now.offset(self.clock_offset),
         };
-        act(&mut self.sessions, &mut author)
+        let result = act(&mut self.sessions, &mut author);
+        self.keep();
+        result
     }
 
     pub(crate) fn open(&mut self, peer: &PeerId) -> Outbound {
