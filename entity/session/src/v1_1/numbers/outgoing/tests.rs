@@ -111,3 +111,61 @@ fn what_is_acknowledged_cannot_be_given_up() {
     outgoing.give_up(number(9), START);
     assert_eq!(skipped(&mut outgoing, START), None);
 }
+
+#[test]
+fn durable_numbers_are_never_given_up_by_time() {
+    let mut outgoing = Outgoing::new();
+    let id = entity_wire::id::MessageId::from_random([1; 16]);
+    assert_eq!(outgoing.reserve(Class::Durable(id), START), Ok(number(1)));
+    assert_eq!(outgoing.reserve(Class::Volatile, START), Ok(number(2)));
+    let much_later = after(LOST_AFTER * 1_000);
+    outgoing.expire(much_later);
+    outgoing.give_up(number(1), much_later);
+    assert_eq!(skipped(&mut outgoing, much_later), Some(vec![(2, 2)]));
+    assert!(outgoing.awaits(number(1)));
+    outgoing.withdraw(number(1), much_later);
+    assert_eq!(outgoing.fate(number(1)), Fate::GivenUp);
+}
+
+#[test]
+fn numbers_are_reserved_in_blocks_that_stay_within_the_window() {
+    let mut outgoing = sent(1);
+    assert_eq!(outgoing.reserved(), RESERVED_BLOCK);
+    for _ in 1..RESERVED_BLOCK {
+        outgoing.reserve(Class::Volatile, START).unwrap();
+    }
+    assert_eq!((outgoing.highest_sent(), outgoing.reserved()), (256, 256));
+    outgoing.reserve(Class::Volatile, START).unwrap();
+    assert_eq!(outgoing.reserved(), 512);
+    let outgoing = sent(AHEAD_MAX);
+    assert_eq!(outgoing.reserved(), AHEAD_MAX);
+    let mut closed = sent(3);
+    closed.close_books();
+    assert_eq!(closed.reserved(), 3);
+}
+
+#[test]
+fn what_a_peer_has_forgotten_is_declared_as_far_as_it_looks_ahead() {
+    let mut outgoing = sent(AHEAD_MAX);
+    outgoing.record_ack(1_000, START);
+    for _ in 0..1_000 {
+        outgoing.reserve(Class::Volatile, START).unwrap();
+    }
+    outgoing.resume(500, START);
+    assert_eq!(outgoing.fate(number(1_000)), Fate::Acknowledged);
+    assert_eq!(skipped(&mut outgoing, START), Some(vec![(501, 1_524)]));
+    outgoing.record_ack(1_524, START);
+    assert_eq!(skipped(&mut outgoing, START), Some(vec![(1_525, 2_024)]));
+}
+
+#[test]
+fn a_peer_may_forget_1_024_numbers_and_no_more() {
+    let mut outgoing = sent(1_024);
+    outgoing.record_ack(1_024, START);
+    outgoing.reserve(Class::Volatile, START).unwrap();
+    outgoing.record_ack(1_025, START);
+    assert_eq!(outgoing.look_at_resumption(1), Ok(()));
+    let lost = AckRefusal::TooMuchForgotten { acknowledged: 0, acked: 1_025 };
+    assert_eq!(outgoing.look_at_resumption(0), Err(lost));
+    assert!(outgoing.look_at_resumption(1_026).is_err());
+}
