@@ -148,10 +148,10 @@ impl Purpose {
             }
             Self::V1_0(v1_0::Purpose::Ack { .. })
             | Self::V1_1(v1_1::Purpose::Repeat { .. } | v1_1::Purpose::Control) => true,
-            Self::V1_1(v1_1::Purpose::Resume { .. }) => false,
             Self::V1_1(v1_1::Purpose::Step { kind, .. }) => *kind != MessageKind::HandshakeInit,
             Self::Health
-            | Self::V1_0(v1_0::Purpose::Handshake { .. } | v1_0::Purpose::Confirm { .. }) => false,
+            | Self::V1_0(v1_0::Purpose::Handshake { .. } | v1_0::Purpose::Confirm { .. })
+            | Self::V1_1(v1_1::Purpose::Resume { .. }) => false,
         }
     }
 

@@ -111,28 +111,36 @@ impl State {
         if resuming.attempt != attempt {
             return;
         }
-        match error.code() {
-            // The peer's own is on its way to us; ours ends when it comes, or in its time.
-            ErrorCode::HandshakeInProgress => {}
-            ErrorCode::SequenceError if resuming.raises < RAISES_MAX => {
-                let raised = self.sessions.resume_higher(session, &mut author(core, now));
-                let raised = (session, raised, resuming.raises + 1);
-                match self.post_proposal(core, raised, now) {
-                    Ok(true) => {}
-                    Ok(false) => self.open_instead(core, peer, now),
-                    Err(error) => Self::resuming_failed(core, peer, error),
-                }
-            }
-            // Whoever is away or busy has not said anything about the session.
-            ErrorCode::ServiceUnavailable | ErrorCode::RateLimited => {
-                self.stop_resuming(session);
-                Self::resuming_failed(core, peer, error);
-            }
-            _ => {
-                self.stop_resuming(session);
-                self.unresumable.insert(session);
-                self.open_instead(core, peer, now);
-            }
+        let code = error.code();
+        // The peer's own is on its way to us; ours ends when it comes, or in its time.
+        if code == ErrorCode::HandshakeInProgress {
+            return;
+        }
+        if code == ErrorCode::SequenceError && resuming.raises < RAISES_MAX {
+            return self.raise(core, peer, (session, resuming.raises + 1), now);
+        }
+        self.stop_resuming(session);
+        // Whoever is away or busy has not said anything about the session.
+        if matches!(code, ErrorCode::ServiceUnavailable | ErrorCode::RateLimited) {
+            return Self::resuming_failed(core, peer, error);
+        }
+        self.unresumable.insert(session);
+        self.open_instead(core, peer, now);
+    }
+
+    /// Proposes a generation further up.
+    fn raise(
+        &mut self,
+        core: &mut Core,
+        peer: &PeerName,
+        (session, raises): (SessionId, u32),
+        now: Timestamp,
+    ) {
+        let raised = self.sessions.resume_higher(session, &mut author(core, now));
+        match self.post_proposal(core, (session, raised, raises), now) {
+            Ok(true) => {}
+            Ok(false) => self.open_instead(core, peer, now),
+            Err(error) => Self::resuming_failed(core, peer, error),
         }
     }
 

@@ -13,6 +13,7 @@ mod hardened;
 mod mutations;
 mod mutations_1_1;
 mod played;
+mod sessions;
 mod signals;
 mod stranger;
 mod tasks;

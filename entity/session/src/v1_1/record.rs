@@ -123,17 +123,17 @@ const FIELDS: [&str; 13] = [
 
 fn read(id: SessionId, object: &Object) -> Result<Essence, FieldError> {
     let fields = Fields::new(object);
-    let (acked, reserved) = (number(&fields, "acked")?, number(&fields, "reserved")?);
+    let (acked, reserved) = (number(fields, "acked")?, number(fields, "reserved")?);
     // A record is written before anything leaves that it has no room for, so numbers never lie further apart.
     if reserved < acked || reserved - acked > 2 * AHEAD_MAX {
         return Err(Problem::Invalid { expected: "0 to 2,048 above acked" }.of("reserved"));
     }
     let optional = |name: &'static str| {
-        if object.contains_key(name) { read_secret(&fields, name).map(Some) } else { Ok(None) }
+        if object.contains_key(name) { read_secret(fields, name).map(Some) } else { Ok(None) }
     };
-    let highest = generation(&fields, "highest_generation")?;
+    let highest = generation(fields, "highest_generation")?;
     let (proposed, pending) = (optional("proposed")?, optional("pending")?);
-    let secrets = Secrets::restore(read_secret(&fields, "confirmed")?, proposed, pending, highest);
+    let secrets = Secrets::restore(read_secret(fields, "confirmed")?, proposed, pending, highest);
     let role =
         |text: &str| [Role::Initiator, Role::Responder].into_iter().find(|r| r.as_str() == text);
     Ok(Essence {
@@ -142,14 +142,14 @@ fn read(id: SessionId, object: &Object) -> Result<Essence, FieldError> {
         peer: fields.parsed("peer", "an id of a peer")?,
         peer_key: fields.read("key", "a public key", |text| PublicKey::from_hex(text).ok())?,
         capabilities: Capabilities::new(fields.texts("capabilities")?),
-        ready_at: time(&fields, "ready_at")?,
-        heard_at: time(&fields, "heard_at")?,
+        ready_at: time(fields, "ready_at")?,
+        heard_at: time(fields, "heard_at")?,
         secrets: secrets.ok_or(
             Problem::Invalid { expected: "at least that of every secret" }.of("highest_generation"),
         )?,
         reserved,
         acked,
-        handled: number(&fields, "handled")?,
+        handled: number(fields, "handled")?,
     })
 }
 
@@ -159,7 +159,7 @@ fn write_secret(secret: &Secret) -> Object {
         .with("secret", hex_encode(secret.as_bytes()))
 }
 
-fn read_secret(fields: &Fields<'_>, name: &'static str) -> Result<Secret, FieldError> {
+fn read_secret(fields: Fields<'_>, name: &'static str) -> Result<Secret, FieldError> {
     let object = fields.object(name)?;
     let fields = Fields::new(object);
     let secret =
@@ -167,22 +167,22 @@ fn read_secret(fields: &Fields<'_>, name: &'static str) -> Result<Secret, FieldE
     if object.len() != 2 {
         return Err(Problem::Invalid { expected: "generation and secret" }.of(name));
     }
-    Ok(Secret::new(generation(&fields, "generation")?, Zeroizing::new(secret)))
+    Ok(Secret::new(generation(fields, "generation")?, Zeroizing::new(secret)))
 }
 
-fn generation(fields: &Fields<'_>, name: &'static str) -> Result<Generation, FieldError> {
+fn generation(fields: Fields<'_>, name: &'static str) -> Result<Generation, FieldError> {
     let value = u16::try_from(fields.unsigned(name)?).ok();
     let refused = Problem::Invalid { expected: "an integer of 16 bits" }.of(name);
     value.map(Generation::new).ok_or(refused)
 }
 
-fn number(fields: &Fields<'_>, name: &'static str) -> Result<u64, FieldError> {
+fn number(fields: Fields<'_>, name: &'static str) -> Result<u64, FieldError> {
     let value = fields.unsigned(name)?;
     let refused = Problem::Invalid { expected: "0 or a message number" }.of(name);
     if value > MessageNumber::MAX.get() { Err(refused) } else { Ok(value) }
 }
 
-fn time(fields: &Fields<'_>, name: &'static str) -> Result<Timestamp, FieldError> {
+fn time(fields: Fields<'_>, name: &'static str) -> Result<Timestamp, FieldError> {
     let micros = i64::try_from(fields.unsigned(name)?).ok();
     let refused = Problem::Invalid { expected: "microseconds since 1970" }.of(name);
     micros.map(Timestamp::from_micros).ok_or(refused)

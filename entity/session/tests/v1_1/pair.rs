@@ -243,9 +243,8 @@ impl Pair {
 pub(crate) fn answer_of(received: Received) -> Option<Outbound> {
     match received {
         Received::Repeat(answer) => answer,
-        Received::Advanced(answer) => Some(answer),
+        Received::Advanced(answer) | Received::Resuming(answer) => Some(answer),
         Received::Ready(readied) => readied.answer,
-        Received::Resuming(answer) => Some(answer),
         Received::Deliver(_) | Received::Closed | Received::Resumed => None,
     }
 }

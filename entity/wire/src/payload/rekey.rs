@@ -26,8 +26,8 @@ impl Rekey {
     pub fn from_object(object: &Object) -> Result<Self, FieldError> {
         let fields = Fields::new(object);
         Ok(Self {
-            generation: generation(&fields, "generation")?,
-            ephemeral_public_key: ephemeral(&fields)?,
+            generation: generation(fields, "generation")?,
+            ephemeral_public_key: ephemeral(fields)?,
         })
     }
 

@@ -52,9 +52,9 @@ impl Resume {
         };
         Ok(Self {
             session_id: fields.parsed("session_id", "a lower-case UUID of version 4")?,
-            base_generation: generation(&fields, "base_generation")?,
-            generation: generation(&fields, "generation")?,
-            ephemeral_public_key: ephemeral(&fields)?,
+            base_generation: generation(fields, "base_generation")?,
+            generation: generation(fields, "generation")?,
+            ephemeral_public_key: ephemeral(fields)?,
             acknowledged,
             binder,
         })
@@ -76,17 +76,14 @@ impl Resume {
 }
 
 /// Reads a generation.
-pub(super) fn generation(
-    fields: &Fields<'_>,
-    name: &'static str,
-) -> Result<Generation, FieldError> {
+pub(super) fn generation(fields: Fields<'_>, name: &'static str) -> Result<Generation, FieldError> {
     let value = u16::try_from(fields.unsigned(name)?);
     let refused = Problem::Invalid { expected: "an integer of 16 bits" }.of(name);
     value.map(Generation::new).map_err(|_| refused)
 }
 
 /// Reads `ephemeral_public_key`.
-pub(super) fn ephemeral(fields: &Fields<'_>) -> Result<AgreementKey, FieldError> {
+pub(super) fn ephemeral(fields: Fields<'_>) -> Result<AgreementKey, FieldError> {
     let expected = "base64 of an X25519 public key";
     fields.read("ephemeral_public_key", expected, |text| AgreementKey::from_base64(text).ok())
 }

@@ -195,14 +195,15 @@ fn look_at_place(
     (own, now): (&PublicKey, Timestamp),
 ) -> Result<Seat, Refusal> {
     if let Stage::Ready(session) = stage {
-        return match message.header().kind {
-            MessageKind::SessionResume => {
-                let resume = Sessions::look_at_resume(session, message, own, now)?;
-                Ok(Seat::Resume { resume })
-            }
-            MessageKind::SessionResumed => Ok(Seat::Resumed { resume: resumption::read(message)? }),
-            _ => Ok(Seat::Ready { sealed: session.look(message, now)? }),
-        };
+        let kind = &message.header().kind;
+        if *kind == MessageKind::SessionResume {
+            let resume = Sessions::look_at_resume(session, message, own, now)?;
+            return Ok(Seat::Resume { resume });
+        }
+        if *kind == MessageKind::SessionResumed {
+            return Ok(Seat::Resumed { resume: resumption::read(message)? });
+        }
+        return Ok(Seat::Ready { sealed: session.look(message, now)? });
     }
     if message.header().kind.handshake_step().is_none() {
         return Err(Refusal::NotReady { state: stage.state() });
