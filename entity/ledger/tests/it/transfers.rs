@@ -259,3 +259,23 @@ fn an_owner_that_lost_its_state_completes_what_it_had_begun() {
         assert_eq!(node.ledger.audit().evidence, 0);
     }
 }
+
+#[test]
+fn a_quorum_of_refusals_is_not_enough_to_give_an_order_up() {
+    // With one member silent and one that may lie, two votes could still come, and f + 1 votes carry an order past its end.
+    let mut net = Net::new(4, 1);
+    net.pay(0, 4, 1, 100);
+    let request = entity_ledger::TransferRequest {
+        expires_at: net.now.plus(Duration::from_secs(1)),
+        ..net.request(4, 1, 7, 40)
+    };
+    net.begin(4, request).unwrap();
+    net.run_until(|letter| matches!(letter.message, TokenMessage::VoteRequest(_)));
+    net.now = net.now.plus(Duration::from_secs(2));
+    let silent = net.letters.pop().unwrap();
+    net.run();
+    assert_eq!(net.nodes[4].ledger.pending().count(), 1, "three of four have refused");
+    net.deliver(silent);
+    net.run();
+    assert_eq!(net.nodes[4].ledger.pending().count(), 0, "four of four have");
+}
