@@ -1,5 +1,7 @@
 //! Records, and what is done to them.
 
+use std::fmt;
+
 /// A named set of records, ordered by key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Space {
@@ -39,7 +41,7 @@ impl Space {
 }
 
 /// A record as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     /// Its key.
     pub key: Vec<u8>,
@@ -48,7 +50,7 @@ pub struct Record {
 }
 
 /// One change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Write {
     /// Sets a record, whether or not there was one.
     Put {
@@ -132,6 +134,29 @@ impl From<Vec<Write>> for Batch {
 impl Extend<Write> for Batch {
     fn extend<T: IntoIterator<Item = Write>>(&mut self, writes: T) {
         self.0.extend(writes);
+    }
+}
+
+// A value may hold a secret, so it is never printed.
+
+impl fmt::Debug for Record {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, value } = self;
+        write!(formatter, "Record({}: {} bytes)", key.escape_ascii(), value.len())
+    }
+}
+
+impl fmt::Debug for Write {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { space, key, value } => {
+                let (space, key) = (space.name(), key.escape_ascii());
+                write!(formatter, "Put({space}/{key}: {} bytes)", value.len())
+            }
+            Self::Delete { space, key } => {
+                write!(formatter, "Delete({}/{})", space.name(), key.escape_ascii())
+            }
+        }
     }
 }
 

@@ -14,3 +14,13 @@ fn a_batch_knows_what_it_is_about_and_how_large_it_is() {
     batch.extend([delete.clone()]);
     assert_eq!((batch.len_bytes(), batch.writes()), (19, [put, delete].as_slice()));
 }
+
+#[test]
+fn what_is_kept_is_not_printed() {
+    let space = Space::state("session");
+    let write = Write::put(space, "id", "a secret");
+    assert_eq!(format!("{write:?}"), "Put(session/id: 8 bytes)");
+    assert_eq!(format!("{:?}", Write::delete(space, "id")), "Delete(session/id)");
+    let record = Record { key: b"id".to_vec(), value: b"a secret".to_vec() };
+    assert_eq!(format!("{record:?}"), "Record(id: 8 bytes)");
+}
