@@ -2,3 +2,4 @@
 
 mod every_batch;
 mod seeds;
+mod sessions;
