@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use entity_peer::command::{Complete, Delegate};
 use entity_peer::view::{Direction, TaskState, TaskView};
-use entity_peer::{Command, CommandId, PeerEvent, PeerName};
+use entity_peer::{Command, CommandId, Peer, PeerEvent, PeerName};
 use entity_wire::id::TaskId;
 use entity_wire::json::Object;
 use entity_wire::payload::task::TaskOutcome;
@@ -66,7 +66,7 @@ impl Tasks {
 
     /// Who was started again ends what it had accepted.
     pub(super) fn left_to_do(machine: &Machine) -> Vec<Request> {
-        let tasks = machine.peer().into_iter().flat_map(|peer| peer.tasks());
+        let tasks = machine.peer().into_iter().flat_map(Peer::tasks);
         tasks
             .filter(|task| {
                 task.direction == Direction::Received && task.state == TaskState::Accepted
@@ -106,7 +106,7 @@ impl Tasks {
         for (id, given) in self.given.iter().filter(|(_, given)| given.is_taken) {
             let sides = [(given.from, Direction::Delegated), (given.to, Direction::Received)];
             for (at, direction) in sides {
-                let tasks = machines[at].peer().into_iter().flat_map(|peer| peer.tasks());
+                let tasks = machines[at].peer().into_iter().flat_map(Peer::tasks);
                 let states: Vec<_> = tasks
                     .filter(|task| task.id == *id && task.direction == direction)
                     .map(|task| task.state)

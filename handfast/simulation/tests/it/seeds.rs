@@ -15,7 +15,7 @@ fn the_same_seed_makes_the_same_history_and_another_seed_another() {
 /// Ten thousand where the code is optimised, which is how the suite `simulation` runs it.
 #[test]
 fn every_law_holds_for_ten_thousand_seeds() {
-    let count = if cfg!(debug_assertions) { 200 } else { 10_000 };
+    let count = if cfg!(debug_assertions) { 60 } else { 10_000 };
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let total = run_seeds(0..count, threads).unwrap_or_else(|broken| panic!("{broken}"));
     assert_eq!(total.seeds, count);
