@@ -77,13 +77,12 @@ impl Files {
     }
 
     fn send(&mut self, lane: Lane, io: Io) -> io::Result<()> {
-        let sender = match self.lanes.get(&lane) {
-            Some(sender) => sender.clone(),
-            None => {
-                let sender = self.desk.clone().start(lane)?;
-                self.lanes.insert(lane, sender.clone());
-                sender
-            }
+        let sender = if let Some(sender) = self.lanes.get(&lane) {
+            sender.clone()
+        } else {
+            let sender = self.desk.clone().start(lane)?;
+            self.lanes.insert(lane, sender.clone());
+            sender
         };
         sender.send(io).map_err(|_| io::Error::other("it ended"))
     }

@@ -239,7 +239,7 @@ fn transfers(data_dir: &Path, params: &serde_json::Value) -> Result<Vec<Box<RawV
     struct Page {
         transfers: Vec<Box<RawValue>>,
     }
-    let page: Page = read(&*ask(data_dir, "transfer.list", params)?)?;
+    let page: Page = read(&ask(data_dir, "transfer.list", params)?)?;
     Ok(page.transfers)
 }
 

@@ -70,8 +70,7 @@ impl Incoming {
             Ok(_) | Err(_) => return WriteOutcome::Corrupt,
         };
         let written = match self {
-            Self::Directory { path, parts } => self
-                .part(path, parts, (transfer, cut))
+            Self::Directory { path, parts } => part_of(path, parts, (transfer, cut))
                 .and_then(|part| lock(&part).write(chunk.index, &chunk.data)),
             Self::Memory(files) => return lock(files).write(cut, &chunk),
         };
@@ -115,8 +114,7 @@ impl Incoming {
                 };
             }
         };
-        let finished = self
-            .part(path, parts, (transfer, cut))
+        let finished = part_of(path, parts, (transfer, cut))
             .and_then(|part| lock(&part).finish(path, transfer, (sha256, keep)));
         match finished {
             Ok(outcome) => outcome,
@@ -141,19 +139,19 @@ impl Incoming {
             Self::Memory(files) => lock(files).discard(transfer),
         }
     }
+}
 
-    fn part(
-        &self,
-        directory: &Path,
-        parts: &Mutex<BTreeMap<TransferId, Arc<Mutex<Part>>>>,
-        (transfer, cut): (TransferId, Cut),
-    ) -> io::Result<Arc<Mutex<Part>>> {
-        if let Some(part) = lock(parts).get(&transfer) {
-            return Ok(part.clone());
-        }
-        let part = Arc::new(Mutex::new(Part::open(directory, transfer, cut)?));
-        Ok(lock(parts).entry(transfer).or_insert(part).clone())
+/// The part of a transfer, opened where it is not open yet.
+fn part_of(
+    directory: &Path,
+    parts: &Mutex<BTreeMap<TransferId, Arc<Mutex<Part>>>>,
+    (transfer, cut): (TransferId, Cut),
+) -> io::Result<Arc<Mutex<Part>>> {
+    if let Some(part) = lock(parts).get(&transfer) {
+        return Ok(part.clone());
     }
+    let part = Arc::new(Mutex::new(Part::open(directory, transfer, cut)?));
+    Ok(lock(parts).entry(transfer).or_insert(part).clone())
 }
 
 impl Part {

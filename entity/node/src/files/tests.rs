@@ -39,19 +39,17 @@ impl Place {
 
     fn write(&mut self, byte: u8, cut: Cut, index: u32, data: &[u8]) -> WriteOutcome {
         let body = Arc::new(Piece::new(data).into_object(id(byte), index));
-        match self.run(Io::Write { transfer: id(byte), cut, index, body }) {
-            IoOutcome::Written { outcome, .. } => outcome,
-            other => panic!("{other:?}"),
-        }
+        let ended = self.run(Io::Write { transfer: id(byte), cut, index, body });
+        let IoOutcome::Written { outcome, .. } = ended else { panic!("{ended:?}") };
+        outcome
     }
 
     fn finish(&mut self, byte: u8, cut: Cut, promised: &[u8], name: &str) -> FinishOutcome {
         let keep = Keep::File { name: Some(name.parse().unwrap()) };
         let sha256 = sha256(promised);
-        match self.run(Io::Finish { transfer: id(byte), cut, sha256, keep }) {
-            IoOutcome::Finished { outcome, .. } => outcome,
-            other => panic!("{other:?}"),
-        }
+        let ended = self.run(Io::Finish { transfer: id(byte), cut, sha256, keep });
+        let IoOutcome::Finished { outcome, .. } = ended else { panic!("{ended:?}") };
+        outcome
     }
 
     fn names(&self) -> Vec<String> {
@@ -64,7 +62,7 @@ impl Place {
 }
 
 fn start(directory: &Path, open: &[TransferId]) -> (Files, mpsc::Receiver<IoOutcome>) {
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = channel();
     let files = Files::new(Some(directory), open, move |outcome| drop(tell.send(outcome)));
     (files.unwrap(), told)
 }
@@ -76,10 +74,8 @@ fn two_chunks() -> (Cut, Vec<u8>) {
 
 #[track_caller]
 fn path_of(outcome: FinishOutcome) -> String {
-    match outcome {
-        FinishOutcome::Kept { path: Some(path) } => path,
-        other => panic!("{other:?}"),
-    }
+    let FinishOutcome::Kept { path: Some(path) } = outcome else { panic!("{outcome:?}") };
+    path
 }
 
 #[test]
@@ -196,10 +192,9 @@ fn a_file_that_changed_is_not_read() {
     let mut read = |modified_us, total_size| {
         let source = Source::File { path: described.path.clone(), modified_us };
         let (transfer, index, begin, len) = (id(1), 0, 1, 2);
-        match place.run(Io::Read { transfer, source, total_size, index, begin, len }) {
-            IoOutcome::Read { outcome, .. } => outcome,
-            other => panic!("{other:?}"),
-        }
+        let ended = place.run(Io::Read { transfer, source, total_size, index, begin, len });
+        let IoOutcome::Read { outcome, .. } = ended else { panic!("{ended:?}") };
+        outcome
     };
     assert_eq!(read(described.modified_us, 3), Ok(Piece::new(b"bc")));
     assert_eq!(read(described.modified_us + 1, 3), Err(ReadFailure::Changed));
@@ -216,7 +211,7 @@ fn what_is_no_file_is_not_offered() {
 
 #[test]
 fn without_a_directory_messages_are_taken_and_files_are_not() {
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = channel();
     let mut files = Files::new(None, &[], move |outcome| drop(tell.send(outcome))).unwrap();
     let cut = Cut::new(3, 1_024).unwrap();
     for (keep, is_taken) in
