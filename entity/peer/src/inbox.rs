@@ -4,7 +4,7 @@
 //! - [`record`]: how they are kept.
 //! - [`seen`]: which durable messages of each peer were handled.
 //!
-//! Source: docs/protocol/1.1.md#durable-messages, docs/design/delivery.md
+//! Source: docs/protocol/1.1.md#durable-messages
 
 mod record;
 mod seen;
