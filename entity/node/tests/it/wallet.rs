@@ -140,8 +140,8 @@ fn at_a_terminal(mut command: Command, answers: &[(&str, &str)]) -> (bool, Strin
     let name = ptsname(&master, Vec::new()).unwrap();
     let flags = OFlags::RDWR | OFlags::NOCTTY;
     let slave = File::from(openat(CWD, &name, flags, Mode::empty()).unwrap());
-    let stderr = slave.try_clone().unwrap();
-    let mut child = command.stdin(slave).stderr(stderr).stdout(Stdio::null()).spawn().unwrap();
+    let (stdout, stderr) = (slave.try_clone().unwrap(), slave.try_clone().unwrap());
+    let mut child = command.stdin(slave).stderr(stderr).stdout(stdout).spawn().unwrap();
     // The command holds the program's side of the terminal, which would never end.
     drop(command);
     let mut master = File::from(master);
