@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 
+import chunks
 import crypto
 from envelope import Refused, build, canonical, check, iso_now
 from wire import Connections
@@ -53,6 +54,7 @@ class Node:
         self.remotes, self.sessions = {}, {}
         self.inbox, self.received = collections.deque(maxlen=INBOX_MAX), 0
         self.seen = collections.OrderedDict()
+        self.chunks = chunks.Assembly()
 
     # --- What the contract asks for ---
 
@@ -111,7 +113,11 @@ class Node:
         return session
 
     def send(self, name, msg_type, payload, seal="auto", flavour=None, handshaken=True):
-        """Sends one message and returns what the contract's `message.send` answers."""
+        """Sends one message, in chunks where it is large, and returns what the contract's `message.send` answers."""
+        for piece in chunks.cut(msg_type, payload) or ():
+            answer = self.send(name, "chunk", piece, seal, flavour, handshaken)
+            if piece["is_last"]:
+                return answer
         remote = self.remote(name)
         session = self.current(name) or (self.open(name) if handshaken else None)
         with self.lock:
@@ -211,6 +217,12 @@ class Node:
             # A handshake that is not taken is answered 200 all the same: the initiator sees its own timeout.
             getattr(self, "_on_" + msg_type)(envelope["session_id"], sender, payload)
             return
+        if msg_type == "chunk":
+            with self.lock:
+                whole = self.chunks.take(sender, payload)
+            if whole is None or whole[0] in (*HANDSHAKE_TYPES, "chunk"):
+                return
+            msg_type, payload = whole
         session, sequence = envelope.get("session_id"), envelope.get("sequence_num")
         message = {"from": sender, "type": msg_type, "body": payload, "session": session, "sequence": sequence}
         message.update(number=None, version=envelope["version"], sealed=sealed)
@@ -234,7 +246,7 @@ class Node:
         features = dict.fromkeys(("ed25519_signing", "signature_verification", "replay_protection", "payload_encryption"), True)
         return {
             "protocol_version": "1.0",
-            "supported_msg_types": ["ping", "status", "heartbeat", "capability_query", "capability_response", *HANDSHAKE_TYPES],
+            "supported_msg_types": ["ping", "status", "heartbeat", "capability_query", "capability_response", "chunk", *HANDSHAKE_TYPES],
             "crypto_features": features,
             "endpoints": ["/", "/health", "/peers", "/public-key", "/message"],
             "entity_id": self.name,

@@ -11,6 +11,7 @@ import sys
 import threading
 import unittest
 
+import chunks
 import crypto
 import envelope
 import keys
@@ -299,6 +300,52 @@ class TwoPeers(unittest.TestCase):
         pair = self.pair()
         pair.a.send("b", "capability_query", {})
         self.assertEqual(pair.wait(pair.a, "message.received")["body"]["capabilities"]["entity_id"], "b")
+
+
+class Chunks(unittest.TestCase):
+    def take(self, pieces, sender="a"):
+        assembly = chunks.Assembly()
+        return [assembly.take(sender, piece) for piece in pieces]
+
+    def test_both_forms_of_other_software_are_read(self):
+        vector = json.loads(data_of("wire", "chunks_1_0.json"))
+        for form in ("a", "b"):
+            *before, last = self.take(vector[form])
+            self.assertEqual(before, [None] * (len(vector[form]) - 1))
+            text = "".join(chr(32 + (i * 7) % 95) for i in range(204_800))
+            self.assertEqual(last, ("task_delegate", {"task_id": "big", "description": text}))
+
+    def test_what_is_cut_joins_in_any_order_once(self):
+        payload = {"text": "x" * 20_000}
+        pieces = chunks.cut("note", payload)
+        self.assertEqual(len(pieces), 3)
+        taken = self.take([pieces[2], pieces[0], pieces[0], pieces[1]])
+        self.assertEqual(taken, [None, None, None, ("note", payload)])
+        self.assertIsNone(chunks.cut("note", {"text": "x" * 8_180}))
+        self.assertIsNone(chunks.cut("chunk", payload))
+
+    def test_what_does_not_fit_is_dropped(self):
+        good = {"chunk_id": "1", "chunk_index": 0, "total_chunks": 1, "data": "e30=", "original_msg_type": "note"}
+        self.assertEqual(self.take([good]), [("note", {})])
+        for change in (
+            {"chunk_index": 1}, {"total_chunks": 0}, {"data": "e30"}, {"data": "W10="}, {"data": 1},
+            {"original_msg_type": None}, {"chunk_id": 5}, {"chunk_index": True},
+        ):
+            self.assertEqual(self.take([dict(good, **change)]), [None], change)
+        halves = [dict(good, chunk_id=str(n), total_chunks=2) for n in range(20)]
+        assembly = chunks.Assembly()
+        for half in halves:
+            assembly.take("a", half)
+        self.assertEqual(len(assembly.open), chunks.OPEN_MAX)
+
+    def test_a_large_message_arrives_as_that_message(self):
+        pair = Pair()
+        try:
+            body = {"text": "y" * 100_000}
+            pair.a.send("b", "note", body, seal="require")
+            self.assertEqual([(m["type"], m["body"], m["sealed"]) for m in pair.b.inbox], [("note", body, True)])
+        finally:
+            pair.close()
 
 
 class ContractOnPipes(unittest.TestCase):
