@@ -54,7 +54,7 @@ impl Features {
         let transfers = Transfers::restore(core.config.transfers.clone(), stored, now)?;
         let tokens = Tokens::restore(core, stored, now)?;
         let (tasks, signals) = (Tasks::restore(stored)?, Signals::default());
-        Ok(Self { durable, tasks, signals, tokens, transfers })
+        Ok(Self { tasks, tokens, signals, durable, transfers })
     }
 
     /// Lets every room go on with what it kept.
@@ -70,10 +70,9 @@ impl Features {
             Feature::Transfer => self.transfers.handle_message(core, received, now),
             Feature::WakeUp => self.signals.handle_wake_up(core, received, now),
             Feature::Error => self.signals.handle_error(received),
-            // That it came is all it says.
-            Feature::Heartbeat => {}
-            // These never come here: `routing::destination` says so.
-            Feature::Handshake
+            // That a heartbeat came is all it says; the others never come here: `routing::destination` says so.
+            Feature::Heartbeat
+            | Feature::Handshake
             | Feature::HandshakeAck
             | Feature::HandshakeConfirm
             | Feature::Session1_1

@@ -42,6 +42,10 @@ pub struct Peer {
 
 impl Peer {
     /// Makes a peer. All its randomness comes from `seed`: two peers must not share one.
+    ///
+    /// # Panics
+    ///
+    /// Never: only what is stored can be damaged, and nothing is.
     pub fn new(config: Config, key: SigningKey, seed: [u8; 32], now: Timestamp) -> Self {
         Self::restore(config, key, seed, Stored::default(), now)
             .expect("where nothing is stored nothing is damaged")
@@ -61,9 +65,10 @@ impl Peer {
         mut stored: Stored,
         now: Timestamp,
     ) -> Result<Self, RestoreError> {
+        let is_restart = stored.left().next().is_some();
         let core = Core::restore(config, key, seed, &mut stored)?;
         let features = Features::restore(&core, &mut stored, now)?;
-        let v1_0 = v1_0::State::new(&core.config);
+        let v1_0 = v1_0::State::new(&core.config, is_restart.then_some(now));
         let numbered = features.durable.places();
         let v1_1 = v1_1::State::restore(&core.config, &mut stored, &numbered, now)?;
         let mut peer = Self { core, links: Links::default(), features, v1_0, v1_1 };

@@ -70,6 +70,7 @@ pub(crate) struct Durable {
 
 /// The bounds of what is kept: fields of [`Limits`].
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "the names under which an operator is told of them")]
 pub(crate) struct DurableLimits {
     messages_per_peer_max: usize,
     bytes_per_peer_max: usize,

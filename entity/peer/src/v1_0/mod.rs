@@ -53,6 +53,8 @@ pub(crate) struct State {
     pieces: Pieces,
     compat_limiter: CompatLimiter,
     rate_limiter: RateLimiter<PeerName>,
+    /// When this run began, where there was one before whose accepted messages are forgotten.
+    restarted_at: Option<Timestamp>,
 }
 
 /// What the outcome of a posted message means.
@@ -69,14 +71,15 @@ pub(crate) enum Purpose {
 }
 
 impl State {
-    /// Starts with nothing.
-    pub(crate) fn new(config: &Config) -> Self {
+    /// Starts with nothing; `restarted_at` where there was an earlier run.
+    pub(crate) fn new(config: &Config, restarted_at: Option<Timestamp>) -> Self {
         Self {
             profile: config.profile,
             peers: BTreeMap::new(),
             pieces: Pieces::default(),
             compat_limiter: CompatLimiter::new(),
             rate_limiter: RateLimiter::new(config.rate_limits.clone(), config.limits.peers_max),
+            restarted_at,
         }
     }
 

@@ -297,6 +297,10 @@ impl State {
         if time.distance(core.wall(now)) > CLOCK_DISTANCE_MAX {
             return Err(Fault::Time);
         }
+        // An earlier run may have accepted it, and what it accepted is forgotten.
+        if self.restarted_at.is_some_and(|start| time < core.wall(start)) {
+            return Err(Fault::Time);
+        }
         match self.look_accepted(core, checked, now) {
             Ok(_) => Ok(()),
             Err(AcceptedRefusal::Replayed) => Err(Fault::Replay),

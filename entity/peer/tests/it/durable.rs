@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use entity_crypto::entropy::Entropy;
-use entity_peer::command::Send;
+use entity_peer::command::{Seal, Send};
 use entity_peer::config::{Config, Protocols};
 use entity_peer::output::Received;
 use entity_peer::view::KeptState;
@@ -221,4 +221,21 @@ fn each_message_is_handled_once_and_in_order_through_loss_repetition_and_crashes
         assert!(numbers.is_sorted_by(|a, b| a < b), "seed {seed}: {numbers:?}");
         assert_eq!(numbers.len(), kept, "seed {seed}: {numbers:?}");
     }
+}
+
+#[test]
+fn after_a_restart_nothing_of_1_0_is_handled_again() {
+    let mut world = acquainted(Protocols::OnlyV1_0);
+    open(&mut world, "a", "b");
+    let end = world.run("a", Command::Send(message("b", "once")));
+    assert!(matches!(end, Some(Ok(CommandResult::Sent(_)))), "{end:?}");
+    let seen = world.passed.last().unwrap().body.clone();
+    world.advance(SECOND);
+    world.restart("b");
+    let reply = world.inject("b", &seen);
+    assert_eq!((reply.status, world.handled("b")), (400, 1));
+    let since = Send { seal: Seal::Never, ..message("b", "signed since") };
+    let end = world.run("a", Command::Send(since));
+    assert!(matches!(end, Some(Ok(CommandResult::Sent(_)))), "{end:?}");
+    assert_eq!(world.handled("b"), 2);
 }
