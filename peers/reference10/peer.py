@@ -15,7 +15,7 @@ from envelope import FLAVOURS, Refused
 from node import Node, code_of
 from wire import Server
 
-LINE_MAX = 1024 * 1024
+LINE_MAX = 4 * 1024 * 1024
 EVENTS = ["peer.added", "session.ready", "message.received", "message.refused", "handshake.failed"]
 # Parameters of each method: name, type, whether it must be there.
 METHODS = {

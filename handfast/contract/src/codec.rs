@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::message::{Message, RequestId, RpcError};
 
-/// Longest line, without its line feed, in bytes: 1 MiB.
-pub const LINE_LEN_MAX: usize = 1024 * 1024;
+/// Longest line, without its line feed, in bytes: 4 MiB, so that a message which travelled in pieces still fits.
+pub const LINE_LEN_MAX: usize = 4 * 1024 * 1024;
 
 /// Longest part of a bad line that an error quotes, in characters.
 const QUOTE_LEN_MAX: usize = 120;

@@ -3,7 +3,7 @@
 //! Pure: lines go in and out as bytes, time as [`std::time::Duration`] since any fixed moment.
 //!
 //! 1. [`message`]: JSON-RPC 2.0 messages.
-//! 2. [`codec`]: one message a line, at most 1 MiB.
+//! 2. [`codec`]: one message a line, at most 4 MiB.
 //! 3. [`initialized`]: what a peer says of itself.
 //! 4. [`client`]: ids, deadlines, cancelling, the events' counter.
 //! 5. [`schema`]: the shapes of all methods and events of the Entity contract.
