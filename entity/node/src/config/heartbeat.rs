@@ -19,7 +19,7 @@ pub struct Period(Duration);
 pub struct InvalidPeriod;
 
 /// The longest period: whoever wants none at all has another switch.
-const PERIOD_MAX: Duration = Duration::from_mins(60);
+const PERIOD_MAX: Duration = Duration::from_hours(1);
 
 impl FromStr for Period {
     type Err = InvalidPeriod;

@@ -157,10 +157,12 @@ impl From<CommandError> for RpcError {
             | CommandError::Cancelled => error.to_string(),
         };
         // A task is refused here by the code that a peer would refuse it with.
-        let code = match &error {
-            CommandError::Task { code, .. } => code.as_str().to_owned(),
-            CommandError::Token(error) => error.code().to_owned(),
-            other => other.code().to_string(),
+        let code = if let CommandError::Task { code, .. } = &error {
+            code.as_str().to_owned()
+        } else if let CommandError::Token(error) = &error {
+            error.code().to_owned()
+        } else {
+            error.code().to_string()
         };
         let retry_after_ms = error
             .retry_after()
