@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "the result of a benchmark is what it prints")]
 #![expect(clippy::cast_precision_loss, reason = "counts and times far below 2^52 are averaged")]
 
+#[expect(dead_code, reason = "the aims are those of another benchmark")]
 #[path = "../peer/figures.rs"]
 mod figures;
 
