@@ -13,7 +13,7 @@ use crate::crash::side::{Line, Side};
 const KILLS: u64 = 100;
 
 /// Nothing takes this long unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What randomness follows from.
 const SEED: u64 = 20_261_122;
@@ -85,13 +85,10 @@ impl Pair {
     /// Waits for an event of one side; those before it are gone.
     fn event(&mut self, who: Who, method: &str) -> Value {
         loop {
-            let (from, message) = match self.events.pop_front() {
-                Some(event) => event,
-                None => {
-                    let (from, _, message) = self.next();
-                    (from, message)
-                }
-            };
+            let (from, message) = self.events.pop_front().unwrap_or_else(|| {
+                let (from, _, message) = self.next();
+                (from, message)
+            });
             if from == who && message["method"] == method {
                 return message["params"].clone();
             }
