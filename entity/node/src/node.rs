@@ -309,6 +309,8 @@ impl Node {
         if tokio::time::timeout(patience, ended).await.is_err() {
             debug!("transmissions still under way are cut");
         }
+        // The counters as they are: what starts again need not pass over numbers that were never used.
+        self.input(|peer, _| peer.handle_shutdown());
         let closed = match &self.state().journal {
             Keeper::Memory(_) => None,
             Keeper::Writer(writer) => Some(writer.close()),

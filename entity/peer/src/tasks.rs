@@ -131,30 +131,25 @@ impl Tasks {
             Version::V0_3 | Version::V1_0 => return,
         }
         let (from, body) = (&received.from, &*received.body);
-        match &received.kind {
-            MessageKind::TaskDelegate => {
-                if let Ok(task) = TaskDelegate::from_object(body) {
-                    self.asked(core, from, task);
-                }
+        let kind = &received.kind;
+        if *kind == MessageKind::TaskDelegate {
+            if let Ok(task) = TaskDelegate::from_object(body) {
+                self.asked(core, from, task);
             }
-            MessageKind::TaskAccept => {
-                if let Ok(accept) = TaskAccept::from_object(body) {
-                    self.answered(core, from, accept.task_id, TaskState::Accepted, None);
-                }
+        } else if *kind == MessageKind::TaskAccept {
+            if let Ok(accept) = TaskAccept::from_object(body) {
+                self.answered(core, from, accept.task_id, TaskState::Accepted, None);
             }
-            MessageKind::TaskRefuse => {
-                if let Ok(refuse) = TaskRefuse::from_object(body) {
-                    let state = TaskState::Refused(refuse.code);
-                    self.answered(core, from, refuse.task_id, state, None);
-                }
+        } else if *kind == MessageKind::TaskRefuse {
+            if let Ok(refuse) = TaskRefuse::from_object(body) {
+                let state = TaskState::Refused(refuse.code);
+                self.answered(core, from, refuse.task_id, state, None);
             }
-            MessageKind::TaskResult => {
-                if let Ok(end) = TaskResult::from_object(body) {
-                    let state = TaskState::of_outcome(end.outcome);
-                    self.answered(core, from, end.task_id, state, Some(end.result));
-                }
-            }
-            other => debug_assert!(false, "{other:?} is no message of a task"),
+        } else if *kind == MessageKind::TaskResult
+            && let Ok(end) = TaskResult::from_object(body)
+        {
+            let state = TaskState::of_outcome(end.outcome);
+            self.answered(core, from, end.task_id, state, Some(end.result));
         }
     }
 
@@ -185,18 +180,12 @@ impl Tasks {
         if self.insert(core, place, taken).is_err() {
             return refuse(core, from, task_id, TaskRefusal::TooMany);
         }
-        match refusal {
-            Some(code) => refuse(core, from, task_id, code),
-            None => {
-                tell(
-                    core,
-                    from.clone(),
-                    MessageKind::TaskAccept,
-                    TaskAccept { task_id }.to_object(),
-                );
-                core.event(event);
-            }
+        if let Some(code) = refusal {
+            return refuse(core, from, task_id, code);
         }
+        let accept = TaskAccept { task_id }.to_object();
+        tell(core, from.clone(), MessageKind::TaskAccept, accept);
+        core.event(event);
     }
 
     /// Takes what the peer says that a task was delegated to.

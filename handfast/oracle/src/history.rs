@@ -203,41 +203,39 @@ impl<'a> History<'a> {
 
     /// The parameters of every call of every role.
     pub fn asked(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
-        self.events.iter().filter_map(|recorded| match &recorded.event {
-            RunEvent::CallStarted { params, .. } => Some(params),
-            _ => None,
+        self.events.iter().filter_map(|recorded| {
+            let RunEvent::CallStarted { params, .. } = &recorded.event else { return None };
+            Some(params)
         })
     }
 
     /// The lines that roles logged: who, the line, whether it was longer.
     pub fn logs(&self) -> impl Iterator<Item = (&'a str, &'a str, bool)> + use<'a> {
-        self.events.iter().filter_map(|recorded| match &recorded.event {
-            RunEvent::PeerLog { role, line, truncated, .. } => {
-                Some((role.as_str(), line.as_str(), *truncated))
-            }
-            _ => None,
+        self.events.iter().filter_map(|recorded| {
+            let RunEvent::PeerLog { role, line, truncated, .. } = &recorded.event else {
+                return None;
+            };
+            Some((role.as_str(), line.as_str(), *truncated))
         })
     }
 
     /// The searches of what roles keep.
     pub fn searches(&self) -> impl DoubleEndedIterator<Item = Search<'a>> + use<'a> {
-        self.events.iter().filter_map(|recorded| match &recorded.event {
-            RunEvent::Searched { role, place, marker, count, found, .. } => Some(Search {
-                role: role.as_str(),
-                place: *place,
-                marker,
-                count: *count,
-                found: found.as_deref(),
-            }),
-            _ => None,
+        self.events.iter().filter_map(|recorded| {
+            let RunEvent::Searched { role, place, marker, count, found, .. } = &recorded.event
+            else {
+                return None;
+            };
+            let (role, found) = (role.as_str(), found.as_deref());
+            Some(Search { role, place: *place, marker, count: *count, found })
         })
     }
 
     /// The roles whose peers were started again, each time, and when.
     pub fn restarts(&self) -> Vec<(&'a str, u64)> {
-        let starts = self.events.iter().filter_map(|recorded| match &recorded.event {
-            RunEvent::PeerStarted { role, .. } => Some((recorded.at_us, role.as_str())),
-            _ => None,
+        let starts = self.events.iter().filter_map(|recorded| {
+            let RunEvent::PeerStarted { role, .. } = &recorded.event else { return None };
+            Some((recorded.at_us, role.as_str()))
         });
         crate::recovery::restarts(starts)
     }

@@ -54,7 +54,7 @@ impl Service {
             "token.statement" => self.token_statement(params).await,
             "token.audit" => self.token_audit(params).await,
             "token.certificate" => self.token_certificate(params).await,
-            "token.verify" => self.token_verify(params).await,
+            "token.verify" => self.token_verify(params),
             _ => Err(unknown(method)),
         }
     }
@@ -221,7 +221,7 @@ impl Service {
         result(&shapes::Receipt { certificate, genesis })
     }
 
-    async fn token_verify(&self, params: Option<&RawValue>) -> Outcome {
+    fn token_verify(&self, params: Option<&RawValue>) -> Outcome {
         let VerifyParams { certificate } = read(params)?;
         let certificate = object("certificate", &certificate)?;
         result(&self.ledger(|ledger| shapes::Verdict::of(ledger, &certificate))?)

@@ -79,6 +79,32 @@ fn however_a_peer_is_asked_to_end_it_closes_its_store() {
     check_graceful(|shim| shim.terminate());
 }
 
+#[test]
+fn a_peer_that_ends_in_order_goes_on_with_the_next_number() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut b = Shim::spawn(command("b", folders[1].path()));
+    let listens = b.call("initialize", json!({"contract": "1"}));
+    let mut a = Shim::spawn(command("a", folders[0].path()));
+    let opens = a.call("initialize", json!({"contract": "1"}));
+    let entry = |name: &str, told: &Value| json!({"name": name, "address": told["addresses"]["http"], "key": told["keys"]["ed25519"]});
+    a.call("peer.add", entry("b", &listens));
+    b.call("peer.add", entry("a", &opens));
+    let send = |shim: &mut Shim| {
+        let sent = shim.call("message.send", json!({"to": "b", "body": {"text": "hello"}}));
+        sent["number"].as_u64().unwrap()
+    };
+    assert_eq!([send(&mut a), send(&mut a)], [1, 2]);
+    drop(a.call("shutdown", json!({})));
+    assert_eq!(a.exit_code(), Some(0));
+    // Answers go to the address that the other side knows.
+    let mut again = command("a", folders[0].path());
+    let address = opens["addresses"]["http"].as_str().unwrap();
+    again.env("HANDFAST_LISTEN", address.trim_start_matches("http://"));
+    let mut a = Shim::spawn(again);
+    a.call("initialize", json!({"contract": "1"}));
+    assert_eq!(send(&mut a), 3);
+}
+
 /// Runs a shim that is expected to refuse its start.
 fn refused(mut command: Command) -> String {
     let output = command.stdin(Stdio::null()).output().unwrap();

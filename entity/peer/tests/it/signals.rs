@@ -7,7 +7,8 @@ use entity_peer::config::{Config, Heartbeat, Liveness, Protocols};
 use entity_peer::view::{CircuitState, Health};
 use entity_peer::{Command, CommandError, CommandResult, PeerEvent};
 use entity_wire::code::ErrorCode;
-use entity_wire::json::Object;
+use entity_wire::json::{Object, Value};
+
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::error::ErrorReport;
 
@@ -132,7 +133,7 @@ fn a_woken_peer_says_that_it_is_awake_and_asks_what_the_other_can_do() {
         assert_eq!(kinds(&world, "b"), ["wake_up", "capability_response"]);
         assert_eq!(kinds(&world, "a"), ["wake_up_ack", "capability_query"]);
         let ack = world.received("a")[0].body.clone();
-        assert_eq!(ack.get("acknowledged").and_then(|value| value.as_bool()), Some(true));
+        assert_eq!(ack.get("acknowledged").and_then(Value::as_bool), Some(true));
         assert_eq!(ack.get("reason").and_then(|value| value.as_str()), Some("work"));
         assert!(world.peer("b").capabilities(&name("a")).is_some());
     }
