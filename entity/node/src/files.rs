@@ -1,8 +1,8 @@
 //! The files of transfers: what the peer wants read and written, done by threads that may wait for a disk.
 //!
-//! - [`Files`]: three threads, one for what is read, one for chunks that are written, one for what takes long.
-//! - [`incoming`]: the directory of what is received, and what is in it.
-//! - [`outgoing`]: the files that are sent.
+//! - `Files`: three threads, one for what is read, one for chunks that are written, one for what takes long.
+//! - `incoming`: the directory of what is received, and what is in it.
+//! - `outgoing`: the files that are sent.
 //!
 //! What is under way is bounded by the peer: its windows and its quotas. No thread is there before the first transfer.
 

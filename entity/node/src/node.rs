@@ -4,7 +4,7 @@
 //! the transmissions out after the lock is gone. A received message therefore stays in the task of its connection from the
 //! first byte to the last, and its signature is checked outside the lock.
 //!
-//! What the peer wants kept goes in line for the journal's thread, and everything after it waits at the [`gate`] until it is
+//! What the peer wants kept goes in line for the journal's thread, and everything after it waits at the `gate` until it is
 //! durable: transmissions, events, ends of commands, and the answer to the message. With nothing in line nothing waits.
 //! No lock is held over input or output.
 

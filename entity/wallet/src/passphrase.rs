@@ -5,7 +5,7 @@
 //! (profile `OpaqueString`): every Unicode space becomes U+0020, then Unicode normalisation form C. Nothing else is
 //! changed: case, width and emoji count. NFKC is not used, because it takes different passphrases for the same.
 //!
-//! Older formats use the bytes as they came, and so does their reading ([`Passphrase::raw`]).
+//! Older formats use the bytes as they came, and so does their reading (`Passphrase::raw`).
 //!
 //! *Source*: `docs/design/wallet.md#passphrases`.
 
