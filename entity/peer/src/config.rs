@@ -251,7 +251,7 @@ impl Default for Limits {
             inbox_messages_max: 4_096,
             inbox_bytes_max: 16 << 20,
             nonces_per_sender_max: 1 << 20,
-            deliveries_max: 4_096,
+            deliveries_max: 16_384,
             waiting_per_peer_max: 256,
             durable_messages_per_peer_max: 4_096,
             durable_bytes_per_peer_max: 8 << 20,

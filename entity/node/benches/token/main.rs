@@ -5,10 +5,10 @@
 //!
 //! - *one at a time*: how long a payment takes from the command to its answer, half of them at most.
 //! - *one order in flight on each of 256 accounts*: payments a second, over signed and sealed JSON envelopes.
-//! - *limits*: a payment costs 4 messages (request, vote, certificate, receipt): 4 HTTP exchanges, 4 signatures and 4
-//!   verifications of envelopes; and 3 signatures and 3 verifications of its own: the order, two votes, each made once and
-//!   checked once by the other side. All on the same cores: `1 / ceiling = 4 / http + 7 / sign + 7 / verify`. The store is
-//!   measured apart: commits of 64 batches of the size of a payment's, durable, on the same disk.
+//! - *limits*: in a committee of two a payment costs 3 messages (request with A's vote, B's vote, receipt): 3 HTTP exchanges, 3
+//!   signatures and 3 verifications of envelopes; and 3 signatures and 3 verifications of its own: the order and two votes, each
+//!   made once and checked once by the other side. All on the same cores: `1 / ceiling = 3 / http + 6 / sign + 6 / verify`. The
+//!   store is measured apart: commits of 64 batches of the size of a payment's, durable, on the same disk.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot measure ends")]
 #![expect(clippy::print_stdout, reason = "the result of a benchmark is what it prints")]
 #![expect(clippy::cast_precision_loss, reason = "counts and times far below 2^52 are averaged")]
@@ -80,7 +80,7 @@ impl Round {
         let store = store::batches();
         let payments = pair.many_at_a_time(effort.payments);
         let (sign, verify) = (rates.sign_all, rates.verify_all);
-        let ceiling = 1.0 / (4.0 / exchanges + 7.0 / sign + 7.0 / verify);
+        let ceiling = 1.0 / (3.0 / exchanges + 6.0 / sign + 6.0 / verify);
         Self { sign, verify, http: exchanges, store, payments, ceiling }
     }
 }

@@ -37,7 +37,17 @@ impl Node {
     fn start(name: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_entity"))
-            .args(["shim", "--log", "error", "--protocol", "1.1", "--connect=true"])
+            .args([
+                "shim",
+                "--test-peer",
+                "--seed",
+                "7",
+                "--log",
+                "error",
+                "--protocol",
+                "1.1",
+                "--connect=true",
+            ])
             .env("HANDFAST_NAME", name)
             .env("HANDFAST_DATA_DIR", home.path())
             .stdin(Stdio::piped())

@@ -64,9 +64,7 @@ pub(crate) fn run(effort: Effort) -> Run {
     for payment in run.payments.clone() {
         queues.entry(payment.by).or_default().push_back(payment);
     }
-    // The payments between two kills, so that both come to their end together.
-    let stretch = (effort.payments / effort.kills.max(1)).max(1) as u64;
-    let mut until_kill = 1 + dice.below(2 * stretch);
+    let mut until_kill = run.until_kill(effort, &mut dice);
     while !queues.values().all(VecDeque::is_empty) || run.is_paying() || run.kills < effort.kills {
         for who in Who::BOTH {
             while run.under_way(who) < OPEN_MAX {
@@ -92,7 +90,7 @@ pub(crate) fn run(effort: Effort) -> Run {
                 run.listen_for(Duration::from_millis(dice.below(50)));
             }
             run.start(victim);
-            until_kill = 1 + dice.below(2 * stretch);
+            until_kill = run.until_kill(effort, &mut dice);
             continue;
         }
         let before = run.fates.len();
@@ -155,6 +153,13 @@ impl Run {
             assert_eq!(issued["state"], "applied", "{issued}");
         }
         run
+    }
+
+    /// How many payments come to their end before the next kill: so many that the kills are over before the payments.
+    fn until_kill(&self, effort: Effort, dice: &mut Dice) -> u64 {
+        let payments = self.payments.len() - self.fates.len();
+        let kills = effort.kills.saturating_sub(self.kills).max(1);
+        1 + dice.below((payments / kills).max(1) as u64)
     }
 
     pub(crate) fn key(&self, who: Who, index: u32) -> String {
