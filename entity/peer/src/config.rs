@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use entity_crypto::identity::PeerId;
 pub use entity_session::rate_limit::{Rate, RateLimits};
-pub use entity_session::v1_1::session::RenewalLimits;
+pub use entity_session::v1_1::session::{InvalidLimits, RenewalLimits, SessionLimits};
 use entity_wire::decode::DecodeRules;
 pub use entity_wire::decode::Profile;
 use entity_wire::kind::MessageKind;
@@ -46,6 +46,10 @@ pub struct Config {
     ///
     /// Source: docs/protocol/1.1.md#rekey
     pub renewal: RenewalLimits,
+    /// When this side ends its sessions of 1.1.
+    ///
+    /// Source: docs/protocol/1.1.md#session-limits
+    pub sessions: SessionLimits,
     /// Whether other peers are asked whether they live.
     pub liveness: Liveness,
     /// How often, and what silence means.
@@ -72,6 +76,7 @@ impl Config {
             auto_connect: AutoConnect::Connect,
             rate_limits: default_rate_limits(),
             renewal: RenewalLimits::default(),
+            sessions: SessionLimits::default(),
             legacy_transfers: LegacyTransfers::Refused,
             liveness: Liveness::Probe,
             heartbeat: Heartbeat::default(),

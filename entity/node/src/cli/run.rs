@@ -17,6 +17,7 @@ use crate::admin::{AdminError, AdminSocket};
 use crate::config::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use crate::config::file::{self, ConfigFile};
 use crate::config::heartbeat::Period;
+use crate::config::sessions::{Idle, Lifetime, SessionsTable};
 use crate::config::{Overrides, Settings, default_data_dir};
 use crate::node::Node;
 use crate::rpc::methods::{Audience, Service};
@@ -57,6 +58,12 @@ pub(super) struct RunArgs {
     /// How often peers are asked whether they live, `2s` to `60m` [default: 30s]
     #[arg(long, value_name = "PERIOD", env = "ENTITY_HEARTBEAT")]
     heartbeat: Option<Period>,
+    /// How long a session of 1.1 lives without a message, `1s` to `1h` [default: 1h]
+    #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_IDLE")]
+    session_idle: Option<Idle>,
+    /// How long a session of 1.1 lives at all, `1s` to `24h` [default: 24h]
+    #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_LIFETIME")]
+    session_lifetime: Option<Lifetime>,
     /// A peer to know; may be given many times
     #[arg(
         long = "peer",
@@ -111,6 +118,10 @@ Example of entity.toml:
   period = \"30s\"                 # how often peers are asked whether they live
   failures = 3                   # in a row make one unhealthy
 
+  [sessions]                     # of 1.1; no more than the protocol allows, which these are
+  idle = \"1h\"                    # ends after so long without a message
+  lifetime = \"24h\"               # and after so long in any case
+
   [circuit]
   failures = 5                   # deliveries in a row, then nothing is tried for a while
 
@@ -131,6 +142,7 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failed> {
         connect: args.connect,
         legacy_token_transfer: args.legacy_token_transfer,
         heartbeat: args.heartbeat,
+        sessions: SessionsTable { idle: args.session_idle, lifetime: args.session_lifetime },
         data_dir: args.data_dir,
         key: args.key,
         peers: args.peers,

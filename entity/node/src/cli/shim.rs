@@ -17,6 +17,7 @@ use super::wallet::make_identity;
 use super::wallet::opened::Opened;
 use crate::config::choice::{ListenAddress, Profile, Protocol, Trust};
 use crate::config::heartbeat::Period;
+use crate::config::sessions::{Idle, Lifetime, SessionsTable};
 use crate::config::{Overrides, Settings, default_data_dir};
 use crate::rpc::methods::Audience;
 use crate::seed::TestSeed;
@@ -64,6 +65,12 @@ pub(super) struct ShimArgs {
     /// How often peers are asked whether they live, `2s` to `60m` [default: 30s]
     #[arg(long, value_name = "PERIOD", env = "ENTITY_HEARTBEAT")]
     heartbeat: Option<Period>,
+    /// How long a session of 1.1 lives without a message, `1s` to `1h` [default: 1h]
+    #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_IDLE")]
+    session_idle: Option<Idle>,
+    /// How long a session of 1.1 lives at all, `1s` to `24h` [default: 24h]
+    #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_LIFETIME")]
+    session_lifetime: Option<Lifetime>,
     /// Configuration file, for what has no flag here [default: entity.toml, if there is one]
     #[arg(long, value_name = "FILE", env = "ENTITY_CONFIG")]
     config: Option<PathBuf>,
@@ -92,6 +99,7 @@ pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
         connect: args.connect,
         legacy_token_transfer: args.legacy_token_transfer,
         heartbeat: args.heartbeat,
+        sessions: SessionsTable { idle: args.session_idle, lifetime: args.session_lifetime },
         data_dir: args.data_dir.clone(),
         ..Overrides::default()
     };

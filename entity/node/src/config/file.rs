@@ -22,6 +22,10 @@
 //! period = "30s"               # between "2s" and "60m"
 //! failures = 3                 # in a row make a peer unhealthy
 //!
+//! [sessions]                   # when sessions of 1.1 end; never more than the protocol allows, which these are
+//! idle = "1h"                  # without a message
+//! lifetime = "24h"             # in any case
+//!
 //! [circuit]
 //! failures = 5                 # deliveries in a row, then nothing is tried for a while
 //!
@@ -50,6 +54,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use super::heartbeat::HeartbeatTable;
+use super::sessions::SessionsTable;
 
 /// A longer file is no configuration.
 const FILE_LEN_MAX: u64 = 1024 * 1024;
@@ -89,6 +94,9 @@ pub struct ConfigFile {
     /// How often peers are asked whether they live.
     #[serde(default)]
     pub heartbeat: HeartbeatTable,
+    /// When sessions end.
+    #[serde(default)]
+    pub sessions: SessionsTable,
     /// When nothing is tried for a while.
     #[serde(default)]
     pub circuit: CircuitTable,
@@ -313,6 +321,8 @@ mod tests {
         check("[rate_limits.ping]\nburst = 0\nper_second = 1\n", "0", "0");
         check("[heartbeat]\nperiod = '1s'\n", "between `2s` and `60m`", "'1s'");
         check("[heartbeat]\nfailures = 0\n", "0", "0");
+        check("[sessions]\nidle = '2h'\n", "between `1s` and `1h`", "'2h'");
+        check("[sessions]\nlifetime = '25h'\n", "between `1s` and `24h`", "'25h'");
         check("[circuit]\nfailures = 0\n", "0", "0");
         check("id = \n", "must be quoted", "");
     }

@@ -3,6 +3,7 @@
 //! - [`choice`]: the words an operator writes, shared by all three.
 //! - [`heartbeat`]: how often peers are asked whether they live.
 //! - [`mod@file`]: `entity.toml`, with errors that point into it.
+//! - [`sessions`]: when sessions end.
 //! - this file: [`Settings`], the outcome.
 //!
 //! Flags and environment arrive together as [`Overrides`]: the command line library reads both and prefers flags.
@@ -10,18 +11,20 @@
 pub mod choice;
 pub mod file;
 pub mod heartbeat;
+pub mod sessions;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use entity_crypto::identity::PeerId;
 use entity_peer::Config;
-use entity_peer::config::{AutoConnect, Heartbeat, LegacyTransfers, RateLimits};
+use entity_peer::config::{AutoConnect, Heartbeat, LegacyTransfers, RateLimits, SessionLimits};
 use entity_wallet::KeyName;
 
 use choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use file::ConfigFile;
 use heartbeat::Period;
+use sessions::SessionsTable;
 
 /// Where a node keeps its files when nobody says: `$XDG_DATA_HOME/entity`, `~/.local/share/entity`, or `entity-data` here.
 pub fn default_data_dir() -> PathBuf {
@@ -55,6 +58,8 @@ pub struct Overrides {
     pub legacy_token_transfer: Option<bool>,
     /// How often peers are asked whether they live.
     pub heartbeat: Option<Period>,
+    /// When sessions end.
+    pub sessions: SessionsTable,
     /// Where the node keeps its files.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.
@@ -90,6 +95,8 @@ pub struct Settings {
     pub passphrase_file: Option<PathBuf>,
     /// How often peers are asked whether they live.
     pub heartbeat: Heartbeat,
+    /// When sessions end.
+    pub sessions: SessionLimits,
     /// How many deliveries to a peer fail in a row before nothing is tried for a while.
     pub circuit_failures: NonZeroU32,
     /// Messages a sender may spend, by type.
@@ -125,6 +132,7 @@ impl Settings {
             passphrase_file: file.passphrase_file,
             data_dir,
             heartbeat: file.heartbeat.heartbeat(overrides.heartbeat),
+            sessions: file.sessions.limits(overrides.sessions),
             circuit_failures: file.circuit.failures(),
             rate_limits: file.rate_limits.limits(),
             peers,
@@ -142,6 +150,7 @@ impl Settings {
             if self.connect { AutoConnect::Connect } else { AutoConnect::OnCommand };
         config.rate_limits = self.rate_limits.clone();
         config.heartbeat = self.heartbeat;
+        config.sessions = self.sessions;
         config.circuit_failures_max = self.circuit_failures.get();
         config.legacy_transfers = if self.legacy_token_transfer {
             LegacyTransfers::Kept
@@ -182,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_decision_reaches_the_peer() {
-        let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nlegacy_token_transfer = true\nadvertise = 'http://a:1'\n";
+        let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nlegacy_token_transfer = true\nadvertise = 'http://a:1'\n[sessions]\nidle = '1m'\nlifetime = '2h'\n";
         let settings = Settings::resolve(Overrides::default(), file(text), PathBuf::from("data"));
         let config = settings.peer_config("a".parse().unwrap());
         assert_eq!(config.protocols, entity_peer::config::Protocols::OnlyV1_1);
@@ -191,5 +200,7 @@ mod tests {
         assert_eq!(config.auto_connect, AutoConnect::OnCommand);
         assert_eq!(config.legacy_transfers, LegacyTransfers::Kept);
         assert_eq!(config.address.as_deref(), Some("http://a:1"));
+        let (idle, lifetime) = (config.sessions.idle(), config.sessions.lifetime());
+        assert_eq!((idle.as_secs(), lifetime.as_secs()), (60, 7_200));
     }
 }

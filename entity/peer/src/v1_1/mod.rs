@@ -126,6 +126,7 @@ impl State {
             rate_limits: config.rate_limits.clone(),
             nonces: NonceLimits { senders_max: config.limits.peers_max, ..defaults.nonces },
             renewal: config.renewal,
+            limits: config.sessions,
             ..defaults
         };
         let sessions = Sessions::restore(config, stored, kept, now);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use entity_crypto::entropy::Entropy;
 use entity_peer::command::Seal;
-use entity_peer::config::{AutoConnect, Config, Protocols, Rate, RateLimits};
+use entity_peer::config::{AutoConnect, Config, Protocols, Rate, RateLimits, SessionLimits};
 use entity_peer::output::CloseReason;
 use entity_peer::view::Role;
 use entity_peer::{Command, CommandError, CommandResult, Peer, PeerEvent};
@@ -360,6 +360,34 @@ fn an_expired_session_is_opened_again_where_one_is_to_be_kept() {
     world.advance(Duration::from_mins(61));
     assert_eq!(ready_events(&world, "a").len(), 2);
     assert_eq!(world.peer("a").sessions().len(), 1);
+}
+
+#[test]
+fn a_session_that_ended_earlier_on_the_other_side_gives_way_to_a_new_one() {
+    let mut short = config("b", Protocols::OnlyV1_1);
+    let hour = Duration::from_hours(1);
+    short.sessions = SessionLimits::new(hour, Duration::from_secs(2)).unwrap();
+    let mut world = World::new([config("a", Protocols::OnlyV1_1), short]);
+    world.acquaint("a", "b");
+    let first = open(&mut world, "a", "b").id;
+    send(&mut world, "a", "b", "in time");
+    world.advance(Duration::from_secs(2));
+    assert!(world.peer("b").sessions().is_empty());
+    assert_eq!(world.peer("a").sessions()[0].id, first, "nobody told it");
+
+    let late = world.run("a", Command::Send(message("b", "too late"))).expect("it ends");
+    let Err(refused) = late else { panic!("{late:?}") };
+    assert_eq!(refused.code(), ErrorCode::SessionNotFound);
+    send(&mut world, "a", "b", "in the next one");
+    world.advance(Duration::from_secs(1));
+    assert_eq!(texts(&world, "b"), ["in time", "in the next one"]);
+    let mut ready = |at| {
+        let ready =
+            world.peer(at).sessions().into_iter().filter(|session| session.state == "ready");
+        ready.map(|session| session.id).collect::<Vec<_>>()
+    };
+    assert_eq!((ready("a").len(), ready("a")), (1, ready("b")));
+    assert_ne!(ready("a"), [first]);
 }
 
 /// Sends messages both ways in bad weather, and returns how many were confirmed.

@@ -23,23 +23,15 @@ use super::secrets::{Secret, Secrets};
 use super::state::Role;
 
 mod keep;
+mod limits;
 mod receive;
 mod renew;
 
 use keep::Keeping;
+pub use limits::{ABSOLUTE_LIMIT, IDLE_LIMIT, InvalidLimits, LIMIT_MIN, SessionLimits};
 pub use receive::{Delivery, Effect, Opened};
 use renew::Renewing;
 pub use renew::{PROPOSAL_LIFETIME, RenewalLimits, Renewed, ResumeError};
-
-/// How long a session lives without an authenticated message: 3,600 s.
-///
-/// Specified by `docs/protocol/1.1.md#session-limits`.
-pub const IDLE_LIMIT: Duration = Duration::from_hours(1);
-
-/// How long a session lives at all: 24 h.
-///
-/// Specified by `docs/protocol/1.1.md#session-limits`.
-pub const ABSOLUTE_LIMIT: Duration = Duration::from_hours(24);
 
 /// How long a session still receives after a newer one took its place: 30 s.
 ///
@@ -60,6 +52,7 @@ pub struct Session {
     ready_at: Timestamp,
     /// When the last authenticated message was accepted.
     heard_at: Timestamp,
+    limits: SessionLimits,
     use_: Use,
     channels: Channels,
     secrets: Secrets,
@@ -140,6 +133,7 @@ impl Session {
             capabilities: parts.capabilities,
             ready_at: now,
             heard_at: now,
+            limits: SessionLimits::default(),
             use_: Use::Both,
             channels: Channels::new(parts.send, parts.receive),
             secrets: Secrets::new(parts.secret),
@@ -266,6 +260,11 @@ impl Session {
         None
     }
 
+    /// Sets when the session ends.
+    pub(super) const fn limit_life(&mut self, limits: SessionLimits) {
+        self.limits = limits;
+    }
+
     /// Stops sending for good; receiving goes on for [`RECEIVE_ONLY`]. Says whether there is something to be forgotten: a
     /// session that only receives does not outlive this run.
     pub(super) fn retire(&mut self, now: Timestamp) -> bool {
@@ -350,7 +349,8 @@ impl Session {
     }
 
     fn expires_at(&self) -> Timestamp {
-        let limit = self.heard_at.plus(IDLE_LIMIT).min(self.ready_at.plus(ABSOLUTE_LIMIT));
+        let idle = self.heard_at.plus(self.limits.idle());
+        let limit = idle.min(self.ready_at.plus(self.limits.lifetime()));
         match self.use_ {
             Use::Both => limit,
             Use::ReceiveOnly { until } => limit.min(until),

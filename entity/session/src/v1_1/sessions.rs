@@ -26,7 +26,7 @@ use super::deadlines::Deadlines;
 use super::handshake::Offer;
 use super::numbers::Class;
 use super::refusal::{HandshakeError, Refusal};
-use super::session::{Delivery, RenewalLimits, Renewed, SendError, Sent, Session};
+use super::session::{Delivery, RenewalLimits, Renewed, SendError, Sent, Session, SessionLimits};
 use super::state::{Role, SessionState};
 use crate::nonce_memory::{NonceLimits, NonceMemory};
 use crate::rate_limit::{RateLimiter, RateLimits};
@@ -71,6 +71,8 @@ pub struct Config {
     pub held_max: usize,
     /// When keys are renewed.
     pub renewal: RenewalLimits,
+    /// When sessions end.
+    pub limits: SessionLimits,
 }
 
 impl Default for Config {
@@ -83,6 +85,7 @@ impl Default for Config {
             strangers_half_open_max: 64,
             held_max: 4_096,
             renewal: RenewalLimits::default(),
+            limits: SessionLimits::default(),
         }
     }
 }

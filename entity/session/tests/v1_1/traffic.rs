@@ -8,8 +8,8 @@ use entity_session::v1_1::numbers::{
     ACK_DELAY, ACK_EVERY, AHEAD_MAX, Class, LOST_AFTER, SKIP_REPEAT_MIN,
 };
 use entity_session::v1_1::refusal::Refusal;
-use entity_session::v1_1::session::{ABSOLUTE_LIMIT, IDLE_LIMIT, SendError};
-use entity_session::v1_1::sessions::{EndReason, Received};
+use entity_session::v1_1::session::{ABSOLUTE_LIMIT, IDLE_LIMIT, SendError, SessionLimits};
+use entity_session::v1_1::sessions::{EndReason, Received, Sessions};
 use entity_wire::code::ErrorCode;
 use entity_wire::id::{Sequence, SessionId};
 use entity_wire::json::Object;
@@ -352,6 +352,60 @@ fn traffic_renews_the_idle_limit_and_never_the_absolute_one() {
     assert_eq!(refused.unwrap_err(), SendError::Closed);
     let _due = pair.alice.attend();
     assert_eq!(pair.alice.sessions.poll_ended().unwrap().reason, EndReason::Expired);
+}
+
+/// A ready session that ends on bob's side after so many seconds without a message, and in all; alice keeps to the protocol.
+fn ready_while(idle: u64, lifetime: u64) -> Pair {
+    let mut pair = Pair::pinned();
+    let limits = SessionLimits::new(Duration::from_secs(idle), Duration::from_secs(lifetime));
+    pair.bob.config.limits = limits.unwrap();
+    pair.bob.sessions = Sessions::new(pair.bob.config.clone());
+    pair.connect();
+    pair
+}
+
+/// Whether bob takes a message when so many microseconds have passed.
+#[track_caller]
+fn check_limit(pair: &mut Pair, after: Duration, refused: Option<ErrorCode>) {
+    let bob = pair.bob.id.clone();
+    pair.advance(after);
+    let sent = pair.alice.send(&bob, "to the side that ends earlier");
+    let received = pair.bob.receive(&sent.outbound.body);
+    assert_eq!(received.err().and_then(|refused| refused.code()), refused, "after {after:?}");
+}
+
+#[test]
+fn a_side_may_end_its_sessions_earlier_and_does_so_at_exactly_its_limit() {
+    let second = Duration::from_secs(1);
+    let just_before = second.saturating_sub(Duration::from_micros(1));
+    let expired = Some(ErrorCode::SessionExpired);
+    check_limit(&mut ready_while(1, 60), just_before, None);
+    check_limit(&mut ready_while(1, 60), second, expired);
+    check_limit(&mut ready_while(60, 1), just_before, None);
+    check_limit(&mut ready_while(60, 1), second, expired);
+
+    let mut pair = ready_while(1, 2);
+    for _ in 0..3 {
+        check_limit(&mut pair, Duration::from_millis(500), None);
+    }
+    check_limit(&mut pair, second / 2, expired);
+    let _due = pair.bob.attend();
+    assert_eq!(pair.bob.sessions.poll_ended().unwrap().reason, EndReason::Expired);
+    check_limit(&mut pair, Duration::ZERO, Some(ErrorCode::SessionNotFound));
+    assert_eq!(pair.alice.sessions.views().count(), 1, "who sent has not ended it");
+}
+
+#[test]
+fn a_session_that_was_kept_ends_at_the_limit_of_the_run_that_goes_on_with_it() {
+    let mut pair = ready();
+    pair.bob.config.limits =
+        SessionLimits::new(Duration::from_secs(9), Duration::from_secs(7)).unwrap();
+    pair.bob.restart();
+    let deadline = pair.bob.sessions.next_deadline().unwrap();
+    assert_eq!(deadline, pair.bob.now.plus(Duration::from_secs(7)));
+    pair.advance(Duration::from_secs(7));
+    let _due = pair.bob.attend();
+    assert_eq!(pair.bob.sessions.poll_ended().unwrap().reason, EndReason::Expired);
 }
 
 #[test]

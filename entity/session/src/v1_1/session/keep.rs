@@ -1,21 +1,19 @@
 //! When a session has to be kept, and how it comes back.
 
-use std::time::Duration;
-
 use entity_journal::Write;
 use entity_wire::id::MessageNumber;
 use entity_wire::time::Timestamp;
 
 use std::collections::BTreeSet;
 
-use super::{Renewing, Session, Use};
+use super::{Renewing, Session, SessionLimits, Use};
 use crate::v1_1::channels::Channels;
 use crate::v1_1::numbers::{COMMIT_LAG_MAX, Incoming, Outgoing};
 use crate::v1_1::record::Essence;
 
-/// How stale the kept time of the last authenticated message may be: 300 s, a guess. After a restart the idle limit may come
-/// so much too early.
-const HEARD_LAG_MAX: Duration = Duration::from_mins(5);
+/// Which part of the idle limit the kept time of the last authenticated message may be stale: a twelfth (300 s of an hour), a
+/// guess. After a restart the idle limit may come so much too early.
+const HEARD_LAG_PART: u32 = 12;
 
 /// What was kept last.
 #[derive(Debug, Default)]
@@ -61,6 +59,7 @@ impl Session {
             capabilities: essence.capabilities,
             ready_at: essence.ready_at,
             heard_at: essence.heard_at,
+            limits: SessionLimits::default(),
             use_: Use::Both,
             channels: Channels::none(),
             secrets: essence.secrets,
@@ -100,7 +99,7 @@ impl Session {
             || self.secrets.version() != last.version
             || self.outgoing.reserved() != last.reserved
             || self.incoming.handled() >= last.handled + COMMIT_LAG_MAX
-            || self.heard_at >= last.heard_at.plus(HEARD_LAG_MAX)
+            || self.heard_at >= last.heard_at.plus(self.limits.idle() / HEARD_LAG_PART)
     }
 
     fn last(&self) -> Last {

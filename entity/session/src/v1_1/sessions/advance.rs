@@ -110,10 +110,11 @@ impl Sessions {
         }
     }
 
-    /// Tells a session that has just become ready when to renew its keys.
+    /// Tells a session that has just become ready when to renew its keys and when it ends.
     fn limited(&self, mut stage: Stage) -> Stage {
         if let Stage::Ready(ready) = &mut stage {
             ready.limit(self.config.renewal);
+            ready.limit_life(self.config.limits);
         }
         stage
     }

@@ -38,6 +38,7 @@ impl Sessions {
         restored.sort_by_key(|(ready_at, session)| (*ready_at, session.id()));
         for (_, mut session) in restored {
             session.limit(sessions.config.renewal);
+            session.limit_life(sessions.config.limits);
             let (id, peer) = (session.id(), session.peer().clone());
             // Only the newest of a peer is worth resuming; a run that ends between two inputs leaves no other.
             if let Some(older) = sessions.current.insert(peer.clone(), id) {
