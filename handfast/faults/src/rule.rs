@@ -1,6 +1,7 @@
 //! One rule: which messages it is for, how often, and what it does.
 
 use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
@@ -30,8 +31,18 @@ impl Rule {
             match action {
                 Action::Duplicate => return Err(InvalidRule::DuplicateResponse),
                 Action::Replay { .. } => return Err(InvalidRule::ReplayOnResponse),
-                Action::Pass | Action::Drop | Action::Hold | Action::Cut | Action::Replace(_) => {}
+                Action::Pass
+                | Action::Drop
+                | Action::Hold
+                | Action::Cut
+                | Action::Replace(_)
+                | Action::Respond { .. } => {}
             }
+        }
+        if let Action::Respond { status, .. } = action
+            && !FINAL_STATUSES.contains(&status)
+        {
+            return Err(InvalidRule::StatusOfNoAnswer { status });
         }
         let single = matches!(selector.position, Position::Nth(_) | Position::Index(_));
         if single && lifetime == Lifetime::Standing {
@@ -151,6 +162,9 @@ pub enum Traffic {
     Everything,
 }
 
+/// The statuses that end an exchange of HTTP (RFC 9110, section 15); below them are interim answers.
+const FINAL_STATUSES: RangeInclusive<u16> = 200..=599;
+
 /// What a rule does to a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
@@ -171,6 +185,13 @@ pub enum Action {
     Cut,
     /// Deliver a changed body.
     Replace(Edit),
+    /// Give the asker this answer: to a request in place of delivering it, to an answer in its place.
+    Respond {
+        /// The status of HTTP, 200 to 599.
+        status: u16,
+        /// The body.
+        body: Vec<u8>,
+    },
 }
 
 impl Action {
@@ -184,6 +205,7 @@ impl Action {
             Self::Replay { .. } => "replay",
             Self::Cut => "cut",
             Self::Replace(_) => "replace",
+            Self::Respond { .. } => "respond",
         }
     }
 }
@@ -200,6 +222,12 @@ pub enum InvalidRule {
     /// The position names one message, so the rule could act only once.
     #[error("a standing rule cannot be for a single message")]
     StandingButSingle,
+    /// An exchange ends with a status from 200 to 599.
+    #[error("no answer has the status {status}")]
+    StatusOfNoAnswer {
+        /// The status.
+        status: u16,
+    },
     /// Only messages are numbered.
     #[error("requests that carry no message have no index")]
     IndexOfEverything,

@@ -114,7 +114,8 @@ impl WireRules {
             | Action::Duplicate
             | Action::Hold
             | Action::Replay { .. }
-            | Action::Cut => None,
+            | Action::Cut
+            | Action::Respond { .. } => None,
         }
     }
 
@@ -187,6 +188,13 @@ pub enum Verdict {
     Replay {
         /// Index in the recording of the link, the first being 1.
         index: u64,
+    },
+    /// Give the asker this answer, and the other side nothing more.
+    Respond {
+        /// The status of HTTP.
+        status: u16,
+        /// The body.
+        body: Vec<u8>,
     },
 }
 
@@ -354,6 +362,9 @@ fn verdict(
         Action::Cut => Verdict::Cut,
         Action::Replace(edit) => {
             Verdict::Replace(edit.apply(message.body).map_err(MisfireReason::Edit)?)
+        }
+        Action::Respond { status, body } => {
+            Verdict::Respond { status: *status, body: body.clone() }
         }
     })
 }

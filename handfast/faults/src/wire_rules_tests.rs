@@ -161,6 +161,25 @@ fn an_edit_that_does_not_fit_is_a_misfire_and_the_rule_waits_for_the_next_messag
 }
 
 #[test]
+fn a_request_and_an_answer_are_answered_as_the_rule_says() {
+    let respond = || Action::Respond { status: 500, body: b"{}".to_vec() };
+    let told = Verdict::Respond { status: 500, body: b"{}".to_vec() };
+    let mut rules = WireRules::new();
+    let link = link();
+    let second = Selector::on(&link).position(Position::Nth(n(2)));
+    let id = rules.lay(rule(second, Lifetime::Once, respond())).unwrap();
+    assert_eq!(rules.decide(&request(&link, 1, None)), (Verdict::Pass, None));
+    assert_eq!(rules.without_effect().len(), 1, "it let the first one pass");
+    assert_eq!(rules.decide(&request(&link, 2, None)), (told.clone(), Some(id)));
+    assert!(rules.without_effect().is_empty());
+    assert_eq!(rules.decide(&request(&link, 3, None)), (Verdict::Pass, None));
+    let answers = Selector::on(&link).responses();
+    let id = rules.lay(rule(answers, Lifetime::Once, respond())).unwrap();
+    let answer = Observed { direction: Direction::Response, ..request(&link, 4, None) };
+    assert_eq!(rules.decide(&answer), (told, Some(id)));
+}
+
+#[test]
 fn held_messages_have_names_until_released() {
     let mut rules = WireRules::new();
     let link = link();
@@ -223,6 +242,13 @@ fn rules_without_a_meaning_are_refused() {
         let single = on.clone().position(position);
         check_invalid(single, standing, Action::Drop, InvalidRule::StandingButSingle);
     }
+    for status in [0, 199, 600] {
+        let respond = Action::Respond { status, body: Vec::new() };
+        check_invalid(on.clone(), once, respond, InvalidRule::StatusOfNoAnswer { status });
+    }
+    for status in [200, 599] {
+        rule(on.clone(), once, Action::Respond { status, body: Vec::new() });
+    }
     let indexed = on.clone().everything().position(Position::Index(1));
     check_invalid(indexed, once, Action::Drop, InvalidRule::IndexOfEverything);
 }
@@ -231,7 +257,7 @@ proptest! {
     /// The same rules over the same messages decide alike, and every effect has a verdict.
     #[test]
     fn verdicts_depend_on_rules_and_messages_alone(
-        laid in prop::collection::vec((0_u8..5, 1_u64..4, any::<bool>()), 0..6),
+        laid in prop::collection::vec((0_u8..6, 1_u64..4, any::<bool>()), 0..6),
         kinds in prop::collection::vec(prop::sample::select(vec!["x", "y", "z"]), 0..30),
     ) {
         let run = || {
@@ -242,6 +268,7 @@ proptest! {
                     1 => Action::Duplicate,
                     2 => Action::Hold,
                     3 => Action::Cut,
+                    4 => Action::Respond { status: 503, body: Vec::new() },
                     _ => Action::Pass,
                 };
                 let selector = Selector::on(&link()).position(Position::Every(n(every)));

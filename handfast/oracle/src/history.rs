@@ -111,6 +111,8 @@ pub struct Ready<'a> {
 /// A message on the wire.
 #[derive(Debug)]
 pub struct Wire<'a> {
+    /// When its exchange was over, in microseconds since the run started.
+    pub at_us: u64,
     /// Who sent it.
     pub from: &'a str,
     /// Who was to receive it.
@@ -286,6 +288,7 @@ impl<'a> History<'a> {
                 return None;
             };
             (request.len > 0).then(|| Wire {
+                at_us: recorded.at_us,
                 from: from.as_str(),
                 to: to.as_str(),
                 index: *index,

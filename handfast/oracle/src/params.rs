@@ -55,6 +55,29 @@ impl<'a> Params<'a> {
             .ok_or_else(|| self.problem(format!("needs {key} = {{ .. }}, a table of fields")))
     }
 
+    /// The same, where it may be left out.
+    pub(crate) fn optional_table(&self, key: &str) -> Result<Option<&'a Value>, OracleError> {
+        self.get(key).map(|_| self.filled_table(key)).transpose()
+    }
+
+    /// A number from 1 that may be left out.
+    pub(crate) fn count(&self, key: &str) -> Result<Option<usize>, OracleError> {
+        let wrong = || self.problem(format!("needs {key} = .., a number from 1"));
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let count = value.as_u64().filter(|count| *count > 0);
+        count.and_then(|count| usize::try_from(count).ok()).map(Some).ok_or_else(wrong)
+    }
+
+    /// A list of durations; empty where it is left out.
+    pub(crate) fn durations(&self, key: &str) -> Result<Vec<Duration>, OracleError> {
+        if self.get(key).is_none() {
+            return Ok(Vec::new());
+        }
+        let texts = self.texts(key)?;
+        let durations: Result<Vec<_>, _> = texts.iter().map(|text| duration::parse(text)).collect();
+        durations.map_err(|error| self.problem(format!("cannot read {key}: {error}")))
+    }
+
     pub(crate) fn duration(&self, key: &str) -> Result<Duration, OracleError> {
         let text = self.get(key).and_then(Value::as_str);
         let text =

@@ -154,6 +154,7 @@ fn taken(action: &WireTaken) -> String {
         WireTaken::Replayed => " [replayed]".to_owned(),
         WireTaken::Cut { half } => format!(" [cut in the {}]", side(half)),
         WireTaken::Replaced { half, what } => format!(" [{what} of the {} replaced]", side(half)),
+        WireTaken::Responded { half } => format!(" [answered in place of the {}]", side(half)),
         WireTaken::Unreachable { reason } => format!(" [unreachable: {reason}]"),
     }
 }
@@ -182,6 +183,14 @@ mod tests {
         check(
             sample::wire("u1", b"{}", dropped),
             Some("     12.3  a -> b   #1 POST /message message => no answer [request dropped]"),
+        );
+        let responded = WireTaken::Responded { half: Half::Request };
+        check(
+            sample::wire("u1", b"{}", responded),
+            Some(concat!(
+                "     12.3  a -> b   #1 POST /message message => no answer",
+                " [answered in place of the request]"
+            )),
         );
     }
 

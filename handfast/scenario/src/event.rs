@@ -397,6 +397,11 @@ pub enum WireTaken {
         /// The field or byte that was changed.
         what: String,
     },
+    /// Answered by the tap; of a request the other side never saw anything.
+    Responded {
+        /// In place of which half.
+        half: Half,
+    },
     /// The other side could not be reached.
     Unreachable {
         /// Why.

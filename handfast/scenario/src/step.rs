@@ -289,6 +289,14 @@ pub enum WireAction {
         /// The new value; `None`: its lowest bit is turned.
         with: Option<u8>,
     },
+    /// Answer it in place of its receiver, which never sees the request; `on = "response"`: in place of
+    /// the answer that the receiver gave.
+    Respond {
+        /// The status of HTTP, 200 to 599.
+        status: u16,
+        /// The JSON body; `None`: an empty one. Resolved when the rule is laid.
+        body: Option<Template>,
+    },
 }
 
 /// How a field is changed.

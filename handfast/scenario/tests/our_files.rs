@@ -70,6 +70,7 @@ fn the_catalogue_of_two_peers_is_covered() {
         "TC-05",
         "PS-1",
         "PS-3",
+        "PS-5",
     ] {
         assert!(proved.contains(id), "no scenario proves {id}");
     }

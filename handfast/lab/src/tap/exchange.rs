@@ -71,6 +71,8 @@ pub enum Fate {
         /// The field or byte that was changed, such as `payload.sealed`.
         what: String,
     },
+    /// The tap gave an answer of its own in place of this half: in place of the request, `to` saw nothing.
+    Responded(Direction),
     /// The other side could not be reached, or gave no answer.
     Unreachable {
         /// Why.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use handfast_faults::{Direction, Effect, HoldId, Link, Verdict};
-use hyper::http::response;
+use hyper::http::{HeaderValue, response};
+use hyper::{Response, StatusCode, header};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -108,6 +109,10 @@ async fn to_deliver(
             exchange.fate = Fate::Cut(direction);
             Err(Outcome::Reset)
         }
+        Verdict::Respond { status, body } => {
+            exchange.fate = Fate::Responded(direction);
+            Err(own_answer(exchange, status, body.into()))
+        }
     }
 }
 
@@ -142,9 +147,24 @@ async fn to_return(wire: &Wire, exchange: &mut Exchange, received: Received) -> 
             exchange.fate = Fate::Cut(direction);
             return Outcome::Reset;
         }
+        Verdict::Respond { status, body } => {
+            exchange.fate = Fate::Responded(direction);
+            return own_answer(exchange, status, body.into());
+        }
     }
     exchange.returned = Some(Answer { status, body: body.clone() });
     Outcome::Answered(received.head, body)
+}
+
+/// An answer that no peer gave.
+fn own_answer(exchange: &mut Exchange, status: u16, body: Bytes) -> Outcome {
+    // Never: `Rule::new` refuses the rule.
+    let Ok(code) = StatusCode::from_u16(status) else { return Outcome::Closed };
+    let (mut head, ()) = Response::new(()).into_parts();
+    head.status = code;
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    exchange.returned = Some(Answer { status, body: body.clone() });
+    Outcome::Answered(head, body)
 }
 
 /// Names what the rule of `exchange` changed.

@@ -334,6 +334,37 @@ async fn a_cut_resets_the_connection() {
 }
 
 #[tokio::test]
+async fn a_request_is_answered_by_the_rule_and_reaches_nobody() {
+    let wire = Wire::open().await;
+    wire.lay(requests(), Action::Respond { status: 500, body: b"{\"detail\":1}".to_vec() });
+    let mut client = wire.client().await;
+    let told = client.post("/message", "one").await.unwrap();
+    assert_eq!(told, (500, "{\"detail\":1}".to_owned()));
+    // On the same connection: it stays open.
+    assert_eq!(client.post("/message", "two").await.unwrap().0, 200);
+    assert_eq!(wire.received().await, ["two"]);
+    let exchanges = wire.close().await;
+    check(&exchanges[0], 1, &Fate::Responded(Direction::Request));
+    assert_eq!((&exchanges[0].delivered, &exchanges[0].answer), (&None, &None));
+    let returned = Answer { status: 500, body: "{\"detail\":1}".into() };
+    assert_eq!(exchanges[0].returned, Some(returned));
+    check(&exchanges[1], 2, &Fate::Passed);
+}
+
+#[tokio::test]
+async fn an_answer_given_by_the_rule_hides_the_one_of_the_peer() {
+    let wire = Wire::open().await;
+    wire.lay(requests().responses(), Action::Respond { status: 503, body: Vec::new() });
+    let told = wire.client().await.post("/message", "one").await.unwrap();
+    assert_eq!(told, (503, String::new()));
+    assert_eq!(wire.received().await, ["one"]);
+    let exchanges = wire.close().await;
+    check(&exchanges[0], 1, &Fate::Responded(Direction::Response));
+    assert_eq!(exchanges[0].answer, Some(Answer { status: 200, body: "one".into() }));
+    assert_eq!(exchanges[0].returned, Some(Answer { status: 503, body: "".into() }));
+}
+
+#[tokio::test]
 async fn a_replaced_field_arrives_changed_and_all_else_as_it_was() {
     let wire = Wire::open().await;
     let path = "payload.sealed".parse().unwrap();

@@ -100,6 +100,7 @@ fn taken(fate: &Fate) -> WireTaken {
         Fate::Replaced { direction, what } => {
             WireTaken::Replaced { half: half(*direction), what: what.clone() }
         }
+        Fate::Responded(direction) => WireTaken::Responded { half: half(*direction) },
         Fate::Unreachable { reason } => WireTaken::Unreachable { reason: reason.clone() },
     }
 }

@@ -144,6 +144,20 @@ fn a_wire_rule_touches_the_next_request_unless_it_says_otherwise() {
 }
 
 #[test]
+fn a_wire_rule_answers_in_place_of_the_receiver() {
+    let action = |respond: &str| {
+        let step =
+            format!("[[step]]\nwire = {{ from = \"a\", to = \"b\", respond = {respond} }}\n");
+        let StepKind::Wire(Wire::Rule(rule)) = only_step(&step) else { panic!() };
+        let WireAction::Respond { status, body } = rule.action else { panic!("{:?}", rule.action) };
+        (status, body.map(|body| body.raw().clone()))
+    };
+    assert_eq!(action("{ status = 200 }"), (200, None));
+    let body = Some(json!({ "detail": "gone" }));
+    assert_eq!(action("{ status = 599, body = { detail = \"gone\" } }"), (599, body));
+}
+
+#[test]
 fn a_never_lasts_until_the_next_step_unless_it_says_otherwise() {
     let lasts = |line: &str| {
         let head = "[[step]]\nnever = \"message.received\"\non = [\"b\"]\n";
@@ -440,7 +454,7 @@ fn a_wire_step_does_exactly_one_thing() {
         "wire = { from = \"a\", to = \"b\" }",
         &[concat!(
             "4:8: a wire step does not say what to do; add one of drop, duplicate, hold, cut, ",
-            "truncate, replace, replace_byte, replay, release, clear"
+            "truncate, replace, replace_byte, respond, replay, release, clear"
         )],
     );
     check_step_problem(
@@ -493,6 +507,32 @@ fn a_replacement_says_by_what() {
     check_step_problem(
         "wire = { from = \"a\", to = \"b\", replace_byte = { at = 1, with = 256 } }",
         &["4:64: `with` has to be a byte, this is a whole number; write `with = 65`"],
+    );
+}
+
+#[test]
+fn an_answer_of_the_wire_says_which() {
+    check_step_problem(
+        "wire = { from = \"a\", to = \"b\", respond = true }",
+        &[
+            "4:42: `respond` has to be a table, this is true or false; write `respond = { key = value }`",
+        ],
+    );
+    check_step_problem(
+        "wire = { from = \"a\", to = \"b\", respond = { body = {} } }",
+        &["4:42: an answer of the wire needs `status`; add `status = 500`"],
+    );
+    for status in ["199", "600", "70000", "-1"] {
+        check_step_problem(
+            &format!("wire = {{ from = \"a\", to = \"b\", respond = {{ status = {status} }} }}"),
+            &[
+                "4:53: `status` has to be from 200 to 599, this is a whole number; write `status = 500`",
+            ],
+        );
+    }
+    check_step_problem(
+        "wire = { from = \"a\", to = \"b\", respond = { status = 500 }, answer = { status = 500 } }",
+        &["4:60: `answer` means nothing beside `respond`; leave it out"],
     );
 }
 

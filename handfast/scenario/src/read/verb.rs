@@ -333,6 +333,7 @@ fn describe_wire(wire: &Wire) -> String {
                     format!("changes {}", field.raw().as_str().unwrap_or("a field"))
                 }
                 Action::ReplaceByte { at, .. } => format!("changes byte {at}"),
+                Action::Respond { status, .. } => format!("answers {status}"),
             };
             format!("the wire {action} from {} to {}", rule.from, rule.to)
         }

@@ -13,11 +13,11 @@ use crate::step::{
 use crate::template::Template;
 
 /// What a rule can do with a message.
-const ACTIONS: [&str; 7] =
-    ["drop", "duplicate", "hold", "cut", "truncate", "replace", "replace_byte"];
+const ACTIONS: [&str; 8] =
+    ["drop", "duplicate", "hold", "cut", "truncate", "replace", "replace_byte", "respond"];
 /// What can be done at once.
 const COMMANDS: [&str; 3] = ["replay", "release", "clear"];
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "from",
     "to",
     "type",
@@ -33,6 +33,7 @@ const KEYS: [&str; 18] = [
     "truncate",
     "replace",
     "replace_byte",
+    "respond",
     "replay",
     "release",
     "clear",
@@ -177,6 +178,7 @@ fn rule(
         "replace" => replace(node, scope, sink),
         "replace_byte" => replace_byte(node, sink),
         "truncate" => truncate(node, sink),
+        "respond" => respond(node, scope, sink),
         _ => simple(verb, node, sink),
     };
     let (select, half, action) = (select?, half?, action?);
@@ -277,6 +279,24 @@ fn replace(node: &Node, scope: &Scope<'_>, sink: &mut Sink) -> Option<WireAction
         }
     };
     Some(WireAction::ReplaceField { field, change })
+}
+
+/// `respond = { status = 500, body = {..} }`: what the asker is told. What a replayed message has to be
+/// answered is `answer`.
+fn respond(node: &Node, scope: &Scope<'_>, sink: &mut Sink) -> Option<WireAction> {
+    table(node, "respond", sink)?;
+    let fields = Fields::open(node, "an answer of the wire", &["status", "body"], sink)?;
+    let status_node = fields.required("status", "500", sink)?;
+    let status = u16::try_from(integer(status_node, "status", sink)?).ok();
+    let status = status.filter(|status| (200..=599).contains(status));
+    if status.is_none() {
+        wrong_kind(status_node, "status", "from 200 to 599", "500", sink);
+    }
+    let body = match fields.node("body") {
+        None => None,
+        Some(body) => Some(scope.template(body, sink)?),
+    };
+    Some(WireAction::Respond { status: status?, body })
 }
 
 fn replace_byte(node: &Node, sink: &mut Sink) -> Option<WireAction> {

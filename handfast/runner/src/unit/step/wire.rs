@@ -234,6 +234,11 @@ fn action(action: &WireAction, bindings: &mut Bindings) -> Result<Action, StepEr
             let change = with.map_or(ByteChange::FlipBit(0), ByteChange::Set);
             Action::Replace(Edit::Byte { offset, change })
         }
+        WireAction::Respond { status, body } => {
+            let body = body.as_ref().map(|body| body.resolve(bindings)).transpose()?;
+            let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+            Action::Respond { status: *status, body }
+        }
     })
 }
 
