@@ -10,13 +10,14 @@ use entity_peer::PeerName;
 use entity_peer::command::{AddPeer, Class, Command, CommandResult, Send};
 use entity_peer::view::SessionName;
 use entity_transport::http::{Address, Call, Method};
-use entity_wire::json::{Object, RULES_1_0_HARDENED, Value, parse};
+use entity_wire::json::{Object, RULES_1_0_HARDENED, Rules, Value, parse};
 use entity_wire::kind::MessageKind;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::RpcError;
 use super::delivery::KeptReceipt;
+use super::lines::LINE_LEN_MAX;
 use super::params::{
     ClockOffsetParams, FlavourWord, InitializeParams, MessageInboxParams, MessageSendParams,
     NoParams, PeerAddParams, PeerRemoveParams, SendRawParams, SessionParams, ToParams,
@@ -358,7 +359,9 @@ pub(super) fn parameter<T: FromStr<Err: std::fmt::Display>>(
 
 /// Bodies keep integers digit by digit, so they go through the parser of the wire.
 pub(super) fn body_object(body: &RawValue) -> Result<Object, RpcError> {
-    match parse(body.get().as_bytes(), &RULES_1_0_HARDENED) {
+    // What one envelope takes is judged where it is known which; here the line is the bound.
+    let rules = Rules { len_max: LINE_LEN_MAX, ..RULES_1_0_HARDENED };
+    match parse(body.get().as_bytes(), &rules) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(RpcError::params("body: not an object")),
         Err(error) => Err(RpcError::params(format!("body: {error}"))),
