@@ -55,7 +55,7 @@ pub async fn converse(
                         return End::Shutdown;
                     }
                 }
-                Some(Line::TooLong) => session.refuse("line is longer than 1 MiB").await,
+                Some(Line::TooLong) => session.refuse("line is longer than 4 MiB").await,
                 Some(Line::NotText) => session.refuse("line is not UTF-8").await,
                 None => return End::Closed,
             },

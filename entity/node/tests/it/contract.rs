@@ -52,7 +52,7 @@ fn bad_lines_and_bad_parameters_have_their_codes_and_do_no_harm() {
             "{line}"
         );
     }
-    shim.write(&"x".repeat(1024 * 1024 + 1));
+    shim.write(&"x".repeat(4 * 1024 * 1024 + 1));
     assert_eq!(shim.read()["error"]["code"], -32600);
     let wrong = [
         ("initialize", json!({"contract": "2"})),
