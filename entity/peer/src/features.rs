@@ -13,6 +13,7 @@
 //! | `expire(core, now)`, `next_deadline()` | as those of the peer |
 
 use entity_journal::Stored;
+use entity_wire::json::Object;
 use entity_wire::time::Timestamp;
 
 use crate::command::{CommandError, Receipt};
@@ -65,7 +66,11 @@ impl Features {
     /// Hands an accepted message to its room.
     pub(crate) fn handle_message(&mut self, core: &mut Core, received: &Received, now: Timestamp) {
         match feature(&received.kind) {
-            Feature::Task => self.tasks.handle_message(core, received),
+            Feature::Task => {
+                let durable = &self.durable;
+                let may_send = |to: &PeerName, body: &Object| durable.look(to, body).map(drop);
+                self.tasks.handle_message(core, received, &may_send);
+            }
             Feature::Token => self.tokens.handle_message(core, received, now),
             Feature::Transfer => self.transfers.handle_message(core, received, now),
             Feature::WakeUp => self.signals.handle_wake_up(core, received, now),

@@ -160,8 +160,8 @@ impl Peer {
                 self.core.clock_offset_us = offset_us;
                 self.core.done(id, Ok(CommandResult::Done));
             }
-            Command::Delegate(task) => self.features.tasks.delegate(&mut self.core, id, task),
-            Command::CompleteTask(end) => self.features.tasks.complete(&mut self.core, id, end),
+            Command::Delegate(task) => self.delegate(id, task),
+            Command::CompleteTask(end) => self.complete_task(id, end),
             Command::SetCapabilities { able } => capabilities::set(&mut self.core, id, able),
             Command::Transfer(transfer) => {
                 self.features.transfers.begin(&mut self.core, id, transfer, now);

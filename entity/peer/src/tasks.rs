@@ -29,6 +29,9 @@ use crate::restore::RestoreError;
 use crate::view::{Direction, TaskState, TaskView};
 use book::{Book, Place, Task};
 
+/// Says whether a durable message with this body would be taken for a peer.
+pub(crate) type MaySend<'a> = &'a dyn Fn(&PeerName, &Object) -> Result<(), CommandError>;
+
 /// The room.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
@@ -50,9 +53,16 @@ impl Tasks {
         self.book.iter().map(|(place, task)| view(place, task))
     }
 
-    /// Delegates a task: it is kept, and then goes to the peer. The same task again changes nothing.
-    pub(crate) fn delegate(&mut self, core: &mut Core, id: CommandId, delegate: Delegate) {
-        let result = self.try_delegate(core, delegate);
+    /// Delegates a task: it is kept, and then goes to the peer. The same task again changes nothing; as long as the peer
+    /// has not answered, it goes there once more.
+    pub(crate) fn delegate(
+        &mut self,
+        core: &mut Core,
+        id: CommandId,
+        delegate: Delegate,
+        may_send: MaySend<'_>,
+    ) {
+        let result = self.try_delegate(core, delegate, may_send);
         core.done(id, result.map(CommandResult::Task));
     }
 
@@ -60,6 +70,7 @@ impl Tasks {
         &mut self,
         core: &mut Core,
         delegate: Delegate,
+        may_send: MaySend<'_>,
     ) -> Result<TaskId, CommandError> {
         let Delegate { to, task_id, description, capability, input, reward } = delegate;
         let task_id = task_id.unwrap_or_else(|| TaskId::from_random(core.entropy.bytes()));
@@ -71,34 +82,47 @@ impl Tasks {
             return Err(CommandError::UnknownPeer { name: to });
         };
         let place = Place { direction: Direction::Delegated, id: task_id, peer: to.clone() };
+        let body = task.to_object();
         if let Some(known) = self.book.get(&place) {
-            return if known.content == task {
-                Ok(task_id)
-            } else {
-                Err(CommandError::Task {
-                    id: task_id,
-                    code: TaskRefusal::DuplicateWithOtherContent,
-                })
-            };
+            if known.content != task {
+                let code = TaskRefusal::DuplicateWithOtherContent;
+                return Err(CommandError::Task { id: task_id, code });
+            }
+            if known.state == TaskState::Sent {
+                may_send(&to, &body)?;
+                tell(core, to, MessageKind::TaskDelegate, body);
+            }
+            return Ok(task_id);
         }
         if let (Some(capability), Some(report)) = (&task.capability, &entry.capabilities)
             && !is_able(report, capability)
         {
             return Err(CommandError::Task { id: task_id, code: TaskRefusal::CapabilityMissing });
         }
-        let body = task.to_object();
+        may_send(&to, &body)?;
         self.insert(core, place, Task::new(task, TaskState::Sent))?;
         tell(core, to, MessageKind::TaskDelegate, body);
         Ok(task_id)
     }
 
     /// Ends a task that we have accepted, and tells its delegator. The same end again changes nothing.
-    pub(crate) fn complete(&mut self, core: &mut Core, id: CommandId, complete: Complete) {
-        let result = self.try_complete(core, complete);
+    pub(crate) fn complete(
+        &mut self,
+        core: &mut Core,
+        id: CommandId,
+        complete: Complete,
+        may_send: MaySend<'_>,
+    ) {
+        let result = self.try_complete(core, complete, may_send);
         core.done(id, result.map(|()| CommandResult::Done));
     }
 
-    fn try_complete(&mut self, core: &mut Core, complete: Complete) -> Result<(), CommandError> {
+    fn try_complete(
+        &mut self,
+        core: &mut Core,
+        complete: Complete,
+        may_send: MaySend<'_>,
+    ) -> Result<(), CommandError> {
         let Complete { task_id, from, outcome, result } = complete;
         let end = TaskResult { task_id, outcome, result };
         TaskResult::from_object(&end.to_object()).map_err(|_| CommandError::Malformed {
@@ -118,13 +142,19 @@ impl Tasks {
         }
         let to = place.peer.clone();
         let body = end.to_object();
+        may_send(&to, &body)?;
         self.change(core, &place, wanted, Some(end.result));
         tell(core, to, MessageKind::TaskResult, body);
         Ok(())
     }
 
     /// Takes a message of a task. What is not of its shape, or does not fit, changes nothing.
-    pub(crate) fn handle_message(&mut self, core: &mut Core, received: &Received) {
+    pub(crate) fn handle_message(
+        &mut self,
+        core: &mut Core,
+        received: &Received,
+        may_send: MaySend<'_>,
+    ) {
         match received.version {
             Version::V1_1 => {}
             // In 1.0 a task is kept for whoever reads the inbox.
@@ -134,7 +164,7 @@ impl Tasks {
         let kind = &received.kind;
         if *kind == MessageKind::TaskDelegate {
             if let Ok(task) = TaskDelegate::from_object(body) {
-                self.asked(core, from, task);
+                self.asked(core, from, task, may_send);
             }
         } else if *kind == MessageKind::TaskAccept {
             if let Ok(accept) = TaskAccept::from_object(body) {
@@ -154,8 +184,20 @@ impl Tasks {
     }
 
     /// Takes a task, or refuses it; the same task again gets the same answer.
-    fn asked(&mut self, core: &mut Core, from: &PeerName, task: TaskDelegate) {
+    ///
+    /// What cannot be answered, because too much waits for the peer already, is not taken: nobody would know of it. Its
+    /// delegator delegates it again.
+    fn asked(
+        &mut self,
+        core: &mut Core,
+        from: &PeerName,
+        task: TaskDelegate,
+        may_send: MaySend<'_>,
+    ) {
         let task_id = task.task_id;
+        if may_send(from, &TaskAccept { task_id }.to_object()).is_err() {
+            return;
+        }
         let place = Place { direction: Direction::Received, id: task_id, peer: from.clone() };
         if let Some(known) = self.book.get(&place) {
             if known.content != task {

@@ -29,6 +29,7 @@ use entity_journal::Stored;
 use entity_wire::canonical;
 use entity_wire::code::ErrorCode;
 use entity_wire::id::{MessageId, MessageNumber, SessionId};
+use entity_wire::json::Object;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
@@ -143,11 +144,7 @@ impl Durable {
             let reason = "a message with this id is kept already";
             return Err(CommandError::Malformed { reason });
         }
-        let len_bytes = canonical::object_to_vec(&message.body).len();
-        if len_bytes > BODY_LEN_MAX {
-            return Err(CommandError::TooLarge { len_bytes });
-        }
-        self.check_room(&message.to, len_bytes)?;
+        let len_bytes = self.look(&message.to, &message.body)?;
         self.last_position += 1;
         let to = message.to.clone();
         let kept = Kept::new(self.last_position, id, message, len_bytes);
@@ -159,7 +156,16 @@ impl Durable {
         Ok(())
     }
 
-    fn check_room(&self, to: &PeerName, len_bytes: usize) -> Result<(), CommandError> {
+    /// Says whether a message to a peer would be kept, and returns its length in bytes. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Durable::keep`].
+    pub(crate) fn look(&self, to: &PeerName, body: &Object) -> Result<usize, CommandError> {
+        let len_bytes = canonical::object_to_vec(body).len();
+        if len_bytes > BODY_LEN_MAX {
+            return Err(CommandError::TooLarge { len_bytes });
+        }
         let (count, bytes) =
             self.queues.get(to).map_or((0, 0), |queue| (queue.len(), queue.bytes()));
         let limits = self.limits;
@@ -172,7 +178,7 @@ impl Durable {
         } else if self.bytes + len_bytes > limits.bytes_max {
             "durable_bytes_max"
         } else {
-            return Ok(());
+            return Ok(len_bytes);
         };
         Err(CommandError::Overloaded { limit })
     }

@@ -11,10 +11,13 @@ use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
 use super::Peer;
-use crate::command::{AddPeer, Class, CommandError, CommandId, CommandResult, Send};
+use crate::command::{
+    AddPeer, Class, CommandError, CommandId, CommandResult, Complete, Delegate, Send,
+};
 use crate::config::AutoConnect;
 use crate::core::{Part, Query, Reason};
 use crate::durable::Place;
+use crate::features::Features;
 use crate::link::Waiter;
 use crate::name::PeerName;
 use crate::output::PeerEvent;
@@ -176,10 +179,31 @@ impl Peer {
         self.send(Reason::Send(id), message, now);
     }
 
+    pub(super) fn delegate(&mut self, id: CommandId, task: Delegate) {
+        let fits = self.fitting();
+        let Features { tasks, durable, .. } = &mut self.features;
+        let may_send =
+            |to: &_, body: &_| fits(body).and_then(|()| durable.look(to, body).map(drop));
+        tasks.delegate(&mut self.core, id, task, &may_send);
+    }
+
+    pub(super) fn complete_task(&mut self, id: CommandId, end: Complete) {
+        let fits = self.fitting();
+        let Features { tasks, durable, .. } = &mut self.features;
+        let may_send =
+            |to: &_, body: &_| fits(body).and_then(|()| durable.look(to, body).map(drop));
+        tasks.complete(&mut self.core, id, end, &may_send);
+    }
+
+    /// Returns what says whether a body has a form in what we speak.
+    fn fitting(&self) -> fn(&Object) -> Result<(), CommandError> {
+        let speaks_1_1 = self.core.config.protocols.includes(Version::V1_1);
+        if speaks_1_1 { takeable } else { |_| Ok(()) }
+    }
+
     /// Keeps a durable message; only a refusal is told to whoever sends it for a feature.
     fn keep(&mut self, reason: Reason, (id, message): (MessageId, Send), now: Timestamp) {
-        let speaks_1_1 = self.core.config.protocols.includes(Version::V1_1);
-        let fits = if speaks_1_1 { takeable(&message.body) } else { Ok(()) };
+        let fits = self.fitting()(&message.body);
         let kept = fits.and_then(|()| self.features.durable.keep(&mut self.core, message, now));
         match (kept, reason) {
             (Ok(()), Reason::Send(command)) => {

@@ -5,7 +5,7 @@ use entity_peer::config::Protocols;
 use entity_peer::view::{Direction, TaskState, TaskView};
 use entity_peer::{Command, CommandError, CommandResult, PeerEvent};
 use entity_wire::id::TaskId;
-use entity_wire::json::Object;
+use entity_wire::json::{Object, RULES_1_0_HARDENED};
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::task::{Capability, TaskDelegate, TaskOutcome, TaskRefusal};
 
@@ -187,4 +187,57 @@ fn a_capability_too_many_is_refused_and_changes_nothing() {
     assert_eq!(world.run("b", many(65)), Some(Err(error)));
     delegate(&mut world, task(1, Some("63"))).unwrap();
     assert_eq!(words(&world, "b"), ["received"]);
+}
+
+#[test]
+fn a_result_that_no_peer_takes_does_not_end_the_task() {
+    let mut world = world(Protocols::OnlyV1_1);
+    let id = delegate(&mut world, task(1, None)).unwrap();
+    let float = entity_wire::json::parse(b"{\"x\":1.5}", &RULES_1_0_HARDENED).unwrap();
+    let result = float.into_object().unwrap();
+    let end = Complete { task_id: id, from: None, outcome: TaskOutcome::Done, result };
+    let refused = world.run("b", Command::CompleteTask(end)).unwrap();
+    assert!(matches!(refused, Err(CommandError::Malformed { .. })), "{refused:?}");
+    assert_eq!(tasks(&mut world, "b"), [(Direction::Received, TaskState::Accepted)]);
+    assert_eq!(complete(&mut world, id, 2), Ok(CommandResult::Done));
+    assert_eq!(tasks(&mut world, "a"), [(Direction::Delegated, TaskState::Done)]);
+}
+
+/// Two peers of which the one called `full` has no room for durable messages.
+fn cramped(full: &str) -> World {
+    let configs = ["a", "b"].map(|id| {
+        let mut config = config(id, Protocols::OnlyV1_1);
+        if id == full {
+            config.limits.durable_messages_per_peer_max = 0;
+        }
+        config
+    });
+    let mut world = World::new(configs);
+    world.acquaint("a", "b");
+    open(&mut world, "a", "b");
+    world
+}
+
+#[test]
+fn a_task_for_which_the_queue_has_no_room_is_refused_and_not_kept() {
+    let mut world = cramped("a");
+    let refused = delegate(&mut world, task(1, None));
+    let limit = "durable_messages_per_peer_max";
+    assert_eq!(refused, Err(CommandError::Overloaded { limit }));
+    assert_eq!(tasks(&mut world, "a"), []);
+}
+
+#[test]
+fn a_task_that_cannot_be_answered_is_not_taken_and_may_be_delegated_again() {
+    let mut world = cramped("b");
+    let asked = |world: &World| {
+        let received = world.received("b");
+        received.iter().filter(|received| received.kind == MessageKind::TaskDelegate).count()
+    };
+    for times in 1..=2 {
+        delegate(&mut world, task(1, None)).unwrap();
+        assert_eq!(asked(&world), times);
+        assert_eq!(tasks(&mut world, "b"), []);
+        assert_eq!(tasks(&mut world, "a"), [(Direction::Delegated, TaskState::Sent)]);
+    }
 }
