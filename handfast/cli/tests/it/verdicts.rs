@@ -97,6 +97,25 @@ fn a_rule_of_the_wire_that_never_acts_is_no_pass() {
     check("", steps, 3, "0 passed, 1 failed", &["INFRA", "never-exercised: line 4"]);
 }
 
+const KILL_B_ON_RECEIPT: &str =
+    "[[step]]\nfault = { kill = \"b\", when = { event = \"message.received\", role = \"b\" } }\n";
+
+#[test]
+fn a_fault_whose_moment_does_not_come_is_no_pass() {
+    let parts = ["INFRA", "never-exercised: line 4", "its moment did not come"];
+    check("", KILL_B_ON_RECEIPT, 3, "0 passed, 1 failed", &parts);
+}
+
+#[test]
+fn a_peer_is_started_again_after_the_kill_that_was_announced_however_late_that_comes() {
+    let slow = call("b", "message.send", "with = { to = \"a\", body = {} }\noutcome = \"unknown\"");
+    let send = call("a", "message.send", "with = { to = \"b\", body = {} }\noutcome = \"unknown\"");
+    let again = "[[step]]\nstart = \"b\"\n";
+    let steps = format!("{KILL_B_ON_RECEIPT}{send}{again}{slow}");
+    let project = Project::new("").scenario("x", &steps);
+    project.run(&["run", "--repeat", "10"]).check(0, "10 passed, 0 failed", &["PASS"]);
+}
+
 #[test]
 fn an_event_that_no_peer_announces_cannot_be_forbidden_or_awaited() {
     let steps = "[[step]]\nnever = \"mesage.received\"\non = [\"b\"]\nfor = \"rest\"\n";

@@ -4,6 +4,7 @@
 //! out the steps, and always closes the lab, however it went. What it says on the way is in
 //! `journal`; what it decides is one [`Verdict`].
 
+mod armed;
 mod cast;
 mod journal;
 mod observe;
@@ -138,7 +139,7 @@ async fn play(stage: &Stage) -> Result<(), StepError> {
 async fn close(stage: Stage, follower: tokio::task::JoinHandle<()>, verdict: Verdict) -> Verdict {
     let stage = stage.end_background();
     let (journal, peers) = (stage.journal().clone(), stage.peers());
-    let never_used = stage.rules_without_effect();
+    let never_used = stage.without_effect();
     let report = stage.close().await;
     // The log of a unit ends with its close, and the follower with the log.
     drop(follower.await);

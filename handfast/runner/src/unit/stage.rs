@@ -15,6 +15,7 @@ use handfast_scenario::{Bindings, RunEvent, Scenario, plan};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::unit::armed::Armed;
 use crate::unit::journal::Journal;
 use crate::unit::step::{StepError, Watch};
 use crate::unit::{Surroundings, chain, micros, seed};
@@ -32,6 +33,7 @@ pub(super) struct Stage {
     bindings: Bindings,
     laid: Mutex<Vec<Laid>>,
     watches: Mutex<Vec<Watch>>,
+    armed: Mutex<Vec<Armed>>,
     background: Mutex<JoinSet<Result<(), StepError>>>,
 }
 
@@ -59,6 +61,7 @@ impl Stage {
             bindings,
             laid: Mutex::new(Vec::new()),
             watches: Mutex::new(Vec::new()),
+            armed: Mutex::new(Vec::new()),
             background: Mutex::new(JoinSet::new()),
         }
     }
@@ -207,6 +210,15 @@ impl Stage {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(super) fn arm(&self, armed: Armed) {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner).push(armed);
+    }
+
+    /// The faults that steps have announced, in their order.
+    pub(super) fn armed(&self) -> Vec<Armed> {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(super) fn note_rule(&self, laid: Laid) {
         self.laid.lock().unwrap_or_else(PoisonError::into_inner).push(laid);
     }
@@ -217,8 +229,14 @@ impl Stage {
         laid.iter().filter(|laid| laid.link == *link).map(|laid| laid.id).collect()
     }
 
-    /// A warning for each rule that never did anything: a step that was meant to disturb and did not.
-    pub(super) fn rules_without_effect(&self) -> Vec<(&'static str, String)> {
+    /// A warning for each rule and each fault that never did anything: a step that was meant to disturb and did not.
+    pub(super) fn without_effect(&self) -> Vec<(&'static str, String)> {
+        let faults = self.armed();
+        let faults = faults.iter().filter_map(Armed::without_effect);
+        self.rules_without_effect().into_iter().chain(faults).collect()
+    }
+
+    fn rules_without_effect(&self) -> Vec<(&'static str, String)> {
         let laid = self.laid.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = self.lab.tap().without_effect();
         let warning = |report: handfast_faults::RuleReport| {

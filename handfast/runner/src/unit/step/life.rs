@@ -6,11 +6,12 @@ use handfast_lab::{Exit, Unit};
 use handfast_scenario::Bindings;
 use handfast_scenario::expectation::includes;
 use handfast_scenario::name::RoleName;
-use handfast_scenario::step::{Fault, FaultKind};
+use handfast_scenario::step::{Fault, FaultKind, Step};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{StepError, StepResult};
+use crate::unit::armed::Armed;
 use crate::unit::chain;
 use crate::unit::stage::Stage;
 
@@ -32,7 +33,12 @@ impl Stage {
     }
 
     /// A fault without a moment happens at once; one with a moment waits for it beside the steps that follow.
-    pub(super) async fn fault(&self, fault: &Fault, bindings: &mut Bindings) -> StepResult {
+    pub(super) async fn fault(
+        &self,
+        fault: &Fault,
+        step: &Step,
+        bindings: &mut Bindings,
+    ) -> StepResult {
         let Some(trigger) = &fault.when else {
             return act(self.lab(), &fault.role, fault.kind).await;
         };
@@ -41,14 +47,26 @@ impl Stage {
         let (lab, journal) = (Arc::clone(self.lab()), self.journal().clone());
         let (role, kind, trigger) = (fault.role.clone(), fault.kind, trigger.clone());
         let from = journal.len();
+        let (armed, done) = Armed::new(fault, step);
+        self.arm(armed);
         self.in_background(async move {
             let fits = |name: &str, params: &Value| {
                 name == trigger.event.as_str()
                     && condition.as_ref().is_none_or(|condition| includes(params, condition))
             };
             journal.notice_after(&trigger.role, from, fits).await;
-            act(&lab, &role, kind).await
+            act(&lab, &role, kind).await?;
+            done.happened();
+            Ok(())
         });
+        Ok(())
+    }
+
+    /// A peer that is still to be killed is started after that: nobody can know how long the event takes.
+    pub(super) async fn after_its_kill(&self, role: &RoleName) -> StepResult {
+        for armed in self.armed().iter_mut().filter(|armed| armed.kills(role)) {
+            armed.wait().await?;
+        }
         Ok(())
     }
 }

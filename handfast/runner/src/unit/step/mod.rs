@@ -187,11 +187,14 @@ impl Stage {
             StepKind::Parallel(steps) => self.parallel(steps, id, bindings).await,
             StepKind::Repeat(repeat) => self.repeat(repeat, id, bindings).await,
             StepKind::Wire(wire) => self.wire(wire, step, bindings).await,
-            StepKind::Fault(fault) => self.fault(fault, bindings).await,
+            StepKind::Fault(fault) => self.fault(fault, step, bindings).await,
             StepKind::Check(oracles) => self.check(oracles, bindings).await,
             StepKind::Stop(role) => self.stop(role).await,
             StepKind::Kill(role) => self.kill(role).await,
-            StepKind::Start(role) => self.start_again(role, bindings).await,
+            StepKind::Start(role) => {
+                self.after_its_kill(role).await?;
+                self.start_again(role, bindings).await
+            }
         }
     }
 
