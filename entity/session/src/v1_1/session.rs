@@ -57,6 +57,8 @@ pub struct Session {
     channels: Channels,
     secrets: Secrets,
     renewing: Renewing,
+    /// The newest generation of this run that a resumption has led to.
+    resumed_at: Generation,
     outgoing: Outgoing,
     incoming: Incoming<Delivery>,
     keeping: Keeping,
@@ -138,6 +140,7 @@ impl Session {
             channels: Channels::new(parts.send, parts.receive),
             secrets: Secrets::new(parts.secret),
             renewing: Renewing::new(now),
+            resumed_at: Generation::ZERO,
             outgoing: Outgoing::new(),
             incoming: Incoming::new(),
             keeping: Keeping::default(),

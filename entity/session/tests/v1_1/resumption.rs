@@ -411,3 +411,60 @@ fn a_peer_that_has_lost_more_than_it_may_needs_a_handshake() {
     let change = pair.alice.sessions.poll_change();
     assert_eq!(change, Some(Change::NotResumed { session, peer: bob }));
 }
+
+/// What bob says once it has handled three messages of which he will have forgotten two.
+fn acknowledged_and_forgotten(pair: &mut Pair) -> Vec<u8> {
+    let (alice, bob) = (pair.alice.id.clone(), pair.bob.id.clone());
+    // The first number of a block has everything kept; the next ones do not.
+    let first = pair.bob.send(&alice, "first");
+    pair.alice.receive(&first.outbound.body).unwrap();
+    let durable = pair.alice.send_durable(&bob, id(1), "durable");
+    pair.bob.receive(&durable.outbound.body).unwrap();
+    for text in ["a", "b"] {
+        let sent = pair.alice.send(&bob, text);
+        pair.bob.receive(&sent.outbound.body).unwrap();
+    }
+    let late = pair.bob.send(&alice, "late, and of the run before");
+    pair.bob.restart();
+    late.outbound.body.to_vec()
+}
+
+/// Whether bob handles what alice sends after a `skip` of hers that got lost.
+#[track_caller]
+fn check_that_messages_go_on(pair: &mut Pair) {
+    let bob = pair.bob.id.clone();
+    let next = pair.alice.send(&bob, "c");
+    assert_eq!(texts_of(pair.bob.receive(&next.outbound.body).unwrap()), [""; 0], "it waits");
+    pair.advance(Duration::from_secs(2));
+    let mut handled = Vec::new();
+    for sent in pair.alice.attend() {
+        handled.extend(texts_of(pair.bob.receive(&sent.outbound.body).unwrap()));
+    }
+    assert_eq!(handled, ["c"]);
+}
+
+#[test]
+fn a_late_acknowledgement_of_what_a_receiver_has_forgotten_does_not_count() {
+    let (mut pair, _) = ready();
+    let late = acknowledged_and_forgotten(&mut pair);
+    let _lost_skip = resume(&mut pair);
+    pair.alice.receive(&late).unwrap();
+    check_that_messages_go_on(&mut pair);
+}
+
+#[test]
+fn such_an_acknowledgement_does_not_count_either_where_the_receiver_proposed() {
+    let (mut pair, session) = ready();
+    let alice = pair.alice.id.clone();
+    let late = acknowledged_and_forgotten(&mut pair);
+    let proposal = pair.bob.resume(&alice);
+    let answer = answer_of(pair.alice.receive(&proposal.body).unwrap()).unwrap();
+    assert_eq!(pair.bob.receive(&answer.body), Ok(Received::Resumed));
+    for sent in pair.bob.attend() {
+        pair.alice.receive(&sent.outbound.body).unwrap();
+    }
+    assert_eq!(pair.alice.sessions.ready(session).unwrap().generation(), Generation::new(1));
+    let _lost_skip = pair.alice.attend();
+    pair.alice.receive(&late).unwrap();
+    check_that_messages_go_on(&mut pair);
+}

@@ -11,7 +11,7 @@ use entity_session::v1_1::refusal::Refusal;
 use entity_session::v1_1::session::{ABSOLUTE_LIMIT, IDLE_LIMIT, SendError, SessionLimits};
 use entity_session::v1_1::sessions::{EndReason, Received, Sessions};
 use entity_wire::code::ErrorCode;
-use entity_wire::id::{Sequence, SessionId};
+use entity_wire::id::{MessageId, Sequence, SessionId};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::sealed::Sealed;
@@ -526,4 +526,18 @@ proptest! {
         });
         prop_assert!(receiver.receive(&changed).is_err());
     }
+}
+
+#[test]
+fn a_durable_message_of_a_replaced_session_is_left_to_the_next_one() {
+    let mut pair = Pair::pinned();
+    pair.connect();
+    let bob = pair.bob.id.clone();
+    let late = pair.alice.send_durable(&bob, MessageId::from_random([1; 16]), "durable");
+    let volatile = pair.alice.send(&bob, "volatile");
+    pair.advance(Duration::from_secs(1));
+    pair.connect();
+    // It goes into the new session under the same id, and may be forgotten there before this copy comes.
+    assert_eq!(texts_of(pair.bob.receive(&late.outbound.body).unwrap()), [""; 0]);
+    assert_eq!(texts_of(pair.bob.receive(&volatile.outbound.body).unwrap()), ["volatile"]);
 }

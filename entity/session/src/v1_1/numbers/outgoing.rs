@@ -244,13 +244,17 @@ impl Outgoing {
 
     /// Decides whether a session can resume with a peer that has committed `acknowledged`, and changes nothing.
     ///
+    /// What a peer forgets counts from the highest number it has ever acknowledged, so that it does not go back further each
+    /// time. Of that a restart of this side knows what is reserved, which is at most [`AHEAD_MAX`] above it.
+    ///
     /// # Errors
     ///
     /// [`AckRefusal`].
     pub fn look_at_resumption(&self, acknowledged: u64) -> Result<(), AckRefusal> {
         self.look_at_ack(acknowledged)?;
-        let acked = self.acked;
-        if acked.saturating_sub(acknowledged) > AHEAD_MAX {
+        let acked = self.settled;
+        let is_below = |highest: u64, room: u64| highest.saturating_sub(acknowledged) > room;
+        if is_below(acked, AHEAD_MAX) || is_below(self.reserved, 2 * AHEAD_MAX) {
             return Err(AckRefusal::TooMuchForgotten { acknowledged, acked });
         }
         Ok(())

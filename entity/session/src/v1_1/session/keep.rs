@@ -1,7 +1,7 @@
 //! When a session has to be kept, and how it comes back.
 
 use entity_journal::Write;
-use entity_wire::id::MessageNumber;
+use entity_wire::id::{Generation, MessageNumber};
 use entity_wire::time::Timestamp;
 
 use std::collections::BTreeSet;
@@ -64,6 +64,7 @@ impl Session {
             channels: Channels::none(),
             secrets: essence.secrets,
             renewing: Renewing::new(now),
+            resumed_at: Generation::ZERO,
             outgoing: Outgoing::restore(numbers, kept, now),
             incoming: Incoming::restore(essence.handled),
             keeping: Keeping::default(),

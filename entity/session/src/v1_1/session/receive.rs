@@ -89,7 +89,10 @@ impl Session {
         self.channels.record(opened.generation, opened.sequence.get());
         self.heard_at = now;
         self.confirm(opened.generation, now);
-        self.outgoing.record_ack(opened.ack, now);
+        // Under older keys somebody may speak who has since forgotten what it had handled.
+        if opened.generation >= self.resumed_at {
+            self.outgoing.record_ack(opened.ack, now);
+        }
         match opened.meaning {
             Meaning::Message(delivery) => {
                 let len = delivery.len_bytes;
@@ -110,7 +113,13 @@ impl Session {
     }
 
     /// What is handled now; a durable message asks for the number to be kept with what it brings about.
-    fn deliver(&mut self, deliveries: Vec<Delivery>) -> Effect {
+    ///
+    /// One that comes in a session which a newer one has replaced goes into that as well, because nothing is acknowledged
+    /// here any more. Handled here it would be handled twice, once so many came after it there that its id is forgotten.
+    fn deliver(&mut self, mut deliveries: Vec<Delivery>) -> Effect {
+        if self.is_retired() {
+            deliveries.retain(|delivery| delivery.durable.is_none());
+        }
         if deliveries.iter().any(|delivery| delivery.durable.is_some()) {
             self.keeping.commit();
         }

@@ -283,6 +283,7 @@ impl Session {
         self.secrets.accept_proposed(resume.base_generation, secret);
         self.switch(keys.into_channels(self.role));
         self.outgoing.resume(resume.acknowledged, now);
+        self.resumed_at = resume.generation;
         let renewed = Renewed { generation: resume.generation, renewal: Renewal::Resumption };
         self.renewing.switched(renewed, now);
         self.drop_outdated();
@@ -478,6 +479,7 @@ impl Session {
             Confirmed::Pending(renewal) => {
                 if let Some(acknowledged) = self.renewing.proposer_has.take() {
                     self.outgoing.resume(acknowledged, now);
+                    self.resumed_at = generation;
                 }
                 // The proposer keeps its older secret until it hears from this side.
                 self.incoming.ack_now(now);

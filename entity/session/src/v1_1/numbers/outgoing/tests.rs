@@ -169,3 +169,27 @@ fn a_peer_may_forget_1_024_numbers_and_no_more() {
     assert_eq!(outgoing.look_at_resumption(0), Err(lost));
     assert!(outgoing.look_at_resumption(1_026).is_err());
 }
+
+#[test]
+fn a_peer_that_forgets_again_and_again_has_forgotten_all_of_it() {
+    let mut outgoing = sent(1_024);
+    for _ in 0..4 {
+        outgoing.record_ack(outgoing.highest_sent(), START);
+        for _ in 0..1_024 {
+            outgoing.reserve(Class::Volatile, START).unwrap();
+        }
+    }
+    outgoing.resume(3_500, START);
+    outgoing.resume(3_072, START);
+    assert_eq!(outgoing.acked(), 3_072, "1,024 below 4,096");
+    let lost = AckRefusal::TooMuchForgotten { acknowledged: 3_071, acked: 4_096 };
+    assert_eq!(outgoing.look_at_resumption(3_071), Err(lost));
+    outgoing.resume(2_048, START);
+    assert_eq!((outgoing.acked(), outgoing.given_up.len()), (3_072, 2_048));
+    // A restart forgets how far the peer had come, and goes by what is reserved.
+    let numbers = (outgoing.reserved(), outgoing.acked());
+    let mut restored = Outgoing::restore(numbers, &BTreeSet::new(), START);
+    assert!(restored.look_at_resumption(3_071).is_err());
+    restored.resume(2_048, START);
+    assert_eq!((restored.acked(), restored.given_up.len()), (3_072, 2_048));
+}
