@@ -42,7 +42,7 @@ def post(to, type, body, session):
         raise LookupError("UNKNOWN_RECIPIENT")
     sent = {"session": session, "sequence": None, "number": None, "version": "toy", "sealed": False}
     data = json.dumps({"from": NAME, "type": type, "body": body, **sent}).encode()
-    with urllib.request.urlopen(peers[to] + "/", data, timeout=5) as answer:
+    with urllib.request.urlopen(peers[to] + "/message", data, timeout=5) as answer:
         return {**sent, "status": answer.status}
 
 def initialize(contract):

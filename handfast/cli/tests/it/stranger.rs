@@ -1,0 +1,42 @@
+//! The example of `docs/guide/bring-your-peer.md`: a peer by a stranger, in a language of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::Project;
+
+fn example(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/echo-peer").join(file)
+}
+
+/// The example as its reader has it, in a folder of its own.
+fn echo_project() -> Project {
+    let project = Project::bare("");
+    for file in ["handfast.toml", "peer.pl"] {
+        project.write(file, &fs::read_to_string(example(file)).unwrap());
+    }
+    for entry in fs::read_dir(example("scenarios")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("scenarios/{}", path.file_name().unwrap().to_str().unwrap());
+        project.write(&name, &fs::read_to_string(&path).unwrap());
+    }
+    project
+}
+
+#[test]
+fn a_strangers_peer_keeps_the_contract() {
+    let kept = ["kept   an unknown method is answered -32601", "kept   the peer speaks toy"];
+    echo_project().run(&["probe", "echo"]).check(0, "echo keeps the peer contract", &kept);
+}
+
+#[test]
+fn a_strangers_peer_passes_scenarios_of_its_own() {
+    let parts = ["A message that got lost on the way", "A peer that was killed and started again"];
+    echo_project().run(&["run"]).check(0, "4 passed, 0 failed", &parts);
+}
+
+#[test]
+fn a_strangers_peer_stays_short_enough_to_be_read() {
+    let lines = fs::read_to_string(example("peer.pl")).unwrap().lines().count();
+    assert!(lines < 150, "{lines} lines");
+}
