@@ -21,6 +21,15 @@ use crate::name::PeerName;
 use crate::output::{PeerEvent, Received};
 use crate::restore::RestoreError;
 
+/// How a payment left its account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// It was applied before, or at once: the account is free for the next one.
+    Over,
+    /// It is under way, or waits for what is.
+    Taken,
+}
+
 /// The room of certified transfers.
 #[derive(Debug)]
 pub(crate) struct Tokens {
@@ -169,23 +178,24 @@ impl Tokens {
         if self.payments.is_queued(&account) {
             return self.payments.queue(request, waiter);
         }
-        self.submit(core, request, waiter, now)
+        self.submit(core, request, waiter, now).map(drop)
     }
 
-    /// Gives a payment to the ledger.
+    /// Gives a payment to the ledger, and says how it left the account.
     fn submit(
         &mut self,
         core: &mut Core,
         request: TransferRequest,
         waiter: Waiter,
         now: Timestamp,
-    ) -> Result<(), TokenError> {
+    ) -> Result<Turn, TokenError> {
         let ledger = self.ledger.as_mut().ok_or(TokenError::NoLedger)?;
         let (from, id) = (request.from, request.id);
         let keys = Signers { identity: &core.key, accounts: &self.accounts };
         match ledger.handle_transfer(request.clone(), &keys, core.wall(now)) {
             Ok(Submitted::Applied { digest, sequence }) => {
                 finish_paid(core, waiter, (id, digest, sequence), true);
+                return Ok(Turn::Over);
             }
             Ok(Submitted::Pending { digest, sequence }) if waiter.until == Until::Kept => {
                 finish_paid(core, waiter, (id, digest, sequence), false);
@@ -196,7 +206,7 @@ impl Tokens {
             Err(TransferError::Busy { .. }) => self.payments.queue(request, waiter)?,
             Err(error) => return Err(refusal_of(error)),
         }
-        Ok(())
+        Ok(Turn::Taken)
     }
 
     /// Makes the ledger's request of a payment.
@@ -258,17 +268,11 @@ impl Tokens {
     fn next_turn(&mut self, core: &mut Core, account: &Account, now: Timestamp) {
         while let Some((request, waiter)) = self.payments.next(account) {
             match self.submit(core, request, waiter, now) {
-                // What was applied before leaves the account free.
-                Ok(()) if self.is_free(account) => {}
-                Ok(()) => return,
+                Ok(Turn::Over) => {}
+                Ok(Turn::Taken) => return,
                 Err(error) => finish(core, waiter.command, Err(error)),
             }
         }
-    }
-
-    fn is_free(&self, (from, token): &Account) -> bool {
-        let view = self.ledger.as_ref().and_then(|ledger| ledger.account(from, token));
-        view.is_some_and(|view| view.pending.is_none())
     }
 
     /// Tells of an event and ends the commands that waited for it; returns accounts that may be free now.

@@ -300,6 +300,24 @@ fn a_node_takes_part_in_one_ledger() {
 }
 
 #[test]
+fn payments_of_an_older_copy_of_a_member_are_refused_one_after_the_other() {
+    let mut world = two();
+    let copy = world.copy("a");
+    applied(&mut world, "a", named(1, pay("b", 250)));
+    world.put_back("a", copy);
+    let commands: Vec<CommandId> = (2..=4)
+        .map(|number| world.start("a", token(TokenCommand::Pay(named(number, pay("b", 1))))))
+        .collect();
+    world.advance(Duration::from_secs(30));
+    for command in commands {
+        let refused = Err(TokenError::Refused { code: TokenCode::WrongSequence });
+        assert_eq!(ended(world.end_of(command)), refused);
+    }
+    assert_eq!(balance(&mut world, "b", public_key("b")), 5_250);
+    assert_eq!(world.peer("b").ledger().unwrap().audit().evidence, 0);
+}
+
+#[test]
 fn accounts_and_waiting_payments_are_bounded() {
     let mut world = two();
     let last = run(&mut world, "a", TokenCommand::TakeAccount { index: ACCOUNTS_MAX - 1 });

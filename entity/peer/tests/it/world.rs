@@ -264,6 +264,19 @@ impl World {
         self.drain(id);
     }
 
+    /// Everything that a peer has kept so far.
+    pub(crate) fn copy(&self, id: &str) -> MemoryJournal {
+        self.kept[id].1.clone()
+    }
+
+    /// Starts a peer again with an older copy of what it had kept.
+    pub(crate) fn put_back(&mut self, id: &str, copy: MemoryJournal) {
+        if let Some((_, journal)) = self.kept.get_mut(id) {
+            *journal = copy;
+        }
+        self.restart(id);
+    }
+
     /// Returns how many records a peer keeps in a space.
     pub(crate) fn record_count(&self, id: &str, space: &'static str) -> usize {
         let (_, journal) = &self.kept[id];
