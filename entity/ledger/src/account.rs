@@ -1,6 +1,7 @@
 //! Accounts: a key and a token, what it holds, and which order comes next.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use entity_crypto::signing::PublicKey;
 use entity_wire::payload::token::{Balance, OrderSequence};
@@ -18,6 +19,14 @@ pub(crate) struct AccountKey {
     pub(crate) token: TokenIndex,
 }
 
+impl AccountKey {
+    /// The accounts of an owner, under whatever token.
+    pub(crate) fn all_of(owner: PublicKey) -> RangeInclusive<Self> {
+        let of = |token| Self { owner, token: TokenIndex(token) };
+        of(u16::MIN)..=of(u16::MAX)
+    }
+}
+
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
@@ -29,6 +38,9 @@ pub(crate) struct Account {
     pub(crate) entries: u64,
     /// Whether its owner has signed two orders for one slot.
     pub(crate) frozen: bool,
+    /// The slot for which this member has voted for another order than the one that was certified. There is one at most:
+    /// from then on the account is frozen here.
+    pub(crate) overruled: Option<OrderSequence>,
     /// Whether it has changed since it was last kept.
     dirty: bool,
 }
@@ -46,7 +58,8 @@ pub(crate) struct Accounts {
 impl Account {
     fn new(key: AccountKey) -> Self {
         let next = OrderSequence::FIRST;
-        Self { key, balance: Balance::ZERO, next, entries: 0, frozen: false, dirty: false }
+        let (balance, entries) = (Balance::ZERO, 0);
+        Self { key, balance, next, entries, frozen: false, overruled: None, dirty: false }
     }
 }
 

@@ -138,6 +138,12 @@ impl State {
         self.accounts.get_mut(index).frozen = true;
     }
 
+    /// Remembers that this member has voted for another order of a slot than the one that was certified.
+    pub(crate) fn overrule(&mut self, key: AccountKey, slot: OrderSequence) {
+        let index = self.accounts.find_or_open(key);
+        self.accounts.get_mut(index).overruled = Some(slot);
+    }
+
     /// Passes over slots that orders took which this node has forgotten.
     pub(crate) fn advance(&mut self, key: AccountKey, next: OrderSequence) {
         let index = self.accounts.find_or_open(key);

@@ -151,11 +151,14 @@ impl Ledger {
     pub fn take_writes(&mut self) -> Vec<Write> {
         for account in self.state.take_changed() {
             let name = self.name(&account.key);
-            let value = Object::new()
+            let mut value = Object::new()
                 .with("balance", account.balance.to_string())
                 .with("entries", account.entries)
                 .with("frozen", account.frozen)
                 .with("next_sequence", account.next.get());
+            if let Some(slot) = account.overruled {
+                value.insert("overruled", slot.get());
+            }
             self.put(record::ACCOUNT, name, &value);
         }
         for token in std::mem::take(&mut self.changed_supplies) {
@@ -278,6 +281,7 @@ impl Ledger {
         if let Some(lock) = self.locks.remove(&payer) {
             self.delete(record::LOCK, self.name(&payer));
             if lock.signed.order.digest() != certificate.digest() {
+                self.state.overrule(payer, terms.sequence);
                 self.note_equivocation(payer, &lock.signed, signed);
             }
         }

@@ -90,6 +90,11 @@ impl Locks {
         let account = AccountKey { owner: terms.from, token };
         let lock = self.locks.get(&account);
         let applied = state.applied(&terms.from, &terms.transfer_id);
+        let overruled = state.account(&account).and_then(|account| account.overruled);
+        if applied == Some(digest) && overruled == Some(terms.sequence) {
+            // What was certified for the slot is not what this member has voted for; a second vote would make it a liar.
+            return Judgement::Refuse(TokenCode::AccountFrozen);
+        }
         if applied == Some(digest) || lock.is_some_and(|lock| lock.signed.order.digest() == digest)
         {
             return Judgement::Again;

@@ -5,6 +5,7 @@
 //!
 //! Source: `docs/protocol/1.1.md#ordering`.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
@@ -180,11 +181,18 @@ impl Query {
     ///
     /// With every answer there, the next slot is the (f + 1)-th highest that was named: an honest member has named it or a
     /// higher one, and no certificate exists beyond it, since at least f + 1 honest members would have voted for that. An
-    /// order that any of them holds at that slot may be certified, so it is completed.
+    /// order that any of them holds from `known` on, the first slot of which this node has not seen the certificate, up to
+    /// that slot may be certified, and members may wait for its certificate, so it is completed. What one holds beyond it
+    /// is completed when its turn comes: it was signed once, and no other may be.
     ///
     /// With only a quorum of answers there, all of them have to name the same slot and no order: had anything been
     /// certified, one honest member of that quorum would know.
-    pub(crate) fn conclude(&self, size: usize, faults: usize, now: Timestamp) -> Conclusion {
+    pub(crate) fn conclude(
+        &self,
+        (size, faults): (usize, usize),
+        known: OrderSequence,
+        now: Timestamp,
+    ) -> Conclusion {
         let mut named: Vec<OrderSequence> =
             self.answers.values().map(|answer| answer.next).collect();
         named.sort_unstable_by(|a, b| b.cmp(a));
@@ -197,14 +205,38 @@ impl Query {
             return if enough { Conclusion::Free(next) } else { Conclusion::Wait };
         }
         let orders = self.answers.values().filter_map(|answer| answer.pending.as_ref());
-        let at_next = orders.filter(|(signed, _)| signed.order.terms().sequence == next);
-        let taken = at_next.max_by_key(|(signed, _)| {
+        let slot = |signed: &SignedOrder| signed.order.terms().sequence;
+        let open = orders.filter(|(signed, _)| (known..=next.max(known)).contains(&slot(signed)));
+        let taken = open.max_by_key(|(signed, _)| {
             let digest = signed.order.digest();
-            (self.voters(&digest), digest)
+            (Reverse(slot(signed)), self.voters(&digest), digest)
         });
         let Some((signed, _)) = taken else { return Conclusion::Free(next) };
         let votes = self.votes(&signed.order.digest());
         Conclusion::Taken(next, Box::new((signed.clone(), votes)))
+    }
+
+    /// Whether an order that a member has shown can never be certified: of the members in `refused` so many have named a
+    /// later slot that one of them is honest, so it has applied another order there.
+    pub(crate) fn is_hopeless<'a>(
+        &self,
+        refused: impl IntoIterator<Item = &'a PublicKey>,
+        slot: OrderSequence,
+        faults: usize,
+    ) -> bool {
+        let is_beyond = |member: &&PublicKey| {
+            self.answers.get(*member).is_some_and(|answer| answer.next > slot)
+        };
+        refused.into_iter().filter(is_beyond).count() > faults
+    }
+
+    /// Forgets an order that members have shown.
+    pub(crate) fn forget(&mut self, digest: &Digest) {
+        let is_it =
+            |(signed, _): &mut (Verified<SignedOrder>, Votes)| signed.order.digest() == *digest;
+        for answer in self.answers.values_mut() {
+            answer.pending.take_if(is_it);
+        }
     }
 
     /// The balance that an honest member has named, or less.

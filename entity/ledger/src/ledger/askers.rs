@@ -89,13 +89,13 @@ impl Ledger {
         }
         let Some(query) = self.owner.queries.get(&account) else { return };
         let committee = self.rules.committee();
-        let (next, taken) = match query.conclude(committee.size(), committee.faults(), now) {
+        let known = self.state.next(&account);
+        let of = (committee.size(), committee.faults());
+        let (next, taken) = match query.conclude(of, known, now) {
             Conclusion::Wait => return,
             Conclusion::Free(next) => (next, None),
             Conclusion::Taken(next, taken) => (next, Some(*taken)),
         };
-        let known = self.state.next(&account);
-        let is_new = taken.filter(|_| next >= known);
         if next > known && self.is_member() {
             // A member that has forgotten certificates has forgotten votes as well: it must not sign.
             return self.end_query(account, TokenCode::WrongSequence);
@@ -105,7 +105,7 @@ impl Ledger {
         let seen = if agrees { Seen::All } else { Seen::Part };
         let seen = self.owner.ready.get(&account).copied().unwrap_or(seen);
         self.state.advance(account, next);
-        if let Some((signed, votes)) = is_new {
+        if let Some((signed, votes)) = taken {
             let pending = Pending { votes, ..Pending::new(signed, None) };
             self.owner.ready.insert(account, seen);
             return self.pursue(account, pending, keys, now);
@@ -136,6 +136,26 @@ impl Ledger {
         }
         self.may_begin(&account, request, now)?;
         self.sign(account, request, keys, now)
+    }
+
+    /// Whether the pending order of an account is one that a member has shown and that can never be certified.
+    pub(super) fn is_hopeless(&self, account: &AccountKey) -> bool {
+        let (Some(query), Some(pending)) =
+            (self.owner.queries.get(account), self.owner.pending.get(account))
+        else {
+            return false;
+        };
+        let faults = self.rules.committee().faults();
+        query.is_hopeless(pending.refused.keys(), pending.terms().sequence, faults)
+    }
+
+    /// Forgets an order that a member has shown and that can never be certified.
+    pub(super) fn drop_found(&mut self, account: AccountKey, keys: &dyn Keys, now: Timestamp) {
+        let Some(pending) = self.forget_pending(account) else { return };
+        if let Some(query) = self.owner.queries.get_mut(&account) {
+            query.forget(&pending.digest());
+        }
+        self.continue_query(account, keys, now);
     }
 
     fn make_ready(&mut self, account: AccountKey, seen: Seen) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use entity_crypto::signing::PublicKey;
 use entity_wire::payload::token::{
     CERTIFICATES_MAX, Certificate, Order, OrderSequence, SignedOrder, Terms, TokenCode,
-    TokenMessage, Vote, VoteRefusal, VoteRequest, Votes,
+    TokenMessage, TransferId, Vote, VoteRefusal, VoteRequest, Votes,
 };
 use entity_wire::time::Timestamp;
 
@@ -123,6 +123,9 @@ impl Ledger {
         if self.state.applied(&request.from, &request.id).is_some() {
             return Err(other);
         }
+        if self.is_under_way_elsewhere(account, &request.id) {
+            return Err(other);
+        }
         if let Some(pending) = self.owner.pending.get(account) {
             let terms = pending.terms();
             if terms.transfer_id != request.id {
@@ -137,6 +140,16 @@ impl Ledger {
             return same(Content::of_request(&query.request), Submitted::Asking);
         }
         Ok(None)
+    }
+
+    /// Whether an order of this id is under way for the same owner under another token.
+    fn is_under_way_elsewhere(&self, account: &AccountKey, id: &TransferId) -> bool {
+        let of_owner = AccountKey::all_of(account.owner);
+        let pending = self.owner.pending.range(of_owner.clone());
+        let pending = pending.map(|(key, pending)| (key, pending.terms().transfer_id));
+        let queries = self.owner.queries.range(of_owner);
+        let queries = queries.map(|(key, query)| (key, query.request.id));
+        pending.chain(queries).any(|(key, found)| key != account && found == *id)
     }
 
     /// Whether anything is known here for which the committee would refuse the order.
@@ -312,7 +325,9 @@ impl Ledger {
         pending.refused.insert(*from, code);
         let is_first = pending.helped.insert(*from);
         self.tell(Event::VoteRefused { id, digest, member: *from, code });
-        if code.is_final() {
+        if self.is_hopeless(&account) {
+            self.drop_found(account, keys, now);
+        } else if code.is_final() {
             self.give_up(account, code, keys, now);
         } else if is_first && !self.help_for(&account, from).is_empty() {
             self.ask_vote(account, from, true);
@@ -335,7 +350,7 @@ impl Ledger {
         self.continue_queries(keys, now);
     }
 
-    fn forget_pending(&mut self, account: AccountKey) -> Option<Pending> {
+    pub(super) fn forget_pending(&mut self, account: AccountKey) -> Option<Pending> {
         let pending = self.owner.pending.remove(&account)?;
         self.owner.by_digest.remove(&pending.digest());
         self.owner.timers.stop(Task::Votes(account));

@@ -58,14 +58,19 @@ impl Ledger {
                 let balance = fields.parsed("balance", "a balance").ok()?;
                 let next = OrderSequence::new(fields.unsigned("next_sequence").ok()?)?;
                 let entries = fields.unsigned("entries").ok()?;
-                Some((balance, next, entries, fields.flag("frozen").ok()?))
+                let overruled = match fields.optional("overruled") {
+                    Some(_) => Some(OrderSequence::new(fields.unsigned("overruled").ok()?)?),
+                    None => None,
+                };
+                Some((balance, next, entries, fields.flag("frozen").ok()?, overruled))
             })();
-            let (balance, next, entries, frozen) = reading.need(account)?;
+            let (balance, next, entries, frozen, overruled) = reading.need(account)?;
             self.state.restore_account(key, |account| {
                 account.balance = balance;
                 account.next = next;
                 account.entries = entries;
                 account.frozen = frozen;
+                account.overruled = overruled;
             });
         }
         for record in stored.take(record::SUPPLY) {

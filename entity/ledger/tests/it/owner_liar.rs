@@ -161,3 +161,29 @@ fn the_same_vote_comes_again_byte_by_byte() {
     let expected = TokenMessage::Vote(Vote { digest, member, signature });
     assert_eq!(votes, [&expected, &expected, &expected]);
 }
+
+#[test]
+fn a_member_whose_lock_was_overruled_votes_for_no_other_order_of_the_slot() {
+    let mut net = Net::of(genesis(&[1, 2, 3, 4]), &[4]);
+    let owner = signing(1);
+    let locked = order(&net, &owner, |_| {});
+    let certified = order(&net, &owner, |terms| terms.transfer_id = id(2));
+    let digest = certified.order.digest();
+    let mut votes = Votes::NONE;
+    for member in 1..=3 {
+        votes.add(vote_of(&signing(member), &digest));
+    }
+    let certificate = Certificate { signed: certified.clone(), votes };
+    send(&mut net, &owner, 0, request(&locked, Votes::NONE));
+    send(&mut net, &owner, 0, TokenMessage::Transfer(TokenTransfer { certificate }));
+    for _ in 0..2 {
+        send(&mut net, &owner, 0, request(&certified, Votes::NONE));
+        send(&mut net, &owner, 0, request(&locked, Votes::NONE));
+        net.restart(0);
+    }
+    let said: Vec<String> = net.outside.iter().map(|letter| said(&letter.message)).collect();
+    let vote = format!("vote {}", locked.order.digest());
+    let mut expected = vec![vote.as_str(), "token_receipt"];
+    expected.extend(["ACCOUNT_FROZEN", "ACCOUNT_FROZEN", "ACCOUNT_FROZEN", "ACCOUNT_FROZEN"]);
+    assert_eq!(said, expected, "it voted once for the slot");
+}

@@ -279,3 +279,129 @@ fn a_quorum_of_refusals_is_not_enough_to_give_an_order_up() {
     net.run();
     assert_eq!(net.nodes[4].ledger.pending().count(), 0, "four of four have");
 }
+
+#[test]
+fn one_name_is_one_transfer_whatever_the_token() {
+    let issuer = crate::net::signing(1).public_key();
+    let issued = |token: &str| entity_wire::payload::token::TokenGenesis {
+        token: token.parse().unwrap(),
+        issuer,
+        cap: amount(CAP),
+    };
+    let members = vec![issuer, crate::net::signing(2).public_key()];
+    let tokens = vec![issued("ONE"), issued("TWO")];
+    let genesis = entity_wire::payload::token::Genesis::new(members, tokens).unwrap();
+    let mut net = Net::of(genesis, &[1, 2]);
+    let request = |net: &Net, token: &str, number| entity_ledger::TransferRequest {
+        token: token.parse().unwrap(),
+        ..net.request(0, 1, number, 5)
+    };
+    let duplicate = TransferError::Refused(TokenCode::DuplicateWithOtherContent);
+    let asking = request(&net, "ONE", 1);
+    assert_eq!(net.begin(0, asking), Ok(Submitted::Asking));
+    let other = request(&net, "TWO", 1);
+    assert_eq!(net.begin(0, other.clone()), Err(duplicate), "while members are asked");
+    net.run_until(|letter| matches!(letter.message, TokenMessage::VoteRequest(_)));
+    assert_eq!(net.begin(0, other.clone()), Err(duplicate), "while it is pending");
+    net.restart(0);
+    assert_eq!(net.begin(0, other.clone()), Err(duplicate), "after a restart");
+    net.finish();
+    assert_eq!(net.begin(0, other), Err(duplicate), "once it is applied");
+    let fresh = request(&net, "TWO", 2);
+    net.begin(0, fresh).unwrap();
+    net.finish();
+    for token in ["ONE", "TWO"] {
+        let view = net.nodes[1].ledger.account(&net.key(1), &token.parse().unwrap()).unwrap();
+        assert_eq!(view.balance.units(), 5, "{token}");
+    }
+}
+
+#[test]
+fn an_owner_that_lost_its_state_completes_also_what_only_one_member_has_heard_of() {
+    let mut net = Net::new(4, 1);
+    net.pay(0, 4, 1, 100);
+    net.pay(4, 1, 1, 10);
+    net.finish();
+    let first = net.key(0);
+    // Order 2 is certified, and of the members only the first is shown that; it alone is asked for its vote for order 3.
+    let second = net.request(4, 1, 2, 20);
+    net.begin(4, second).unwrap();
+    net.run_until(|letter| matches!(letter.message, TokenMessage::Transfer(_)));
+    net.letters.retain(|letter| letter.to == first);
+    net.run();
+    let third = net.request(4, 1, 3, 30);
+    net.begin(4, third).unwrap();
+    net.letters.retain(|letter| letter.to == first);
+    net.run_until(|letter| matches!(letter.message, TokenMessage::Vote(_)));
+    net.letters.clear();
+    net.forget(4);
+    let fourth = net.request(4, 1, 4, 5);
+    assert_eq!(net.begin(4, fourth), Ok(Submitted::Asking));
+    net.finish();
+    for place in 0..4 {
+        assert_eq!(net.nodes[place].ledger.audit().evidence, 0, "member {place}");
+        assert_eq!(net.balance(place, 1), 65, "10, 20, 30 and 5 at member {place}");
+    }
+}
+
+#[test]
+fn an_owner_that_lost_its_state_helps_a_member_that_lacks_a_certificate() {
+    let mut net = Net::new(2, 1);
+    net.pay(0, 2, 1, 100);
+    net.pay(2, 1, 1, 10);
+    net.finish();
+    let first = net.key(0);
+    let second = net.request(2, 1, 2, 20);
+    net.begin(2, second).unwrap();
+    net.run_until(|letter| matches!(letter.message, TokenMessage::Transfer(_)));
+    net.letters.retain(|letter| letter.to == first);
+    net.run();
+    let third = net.request(2, 1, 3, 30);
+    net.begin(2, third).unwrap();
+    net.letters.retain(|letter| letter.to == first);
+    net.run_until(|letter| matches!(letter.message, TokenMessage::Vote(_)));
+    net.letters.clear();
+    net.forget(2);
+    let fourth = net.request(2, 1, 4, 5);
+    assert_eq!(net.begin(2, fourth), Ok(Submitted::Asking));
+    net.finish();
+    for place in 0..2 {
+        assert_eq!(net.nodes[place].ledger.audit().evidence, 0, "member {place}");
+        assert_eq!(net.balance(place, 1), 65, "10, 20, 30 and 5 at member {place}");
+    }
+}
+
+#[test]
+fn an_order_that_was_given_up_and_is_shown_by_a_liar_stops_no_owner() {
+    let mut net = Net::new(4, 1);
+    net.pay(0, 4, 1, 100);
+    // Nobody hears of order 7 in time, so all refuse it for good; order 8 takes its slot.
+    let request = entity_ledger::TransferRequest {
+        expires_at: net.now.plus(Duration::from_secs(1)),
+        ..net.request(4, 1, 7, 40)
+    };
+    net.begin(4, request).unwrap();
+    net.run_until(|letter| matches!(letter.message, TokenMessage::VoteRequest(_)));
+    let TokenMessage::VoteRequest(given_up) = net.letters[0].message.clone() else { panic!() };
+    net.now = net.now.plus(Duration::from_secs(2));
+    net.run();
+    net.pay(4, 1, 8, 10);
+    net.finish();
+    net.forget(4);
+    let request = net.request(4, 1, 9, 5);
+    assert_eq!(net.begin(4, request), Ok(Submitted::Asking));
+    net.run_until(|letter| matches!(letter.message, TokenMessage::AccountState(_)));
+    let liar = net.key(3);
+    for letter in &mut net.letters {
+        if let TokenMessage::AccountState(state) = &mut letter.message
+            && letter.from == liar
+        {
+            state.next_sequence = given_up.signed.order.terms().sequence;
+            let votes = entity_wire::payload::token::Votes::NONE;
+            state.pending = Some((given_up.signed.clone(), votes));
+        }
+    }
+    net.finish();
+    assert_eq!(net.balance(0, 1), 15, "10 and 5");
+    assert_eq!(net.nodes[4].ledger.pending().count(), 0);
+}
