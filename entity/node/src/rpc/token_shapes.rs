@@ -9,7 +9,7 @@ use entity_peer::Peer;
 use entity_peer::tokens::{self, TokenEvent};
 use entity_wire::json::{FieldError, Object};
 use entity_wire::payload::token::{Certificate, Memo, TokenName};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::shapes::{notice, raw_object};
@@ -227,12 +227,21 @@ struct AuditedToken {
     holds: bool,
 }
 
-/// Two orders of one owner for one place are kept.
+/// Two orders of one owner for one place: with their signatures anybody can check them.
 #[derive(Debug, Serialize)]
 pub(super) struct Evidence {
     from: String,
     token: String,
     sequence: u64,
+    #[serde(flatten)]
+    orders: TwoOrders,
+}
+
+/// Each is `{order, signature}`, as it was kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct TwoOrders {
+    first: Box<RawValue>,
+    second: Box<RawValue>,
 }
 
 impl Audit {
@@ -260,13 +269,14 @@ impl Audit {
 }
 
 impl Evidence {
-    /// Reads the key of a record: account, token, place.
+    /// Reads a record: account, token and place from its key.
     pub(super) fn of(record: &Record) -> Option<Self> {
         let key = std::str::from_utf8(&record.key).ok()?;
         let mut parts = key.splitn(3, '/');
         let (from, token, place) = (parts.next()?, parts.next()?, parts.next()?);
         let sequence = u64::from_str_radix(place, 16).ok()?;
-        Some(Self { from: from.to_owned(), token: token.to_owned(), sequence })
+        let orders = serde_json::from_slice(&record.value).ok()?;
+        Some(Self { from: from.to_owned(), token: token.to_owned(), sequence, orders })
     }
 }
 
@@ -430,3 +440,6 @@ struct Equivocation<'a> {
     token: &'a str,
     sequence: u64,
 }
+
+#[cfg(test)]
+mod tests;
