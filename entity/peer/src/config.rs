@@ -97,7 +97,9 @@ impl Config {
 }
 
 /// Returns the limits of 1.1, with those of its handshake for the messages of the 1.0 handshake: each makes us send one.
-fn default_rate_limits() -> RateLimits {
+///
+/// Whoever configures limits lays them over these.
+pub fn default_rate_limits() -> RateLimits {
     let mut limits = RateLimits::default();
     for kind in [MessageKind::Handshake, MessageKind::HandshakeAck, MessageKind::HandshakeConfirm] {
         limits.set(kind, Rate::per_second(100, 20));

@@ -44,6 +44,7 @@ use std::str::FromStr;
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::PublicKey;
 use entity_peer::PeerName;
+use entity_peer::config::default_rate_limits;
 use entity_peer::config::{Rate, RateLimits};
 use entity_transport::http::Address;
 use entity_wallet::KeyName;
@@ -137,9 +138,9 @@ impl RateSettings {
     /// The name that stands for every type without a table of its own.
     const OTHER: &str = "other";
 
-    /// The defaults with these rates over them.
+    /// The defaults of a peer, those of the handshake of 1.0 among them, with these rates over them.
     pub fn limits(&self) -> RateLimits {
-        let mut limits = RateLimits::default();
+        let mut limits = default_rate_limits();
         for (kind, setting) in &self.0 {
             let rate = Rate::per_second(setting.burst.get(), setting.per_second.get());
             if kind == Self::OTHER {
@@ -338,7 +339,7 @@ mod tests {
     fn rates_are_laid_over_the_defaults() {
         let text = "[rate_limits.ping]\nburst = 3\nper_second = 2\n[rate_limits.other]\nburst = 9\nper_second = 9\n";
         let limits = parse("entity.toml", text).unwrap().rate_limits.limits();
-        let mut expected = RateLimits::default();
+        let mut expected = default_rate_limits();
         expected.set(MessageKind::Ping, Rate::per_second(3, 2));
         expected.set_other(Rate::per_second(9, 9));
         assert_eq!(limits, expected);

@@ -190,6 +190,20 @@ mod tests {
     }
 
     #[test]
+    fn configured_rates_leave_the_others_of_a_peer_as_they_are() {
+        let limits = |text: &str| {
+            let settings =
+                Settings::resolve(Overrides::default(), file(text), PathBuf::from("data"));
+            settings.peer_config("a".parse().unwrap()).rate_limits
+        };
+        let mut usual = Config::new("a".parse().unwrap()).rate_limits;
+        assert_eq!(limits(""), usual);
+        usual
+            .set(entity_wire::kind::MessageKind::Ping, entity_peer::config::Rate::per_second(3, 2));
+        assert_eq!(limits("[rate_limits.ping]\nburst = 3\nper_second = 2\n"), usual);
+    }
+
+    #[test]
     fn every_decision_reaches_the_peer() {
         let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nlegacy_token_transfer = true\nadvertise = 'http://a:1'\n[sessions]\nidle = '1m'\nlifetime = '2h'\n";
         let settings = Settings::resolve(Overrides::default(), file(text), PathBuf::from("data"));
