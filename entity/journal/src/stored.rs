@@ -22,6 +22,12 @@ impl Stored {
         records.into_iter().map(|(key, value)| Record { key, value })
     }
 
+    /// Looks at all records of a space, in the order of their keys.
+    pub fn records(&self, space: Space) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let records = self.spaces.get(space.name()).into_iter().flatten();
+        records.map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+
     /// Says how many records of which spaces there are, for people: `roster 3, session 2`, or `nothing`.
     pub fn summary(&self) -> String {
         let counts =

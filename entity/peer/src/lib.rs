@@ -21,6 +21,7 @@
 //! | `core` | what both versions share: key, clock offset, roster, outbox, inbox, outputs |
 //! | `link` | the relation to one peer: which version, opening, waiting commands, connecting again |
 //! | `record`, `restore` | what is kept, and starting with it |
+//! | [`inherit`] | what is kept when the key changes |
 //! | `features` | the rooms of everything built on sessions and messages |
 //! | `tasks` | tasks that peers delegate to each other |
 //! | `routing` | which feature a message goes to |
@@ -37,6 +38,7 @@
 pub mod command;
 pub mod config;
 pub mod inbound;
+pub mod inherit;
 pub mod output;
 pub mod tokens;
 pub mod view;

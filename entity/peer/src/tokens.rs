@@ -22,6 +22,7 @@ mod vocabulary;
 mod tests;
 
 pub use accounts::ACCOUNTS_MAX;
+pub(crate) use accounts::SPACE as ACCOUNT_KEYS;
 pub use payments::{QUEUED_PER_ACCOUNT_MAX, WAITING_MAX};
 pub(crate) use room::Tokens;
 pub use vocabulary::{

@@ -1,7 +1,7 @@
 //! Several keys in one place.
 
 use entity_crypto::entropy::Entropy;
-use entity_crypto::signing::SigningKey;
+use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_wire::time::Timestamp;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -255,6 +255,31 @@ impl<F: KeyFiles> Wallet<F> {
         let bytes = sealed(&info, new, protection, entropy)?;
         self.files.replace(&name.file_name(), &bytes)?;
         Ok(info)
+    }
+
+    /// The keys that an unlocked key has come after, the latest first: each has handed the name over to the one before it in
+    /// this list, as far back as the wallet's hand-overs reach.
+    ///
+    /// # Errors
+    ///
+    /// [`WalletError::Files`] where the files cannot be listed.
+    pub fn predecessors(&self, unlocked: &KeyInfo) -> Result<Vec<PublicKey>, WalletError> {
+        let claims = self.list()?.into_iter().filter_map(|listed| listed.claim.ok());
+        // Nobody vouches for these files, but each hand-over is signed by both of its keys.
+        let kept: Vec<Handover> = claims.filter_map(|(info, _)| info.handover).collect();
+        let mut keys = Vec::new();
+        let (mut key, mut handover) = (unlocked.public_key, unlocked.handover.as_ref());
+        while let Some(step) = handover
+            && *step.id() == unlocked.name
+            && step.new_key() == key
+            && step.old_key() != unlocked.public_key
+            && !keys.contains(&step.old_key())
+        {
+            key = step.old_key();
+            keys.push(key);
+            handover = kept.iter().find(|earlier| earlier.new_key() == key);
+        }
+        Ok(keys)
     }
 
     /// Removes a key for good.

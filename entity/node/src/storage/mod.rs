@@ -13,10 +13,9 @@ pub mod writer;
 use std::fmt;
 use std::path::Path;
 
-use entity_crypto::signing::PublicKey;
 use entity_journal::{Journal, JournalError, MemoryJournal, Stored};
 
-pub use sqlite::{SqliteJournal, StorageError};
+pub use sqlite::{Owner, SqliteJournal, StorageError};
 
 /// What a node is started with to keep its records in.
 pub enum Storage {
@@ -56,12 +55,12 @@ impl Storage {
         (Self::Memory(MemoryJournal::with_limit(VOLATILE_LEN_MAX)), Stored::default())
     }
 
-    /// Opens the store of the peer with the key `owner` in `data_dir`, and makes it where there is none.
+    /// Opens the store of `owner` in `data_dir`, and makes it where there is none. One of a predecessor goes over to it.
     ///
     /// # Errors
     ///
     /// [`OpenError`].
-    pub fn open(data_dir: &Path, owner: PublicKey) -> Result<(Self, Stored), OpenError> {
+    pub fn open(data_dir: &Path, owner: impl Into<Owner>) -> Result<(Self, Stored), OpenError> {
         let journal = SqliteJournal::open(data_dir, owner)?;
         let stored = journal.load()?;
         Ok((Self::Journal(Box::new(journal)), stored))

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use entity_crypto::signing::PublicKey;
 use entity_journal::{Batch, Journal, JournalError, Record, Retention, Space, Stored, Write};
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
+use entity_peer::inherit::{InheritError, inherit};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use tracing::info;
 
 /// The name of the file in the data directory.
 pub const FILE_NAME: &str = "entity.db";
@@ -53,6 +55,17 @@ pub enum StorageError {
         path: PathBuf,
         /// The key of that peer, as text.
         owner: String,
+    },
+    /// It belongs to the key before this one, and cannot go over.
+    #[error("take over the store {} of the key {owner}", path.display())]
+    NotInherited {
+        /// The file.
+        path: PathBuf,
+        /// The key before.
+        owner: PublicKey,
+        /// Why not.
+        #[source]
+        source: InheritError,
     },
     /// A newer version wrote it.
     #[error("open the store {}: its format is {found}, this version reads {FORMAT}", path.display())]
@@ -97,7 +110,13 @@ impl StorageError {
             }
             Self::OpenToOthers { path, .. } => Some(format!("chmod go-rwx {}", path.display())),
             Self::OtherOwner { .. } => {
-                Some("start it with that key, or give this one a directory of its own".to_owned())
+                Some("start it with that key, or give this one a directory of its own; a rotated key takes the store over where the wallet has the hand-over".to_owned())
+            }
+            Self::NotInherited { source: InheritError::Member, .. } => {
+                Some("go on with the key before: `entity wallet list` names it, `entity wallet export` and `import` give it a name to start with (--key)".to_owned())
+            }
+            Self::NotInherited { path, source: InheritError::Damaged, .. } => {
+                Some(format!("restore {} from a copy", path.display()))
             }
             Self::NewerFormat { .. } => Some("run the version that wrote it".to_owned()),
             Self::NotAStore { path } => {
@@ -105,6 +124,22 @@ impl StorageError {
             }
             Self::Io { .. } | Self::Sqlite { .. } => None,
         }
+    }
+}
+
+/// Whose a store is to be.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// The key of the peer.
+    pub key: PublicKey,
+    /// The keys that handed over to it, the latest first.
+    pub predecessors: Vec<PublicKey>,
+}
+
+impl From<PublicKey> for Owner {
+    /// A key that comes after no other.
+    fn from(key: PublicKey) -> Self {
+        Self { key, predecessors: Vec::new() }
     }
 }
 
@@ -119,13 +154,14 @@ pub struct SqliteJournal {
 }
 
 impl SqliteJournal {
-    /// Opens the store of the peer with the key `owner` in `data_dir`; makes both where they do not exist, so that only
-    /// their owner can read them.
+    /// Opens the store of `owner` in `data_dir`; makes both where they do not exist, so that only their owner can read them.
+    /// A store of a predecessor is the owner's from here on ([`inherit`] says what becomes of it).
     ///
     /// # Errors
     ///
     /// [`StorageError`]; the file is as it was then.
-    pub fn open(data_dir: &Path, owner: PublicKey) -> Result<Self, StorageError> {
+    pub fn open(data_dir: &Path, owner: impl Into<Owner>) -> Result<Self, StorageError> {
+        let owner = owner.into();
         let path = data_dir.join(FILE_NAME);
         create_private(data_dir, &path)
             .map_err(|source| StorageError::Io { path: path.clone(), source })?;
@@ -137,17 +173,23 @@ impl SqliteJournal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags)
             .map_err(|source| StorageError::Sqlite { path: path.clone(), source })?;
-        Self::begin(connection, path, owner)
+        Self::begin(connection, path, &owner)
     }
 
     /// Makes a connection ours: alone, durable, of the right owner and format.
     fn begin(
         mut connection: Connection,
         path: PathBuf,
-        owner: PublicKey,
+        owner: &Owner,
     ) -> Result<Self, StorageError> {
-        match prepare(&mut connection, owner) {
-            Ok(None) => Ok(Self { connection, has_failed: false }),
+        let prepared = prepare(&mut connection, owner);
+        let mut journal = Self { connection, has_failed: false };
+        match prepared {
+            Ok(None) => Ok(journal),
+            Ok(Some(Foreign::Predecessor(old))) => {
+                journal.take_over(path, &old, &owner.key)?;
+                Ok(journal)
+            }
             Ok(Some(Foreign::Unknown)) => Err(StorageError::NotAStore { path }),
             Ok(Some(Foreign::Newer(found))) => Err(StorageError::NewerFormat { path, found }),
             Ok(Some(Foreign::Owner(owner))) => Err(StorageError::OtherOwner { path, owner }),
@@ -163,7 +205,40 @@ impl SqliteJournal {
         }
     }
 
+    /// Makes the store of `old` that of `new`, all of it at once.
+    fn take_over(
+        &mut self,
+        path: PathBuf,
+        old: &PublicKey,
+        new: &PublicKey,
+    ) -> Result<(), StorageError> {
+        let refused = |source| StorageError::Sqlite { path: path.clone(), source };
+        let stored = self.read_all().map_err(refused)?;
+        let writes = inherit(&stored, old).map_err(|source| StorageError::NotInherited {
+            path: path.clone(),
+            owner: *old,
+            source,
+        })?;
+        self.write_with(&[Batch::from(writes)], |transaction| {
+            transaction
+                .execute("UPDATE meta SET value = ?1 WHERE name = 'owner'", [new.to_hex()])
+                .map(drop)
+        })
+        .map_err(refused)?;
+        info!(%old, %new, "the store goes over to the key that took the place of the old one; sessions begin anew, accounts stay the old key's");
+        Ok(())
+    }
+
     fn write(&mut self, batches: &[Batch]) -> rusqlite::Result<()> {
+        self.write_with(batches, |_| Ok(()))
+    }
+
+    /// Makes the writes of a group and something else in one transaction.
+    fn write_with(
+        &mut self,
+        batches: &[Batch],
+        also: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for write in last_of_each(batches) {
@@ -181,6 +256,7 @@ impl SqliteJournal {
                 }
             };
         }
+        also(&transaction)?;
         transaction.commit()
     }
 
@@ -271,10 +347,12 @@ enum Foreign {
     Unknown,
     Newer(i64),
     Owner(String),
+    /// It is nobody else's: the key has handed over to this peer's.
+    Predecessor(PublicKey),
 }
 
 /// Takes the file for this connection alone, sets what durability needs, and makes the tables of a new store.
-fn prepare(connection: &mut Connection, owner: PublicKey) -> rusqlite::Result<Option<Foreign>> {
+fn prepare(connection: &mut Connection, owner: &Owner) -> rusqlite::Result<Option<Foreign>> {
     // Whoever holds the file holds it until its end; waiting would only put off the refusal.
     connection.busy_timeout(Duration::ZERO)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
@@ -287,8 +365,9 @@ fn prepare(connection: &mut Connection, owner: PublicKey) -> rusqlite::Result<Op
     if !is_new && id != APPLICATION_ID {
         return Ok(Some(Foreign::Unknown));
     }
-    if !is_new && let Some(foreign) = whose(connection, owner)? {
-        return Ok(Some(foreign));
+    let foreign = if is_new { None } else { whose(connection, owner)? };
+    if matches!(foreign, Some(Foreign::Unknown | Foreign::Newer(_) | Foreign::Owner(_))) {
+        return Ok(foreign);
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -304,13 +383,13 @@ fn prepare(connection: &mut Connection, owner: PublicKey) -> rusqlite::Result<Op
         transaction.execute_batch(TABLES)?;
         let mut meta = transaction.prepare("INSERT INTO meta (name, value) VALUES (?1, ?2)")?;
         meta.execute(params!["format", FORMAT.to_string()])?;
-        meta.execute(params!["owner", owner.to_hex()])?;
+        meta.execute(params!["owner", owner.key.to_hex()])?;
     }
     transaction.commit()?;
-    Ok(None)
+    Ok(foreign)
 }
 
-fn whose(connection: &Connection, owner: PublicKey) -> rusqlite::Result<Option<Foreign>> {
+fn whose(connection: &Connection, owner: &Owner) -> rusqlite::Result<Option<Foreign>> {
     let meta = |name| -> rusqlite::Result<String> {
         connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
     };
@@ -320,7 +399,11 @@ fn whose(connection: &Connection, owner: PublicKey) -> rusqlite::Result<Option<F
         return Ok(Some(Foreign::Newer(found)));
     }
     let kept = meta("owner")?;
-    Ok((kept != owner.to_hex()).then_some(Foreign::Owner(kept)))
+    if kept == owner.key.to_hex() {
+        return Ok(None);
+    }
+    let predecessor = owner.predecessors.iter().find(|key| key.to_hex() == kept);
+    Ok(Some(predecessor.map_or(Foreign::Owner(kept), |key| Foreign::Predecessor(*key))))
 }
 
 /// Makes directory and file where they are missing, for their owner alone.

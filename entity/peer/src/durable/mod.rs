@@ -43,6 +43,7 @@ use crate::restore::RestoreError;
 use crate::view::{KeptState, KeptView, SessionName};
 
 pub(crate) use queue::{Kept, Place, Queue};
+pub(crate) use record::PLACES;
 
 /// The longest body of a durable message, as canonical JSON. Sealed and signed it is below the limit of a message.
 pub(crate) const BODY_LEN_MAX: usize = 512 << 10;

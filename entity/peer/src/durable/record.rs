@@ -21,7 +21,7 @@ use crate::record::{self, damaged, key_of_number, number_of_key};
 use crate::restore::RestoreError;
 
 const MESSAGES: Space = Space::state("outbox");
-const PLACES: Space = Space::state("outbox.place");
+pub(crate) const PLACES: Space = Space::state("outbox.place");
 
 pub(super) fn put_message(to: &PeerName, kept: &Kept) -> Write {
     let mut object = Object::new()

@@ -20,7 +20,7 @@ use crate::restore::RestoreError;
 /// Accounts of one identity. Guessed: four times what the largest wallet we measure with has.
 pub const ACCOUNTS_MAX: u32 = 1_024;
 
-const SPACE: Space = Space::state("token.key");
+pub(crate) const SPACE: Space = Space::state("token.key");
 
 /// The accounts in use.
 #[derive(Debug, Default)]

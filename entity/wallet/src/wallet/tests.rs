@@ -208,3 +208,27 @@ fn an_unprotected_key_stays_unprotected_only_where_it_was() {
     assert!(seed_of(&wallet, "a", None).is_err());
     assert_eq!(seed_of(&wallet, "a", Some(&two)).unwrap(), 2);
 }
+
+#[test]
+fn a_key_that_was_rotated_knows_the_keys_it_comes_after() {
+    let mut wallet = wallet(&[("a", 1), ("b", 9)]);
+    let one = passphrase("passphrase one");
+    let public = |byte| key(byte).public_key();
+    let predecessors = |wallet: &Wallet<MemoryKeyFiles>| {
+        let unlocked = wallet.unlock(&name("a"), Some(&one)).unwrap();
+        wallet.predecessors(&unlocked.info).unwrap()
+    };
+    assert_eq!(predecessors(&wallet), []);
+    for byte in [2, 3, 4] {
+        wallet.rotate(&name("a"), Some(&one), &key(byte), at(2), &mut entropy()).unwrap();
+    }
+    // The hand-over of another name does not count.
+    wallet.rotate(&name("b"), Some(&one), &key(10), at(2), &mut entropy()).unwrap();
+    assert_eq!(predecessors(&wallet), [public(3), public(2), public(1)]);
+    // Without the file of the key between, nothing links the first one.
+    let between = wallet.list().unwrap().into_iter().filter_map(|listed| listed.claim.ok());
+    let mut between = between.filter(|(info, _)| info.public_key == public(3));
+    let gone = between.next().unwrap().0.name;
+    wallet.remove(&gone).unwrap();
+    assert_eq!(predecessors(&wallet), [public(3)]);
+}

@@ -116,3 +116,49 @@ fn of_a_group_only_the_last_write_to_each_record_is_made() {
     let made: Vec<_> = last_of_each(&batches).into_iter().cloned().collect();
     assert_eq!(made, [write("a", "3"), Write::delete(conformance::STATE, "b"), write("c", "4")]);
 }
+
+/// Whose the store is that was made by `owner(1)`, after `heir` has opened it.
+fn heir(predecessors: &[u8]) -> Owner {
+    Owner { key: owner(9), predecessors: predecessors.iter().copied().map(owner).collect() }
+}
+
+fn put(space: &'static str) -> Write {
+    Write::put(Space::state(space), *b"a", *b"b")
+}
+
+#[test]
+fn a_store_goes_over_to_the_key_that_took_the_place_of_its_owners() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path();
+    let mut journal = SqliteJournal::open(data_dir, owner(1)).unwrap();
+    let kept = ["roster", "outbox", "outbox.place", "session"].map(put).to_vec();
+    journal.commit(&[Batch::from(kept)]).unwrap();
+    drop(journal);
+    let refused = SqliteJournal::open(data_dir, heir(&[3, 2])).unwrap_err();
+    assert!(matches!(refused, StorageError::OtherOwner { .. }), "{refused}");
+    for predecessors in [&[2, 1][..], &[]] {
+        let journal = SqliteJournal::open(data_dir, heir(predecessors)).unwrap();
+        assert_eq!(journal.load().unwrap().summary(), "outbox 1, roster 1");
+    }
+    let refused = SqliteJournal::open(data_dir, owner(1)).unwrap_err();
+    assert!(matches!(refused, StorageError::OtherOwner { .. }), "it is not theirs any more");
+}
+
+#[test]
+fn a_store_that_cannot_go_over_stays_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path();
+    let mut journal = SqliteJournal::open(data_dir, owner(1)).unwrap();
+    journal.commit(&[Batch::from(vec![put("token.ledger"), put("session")])]).unwrap();
+    drop(journal);
+    let refused = SqliteJournal::open(data_dir, heir(&[1])).unwrap_err();
+    let expected = StorageError::NotInherited {
+        path: data_dir.join(FILE_NAME),
+        owner: owner(1),
+        source: InheritError::Damaged,
+    };
+    assert_eq!(refused.to_string(), expected.to_string());
+    assert!(refused.help().is_some());
+    let journal = SqliteJournal::open(data_dir, owner(1)).unwrap();
+    assert_eq!(journal.load().unwrap().summary(), "session 1, token.ledger 1");
+}

@@ -20,7 +20,7 @@ struct Life {
 }
 
 fn open(disk: &Disk) -> Result<SqliteJournal, StorageError> {
-    SqliteJournal::begin(disk.connect(), "entity.db".into(), owner(1))
+    SqliteJournal::begin(disk.connect(), "entity.db".into(), &owner(1).into())
 }
 
 /// Batches with everything that matters to pages: new records, changed and removed ones, some larger than a page.
