@@ -19,7 +19,7 @@ use tracing::{debug, warn};
 
 use crate::rpc::lines::{Writer, read_from};
 use crate::rpc::methods::Service;
-use crate::rpc::session::converse;
+use crate::rpc::session::{End, converse};
 
 /// Conversations at a moment; a further one waits. Each has two threads.
 const CONVERSATIONS_MAX: usize = 8;
@@ -133,7 +133,9 @@ async fn conversation(service: Service, stream: tokio::net::UnixStream) -> io::R
     stream.set_nonblocking(false)?;
     let lines = read_from(stream.try_clone()?)?;
     let writer = Writer::to(stream.try_clone()?)?;
-    converse(service, lines, writer.lines(), None).await;
+    if let End::Shutdown(farewell) = converse(service, lines, writer.lines(), None).await {
+        farewell.say(Ok(())).await;
+    }
     writer.close().await;
     // Wakes the reading thread, which would otherwise stay until the operator closes.
     stream.shutdown(std::net::Shutdown::Both)

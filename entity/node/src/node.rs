@@ -302,7 +302,11 @@ impl Node {
     }
 
     /// Lets transmissions under way end for at most `patience`, makes everything durable, and closes the journal.
-    pub async fn close(&self, patience: Duration) {
+    ///
+    /// # Errors
+    ///
+    /// Why the journal failed, now or before: then not everything is durable.
+    pub async fn close(&self, patience: Duration) -> Result<(), Arc<JournalError>> {
         self.refuse_commands();
         let mut under_way = self.shared.under_way.subscribe();
         let ended = under_way.wait_for(|count| *count == 0);
@@ -319,6 +323,10 @@ impl Node {
             closed.await;
         }
         self.state().stop();
+        match self.shared.failure.borrow().clone() {
+            None => Ok(()),
+            Some(failure) => Err(failure),
+        }
     }
 
     /// Gives a command to the peer and waits for its end. Dropping the future withdraws the command.

@@ -3,10 +3,11 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use entity_crypto::signing::SigningKey;
-use entity_journal::Stored;
+use entity_journal::{JournalError, Stored};
 use entity_peer::Config;
 use entity_transport::http::Server;
 use tokio::sync::{mpsc, oneshot};
@@ -131,13 +132,17 @@ impl Serving {
 
     /// Takes no new work, lets open requests and transmissions finish for a few seconds, makes everything durable, closes the
     /// store, and ends.
-    pub async fn stop(self) {
+    ///
+    /// # Errors
+    ///
+    /// Why the store failed, now or before: then not everything is durable.
+    pub async fn stop(self) -> Result<(), Arc<JournalError>> {
         self.node.refuse_commands();
         self.deadlines.abort();
         drop(self.stop);
         // A server task that panicked has nothing left to finish.
         drop(self.server.await);
-        self.node.close(DELIVERIES_PATIENCE).await;
+        self.node.close(DELIVERIES_PATIENCE).await
     }
 }
 

@@ -4,20 +4,21 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use entity_crypto::signing::SigningKey;
+use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_journal::JournalError;
 use entity_peer::Config;
 use tracing::{info, warn};
 
 use crate::config::choice::{ListenAddress, Protocol};
 use crate::node::StartError;
+use crate::rpc::RpcError;
 use crate::rpc::lines::{Writer, read_from};
 use crate::rpc::methods::{Audience, Service};
 use crate::rpc::session::{End, converse};
 use crate::seed::{self, NoEntropy, TestSeed};
 use crate::serve::{ServeError, Serving, Start};
 use crate::signals::Ends;
-use crate::storage::{OpenError, Storage};
+use crate::storage::{OpenError, Owner, Storage};
 
 /// What a shim is started with.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Setup {
     pub data_dir: Option<PathBuf>,
     /// The identity, where the data directory keeps one; else every start has a new one.
     pub identity: Option<SigningKey>,
+    /// The keys that handed over to it, the latest first.
+    pub predecessors: Vec<PublicKey>,
     /// What everything random is derived from, in a test peer.
     pub seed: Option<TestSeed>,
 }
@@ -87,12 +90,15 @@ pub enum ShimError {
 /// # Errors
 ///
 /// [`ShimError`] before the first line is read, and when the store fails; otherwise every error is an answer.
-pub async fn run(mut setup: Setup) -> Result<End, ShimError> {
+pub async fn run(mut setup: Setup) -> Result<(), ShimError> {
     let (key, randomness) = secrets(&mut setup)?;
     let listen_failed = |source| ShimError::Listen { listen: setup.listen.clone(), source };
     let listen = setup.listen.resolve().await.map_err(listen_failed)?;
     let kept = match &setup.data_dir {
-        Some(data_dir) => Storage::open(data_dir, key.public_key())?,
+        Some(data_dir) => {
+            let predecessors = std::mem::take(&mut setup.predecessors);
+            Storage::open(data_dir, Owner { key: key.public_key(), predecessors })?
+        }
         None => Storage::volatile(),
     };
     let restored = kept.1.summary();
@@ -114,19 +120,37 @@ pub async fn run(mut setup: Setup) -> Result<End, ShimError> {
     };
     let lines = read_from(io::stdin()).map_err(ShimError::Streams)?;
     let writer = Writer::to(io::stdout()).map_err(ShimError::Streams)?;
-    let end = tokio::select! {
-        end = converse(service, lines, writer.lines(), Some(events)) => Ok(end),
+    let (farewell, ended) = tokio::select! {
+        end = converse(service, lines, writer.lines(), Some(events)) => match end {
+            End::Shutdown(farewell) => (Some(farewell), Ok(())),
+            End::Closed => (None, Ok(())),
+        },
         signal = ends.next() => {
             info!(signal, "stopping");
-            Ok(End::Signal)
+            (None, Ok(()))
         }
-        failure = serving.node().failed() => Err(ShimError::Journal(failure)),
+        failure = serving.node().failed() => (None, Err(ShimError::Journal(failure))),
+    };
+    let stop = async {
+        let closed = serving.stop().await;
+        // Only now is it true: whoever has the answer may take the files away.
+        if let Some(farewell) = farewell {
+            farewell.say(closed.as_ref().copied().map_err(not_closed)).await;
+        }
+        writer.close().await;
+        closed.map_err(ShimError::Journal)
     };
     tokio::select! {
-        () = async { writer.close().await; serving.stop().await; } => {}
-        signal = ends.next() => warn!(signal, "ending at once"),
+        closed = stop => ended.and(closed),
+        signal = ends.next() => {
+            warn!(signal, "ending at once");
+            ended
+        }
     }
-    end
+}
+
+fn not_closed(failure: &Arc<JournalError>) -> RpcError {
+    RpcError::refused("SERVICE_UNAVAILABLE", format!("close the store: {failure}"))
 }
 
 /// The identity and the randomness of this start.
@@ -153,6 +177,9 @@ fn count_start(data_dir: &std::path::Path) -> Result<u64, ShimError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
         Err(error) => return Err(failed(error)),
     };
-    std::fs::write(&path, format!("{}\n", start.saturating_add(1))).map_err(failed)?;
+    // In one step: a process that is killed in between leaves the count as it was, and not half of it.
+    let beside = data_dir.join("starts.new");
+    std::fs::write(&beside, format!("{}\n", start.saturating_add(1))).map_err(failed)?;
+    std::fs::rename(&beside, &path).map_err(failed)?;
     Ok(start)
 }

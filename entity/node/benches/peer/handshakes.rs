@@ -37,7 +37,8 @@ async fn one(protocols: Protocols) -> Option<f64> {
         matches!(opened, Ok(CommandResult::Session(_))).then_some(time)
     });
     let time = time.await.unwrap();
-    tokio::join!(a.stop(), b.stop());
+    let (a, b) = tokio::join!(a.stop(), b.stop());
+    a.and(b).unwrap();
     time
 }
 

@@ -152,7 +152,7 @@ fn commands(directory: &Path, count: usize, at_once: usize) -> f64 {
             worker.await.unwrap();
         }
         let rate = (count.div_ceil(at_once) * at_once) as f64 / start.elapsed().as_secs_f64();
-        node.close(std::time::Duration::ZERO).await;
+        node.close(std::time::Duration::ZERO).await.unwrap();
         rate
     })
 }

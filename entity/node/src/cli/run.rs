@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use entity_crypto::identity::PeerId;
+use entity_crypto::signing::PublicKey;
+use entity_journal::JournalError;
 use entity_peer::command::{AddPeer, Command, CommandError};
 use entity_transport::http::Address;
 use entity_wallet::{KeyInfo, KeyName, Purpose, Unlocked, WalletError};
@@ -24,7 +26,7 @@ use crate::rpc::methods::{Audience, Service};
 use crate::seed;
 use crate::serve::{ServeError, Serving, Start};
 use crate::signals::Ends;
-use crate::storage::Storage;
+use crate::storage::{Owner, Storage};
 use crate::wallet_files::create_private_dir;
 
 /// Run the peer until Ctrl-C or SIGTERM
@@ -148,12 +150,15 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failed> {
         peers: args.peers,
     };
     let settings = Settings::resolve(overrides, file, default_data_dir());
-    let identity = identity(&settings, args.passphrase)?;
-    run_to_end(serve(settings, identity))?
+    let (identity, predecessors) = identity(&settings, args.passphrase)?;
+    run_to_end(serve(settings, identity, predecessors))?
 }
 
-/// Unlocks the key to speak with.
-fn identity(settings: &Settings, passphrase: PassphraseArgs) -> Result<Unlocked, Failed> {
+/// Unlocks the key to speak with, and finds those that it comes after.
+fn identity(
+    settings: &Settings,
+    passphrase: PassphraseArgs,
+) -> Result<(Unlocked, Vec<PublicKey>), Failed> {
     let opened = Opened::read(&settings.data_dir)?;
     let name = opened.name(settings.key.clone())?;
     let source = match passphrase.source() {
@@ -165,7 +170,10 @@ fn identity(settings: &Settings, passphrase: PassphraseArgs) -> Result<Unlocked,
     };
     let unlocked = opened.unlock(&name, &source)?;
     match unlocked.info.purpose {
-        Purpose::Identity => Ok(unlocked),
+        Purpose::Identity => {
+            let predecessors = opened.ok(opened.wallet.predecessors(&unlocked.info))?;
+            Ok((unlocked, predecessors))
+        }
         Purpose::Retired => opened.ok(Err(WalletError::Retired { name })),
     }
 }
@@ -180,7 +188,11 @@ pub(super) fn config_file(named: Option<&Path>) -> Result<ConfigFile, Failed> {
     }
 }
 
-async fn serve(settings: Settings, identity: Unlocked) -> Result<(), Failed> {
+async fn serve(
+    settings: Settings,
+    identity: Unlocked,
+    predecessors: Vec<PublicKey>,
+) -> Result<(), Failed> {
     let Unlocked { key, info } = identity;
     let id = settings.id.clone().map_or_else(|| id_of(&info), Ok)?;
     let randomness = seed::from_system().map_err(|error| Failed::new(Kind::System, error, None))?;
@@ -194,7 +206,8 @@ async fn serve(settings: Settings, identity: Unlocked) -> Result<(), Failed> {
         .map_err(|error| wallet_failed(&settings.data_dir, error.into()))?;
     let admin = AdminSocket::bind(&settings.data_dir).map_err(admin_failed)?;
     let mut ends = Ends::watch().map_err(|error| Failed::new(Kind::System, error, None))?;
-    let kept = Storage::open(&settings.data_dir, key.public_key())?;
+    let owner = Owner { key: key.public_key(), predecessors };
+    let kept = Storage::open(&settings.data_dir, owner)?;
     let restored = kept.1.summary();
     let listen = settings.listen.resolve().await.map_err(listen_failed)?;
     let config = settings.peer_config(id.clone());
@@ -224,21 +237,32 @@ async fn serve(settings: Settings, identity: Unlocked) -> Result<(), Failed> {
             Ok(())
         }
         failure = serving.node().failed() => {
-            let error = std::io::Error::other(format!("go on: {failure}"));
-            Err(Failed::new(Kind::System, error, None))
+            Err(journal_failed("go on", &failure))
         }
     };
     let stop = async {
         administration.abort();
         // The socket's file goes when the task has ended.
         drop(administration.await);
-        serving.stop().await;
+        serving.stop().await
     };
     tokio::select! {
-        () = stop => info!("stopped"),
-        signal = ends.next() => warn!(signal, "ending at once"),
+        closed = stop => {
+            ended?;
+            closed.map_err(|failure| journal_failed("close the store", &failure))?;
+            info!("stopped");
+            Ok(())
+        }
+        signal = ends.next() => {
+            warn!(signal, "ending at once");
+            ended
+        }
     }
-    ended
+}
+
+fn journal_failed(doing: &str, failure: &JournalError) -> Failed {
+    let error = std::io::Error::other(format!("{doing}: {failure}"));
+    Failed::new(Kind::System, error, None)
 }
 
 /// The name of the key, where a peer can be called so; else one that is this key's alone.

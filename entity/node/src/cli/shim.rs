@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use entity_crypto::identity::PeerId;
-use entity_crypto::signing::SigningKey;
+use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_transport::http::Address;
 use entity_wallet::WalletError;
 use tracing::warn;
@@ -120,6 +120,7 @@ pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
         }
         (Some(_), _) | (None, None) => None,
     };
+    let (identity, predecessors) = identity.unzip();
     let setup = Setup {
         config: settings.peer_config(args.name),
         protocol: settings.protocol,
@@ -127,9 +128,10 @@ pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
         audience,
         data_dir: args.data_dir,
         identity,
+        predecessors: predecessors.unwrap_or_default(),
         seed,
     };
-    run_to_end(shim::run(setup))?.map(|_| ()).map_err(failed)
+    run_to_end(shim::run(setup))?.map_err(failed)
 }
 
 /// The identity kept in `data_dir`. On its first start a test peer makes one that is not protected, in a folder that goes with
@@ -139,7 +141,7 @@ fn identity_in(
     name: &PeerId,
     audience: Audience,
     passphrase: &PassphraseArgs,
-) -> Result<SigningKey, Failed> {
+) -> Result<(SigningKey, Vec<PublicKey>), Failed> {
     let source = passphrase.source();
     let opened = Opened::read(data_dir)?;
     match opened.wallet.default_key() {
@@ -147,7 +149,9 @@ fn identity_in(
         named => {
             let name = opened.ok(named)?;
             // Standard input belongs to the contract, so nobody can be asked there.
-            return opened.unlock(&name, &source).map(|unlocked| unlocked.key);
+            let unlocked = opened.unlock(&name, &source)?;
+            let predecessors = opened.ok(opened.wallet.predecessors(&unlocked.info))?;
+            return Ok((unlocked.key, predecessors));
         }
     }
     let passphrase = match (audience, source) {
@@ -156,7 +160,7 @@ fn identity_in(
             Some(source.new_one(&format!("New passphrase for the key {name}: "))?)
         }
     };
-    make_identity(data_dir, name, passphrase.as_ref())
+    Ok((make_identity(data_dir, name, passphrase.as_ref())?, Vec::new()))
 }
 
 fn failed(error: ShimError) -> Failed {

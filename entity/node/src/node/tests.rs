@@ -31,7 +31,7 @@ async fn a_listener_that_is_too_slow_sees_a_gap() {
     assert_eq!(usize::try_from(events.try_recv().unwrap().n).unwrap(), Node::EVENTS_MAX + more + 1);
 }
 
-/// A journal whose commits wait until they are told how to end.
+/// A journal whose commits wait until they are told how to end, and that panics where somebody looks for [`UNREADABLE`].
 struct Reluctant {
     kept: MemoryJournal,
     /// How many batches a commit has, when it has begun.
@@ -57,9 +57,12 @@ impl Journal for Reluctant {
         after: Option<&[u8]>,
         count_max: usize,
     ) -> Result<Vec<Record>, JournalError> {
+        assert_ne!(prefix, UNREADABLE);
         self.kept.scan(space, prefix, after, count_max)
     }
 }
+
+const UNREADABLE: &[u8] = b"unreadable";
 
 struct Disk {
     began: Receiver<usize>,
@@ -172,7 +175,8 @@ async fn a_node_whose_journal_fails_stops_and_says_why() {
     assert_eq!(node.settled().await, Err(Unsettled));
     assert!(node.scan(Space::state("roster"), b"", None, 10).await.is_err());
     assert!(events.try_recv().is_err());
-    tokio::time::timeout(PATIENCE, node.close(PATIENCE)).await.unwrap();
+    let closed = tokio::time::timeout(PATIENCE, node.close(PATIENCE)).await.unwrap();
+    assert_eq!(closed.unwrap_err().to_string(), "write the journal: no room");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -184,6 +188,16 @@ async fn a_journal_that_panics_has_failed() {
     let failure = tokio::time::timeout(PATIENCE, node.failed()).await.unwrap();
     assert_eq!(failure.to_string(), "write the journal: the journal's thread panicked");
     assert_eq!(end(command).await, Err(CommandError::Cancelled));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_panics_when_it_is_read_has_failed_too() {
+    let (node, _disk) = reluctant();
+    assert!(node.scan(Space::state("roster"), UNREADABLE, None, 1).await.is_err());
+    let failure = tokio::time::timeout(PATIENCE, node.failed()).await.unwrap();
+    assert_eq!(failure.to_string(), "read the journal: the journal's thread panicked");
+    let refused = node.command(add_peer("c")).await;
+    assert!(matches!(refused, Err(CommandError::Overloaded { .. })), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -213,5 +227,19 @@ async fn closing_makes_everything_durable_and_refuses_new_commands() {
     assert!(!closed.is_finished());
     disk.ends.send(Ok(())).unwrap();
     assert_eq!(end(command).await, Ok(CommandResult::Done));
-    end(closed).await;
+    end(closed).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_says_when_the_last_commit_fails() {
+    let (node, disk) = reluctant();
+    let command = start(&node, &disk, "b");
+    let closing = node.clone();
+    let closed = tokio::spawn(async move { closing.close(PATIENCE).await });
+    while !node.state().is_closing {
+        tokio::task::yield_now().await;
+    }
+    disk.ends.send(Err(JournalError { action: "write", reason: "no room".to_owned() })).unwrap();
+    assert_eq!(end(command).await, Err(CommandError::Cancelled));
+    assert_eq!(end(closed).await.unwrap_err().to_string(), "write the journal: no room");
 }

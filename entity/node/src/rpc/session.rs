@@ -1,6 +1,7 @@
 //! One conversation: requests run concurrently, `$/cancel` withdraws one, events are told as they come.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,14 +20,32 @@ use crate::node::Numbered;
 pub const REQUESTS_MAX: usize = 1024;
 
 /// Why a conversation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum End {
-    /// The other side asked for `shutdown`, and was answered.
-    Shutdown,
+    /// The other side asked for `shutdown`, and waits for the answer.
+    Shutdown(Farewell),
     /// The other side closed the stream.
     Closed,
-    /// A signal came.
-    Signal,
+}
+
+/// The answer to `shutdown`, which comes when everything else has been done.
+pub struct Farewell {
+    session: Session,
+    id: RequestId,
+}
+
+impl Farewell {
+    /// Tells the events that are left, and answers.
+    pub async fn say(mut self, outcome: Result<(), RpcError>) {
+        let outcome = outcome.and_then(|()| methods::empty());
+        self.session.answer(response_line(Some(&self.id), &outcome)).await;
+    }
+}
+
+impl fmt::Debug for Farewell {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Farewell").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// Answers on the way from the tasks of the requests. Guessed: more than two cores finish between two turns.
@@ -51,8 +70,9 @@ pub async fn converse(
             Some(answer) = answered.recv() => session.answer(answer).await,
             line = lines.recv() => match line {
                 Some(Line::Text(text)) => {
-                    if session.take(&text).await.is_break() {
-                        return End::Shutdown;
+                    if let ControlFlow::Break(id) = session.take(&text).await {
+                        session.withdraw_all();
+                        return End::Shutdown(Farewell { session, id });
                     }
                 }
                 Some(Line::TooLong) => session.refuse("line is longer than 4 MiB").await,
@@ -81,16 +101,20 @@ struct Session {
 }
 
 impl Drop for Session {
-    /// Withdraws what is under way: nobody will hear its end.
     fn drop(&mut self) {
-        for (_, running) in self.open.lock().unwrap_or_else(PoisonError::into_inner).drain() {
-            running.abort();
-        }
+        self.withdraw_all();
     }
 }
 
 impl Session {
-    async fn take(&mut self, text: &str) -> ControlFlow<()> {
+    /// Withdraws what is under way: nobody will hear its end.
+    fn withdraw_all(&self) {
+        for (_, running) in self.open.lock().unwrap_or_else(PoisonError::into_inner).drain() {
+            running.abort();
+        }
+    }
+
+    async fn take(&mut self, text: &str) -> ControlFlow<RequestId> {
         let incoming = match Incoming::parse(text) {
             Ok(incoming) => incoming,
             Err(error) => {
@@ -102,10 +126,7 @@ impl Session {
             ("$/cancel", _) => self.cancel(incoming.params.as_deref()).await,
             // There are no other notifications for a peer; an unknown one is ignored.
             (_, None) => {}
-            ("shutdown", Some(id)) => {
-                self.answer(response_line(Some(&id), &methods::empty())).await;
-                return ControlFlow::Break(());
-            }
+            ("shutdown", Some(id)) => return ControlFlow::Break(id),
             (_, Some(id)) => self.start(id, incoming.method, incoming.params).await,
         }
         ControlFlow::Continue(())

@@ -164,7 +164,7 @@ fn work(mut journal: Box<dyn Journal + Send>, queue: &Queue, mut tell: impl FnMu
         if !taken.batches.is_empty() {
             // A journal that panics has failed as well: nobody must wait for it for ever.
             let committed = catch_unwind(AssertUnwindSafe(|| journal.commit(&taken.batches)));
-            match committed.unwrap_or_else(|_| Err(panicked())) {
+            match committed.unwrap_or_else(|_| Err(panicked("write"))) {
                 Ok(()) => tell(Progress::Durable { batches: taken.batches.len() }),
                 Err(error) => {
                     queue.abandon();
@@ -174,12 +174,17 @@ fn work(mut journal: Box<dyn Journal + Send>, queue: &Queue, mut tell: impl FnMu
         }
         for (scan, found) in taken.scans {
             let Scan { space, prefix, after, count_max } = scan;
+            let look = || journal.scan(space, &prefix, after.as_deref(), count_max);
+            let Ok(looked) = catch_unwind(AssertUnwindSafe(look)) else {
+                queue.abandon();
+                return tell(Progress::Failed(panicked("read")));
+            };
             // Who asked may have gone.
-            drop(found.send(journal.scan(space, &prefix, after.as_deref(), count_max)));
+            drop(found.send(looked));
         }
     }
 }
 
-fn panicked() -> JournalError {
-    JournalError { action: "write", reason: "the journal's thread panicked".to_owned() }
+fn panicked(action: &'static str) -> JournalError {
+    JournalError { action, reason: "the journal's thread panicked".to_owned() }
 }

@@ -116,7 +116,7 @@ async fn stopping_a_node_ends_its_connections_and_frees_its_port() {
     let mut first = [0; 15];
     open.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200 OK");
-    a.serving.stop().await;
+    a.serving.stop().await.unwrap();
     let mut rest = Vec::new();
     open.read_to_end(&mut rest).unwrap();
     assert!(TcpStream::connect(address).is_err(), "nobody listens any more");

@@ -93,7 +93,7 @@ async fn questions_and_answers_cross_in_1_1() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_is_not_there_is_unreachable_after_its_retries_end_or_withdrawn_before() {
     let (a, b) = acquainted(|config| config.protocols = Protocols::OnlyV1_0).await;
-    b.serving.stop().await;
+    b.serving.stop().await.unwrap();
     let command = Command::Ping { to: "b".parse().unwrap() };
     let withdrawn =
         tokio::time::timeout(std::time::Duration::from_millis(50), a.node().command(command)).await;

@@ -80,6 +80,16 @@ fn however_a_peer_is_asked_to_end_it_closes_its_store() {
 }
 
 #[test]
+fn shutdown_is_answered_once_the_store_is_closed() {
+    let data = tempfile::tempdir().unwrap();
+    let mut shim = start(data.path());
+    add(&mut shim, "b");
+    assert_eq!(shim.call("shutdown", json!({})), json!({}));
+    assert_eq!(files(data.path()), ["entity.db"], "the log is brought into the file");
+    assert_eq!(shim.exit_code(), Some(0));
+}
+
+#[test]
 fn a_peer_that_ends_in_order_goes_on_with_the_next_number() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let mut b = Shim::spawn(command("b", folders[1].path()));
@@ -186,4 +196,54 @@ fn a_second_signal_ends_a_peer_that_waits_for_an_open_request() {
     shim.terminate();
     says("ending at once");
     assert_eq!(shim.exit_code(), Some(0));
+}
+
+/// A shim whose identity is in the wallet of its folder.
+fn start_with_wallet(data: &Path) -> (Shim, Value) {
+    let mut command = Shim::command("a");
+    command.arg("--test-peer").env_remove("HANDFAST_SEED").env("HANDFAST_DATA_DIR", data);
+    let mut shim = Shim::spawn(command);
+    let told = shim.call("initialize", json!({"contract": "1"}));
+    (shim, told["keys"]["ed25519"].clone())
+}
+
+fn rotate(data: &Path) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_entity"));
+    command.args(["wallet", "rotate"]).env("ENTITY_DATA_DIR", data).stdin(Stdio::null());
+    assert!(command.output().unwrap().status.success());
+}
+
+#[test]
+fn a_node_whose_key_was_rotated_goes_on_with_its_store() {
+    let data = tempfile::tempdir().unwrap();
+    let (mut shim, first) = start_with_wallet(data.path());
+    add(&mut shim, "b");
+    let message = json!({"to": "b", "body": {"text": "for b"}, "durable": true});
+    let kept = shim.call("message.send", message)["id"].clone();
+    drop(shim.call("shutdown", json!({})));
+    assert_eq!(shim.exit_code(), Some(0));
+    rotate(data.path());
+    rotate(data.path());
+    let (mut shim, third) = start_with_wallet(data.path());
+    assert_ne!(first, third);
+    assert_eq!(peers(&mut shim), ["b"]);
+    let waiting = shim.call("outbox.list", json!({}));
+    assert_eq!((&waiting["size"], &waiting["messages"][0]["id"]), (&json!(1), &kept));
+}
+
+#[test]
+fn a_member_of_a_committee_is_told_to_go_on_with_the_key_before() {
+    let data = tempfile::tempdir().unwrap();
+    let (mut shim, member) = start_with_wallet(data.path());
+    let tokens = json!([{"token": "AGT", "issuer": member, "cap": "1000"}]);
+    let genesis = json!({"committee": [member], "tokens": tokens});
+    let opened = shim.call("token.open", json!({ "genesis": genesis }));
+    drop(shim.call("shutdown", json!({})));
+    assert_eq!(shim.exit_code(), Some(0));
+    rotate(data.path());
+    let mut command = Shim::command("a");
+    command.arg("--test-peer").env_remove("HANDFAST_SEED").env("HANDFAST_DATA_DIR", data.path());
+    let text = refused(command);
+    assert!(text.contains("nobody votes in its place"), "{opened} {text}");
+    assert!(text.contains("go on with the key before"), "{text}");
 }
