@@ -97,6 +97,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handfast-oracle", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
     ("handfast-report", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
     ("handfast-lab", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
+    ("handfast-stub", &["handfast-contract"]),
     // The one joint in code between the two halves.
     (
         "handfast-simulation",
@@ -131,6 +132,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-report",
             "handfast-lab",
             "handfast-runner",
+            "handfast-stub",
         ],
     ),
 ];

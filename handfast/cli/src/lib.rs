@@ -31,6 +31,7 @@ enum Command {
     List(commands::list::Args),
     Probe(commands::probe::Args),
     Replay(commands::replay::Args),
+    Stub(commands::stub::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -43,6 +44,7 @@ Examples:
   handfast list --category e2e          what there is
   handfast probe entity                 does the peer keep the contract?
   handfast replay last                  the last run once more, from its record
+  handfast run --peer b=python-stub     b is played from recorded conversations
 
 Exit codes:
   0  passed                              4  nothing ran
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => commands::list::run(args, &around),
         Command::Probe(args) => commands::probe::run(args, &around),
         Command::Replay(args) => commands::replay::run(args, &around),
+        Command::Stub(args) => commands::stub::run(args, &around),
     };
     match result {
         Ok(code) => ExitCode::from(code.number()),

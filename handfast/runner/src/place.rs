@@ -7,11 +7,12 @@ use handfast_scenario::project::Command as ProjectCommand;
 use serde::Deserialize;
 
 /// What the variables in a command stand for: `${root}` the folder of `handfast.toml`, `${target}` the
-/// folder into which cargo builds.
+/// folder into which cargo builds, `${handfast}` this very program.
 #[derive(Debug, Clone)]
 pub struct Places {
     root: PathBuf,
     target: PathBuf,
+    handfast: PathBuf,
 }
 
 impl Places {
@@ -23,7 +24,9 @@ impl Places {
     pub fn find(root: &Path, target: Option<PathBuf>) -> Self {
         let target = target.map(|target| root.join(target));
         let target = target.or_else(|| ask_cargo(root)).unwrap_or_else(|| root.join("target"));
-        Self { root: root.to_owned(), target }
+        // A program that does not know where it lies is found by its name.
+        let handfast = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("handfast"));
+        Self { root: root.to_owned(), target, handfast }
     }
 
     /// The folder of `handfast.toml`.
@@ -46,7 +49,8 @@ impl Places {
 
     fn fill_word(&self, word: &str) -> String {
         let word = word.replace("${root}", &self.root.to_string_lossy());
-        word.replace("${target}", &self.target.to_string_lossy())
+        let word = word.replace("${target}", &self.target.to_string_lossy());
+        word.replace("${handfast}", &self.handfast.to_string_lossy())
     }
 }
 
@@ -80,6 +84,12 @@ mod tests {
     fn the_target_folder_is_the_one_of_the_environment() {
         check(Some("/t"), &["${target}/release/x", "${root}/y"], &["/t/release/x", "/p/y"]);
         check(Some("rel"), &["${target}/x"], &["/p/rel/x"]);
+    }
+
+    #[test]
+    fn handfast_is_this_very_program() {
+        let own = std::env::current_exe().unwrap();
+        check(None, &["${handfast}", "stub"], &[own.to_str().unwrap(), "stub"]);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct PeerProgram {
     pub env: BTreeMap<String, String>,
     /// Protocol versions that it is expected to speak; `initialize` has to name them all.
     pub versions: Vec<String>,
+    /// Files of recorded conversations from which it can be played while it is late, relative to the project file.
+    pub stub: Vec<String>,
     /// Version of the peer contract.
     pub contract: String,
     /// Where it is declared.

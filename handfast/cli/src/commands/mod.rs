@@ -4,6 +4,7 @@ pub(crate) mod list;
 pub(crate) mod probe;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod stub;
 
 mod interruption;
 mod selection;

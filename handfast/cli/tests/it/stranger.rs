@@ -40,3 +40,26 @@ fn a_strangers_peer_stays_short_enough_to_be_read() {
     let lines = fs::read_to_string(example("peer.pl")).unwrap().lines().count();
     assert!(lines < 150, "{lines} lines");
 }
+
+#[test]
+fn a_peer_that_is_late_is_played_by_a_stub_that_keeps_the_contract_and_says_what_it_is() {
+    let late = "[peers.late]\nstart = [\"not-there-yet\"]\nstub = [\"late.toml\"]\n";
+    let project = Project::bare(late);
+    let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stubs/entity-1.1.toml");
+    project.write("late.toml", &fs::read_to_string(stub).unwrap());
+    let ran = project.run(&["probe", "late-stub"]);
+    ran.check(0, "late-stub keeps the peer contract", &["kept   session.list"]);
+    let list = "name = \"two\"\n[roles.a]\n[roles.b]\n[[step]]\nexpect = \"session.list\"\non = [\"a\"]\ncount = 0\n";
+    project.write("scenarios/test_unit_x.toml", list);
+    let ran = project.run(&["run", "--peer", "a=late-stub", "--peer", "b=late-stub"]);
+    ran.check(0, "1 passed, 0 failed", &["a=late-stub b=late-stub"]);
+}
+
+#[test]
+fn a_stub_without_conversations_says_how_to_name_them() {
+    let project = Project::new("");
+    let ran = project.run(&["stub", "py"]);
+    assert_eq!(ran.code, 2, "{}", ran.error);
+    assert!(ran.error.contains("no conversation of py is recorded"), "{}", ran.error);
+    assert!(ran.error.contains("[peers.py] stub"), "{}", ran.error);
+}

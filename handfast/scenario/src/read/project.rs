@@ -1,5 +1,6 @@
 //! `handfast.toml`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Sink;
@@ -41,11 +42,31 @@ fn peers(fields: &Fields<'_>, sink: &mut Sink) -> Vec<PeerProgram> {
         let peer = peer(name, &entry.node, sink);
         peers.extend(peer.map(|peer| PeerProgram { span: entry.key_span, ..peer }));
     }
+    let stubs: Vec<PeerProgram> = peers.iter().filter_map(stub_of).collect();
+    peers.extend(stubs);
     peers
 }
 
+/// The peer that is played in the place of another: `NAME-stub`, by this very program.
+fn stub_of(peer: &PeerProgram) -> Option<PeerProgram> {
+    if peer.stub.is_empty() {
+        return None;
+    }
+    let words = ["${handfast}", "stub", peer.name.as_str()].map(str::to_owned);
+    Some(PeerProgram {
+        name: PeerName::new(format!("{}-stub", peer.name)).ok()?,
+        build: None,
+        start: Command::new(words.to_vec())?,
+        env: BTreeMap::new(),
+        versions: Vec::new(),
+        stub: Vec::new(),
+        contract: peer.contract.clone(),
+        span: peer.span,
+    })
+}
+
 fn peer(name: Option<PeerName>, node: &Node, sink: &mut Sink) -> Option<PeerProgram> {
-    let known = ["build", "start", "env", "versions", "contract"];
+    let known = ["build", "start", "env", "versions", "stub", "contract"];
     let fields = Fields::open(node, "a peer", &known, sink)?;
     let start = fields.required("start", "[\"program\", \"argument\"]", sink);
     let start = start.and_then(|node| command(node, "start", sink));
@@ -65,6 +86,7 @@ fn peer(name: Option<PeerName>, node: &Node, sink: &mut Sink) -> Option<PeerProg
         start: start?,
         env: fields.text_table("env", sink),
         versions: versions.into_iter().map(|(version, _)| version.to_owned()).collect(),
+        stub: fields.texts("stub", sink).into_iter().map(|(file, _)| file.to_owned()).collect(),
         contract: contract.to_owned(),
         span: node.span,
     })
