@@ -185,6 +185,3 @@ impl Presenting {
         held.map(|held| held.certificate.clone()).collect()
     }
 }
-
-#[cfg(test)]
-mod tests;

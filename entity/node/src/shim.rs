@@ -103,7 +103,7 @@ pub async fn run(mut setup: Setup) -> Result<(), ShimError> {
     };
     let restored = kept.1.summary();
     let mut ends = Ends::watch().map_err(ShimError::Signals)?;
-    let data_dir = setup.data_dir;
+    let (data_dir, folder) = (setup.data_dir.clone(), setup.data_dir);
     let start = Start { config: setup.config, key, seed: randomness, listen, kept, data_dir };
     let (serving, events) = Serving::restore(start).map_err(|error| match error {
         ServeError::Listen(source) => listen_failed(source),
@@ -117,6 +117,7 @@ pub async fn run(mut setup: Setup) -> Result<(), ShimError> {
         // Not the announced one: there the platform's own proxy listens.
         http_address: serving.listening_at(),
         protocol_versions: setup.protocol.versions(),
+        data_dir: folder,
     };
     let lines = read_from(io::stdin()).map_err(ShimError::Streams)?;
     let writer = Writer::to(io::stdout()).map_err(ShimError::Streams)?;

@@ -10,6 +10,5 @@ mod precedence;
 mod properties;
 mod records;
 mod statements;
-mod strangers;
 mod transfers;
 mod vector;

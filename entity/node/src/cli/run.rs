@@ -226,6 +226,7 @@ async fn serve(
         audience: Audience::Public,
         http_address: serving.http_address().to_owned(),
         protocol_versions: settings.protocol.versions(),
+        data_dir: Some(settings.data_dir.clone()),
     };
     let administration = tokio::spawn(admin.serve(service));
     let key = serving.node().look(|peer, _| peer.public_key());

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::RpcError;
-use super::methods::{Outcome, Service, result};
+use super::methods::{Outcome, Service, ended, result};
 use crate::seed;
 
 #[derive(Deserialize)]
@@ -126,10 +126,6 @@ fn passphrase(text: Option<&str>) -> Result<Option<Passphrase>, RpcError> {
 
 fn refused(error: ForeignError) -> RpcError {
     RpcError::refused(error.code(), format!("failed to {error}"))
-}
-
-fn ended<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, RpcError> {
-    outcome.map_err(|error| RpcError::new(RpcError::INTERNAL_ERROR, error.to_string()))
 }
 
 /// Makes a new key and writes it in a format. Never the peer's own: a test platform has no use for that.

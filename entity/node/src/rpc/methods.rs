@@ -1,6 +1,7 @@
 //! What each method of the contract does to a node (`docs/contract/`).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -74,7 +75,8 @@ pub const METHODS: &[&str] = &[
 ];
 
 /// The methods of test peers alone: each could be used to harm a real one.
-pub const TEST_METHODS: &[&str] = &["clock.offset", "wire.send_raw", "key.read", "key.write"];
+pub const TEST_METHODS: &[&str] =
+    &["clock.offset", "wire.send_raw", "key.read", "key.write", "file.make", "file.digest"];
 
 /// Most messages in one answer of `message.inbox`.
 pub const INBOX_ANSWER_MAX: usize = 1000;
@@ -105,6 +107,8 @@ pub struct Service {
     pub http_address: String,
     /// The protocol versions it speaks.
     pub protocol_versions: &'static [&'static str],
+    /// Its own folder, where it has one.
+    pub data_dir: Option<PathBuf>,
 }
 
 pub(super) type Outcome = Result<Box<RawValue>, RpcError>;
@@ -149,6 +153,8 @@ impl Service {
             ("jwt.verify", _) => self.jwt_verify(read(params)?),
             ("key.read", Audience::Test) => self.key_read(read(params)?).await,
             ("key.write", Audience::Test) => self.key_write(read(params)?).await,
+            ("file.make", Audience::Test) => self.file_make(read(params)?).await,
+            ("file.digest", Audience::Test) => self.file_digest(read(params)?).await,
             ("clock.offset", Audience::Test) => self.clock_offset(read(params)?).await,
             ("wire.send_raw", Audience::Test) => self.send_raw(read(params)?).await,
             _ => Err(unknown(method)),
@@ -370,6 +376,11 @@ pub(super) fn body_object(body: &RawValue) -> Result<Object, RpcError> {
 
 pub(super) fn result<T: Serialize>(value: &T) -> Outcome {
     to_raw_value(value).map_err(|error| RpcError::new(RpcError::INTERNAL_ERROR, error.to_string()))
+}
+
+/// What a thread beside gave; it fails only where that panicked.
+pub(super) fn ended<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, RpcError> {
+    outcome.map_err(|error| RpcError::new(RpcError::INTERNAL_ERROR, error.to_string()))
 }
 
 pub(crate) fn empty() -> Outcome {

@@ -7,6 +7,7 @@
 //! - [`session`]: one conversation: concurrent requests, withdrawal, events.
 
 mod delivery;
+mod file;
 mod keys;
 pub mod lines;
 pub mod methods;

@@ -36,8 +36,37 @@ fn the_methods_of_test_peers_do_not_exist_elsewhere() {
     assert!(!initialized["methods"].to_string().contains("clock.offset"));
     assert_eq!(shim.refused("clock.offset", json!({"seconds": 1}))["code"], -32601);
     assert_eq!(shim.refused("wire.send_raw", json!({"body": ""}))["code"], -32601);
+    let file = json!({"name": "x", "size": 1, "seed": 1});
+    assert_eq!(shim.refused("file.make", file)["code"], -32601);
+    assert_eq!(shim.refused("file.digest", json!({"path": "/dev/null"}))["code"], -32601);
     shim.close_input();
     assert_eq!(shim.exit_code(), Some(0), "the end of standard input is the end");
+}
+
+#[test]
+fn a_test_peer_makes_files_and_says_what_is_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Shim::command("a");
+    command.arg("--test-peer").env("HANDFAST_DATA_DIR", folder.path());
+    let mut shim = Shim::spawn(command);
+    let make = |shim: &mut Shim, name: &str, size: u64, seed: u64| {
+        let made = shim.call("file.make", json!({"name": name, "size": size, "seed": seed}));
+        let found = shim.call("file.digest", json!({"path": made["path"]}));
+        assert_eq!((&found["size"], &found["sha256"]), (&json!(size), &made["sha256"]));
+        made
+    };
+    let first = make(&mut shim, "data.bin", 3_000_000, 7);
+    assert_eq!(first, make(&mut shim, "data.bin", 3_000_000, 7));
+    assert_ne!(first["sha256"], make(&mut shim, "data.bin", 3_000_000, 8)["sha256"]);
+    // The earlier one gave way, to the last byte.
+    make(&mut shim, "data.bin", 0, 7);
+    for (name, size) in [("..", 1), ("a/b", 1), ("", 1), (".x", 1), ("x", (4_u64 << 30) + 1)] {
+        let params = json!({"name": name, "size": size, "seed": 1});
+        assert_eq!(shim.refused("file.make", params)["code"], -32602, "{name}");
+    }
+    for path in ["/no/such/file", "/"] {
+        assert_eq!(shim.refused("file.digest", json!({"path": path}))["code"], -32602, "{path}");
+    }
 }
 
 #[test]
