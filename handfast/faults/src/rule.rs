@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-use crate::{Direction, Edit, Link};
+use crate::{Chance, Direction, Edit, Link};
 
 /// A validated rule of the wire.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,6 +142,13 @@ pub enum Position {
     Every(NonZeroU64),
     /// The message with this index in the recording of its link, the first being 1.
     Index(u64),
+    /// Each of them with this chance; which ones follows from the seed.
+    Share {
+        /// How often.
+        chance: Chance,
+        /// What the throws follow from.
+        seed: u64,
+    },
 }
 
 /// How often a rule acts.

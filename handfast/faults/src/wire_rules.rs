@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::{
-    Action, Direction, Edit, EditError, Lifetime, Link, Position, Rule, Selector, Traffic,
+    Action, Dice, Direction, Edit, EditError, Lifetime, Link, Position, Rule, Selector, Traffic,
 };
 
 /// The rules of one wire, in force and spent.
@@ -76,7 +76,9 @@ impl WireRules {
                 continue;
             }
             laid.matched += 1;
-            if decided.is_some() || !laid.is_its_turn(message) {
+            // Thrown for each message that matches, also where another rule decides: the share does not depend on them.
+            let is_its_turn = laid.is_its_turn(message);
+            if decided.is_some() || !is_its_turn {
                 continue;
             }
             let effect = Effect::of(message);
@@ -287,6 +289,8 @@ impl Selector {
 #[derive(Debug)]
 struct Laid {
     rule: Rule,
+    /// For a share; unused by the other positions.
+    dice: Dice,
     in_force: bool,
     matched: u64,
     effects_total: u64,
@@ -297,8 +301,13 @@ struct Laid {
 
 impl Laid {
     fn new(rule: Rule) -> Self {
+        let seed = match rule.selector().position {
+            Position::Share { seed, .. } => seed,
+            Position::Any | Position::Nth(_) | Position::Every(_) | Position::Index(_) => 0,
+        };
         Self {
             rule,
+            dice: Dice::new(seed),
             in_force: true,
             matched: 0,
             effects_total: 0,
@@ -324,12 +333,13 @@ impl Laid {
     }
 
     /// Whether the position of the rule names this message; `matched` counts it already.
-    fn is_its_turn(&self, message: &Observed<'_>) -> bool {
+    fn is_its_turn(&mut self, message: &Observed<'_>) -> bool {
         match self.rule.selector().position {
             Position::Any => true,
             Position::Nth(n) => self.matched == n.get(),
             Position::Every(n) => self.matched.is_multiple_of(n.get()),
             Position::Index(index) => message.index == Some(index),
+            Position::Share { chance, .. } => self.dice.happens(chance),
         }
     }
 

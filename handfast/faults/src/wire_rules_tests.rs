@@ -3,7 +3,7 @@ use std::num::NonZeroU64;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{FieldChange, InvalidRule};
+use crate::{Chance, FieldChange, InvalidRule};
 
 const BODY: &[u8] = br#"{"msg_type":"ping","n":1}"#;
 
@@ -290,4 +290,43 @@ proptest! {
             prop_assert!(report.effects_total <= report.matched);
         }
     }
+}
+
+/// The indexes of 2,000 messages that a share of `per_mille` meets.
+fn share(per_mille: u32, seed: u64) -> Vec<u64> {
+    let position = Position::Share { chance: Chance::per_mille(per_mille), seed };
+    hits(Selector::on(&link()).position(position), Lifetime::Standing, &vec!["x"; 2_000])
+        .into_iter()
+        .take(WireRules::EFFECTS_LISTED_MAX)
+        .collect()
+}
+
+#[test]
+fn a_share_meets_about_so_many_messages_and_the_same_ones_again() {
+    let met = share(50, 7);
+    assert!((70..130).contains(&met.len()), "{}", met.len());
+    assert_eq!(met, share(50, 7));
+    assert_ne!(met, share(50, 8));
+    assert!(share(0, 7).is_empty());
+}
+
+#[test]
+fn a_share_meets_the_same_messages_whichever_rules_are_laid_over_it() {
+    let position = Position::Share { chance: Chance::per_mille(100), seed: 7 };
+    let met = |with_another: bool| {
+        let mut rules = WireRules::new();
+        let selector = Selector::on(&link()).position(position);
+        let id = rules.lay(rule(selector, Lifetime::Standing, Action::Drop)).unwrap();
+        if with_another {
+            let other = Selector::on(&link()).position(Position::Nth(n(3)));
+            rules.lay(rule(other, Lifetime::Once, Action::Duplicate)).unwrap();
+        }
+        let link = link();
+        let met =
+            (1..100).filter(|index| rules.decide(&request(&link, *index, Some("x"))).1 == Some(id));
+        // The third is the one that the other rule takes.
+        met.filter(|index| *index > 3).collect::<Vec<_>>()
+    };
+    assert!(!met(false).is_empty());
+    assert_eq!(met(false), met(true));
 }

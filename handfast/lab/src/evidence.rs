@@ -22,6 +22,14 @@ pub const FACTS_MAX: usize = 200_000;
 /// Sum of the sizes of a unit's facts, in bytes (guessed: a thousand 100 KB bodies, twice).
 pub const FACT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// Sum of the sizes of the exchanges that a unit keeps whole, in bytes. Of the bodies of later ones the first
+/// [`CUT_LEN`] bytes are kept, so that a file of any size can pass (guessed: far above what scenarios about single
+/// messages send).
+pub const WHOLE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Bytes kept of each body after that (guessed: all of a short answer).
+pub const CUT_LEN: usize = 1024;
+
 /// Something that happened in a unit, and when.
 #[derive(Clone, Debug)]
 pub struct Observation {
@@ -103,9 +111,17 @@ impl Evidence {
     }
 
     /// Appends a fact and wakes the readers; a fact that does not fit is counted as lost.
-    pub fn record(&self, fact: Fact) {
-        let size = fact.size_bytes();
+    pub fn record(&self, mut fact: Fact) {
         let mut log = self.shared.log();
+        if let Fact::Exchange(exchange) = &mut fact {
+            let whole = log.whole_bytes.saturating_add(exchange.size_bytes());
+            if whole <= self.shared.whole_bytes_max {
+                log.whole_bytes = whole;
+            } else {
+                Arc::make_mut(exchange).cut_bodies(CUT_LEN);
+            }
+        }
+        let size = fact.size_bytes();
         let fits = log.facts.len() < self.shared.facts_max
             && log.bytes.saturating_add(size) <= self.shared.bytes_max;
         if log.closed || !fits {
@@ -141,9 +157,15 @@ impl Evidence {
     }
 
     fn with_limits(clock: Clock, facts_max: usize, bytes_max: usize) -> Self {
-        let log = Mutex::new(Log::default());
-        let grown = Notify::new();
-        Self { shared: Arc::new(Shared { clock, facts_max, bytes_max, log, grown }) }
+        let shared = Shared {
+            clock,
+            facts_max,
+            bytes_max,
+            whole_bytes_max: WHOLE_BYTES_MAX,
+            log: Mutex::new(Log::default()),
+            grown: Notify::new(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 }
 
@@ -184,6 +206,7 @@ struct Shared {
     clock: Clock,
     facts_max: usize,
     bytes_max: usize,
+    whole_bytes_max: usize,
     log: Mutex<Log>,
     grown: Notify,
 }
@@ -199,6 +222,7 @@ impl Shared {
 struct Log {
     facts: Vec<Arc<Observation>>,
     bytes: usize,
+    whole_bytes: usize,
     lost: u64,
     closed: bool,
 }

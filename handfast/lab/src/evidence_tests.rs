@@ -70,3 +70,36 @@ async fn a_reader_waits_for_a_fact_and_sees_the_end() {
     log.record(line("late"));
     assert_eq!(log.lost(), 1);
 }
+
+fn exchange(len: usize) -> Fact {
+    let head = hyper::Request::post("/message").body(()).unwrap().into_parts().0;
+    let request = crate::tap::Request { head: Arc::new(head), body: vec![7; len].into() };
+    let link = handfast_faults::Link::new("a", "b");
+    let mut exchange = Exchange::new(link, Some(1), None, 0, &request);
+    // Passed on as it came: the same memory.
+    exchange.delivered = Some(exchange.request.clone());
+    Fact::Exchange(Arc::new(exchange))
+}
+
+#[test]
+fn a_file_of_any_size_passes_in_bounded_memory() {
+    const MESSAGE_LEN: usize = 1 << 20;
+    let log = Evidence::new(Clock::start());
+    let whole = WHOLE_BYTES_MAX / MESSAGE_LEN;
+    for _ in 0..1_000 {
+        log.record(exchange(MESSAGE_LEN));
+    }
+    let mut reader = log.reader();
+    let bodies: Vec<_> = std::iter::from_fn(|| reader.try_next())
+        .map(|observation| {
+            let Fact::Exchange(exchange) = &observation.fact else { panic!("no exchange") };
+            let delivered = exchange.delivered.as_ref().unwrap();
+            assert_eq!((exchange.request.len(), delivered.len()), (MESSAGE_LEN, MESSAGE_LEN));
+            assert_eq!(exchange.request.is_cut(), delivered.is_cut());
+            exchange.request.kept().len()
+        })
+        .collect();
+    assert_eq!((bodies.len(), log.lost()), (1_000, 0));
+    assert!(bodies[..whole].iter().all(|kept| *kept == MESSAGE_LEN));
+    assert!(bodies[whole..].iter().all(|kept| *kept == CUT_LEN));
+}

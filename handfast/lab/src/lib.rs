@@ -30,5 +30,5 @@ pub use exit::Exit;
 pub use lab::{Lab, LabConfig, LabError};
 pub use peer::{CallError, Peer, PeerFault, StartError};
 pub use scratch::{Scratch, Swept};
-pub use tap::{Exchange, Fate, Tap, TapConfig};
+pub use tap::{Body, Exchange, Fate, Tap, TapConfig};
 pub use unit::{CloseReport, RoleConfig, Unit, UnitConfig};

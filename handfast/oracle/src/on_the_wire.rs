@@ -2,7 +2,8 @@
 //!
 //! What a peer says of its own messages (a version, a flavour, whether they are sealed) is only its word; this looks
 //! at their bytes. It takes `has`, what each of them includes, and `from`, `to` and `type` to choose among them. `times`
-//! is how many they are, `alike` says that all have the same bytes, and `apart` how long after each of them the next one
+//! is how many they are, `at_most` how many at the most, `after_start_of` looks only at those after the last time that this
+//! role was started again, `alike` says that all have the same bytes, and `apart` how long after each of them the next one
 //! came at least: so repeated attempts show.
 
 use std::time::Duration;
@@ -14,15 +15,35 @@ use crate::params::Params;
 use crate::{Finding, OracleError};
 
 pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Finding, OracleError> {
-    params.only(&["from", "to", "type", "has", "times", "alike", "apart"])?;
+    params.only(&[
+        "from",
+        "to",
+        "type",
+        "after_start_of",
+        "has",
+        "times",
+        "at_most",
+        "alike",
+        "apart",
+    ])?;
     let (from, to, kind) = (params.text("from")?, params.text("to")?, params.text("type")?);
     let attempts = Attempts::read(params)?;
     let has = match attempts {
-        Attempts { times: None, alike: false, .. } => Some(params.filled_table("has")?),
+        Attempts { times: None, at_most: None, alike: false, .. } => {
+            Some(params.filled_table("has")?)
+        }
         Attempts { .. } => params.optional_table("has")?,
     };
+    let since_us = match params.text("after_start_of")? {
+        None => 0,
+        Some(role) => match history.restarts().into_iter().rfind(|(by, _)| *by == role) {
+            Some((_, at_us)) => at_us,
+            None => return Ok(Err(format!("{role} was not started again"))),
+        },
+    };
     let is_meant = |message: &&Wire<'_>| {
-        from.is_none_or(|from| from == message.from)
+        message.at_us >= since_us
+            && from.is_none_or(|from| from == message.from)
             && to.is_none_or(|to| to == message.to)
             && kind.is_none_or(|kind| Some(kind) == message.message_type)
     };
@@ -53,6 +74,7 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
 /// What is asked of the messages together.
 struct Attempts {
     times: Option<usize>,
+    at_most: Option<usize>,
     alike: bool,
     apart: Vec<Duration>,
 }
@@ -61,6 +83,7 @@ impl Attempts {
     fn read(params: &Params<'_>) -> Result<Self, OracleError> {
         let attempts = Self {
             times: params.count("times")?,
+            at_most: params.count("at_most")?,
             alike: params.flag("alike")?,
             apart: params.durations("apart")?,
         };
@@ -74,6 +97,9 @@ impl Attempts {
         let count = messages.len();
         if let Some(times) = self.times.filter(|times| *times != count) {
             return Err(format!("expected {times} messages, {count} were captured"));
+        }
+        if let Some(at_most) = self.at_most.filter(|at_most| count > *at_most) {
+            return Err(format!("expected at most {at_most} messages, {count} were captured"));
         }
         for (pair, apart) in messages.windows(2).zip(&self.apart) {
             let &[before, after] = pair else { continue };
@@ -154,6 +180,20 @@ mod tests {
         // `has` counts beside them.
         let params = json!({ "times": 2, "has": { "n": 2 } });
         twice().fails("on-the-wire", params, "to include");
+    }
+
+    #[test]
+    fn messages_after_a_restart_are_counted_apart() {
+        let chunk = json!({ "msg_type": "chunk" });
+        let story = || Story::new().started("a").started("b").wire("a", "b", &chunk, 200);
+        let params =
+            |at_most: u64| json!({ "from": "a", "after_start_of": "b", "at_most": at_most });
+        story().fails("on-the-wire", params(1), "b was not started again");
+        story().started("b").fails("on-the-wire", params(1), "no message from a was captured");
+        let again = story().started("b").wire("a", "b", &chunk, 200).wire("a", "b", &chunk, 200);
+        again.passes("on-the-wire", params(2));
+        again.fails("on-the-wire", params(1), "expected at most 1 messages, 2 were captured");
+        again.fails("on-the-wire", json!({ "from": "a", "at_most": 2 }), "3 were captured");
     }
 
     #[test]

@@ -559,8 +559,13 @@ impl RunEvent {
 impl WireBytes {
     /// Keeps the first [`WIRE_BYTES_MAX`] bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        let kept = &bytes[..bytes.len().min(WIRE_BYTES_MAX)];
-        Self { len: bytes.len() as u64, base64: STANDARD.encode(kept) }
+        Self::part_of(bytes.len() as u64, bytes)
+    }
+
+    /// Of `len` bytes the first ones are known: keeps [`WIRE_BYTES_MAX`] of them.
+    pub fn part_of(len: u64, known: &[u8]) -> Self {
+        let kept = &known[..known.len().min(WIRE_BYTES_MAX)];
+        Self { len, base64: STANDARD.encode(kept) }
     }
 
     /// The bytes that were kept.
@@ -574,7 +579,9 @@ impl WireBytes {
 
     /// Whether bytes are missing at the end.
     pub fn is_truncated(&self) -> bool {
-        self.len > WIRE_BYTES_MAX as u64
+        let padding = self.base64.bytes().rev().take_while(|byte| *byte == b'=').count();
+        let kept = (self.base64.len() / 4 * 3).saturating_sub(padding);
+        self.len > kept as u64
     }
 }
 

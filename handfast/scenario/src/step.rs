@@ -256,6 +256,11 @@ pub enum Select {
     Nth(u64),
     /// Every one, until `clear`.
     Every,
+    /// About so many of a thousand, until `clear`: which ones follows from the seed of the run.
+    Share {
+        /// From 1 to 1,000.
+        per_mille: u32,
+    },
 }
 
 /// What to do with a message.
@@ -360,15 +365,29 @@ pub enum FaultKind {
     Resume,
 }
 
-/// The moment of a fault: a notification.
+/// The moment of a fault.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trigger {
-    /// Which one.
-    pub event: EventName,
-    /// From whom.
-    pub role: RoleName,
-    /// Only such whose parameters include this.
-    pub condition: Option<Template>,
+pub enum Trigger {
+    /// A notification.
+    Notification {
+        /// Which one.
+        event: EventName,
+        /// From whom.
+        role: RoleName,
+        /// Only such whose parameters include this.
+        condition: Option<Template>,
+    },
+    /// A message on the wire, once its exchange is over.
+    Message {
+        /// Who sends it.
+        from: RoleName,
+        /// Who receives it.
+        to: RoleName,
+        /// Only of this type; `None`: all.
+        message_type: Option<String>,
+        /// The n-th of those, from 1, counted from the moment of the step.
+        nth: u64,
+    },
 }
 
 /// An oracle and its parameters.

@@ -117,6 +117,35 @@ fn a_peer_is_started_again_after_the_kill_that_was_announced_however_late_that_c
 }
 
 #[test]
+fn a_peer_is_killed_by_a_message_on_the_wire_and_started_after_it() {
+    let send = call("a", "message.send", "with = { to = \"b\", body = {} }\noutcome = \"unknown\"");
+    let steps = format!(
+        "[[step]]\nfault = {{ kill = \"b\", when = {{ from = \"a\", to = \"b\", type = \"message\", nth = 2 }} }}\n{send}{send}[[step]]\nstart = \"b\"\n[[step]]\nexpect = \"message.inbox\"\non = \"b\"\ncount = 0\n"
+    );
+    check("", &steps, 0, "1 passed, 0 failed", &["PASS"]);
+}
+
+#[test]
+fn a_share_of_the_wire_is_the_same_again_with_the_same_seed() {
+    let steps = "[[step]]\nwire = { from = \"a\", to = \"b\", type = \"message\", drop = { percent = 50 } }\n\
+        [[step]]\nrepeat = { count = 20 }\n[[step.do]]\nrole = \"a\"\ncall = \"message.send\"\n\
+        with = { to = \"b\", body = {} }\noutcome = \"unknown\"\n";
+    let project = Project::new("").scenario("x", steps);
+    let dropped = |seed: &str| {
+        project.run(&["run", "--seed", seed]).check(0, "1 passed, 0 failed", &[]);
+        let events = std::fs::read_to_string(project.last_record().join("events.jsonl")).unwrap();
+        let wire = events.lines().filter(|line| line.contains("\"kind\":\"wire_message\""));
+        let messages = wire.filter(|line| line.contains("\"message_type\":\"message\""));
+        messages.map(|line| line.contains("\"dropped\"")).collect::<Vec<_>>()
+    };
+    let first = dropped("7");
+    assert_eq!(first.len(), 20);
+    assert!(first.contains(&true) && first.contains(&false));
+    assert_eq!(first, dropped("7"));
+    assert_ne!(first, dropped("8"));
+}
+
+#[test]
 fn an_event_that_no_peer_announces_cannot_be_forbidden_or_awaited() {
     let steps = "[[step]]\nnever = \"mesage.received\"\non = [\"b\"]\nfor = \"rest\"\n";
     let why = "b does not announce the event `mesage.received`";

@@ -1,8 +1,8 @@
 //! One exchange on the wire: a request, its answer, and what the tap did.
 
-use bytes::Bytes;
 use handfast_faults::{Direction, Link, RuleId};
 
+use crate::tap::body::Body;
 use crate::tap::wire::Request;
 
 /// A request that went through the tap, and its answer.
@@ -20,9 +20,9 @@ pub struct Exchange {
     /// When the request was complete, in microseconds since the run started.
     pub began_us: u64,
     /// The request body as `from` sent it.
-    pub request: Bytes,
+    pub request: Body,
     /// The request body that was sent to `to`; `None` if none was.
-    pub delivered: Option<Bytes>,
+    pub delivered: Option<Body>,
     /// The answer of `to`, if one came.
     pub answer: Option<Answer>,
     /// The answer that `from` was given; `None` if none was.
@@ -39,7 +39,7 @@ pub struct Answer {
     /// The status of HTTP.
     pub status: u16,
     /// The body.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 /// What the tap did with an exchange.
@@ -82,7 +82,7 @@ pub enum Fate {
 
 impl Exchange {
     /// Begins the record of a request that was just taken in.
-    pub(super) fn new(
+    pub(crate) fn new(
         link: Link,
         index: Option<u64>,
         kind: Option<String>,
@@ -95,7 +95,7 @@ impl Exchange {
             target: format!("{} {}", request.head.method, request.head.uri),
             kind,
             began_us,
-            request: request.body.clone(),
+            request: request.body.clone().into(),
             delivered: None,
             answer: None,
             returned: None,
@@ -104,12 +104,29 @@ impl Exchange {
         }
     }
 
-    /// About how much memory the record keeps, in bytes.
+    /// About how much memory the record keeps, in bytes; a body that passed unchanged is there once.
     pub(crate) fn size_bytes(&self) -> usize {
-        let answer = |answer: &Option<Answer>| answer.as_ref().map_or(0, |a| a.body.len());
-        self.request.len()
-            + self.delivered.as_ref().map_or(0, Bytes::len)
-            + answer(&self.answer)
-            + answer(&self.returned)
+        let mut counted: Vec<*const u8> = Vec::new();
+        let sizes = self.bodies().map(|body| {
+            let begin = body.kept().as_ptr();
+            let is_new = !counted.contains(&begin);
+            counted.push(begin);
+            if is_new { body.kept().len() } else { 0 }
+        });
+        sizes.sum()
+    }
+
+    /// Keeps only the beginning of each body.
+    pub(crate) fn cut_bodies(&mut self, max: usize) {
+        self.request.cut(max);
+        self.delivered.iter_mut().for_each(|body| body.cut(max));
+        let answers = [&mut self.answer, &mut self.returned];
+        answers.into_iter().flatten().for_each(|answer| answer.body.cut(max));
+    }
+
+    fn bodies(&self) -> impl Iterator<Item = &Body> {
+        let answers = [&self.answer, &self.returned].into_iter().flatten();
+        let answers = answers.map(|answer| &answer.body);
+        [&self.request].into_iter().chain(&self.delivered).chain(answers)
     }
 }

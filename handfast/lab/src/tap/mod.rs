@@ -6,6 +6,7 @@
 //!
 //! - [`Tap`]: what a runner holds
 //! - `exchange`: the record of one request and its answer
+//! - `body`: what is kept of a body
 //! - `wire`: the state all listeners share: rules, counters, recordings, held messages
 //! - `relay`: one exchange from beginning to end
 //! - `listener`: the side of the asker
@@ -14,6 +15,7 @@
 //! What is not kept byte for byte: hop-by-hop headers, and the framing of a body (a chunked body
 //! leaves with a `Content-Length`). The body itself and all other headers pass unchanged.
 
+mod body;
 mod exchange;
 mod listener;
 mod relay;
@@ -31,10 +33,14 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+pub use body::Body;
 pub use exchange::{Answer, Exchange, Fate};
 pub use wire::{RECORDED_BYTES_MAX, RECORDED_MAX};
 
 use crate::evidence::Evidence;
+#[cfg(test)]
+pub(crate) use wire::Request;
+
 use listener::Asker;
 use wire::Wire;
 

@@ -37,7 +37,7 @@ pub(super) async fn relay(wire: Arc<Wire>, link: Link, request: Request) -> Outc
             return outcome;
         }
     };
-    exchange.delivered = Some(body.clone());
+    exchange.delivered = Some(body.clone().into());
     let outcome = match send(&wire, &link, &request, body.clone()).await {
         Ok(received) => to_return(&wire, &mut exchange, received).await,
         Err(reason) => {
@@ -120,7 +120,7 @@ async fn to_deliver(
 async fn to_return(wire: &Wire, exchange: &mut Exchange, received: Received) -> Outcome {
     let direction = Direction::Response;
     let status = received.head.status.as_u16();
-    exchange.answer = Some(Answer { status, body: received.body.clone() });
+    exchange.answer = Some(Answer { status, body: received.body.clone().into() });
     let decided = wire.judge_answer(exchange, &received.body);
     if decided.rule.is_some() {
         exchange.rule = decided.rule;
@@ -152,7 +152,7 @@ async fn to_return(wire: &Wire, exchange: &mut Exchange, received: Received) -> 
             return own_answer(exchange, status, body.into());
         }
     }
-    exchange.returned = Some(Answer { status, body: body.clone() });
+    exchange.returned = Some(Answer { status, body: body.clone().into() });
     Outcome::Answered(received.head, body)
 }
 
@@ -163,7 +163,7 @@ fn own_answer(exchange: &mut Exchange, status: u16, body: Bytes) -> Outcome {
     let (mut head, ()) = Response::new(()).into_parts();
     head.status = code;
     head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    exchange.returned = Some(Answer { status, body: body.clone() });
+    exchange.returned = Some(Answer { status, body: body.clone().into() });
     Outcome::Answered(head, body)
 }
 
@@ -203,11 +203,13 @@ async fn send_again(
     let began_us = wire.evidence.clock().now_us();
     let kind = handfast_faults::text_of(&request.body, &wire.config.kind_field);
     let mut exchange = Exchange::new(link.clone(), index, kind, began_us, &request);
-    exchange.delivered = Some(body.clone());
+    exchange.delivered = Some(body.clone().into());
     exchange.fate = fate;
     let sent = send(wire, link, &request, body).await;
-    let answer =
-        sent.map(|received| Answer { status: received.head.status.as_u16(), body: received.body });
+    let answer = sent.map(|received| Answer {
+        status: received.head.status.as_u16(),
+        body: received.body.into(),
+    });
     match &answer {
         Ok(answer) => exchange.answer = Some(answer.clone()),
         Err(reason) => exchange.fate = Fate::Unreachable { reason: reason.clone() },

@@ -18,8 +18,9 @@ use crate::tap::{CONCURRENT_MAX, TapConfig};
 /// Messages a tap keeps for replay (guessed: as many as the evidence holds).
 pub const RECORDED_MAX: usize = 200_000;
 
-/// Size of the bodies a tap keeps for replay, in bytes. They are shared with the evidence.
-pub const RECORDED_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Size of the bodies a tap keeps for replay, in bytes (guessed: what a scenario sends again was sent early). Some are
+/// shared with the evidence.
+pub const RECORDED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -32,9 +33,9 @@ pub(super) struct Wire {
 
 /// A request as it came from the asker, complete.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) head: Arc<request::Parts>,
-    pub(super) body: Bytes,
+pub(crate) struct Request {
+    pub(crate) head: Arc<request::Parts>,
+    pub(crate) body: Bytes,
 }
 
 impl Wire {

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::step::StepError;
 
-/// How long a step that comes after a fault waits for it.
-const MOMENT_WITHIN: Duration = Duration::from_secs(10);
+/// How long a step that comes after a fault waits for it. A guess: longer than any transfer of a scenario.
+const MOMENT_WITHIN: Duration = Duration::from_mins(1);
 
 /// A fault that a step has announced and that happens beside the steps that follow.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Armed {
     /// Waits until it has happened.
     ///
     /// # Errors
-    /// It does not happen within ten seconds, or it failed.
+    /// It does not happen within a minute, or it failed.
     pub(super) async fn wait(&mut self) -> Result<(), StepError> {
         match timeout(MOMENT_WITHIN, self.happened.wait_for(|happened| *happened)).await {
             Ok(Ok(_)) => Ok(()),

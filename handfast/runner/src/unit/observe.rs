@@ -1,7 +1,7 @@
 //! From what the lab saw to what a run says.
 
 use handfast_faults::Direction;
-use handfast_lab::{Exchange, Exit, Fact, Fate};
+use handfast_lab::{Body, Exchange, Exit, Fact, Fate};
 use handfast_scenario::RunEvent;
 use handfast_scenario::event::{self, Half, WireBytes, WireResponse, WireTaken};
 use handfast_scenario::name::{EventName, RoleName};
@@ -68,7 +68,10 @@ pub(super) fn breakdown(fact: &Fact) -> Option<String> {
 fn wire(unit: UnitId, exchange: &Exchange) -> Option<RunEvent> {
     let own_answer = matches!(exchange.fate, Fate::Replayed | Fate::Duplicated);
     let answer = exchange.returned.as_ref().or(exchange.answer.as_ref().filter(|_| own_answer));
-    let delivered = exchange.delivered.as_ref().filter(|delivered| **delivered != exchange.request);
+    let is_changed = matches!(exchange.fate, Fate::Replaced { direction: Direction::Request, .. });
+    let delivered = exchange.delivered.as_ref();
+    // Of long bodies only the beginnings may be there, which a change does not have to touch.
+    let delivered = delivered.filter(|delivered| is_changed || **delivered != exchange.request);
     Some(RunEvent::WireMessage {
         unit,
         from: RoleName::new(&*exchange.link.from).ok()?,
@@ -76,14 +79,16 @@ fn wire(unit: UnitId, exchange: &Exchange) -> Option<RunEvent> {
         index: exchange.index.unwrap_or_default(),
         target: exchange.target.clone(),
         message_type: exchange.kind.clone(),
-        request: WireBytes::of(&exchange.request),
-        delivered: delivered.map(|delivered| WireBytes::of(delivered)),
-        response: answer.map(|answer| WireResponse {
-            status: answer.status,
-            body: WireBytes::of(&answer.body),
-        }),
+        request: bytes(&exchange.request),
+        delivered: delivered.map(bytes),
+        response: answer
+            .map(|answer| WireResponse { status: answer.status, body: bytes(&answer.body) }),
         action: taken(&exchange.fate),
     })
+}
+
+fn bytes(body: &Body) -> WireBytes {
+    WireBytes::part_of(body.len() as u64, body.kept())
 }
 
 fn taken(fate: &Fate) -> WireTaken {

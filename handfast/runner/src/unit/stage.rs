@@ -31,6 +31,7 @@ pub(super) struct Stage {
     lab: Arc<Unit>,
     journal: Journal,
     bindings: Bindings,
+    seed: u64,
     laid: Mutex<Vec<Laid>>,
     watches: Mutex<Vec<Watch>>,
     armed: Mutex<Vec<Armed>>,
@@ -49,7 +50,8 @@ pub(super) struct Laid {
 impl Stage {
     pub(super) fn new(around: &Surroundings, unit: &plan::Unit, lab: Unit) -> Self {
         let journal = Journal::new(unit.id.clone(), around.mouth.clone(), lab.evidence().reader());
-        let mut bindings = Bindings::new(seed::derive(around.seed, &[unit.id.as_str()]));
+        let seed = seed::derive(around.seed, &[unit.id.as_str()]);
+        let mut bindings = Bindings::new(seed);
         for (name, value) in &unit.scenario.variables {
             bindings.set(name.clone(), value.clone());
         }
@@ -59,6 +61,7 @@ impl Stage {
             lab: Arc::new(lab),
             journal,
             bindings,
+            seed,
             laid: Mutex::new(Vec::new()),
             watches: Mutex::new(Vec::new()),
             armed: Mutex::new(Vec::new()),
@@ -221,6 +224,13 @@ impl Stage {
 
     pub(super) fn note_rule(&self, laid: Laid) {
         self.laid.lock().unwrap_or_else(PoisonError::into_inner).push(laid);
+    }
+
+    /// What the chance of a rule at this line follows from.
+    pub(super) fn seed_of_rule(&self, line: usize) -> u64 {
+        let laid = self.laid.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier = laid.iter().filter(|laid| laid.line == line).count();
+        seed::derive(self.seed, &["wire", &line.to_string(), &earlier.to_string()])
     }
 
     /// The rules that steps have laid on a link.

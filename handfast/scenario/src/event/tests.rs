@@ -73,3 +73,14 @@ fn long_bodies_are_cut_and_say_so() {
     assert_eq!(cut.bytes().unwrap().len(), WIRE_BYTES_MAX);
     assert_eq!(cut.len, WIRE_BYTES_MAX as u64 + 1);
 }
+
+#[test]
+fn a_body_of_which_a_part_is_known_says_so() {
+    for (len, known, is_truncated) in
+        [(0, "", false), (1, "x", false), (2, "xy", false), (3, "xyz", false), (4, "xyz", true)]
+    {
+        let bytes = WireBytes::part_of(len, known.as_bytes());
+        assert_eq!(bytes.is_truncated(), is_truncated, "{len}");
+        assert_eq!(bytes.bytes().unwrap(), known.as_bytes());
+    }
+}

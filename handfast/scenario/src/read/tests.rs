@@ -7,8 +7,11 @@ use serde_json::json;
 
 use super::*;
 use crate::expectation::Condition;
+use crate::name::RoleName;
 use crate::scenario::{Introduce, ROLES_MAX, STEPS_MAX, VARIABLE_LEN_MAX, VARIANTS_MAX};
-use crate::step::{Expected, Lasts, Pace, ROUNDS_MAX, Rounds, Select, StepKind, Wire, WireAction};
+use crate::step::{
+    Expected, Lasts, Pace, ROUNDS_MAX, Rounds, Select, StepKind, Trigger, Wire, WireAction,
+};
 
 fn parse(text: &str) -> Result<Vec<Scenario>, Problems> {
     let oracles = BTreeSet::from(["exactly-once".to_owned(), "recovery".to_owned()]);
@@ -45,10 +48,7 @@ fn check_step_problem(lines: &str, expected: &[&str]) {
 fn a_file_without_roles_has_a_and_b() {
     let scenario = one("name = \"n\"");
     assert_eq!(scenario.id.to_string(), "meeting/test_e2e_x");
-    assert_eq!(
-        scenario.roles.keys().map(crate::name::RoleName::as_str).collect::<Vec<_>>(),
-        ["a", "b"]
-    );
+    assert_eq!(scenario.roles.keys().map(RoleName::as_str).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(scenario.introduce, Introduce::All);
     assert!(scenario.steps.is_empty());
 }
@@ -141,6 +141,60 @@ fn a_wire_rule_touches_the_next_request_unless_it_says_otherwise() {
     assert_eq!(rule.select, Select::Nth(1));
     assert_eq!(rule.half, crate::event::Half::Request);
     assert_eq!(rule.action, WireAction::Drop);
+}
+
+#[test]
+fn a_share_is_read_in_tenths_of_a_percent() {
+    let select = |action: &str| {
+        let text = format!("[[step]]\nwire = {{ from = \"a\", to = \"b\", {action} }}\n");
+        let StepKind::Wire(Wire::Rule(rule)) = only_step(&text) else { panic!() };
+        (rule.select, rule.action)
+    };
+    let share = |per_mille| Select::Share { per_mille };
+    assert_eq!(select("drop = { percent = 5 }"), (share(50), WireAction::Drop));
+    assert_eq!(select("duplicate = { percent = 0.1 }"), (share(1), WireAction::Duplicate));
+    assert_eq!(select("cut = { percent = 100 }"), (share(1_000), WireAction::Cut));
+    for percent in ["0", "0.05", "100.1", "-1", "\"5\"", "9223372036854775807"] {
+        let line =
+            format!("wire = {{ from = \"a\", to = \"b\", drop = {{ percent = {percent} }} }}");
+        check_step_problem(
+            &line,
+            &[
+                "4:51: `percent` has to be from 0.1 to 100, with one digit after the point; write `percent = 5`",
+            ],
+        );
+    }
+    check_step_problem(
+        "wire = { from = \"a\", to = \"b\", drop = { percent = 5 }, nth = 3 }",
+        &[
+            "4:56: `nth` and a share exclude each other; leave it out: `drop` looks at every message",
+        ],
+    );
+}
+
+#[test]
+fn the_moment_of_a_fault_is_a_notification_or_a_message() {
+    let when = |moment: &str| {
+        let text = format!("[[step]]\nfault = {{ kill = \"b\", when = {moment} }}\n");
+        let StepKind::Fault(fault) = only_step(&text) else { panic!() };
+        fault.when.unwrap()
+    };
+    let role = |name: &str| RoleName::new(name).unwrap();
+    let (from, to) = (role("a"), role("b"));
+    assert_eq!(
+        when("{ from = \"a\", to = \"b\", type = \"chunk\", nth = 9 }"),
+        Trigger::Message { from, to, message_type: Some("chunk".to_owned()), nth: 9 }
+    );
+    assert!(matches!(when("{ event = \"x\", role = \"b\" }"), Trigger::Notification { .. }));
+    check_step_problem(
+        "fault = { kill = \"b\", when = { event = \"x\", role = \"b\", nth = 3 } }",
+        &["4:57: `nth` means nothing beside `event`; \
+           a moment is a notification (`event`, `role`) or a message (`from`, `to`)"],
+    );
+    check_step_problem(
+        "fault = { kill = \"b\", when = { from = \"a\", to = \"b\", role = \"b\" } }",
+        &["4:54: `role` means nothing for a message on the wire; leave it out"],
+    );
 }
 
 #[test]

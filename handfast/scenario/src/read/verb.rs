@@ -3,7 +3,7 @@
 use super::Sink;
 use super::fields::{Fields, list, name, one_of, table, text, wrong_kind};
 use super::scope::Scope;
-use super::values;
+use super::{values, wire};
 use crate::document::{Node, NodeValue};
 use crate::duration;
 use crate::name::{EventName, MethodName, RoleName};
@@ -163,14 +163,41 @@ fn fault(node: &Node, scope: &Scope<'_>, sink: &mut Sink) -> Option<StepKind> {
     Some(StepKind::Fault(Fault { role: role?, kind: *kind, when }))
 }
 
+const MOMENT_KEYS: [&str; 7] = ["event", "role", "where", "from", "to", "type", "nth"];
+const MESSAGE_KEYS: [&str; 4] = ["from", "to", "type", "nth"];
+
 fn trigger(node: &Node, scope: &Scope<'_>, sink: &mut Sink) -> Option<Trigger> {
-    let fields = Fields::open(node, "a moment", &["event", "role", "where"], sink)?;
+    let fields = Fields::open(node, "a moment", &MOMENT_KEYS, sink)?;
+    if fields.node("event").is_none() && fields.node("from").is_some() {
+        return message(&fields, scope, sink);
+    }
+    for entry in MESSAGE_KEYS.into_iter().filter_map(|key| fields.entry(key)) {
+        let message = format!("`{}` means nothing beside `event`", entry.key);
+        let help = "a moment is a notification (`event`, `role`) or a message (`from`, `to`)";
+        sink.note(entry.key_span, message, "without effect", help.to_owned());
+    }
     let event = fields.required("event", "\"message.received\"", sink);
     let event = event.and_then(|node| name(node, "event", EventName::new, sink));
     let role = fields.required("role", "\"b\"", sink);
     let role = role.and_then(|node| scope.role_at(node, "role", sink));
     let condition = values::condition(&fields, "where", scope, sink);
-    Some(Trigger { event: event?, role: role?, condition })
+    Some(Trigger::Notification { event: event?, role: role?, condition })
+}
+
+/// `when = { from = "a", to = "b", type = "chunk", nth = 3 }`: a message on the wire.
+fn message(fields: &Fields<'_>, scope: &Scope<'_>, sink: &mut Sink) -> Option<Trigger> {
+    for entry in ["role", "where"].into_iter().filter_map(|key| fields.entry(key)) {
+        let message = format!("`{}` means nothing for a message on the wire", entry.key);
+        sink.note(entry.key_span, message, "without effect", "leave it out".to_owned());
+    }
+    let role = |key: &str, sink: &mut Sink| {
+        let node = fields.required(key, "\"a\"", sink)?;
+        scope.role_at(node, key, sink)
+    };
+    let (from, to) = (role("from", sink), role("to", sink));
+    let message_type = wire::message_type(fields, sink);
+    let nth = wire::nth(fields, sink);
+    Some(Trigger::Message { from: from?, to: to?, message_type, nth: nth? })
 }
 
 /// `check = "name"`, `check = ["name", "name < value", { oracle = "name", .. }]`.

@@ -15,6 +15,8 @@ use crate::template::Template;
 /// What a rule can do with a message.
 const ACTIONS: [&str; 8] =
     ["drop", "duplicate", "hold", "cut", "truncate", "replace", "replace_byte", "respond"];
+/// Those that need nothing but a yes, or how often.
+const SIMPLE: [&str; 4] = ["drop", "duplicate", "hold", "cut"];
 /// What can be done at once.
 const COMMANDS: [&str; 3] = ["replay", "release", "clear"];
 const KEYS: [&str; 19] = [
@@ -102,7 +104,7 @@ fn misplaced(fields: &Fields<'_>, verb: &str, sink: &mut Sink) {
     }
 }
 
-fn message_type(fields: &Fields<'_>, sink: &mut Sink) -> Option<String> {
+pub(super) fn message_type(fields: &Fields<'_>, sink: &mut Sink) -> Option<String> {
     let node = fields.node("type")?;
     let written = text(node, "type", sink)?;
     if written.is_empty() || written.contains("${") {
@@ -170,10 +172,11 @@ fn rule(
     scope: &Scope<'_>,
     sink: &mut Sink,
 ) -> Option<WireRule> {
-    let select = select(fields, sink);
+    let node = fields.node(verb)?;
+    let is_share = matches!(node.value, NodeValue::Table(_)) && SIMPLE.contains(&verb);
+    let select = if is_share { share(fields, verb, node, sink) } else { select(fields, sink) };
     let half = half(fields, sink);
     let message_type = message_type(fields, sink);
-    let node = fields.node(verb)?;
     let action = match verb {
         "replace" => replace(node, scope, sink),
         "replace_byte" => replace_byte(node, sink),
@@ -192,30 +195,69 @@ fn rule(
 
 fn select(fields: &Fields<'_>, sink: &mut Sink) -> Option<Select> {
     match (fields.node("nth"), fields.node("every")) {
-        (None, None) => Some(Select::Nth(1)),
         (None, Some(every)) => {
             let every = boolean(every, "every", sink)?;
             Some(if every { Select::Every } else { Select::Nth(1) })
         }
-        (Some(nth), None) => match &nth.value {
-            NodeValue::Text(text) if text == "next" => Some(Select::Nth(1)),
-            NodeValue::Integer(nth @ 1..) => Some(Select::Nth(nth.unsigned_abs())),
-            NodeValue::Text(_)
-            | NodeValue::Integer(_)
-            | NodeValue::Float(_)
-            | NodeValue::Boolean(_)
-            | NodeValue::List(_)
-            | NodeValue::Table(_) => {
-                wrong_kind(nth, "nth", "\"next\" or a number from 1", "\"next\"", sink);
-                None
-            }
-        },
+        (None | Some(_), None) => nth(fields, sink).map(Select::Nth),
         (Some(nth), Some(_)) => {
             let message = "`nth` and `every` exclude each other".to_owned();
             sink.note(nth.span, message, "both are there", "leave one out".to_owned());
             None
         }
     }
+}
+
+/// Which of the messages from here on: the next one where nothing is said.
+pub(super) fn nth(fields: &Fields<'_>, sink: &mut Sink) -> Option<u64> {
+    let Some(node) = fields.node("nth") else { return Some(1) };
+    match &node.value {
+        NodeValue::Text(text) if text == "next" => Some(1),
+        NodeValue::Integer(nth @ 1..) => Some(nth.unsigned_abs()),
+        NodeValue::Text(_)
+        | NodeValue::Integer(_)
+        | NodeValue::Float(_)
+        | NodeValue::Boolean(_)
+        | NodeValue::List(_)
+        | NodeValue::Table(_) => {
+            wrong_kind(node, "nth", "\"next\" or a number from 1", "\"next\"", sink);
+            None
+        }
+    }
+}
+
+/// `drop = { percent = 5 }`: about so many of all messages.
+fn share(fields: &Fields<'_>, verb: &str, node: &Node, sink: &mut Sink) -> Option<Select> {
+    for entry in ["nth", "every"].into_iter().filter_map(|key| fields.entry(key)) {
+        let message = format!("`{}` and a share exclude each other", entry.key);
+        let help = format!("leave it out: `{verb}` looks at every message");
+        sink.note(entry.key_span, message, "both are there", help);
+    }
+    let share = Fields::open(node, "a share", &["percent"], sink)?;
+    let percent = share.required("percent", "5", sink)?;
+    let per_mille = match percent.value {
+        NodeValue::Integer(percent) => percent.checked_mul(10),
+        NodeValue::Float(percent) => tenths(percent),
+        NodeValue::Text(_) | NodeValue::Boolean(_) | NodeValue::List(_) | NodeValue::Table(_) => {
+            None
+        }
+    };
+    let per_mille = per_mille.and_then(|per_mille| u32::try_from(per_mille).ok());
+    let per_mille = per_mille.filter(|per_mille| (1..=1_000).contains(per_mille));
+    if per_mille.is_none() {
+        let message = "`percent` has to be from 0.1 to 100, with one digit after the point";
+        let help = "write `percent = 5`".to_owned();
+        sink.note(percent.span, message.to_owned(), "out of range", help);
+    }
+    per_mille.map(|per_mille| Select::Share { per_mille })
+}
+
+/// A number of tenths, where it is one.
+fn tenths(percent: f64) -> Option<i64> {
+    let tenths = (percent * 10.0).round();
+    let is_whole = (percent * 10.0 - tenths).abs() < 1e-6 && (0.0..=1e6).contains(&tenths);
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be small and whole")]
+    is_whole.then_some(tenths as i64)
 }
 
 fn half(fields: &Fields<'_>, sink: &mut Sink) -> Option<Half> {
@@ -231,7 +273,8 @@ fn half(fields: &Fields<'_>, sink: &mut Sink) -> Option<Half> {
 }
 
 fn simple(verb: &str, node: &Node, sink: &mut Sink) -> Option<WireAction> {
-    if !boolean(node, verb, sink)? {
+    let is_share = matches!(node.value, NodeValue::Table(_));
+    if !is_share && !boolean(node, verb, sink)? {
         let message = format!("`{verb} = false` does nothing");
         sink.note(node.span, message, "no action", format!("write `{verb} = true`"));
         return None;

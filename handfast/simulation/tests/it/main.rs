@@ -1,6 +1,5 @@
 //! Runs from seeds, and crashes at every batch.
 
 mod every_batch;
-mod liars;
 mod seeds;
 mod sessions;

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use handfast_lab::{Exit, Unit};
-use handfast_scenario::Bindings;
 use handfast_scenario::expectation::includes;
-use handfast_scenario::name::RoleName;
-use handfast_scenario::step::{Fault, FaultKind, Step};
+use handfast_scenario::name::{EventName, RoleName};
+use handfast_scenario::step::{Fault, FaultKind, Step, Trigger};
+use handfast_scenario::{Bindings, Recorded, RunEvent};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::wire::message_type;
 use super::{StepError, StepResult};
 use crate::unit::armed::Armed;
 use crate::unit::chain;
+use crate::unit::journal::Journal;
 use crate::unit::stage::Stage;
 
 impl Stage {
@@ -42,19 +44,14 @@ impl Stage {
         let Some(trigger) = &fault.when else {
             return act(self.lab(), &fault.role, fault.kind).await;
         };
-        let condition =
-            trigger.condition.as_ref().map(|condition| condition.resolve(bindings)).transpose()?;
+        let moment = Moment::new(trigger, bindings)?;
         let (lab, journal) = (Arc::clone(self.lab()), self.journal().clone());
-        let (role, kind, trigger) = (fault.role.clone(), fault.kind, trigger.clone());
+        let (role, kind) = (fault.role.clone(), fault.kind);
         let from = journal.len();
         let (armed, done) = Armed::new(fault, step);
         self.arm(armed);
         self.in_background(async move {
-            let fits = |name: &str, params: &Value| {
-                name == trigger.event.as_str()
-                    && condition.as_ref().is_none_or(|condition| includes(params, condition))
-            };
-            journal.notice_after(&trigger.role, from, fits).await;
+            moment.come(&journal, from).await;
             act(&lab, &role, kind).await?;
             done.happened();
             Ok(())
@@ -68,6 +65,59 @@ impl Stage {
             armed.wait().await?;
         }
         Ok(())
+    }
+}
+
+/// What a fault waits for.
+enum Moment {
+    Notification { event: EventName, role: RoleName, condition: Option<Value> },
+    Message { from: RoleName, to: RoleName, kind: Option<String>, nth: u64 },
+}
+
+impl Moment {
+    fn new(trigger: &Trigger, bindings: &mut Bindings) -> Result<Self, StepError> {
+        Ok(match trigger {
+            Trigger::Notification { event, role, condition } => {
+                let condition = condition.as_ref();
+                let condition =
+                    condition.map(|condition| condition.resolve(bindings)).transpose()?;
+                Self::Notification { event: event.clone(), role: role.clone(), condition }
+            }
+            Trigger::Message { from, to, message_type: kind, nth } => {
+                let kind = message_type(kind.as_deref(), bindings)?;
+                Self::Message { from: from.clone(), to: to.clone(), kind, nth: *nth }
+            }
+        })
+    }
+
+    /// Waits for it, from the event number `begin` on.
+    async fn come(&self, journal: &Journal, begin: usize) {
+        match self {
+            Self::Notification { event, role, condition } => {
+                let fits = |name: &str, params: &Value| {
+                    name == event.as_str()
+                        && condition.as_ref().is_none_or(|condition| includes(params, condition))
+                };
+                journal.notice_after(role, begin, fits).await;
+            }
+            Self::Message { from, to, kind, nth } => {
+                let (mut seen, mut looked_at) = (0, begin);
+                let count = |events: &[Recorded]| {
+                    for recorded in events.get(looked_at..).unwrap_or_default() {
+                        let RunEvent::WireMessage { from: f, to: t, message_type, index, .. } =
+                            &recorded.event
+                        else {
+                            continue;
+                        };
+                        let fits = kind.is_none() || kind == message_type;
+                        seen += u64::from(f == from && t == to && *index > 0 && fits);
+                    }
+                    looked_at = events.len();
+                    (seen >= *nth).then_some(())
+                };
+                journal.wait_for_event(count).await;
+            }
+        }
     }
 }
 

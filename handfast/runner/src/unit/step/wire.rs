@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use handfast_faults::{
-    Action, ByteChange, ByteOffset, Edit, Effect, FieldChange, FieldPath, HoldId, JsonText,
+    Action, ByteChange, ByteOffset, Chance, Edit, Effect, FieldChange, FieldPath, HoldId, JsonText,
     Lifetime, Link, Position, Rule, Selector,
 };
 use handfast_scenario::event::{Half, WireTaken};
@@ -37,6 +37,7 @@ impl Stage {
 
     fn lay(&self, rule: &WireRule, step: &Step, bindings: &mut Bindings) -> StepResult {
         let link = link(&rule.from, &rule.to);
+        let line = step.span.line;
         let (position, lifetime) = match rule.select {
             Select::Nth(nth) => {
                 let nth = NonZeroU64::new(nth)
@@ -44,6 +45,10 @@ impl Stage {
                 (Position::Nth(nth), Lifetime::Once)
             }
             Select::Every => (Position::Any, Lifetime::Standing),
+            Select::Share { per_mille } => {
+                let chance = Chance::per_mille(per_mille);
+                (Position::Share { chance, seed: self.seed_of_rule(line) }, Lifetime::Standing)
+            }
         };
         let mut selector = Selector::on(&link).position(position);
         if let Some(kind) = message_type(rule.message_type.as_deref(), bindings)? {
@@ -59,7 +64,7 @@ impl Stage {
             self.lab().tap().lay(rule).map_err(|error| {
                 StepError::Infra(format!("the rule could not be laid: {error}"))
             })?;
-        self.note_rule(Laid { id, link, line: step.span.line, text: step.text.clone() });
+        self.note_rule(Laid { id, link, line, text: step.text.clone() });
         Ok(())
     }
 
@@ -76,7 +81,7 @@ impl Stage {
             None => {
                 let answer = self.lab().tap().replay(&link, index).await;
                 let answer = answer.map_err(|error| StepError::Failed(chain(&error)))?;
-                (answer.status, answer.body.to_vec())
+                (answer.status, answer.body.kept().to_vec())
             }
             Some(receiver) => self.redirect(&link, index, receiver).await?,
         };
@@ -193,7 +198,10 @@ impl Stage {
 }
 
 /// The type that a step names; like every text of a scenario it may have holes.
-fn message_type(text: Option<&str>, bindings: &mut Bindings) -> Result<Option<String>, StepError> {
+pub(super) fn message_type(
+    text: Option<&str>,
+    bindings: &mut Bindings,
+) -> Result<Option<String>, StepError> {
     let Some(text) = text else { return Ok(None) };
     let filled = Template::new(Value::from(text))?.resolve(bindings)?;
     Ok(Some(filled.as_str().map_or_else(|| filled.to_string(), str::to_owned)))
