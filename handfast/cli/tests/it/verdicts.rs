@@ -172,6 +172,25 @@ fn a_forbidden_event_fails_the_scenario() {
     check("", &steps, 1, "0 passed, 1 failed", &["expected no message.received from b"]);
 }
 
+/// `sends` messages while one is waited for, then no further one is allowed.
+fn wait_for_one_and_forbid_the_rest(sends: usize) -> String {
+    let send =
+        "[[step.do]]\nrole = \"a\"\ncall = \"message.send\"\nwith = { to = \"b\", body = {} }\n";
+    let wait = "[[step.do]]\nevent = \"message.received\"\non = [\"b\"]\nwithin = \"5s\"\n";
+    format!(
+        "[[step]]\nparallel = true\n{wait}{}[[step]]\nnever = \"message.received\"\non = [\"b\"]\n",
+        send.repeat(sends)
+    )
+}
+
+#[test]
+fn what_an_event_step_has_claimed_is_allowed_and_only_the_rest_is_forbidden() {
+    let one = wait_for_one_and_forbid_the_rest(1);
+    check("", &one, 0, "1 passed, 0 failed", &["PASS"]);
+    let two = wait_for_one_and_forbid_the_rest(2);
+    check("", &two, 1, "0 passed, 1 failed", &["expected no message.received from b"]);
+}
+
 #[test]
 fn an_oracle_that_finds_something_fails_the_scenario() {
     let send =

@@ -148,14 +148,20 @@ impl Journal {
         fits: impl Fn(&str, &Value) -> bool,
     ) -> Option<Value> {
         self.sync();
+        self.pages().said_since(role, from, fits).next().map(|(_, params)| params.clone())
+    }
+
+    /// As [`Journal::notice_since`], of those that nobody has claimed.
+    pub(super) fn unclaimed_since(
+        &self,
+        role: &RoleName,
+        from: usize,
+        fits: impl Fn(&str, &Value) -> bool,
+    ) -> Option<Value> {
+        self.sync();
         let pages = self.pages();
-        let later = pages.events.get(from..).unwrap_or_default();
-        later.iter().find_map(|recorded| {
-            let RunEvent::PeerEvent { role: by, event, params, .. } = &recorded.event else {
-                return None;
-            };
-            (by == role && fits(event.as_str(), params)).then(|| params.clone())
-        })
+        let mut said = pages.said_since(role, from, fits);
+        said.find(|(at, _)| !pages.is_claimed(role, *at)).map(|(_, params)| params.clone())
     }
 
     /// Waits for a notification of `role` after the event number `from` that `fits`, without claiming it.
@@ -166,13 +172,7 @@ impl Journal {
         fits: impl Fn(&str, &Value) -> bool,
     ) {
         self.wait_for(|pages| {
-            let later = pages.events.get(from..).unwrap_or_default();
-            let found = later.iter().any(|recorded| {
-                let RunEvent::PeerEvent { role: by, event, params, .. } = &recorded.event else {
-                    return false;
-                };
-                by == role && fits(event.as_str(), params)
-            });
+            let found = pages.said_since(role, from, &fits).next().is_some();
             found.then_some(())
         })
         .await;
@@ -274,6 +274,27 @@ impl Shared {
 }
 
 impl Pages {
+    /// What `role` said after the event number `from` that `fits`, with the number of its event.
+    fn said_since<'a>(
+        &'a self,
+        role: &'a RoleName,
+        from: usize,
+        fits: impl Fn(&str, &Value) -> bool + 'a,
+    ) -> impl Iterator<Item = (usize, &'a Value)> {
+        let later = self.events.iter().enumerate().skip(from);
+        later.filter_map(move |(at, recorded)| {
+            let RunEvent::PeerEvent { role: by, event, params, .. } = &recorded.event else {
+                return None;
+            };
+            (by == role && fits(event.as_str(), params)).then_some((at, params))
+        })
+    }
+
+    fn is_claimed(&self, role: &RoleName, at: usize) -> bool {
+        let mut notices = self.notices.get(role).into_iter().flatten();
+        notices.any(|notice| notice.at == at && notice.claimed)
+    }
+
     fn note_step(&mut self, event: &RunEvent) {
         if let RunEvent::StepStarted { step, text, .. } = event {
             self.doing.insert(step.clone(), text.clone());

@@ -95,7 +95,14 @@ impl Stage {
                 name == watch.event.as_str()
                     && watch.condition.as_ref().is_none_or(|condition| includes(params, condition))
             };
-            if let Some(params) = self.journal().notice_since(role, watch.from, fits) {
+            let journal = self.journal();
+            let said = match watch.lasts {
+                // What an `event` step has waited for is allowed: this is about the rest.
+                Lasts::UntilNextStep => journal.unclaimed_since(role, watch.from, fits),
+                // It began with this step, so whoever has claimed something of it has waited for what is forbidden.
+                Lasts::Rest | Lasts::Steps(_) => journal.notice_since(role, watch.from, fits),
+            };
+            if let Some(params) = said {
                 let event = &watch.event;
                 return Err(StepError::Failed(format!(
                     "expected no {event} from {role}, it said {params}"
