@@ -1,0 +1,1 @@
+"""One whole peer without input and output: roster, checks, sessions, delivery, features."""

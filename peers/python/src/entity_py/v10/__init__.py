@@ -1,0 +1,1 @@
+"""Protocol 1.0: envelopes, handshake, sealing, chunks."""

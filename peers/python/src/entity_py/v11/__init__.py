@@ -1,0 +1,1 @@
+"""Protocol 1.1: envelopes, handshake, sessions, resumption."""
