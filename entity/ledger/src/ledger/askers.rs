@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use entity_crypto::signing::PublicKey;
 use entity_wire::json::Object;
 use entity_wire::payload::token::{
-    AccountQuery, AccountState, SignedOrder, TokenCode, TokenMessage, Votes,
+    AccountQuery, AccountState, Balance, SignedOrder, TokenCode, TokenMessage, Votes,
 };
 use entity_wire::time::Timestamp;
 
@@ -100,8 +100,8 @@ impl Ledger {
             // A member that has forgotten certificates has forgotten votes as well: it must not sign.
             return self.end_query(account, TokenCode::WrongSequence);
         }
-        let agrees = next <= known
-            && query.balance(committee.faults()) == Some(self.state.balance(&account));
+        let named = query.balance(committee.faults());
+        let agrees = next <= known && named == Some(self.state.balance(&account));
         let seen = if agrees { Seen::All } else { Seen::Part };
         let seen = self.owner.ready.get(&account).copied().unwrap_or(seen);
         self.state.advance(account, next);
@@ -115,7 +115,7 @@ impl Ledger {
         self.owner.timers.stop(Task::Query(account));
         let request = query.request;
         let (id, from) = (request.id, request.from);
-        match self.begin_after_query(account, &request, keys, now) {
+        match self.begin_after_query(account, &request, named, keys, now) {
             Ok(_) => {}
             Err(TransferError::Refused(code)) => {
                 self.tell(Event::Refused { id, digest: None, from, code });
@@ -128,11 +128,17 @@ impl Ledger {
         &mut self,
         account: AccountKey,
         request: &TransferRequest,
+        named: Option<Balance>,
         keys: &dyn Keys,
         now: Timestamp,
     ) -> Result<Submitted, TransferError> {
         if let Some(submitted) = self.begun(&account, request)? {
             return Ok(submitted);
+        }
+        // More than members see would be pending until somebody pays the account, and it could pay nobody meanwhile.
+        let covers = |balance: Balance| balance.covers(request.amount);
+        if !covers(self.state.balance(&account)) && !named.is_some_and(covers) {
+            return Err(TransferError::Refused(self.shortage(&account)));
         }
         self.may_begin(&account, request, now)?;
         self.sign(account, request, keys, now)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use entity_crypto::signing::PublicKey;
 use entity_wire::payload::token::{
-    CERTIFICATES_MAX, Certificate, Order, OrderSequence, SignedOrder, Terms, TokenCode,
+    Amount, CERTIFICATES_MAX, Certificate, Order, OrderSequence, SignedOrder, Terms, TokenCode,
     TokenMessage, TransferId, Vote, VoteRefusal, VoteRequest, Votes,
 };
 use entity_wire::time::Timestamp;
@@ -46,7 +46,7 @@ impl Ledger {
         }
         self.may_begin(&account, &request, now)?;
         let is_sole_member = self.is_member() && self.rules.committee().size() == 1;
-        if is_sole_member || self.owner.ready.contains_key(&account) {
+        if is_sole_member || self.may_sign_unasked(&account, request.amount) {
             return self.sign(account, &request, keys, now);
         }
         self.ask_members(account, request, keys, now);
@@ -142,6 +142,21 @@ impl Ledger {
         Ok(None)
     }
 
+    /// Whether members need not be asked first. Who has seen a part of its transfers only has at least what it has seen.
+    fn may_sign_unasked(&self, account: &AccountKey, amount: Amount) -> bool {
+        match self.owner.ready.get(account) {
+            Some(Seen::All) => true,
+            Some(Seen::Part) => self.state.balance(account).covers(amount),
+            None => false,
+        }
+    }
+
+    /// The code for an amount that an account has not.
+    pub(super) fn shortage(&self, account: &AccountKey) -> TokenCode {
+        let issuer = self.rules.genesis().tokens()[usize::from(account.token.0)].issuer;
+        if account.owner == issuer { TokenCode::CapExceeded } else { TokenCode::InsufficientFunds }
+    }
+
     /// Whether an order of this id is under way for the same owner under another token.
     fn is_under_way_elsewhere(&self, account: &AccountKey, id: &TransferId) -> bool {
         let of_owner = AccountKey::all_of(account.owner);
@@ -168,11 +183,7 @@ impl Ledger {
         // Whoever is no member may have missed what others have paid.
         let sees_all = self.is_member() || self.owner.ready.get(account) == Some(&Seen::All);
         if sees_all && !self.state.balance(account).covers(request.amount) {
-            let issuer = self.rules.genesis().tokens()[usize::from(account.token.0)].issuer;
-            let is_issuer = account.owner == issuer;
-            let code =
-                if is_issuer { TokenCode::CapExceeded } else { TokenCode::InsufficientFunds };
-            return Err(TransferError::Refused(code));
+            return Err(TransferError::Refused(self.shortage(account)));
         }
         if self.owner.presenting.len() >= PRESENTED_MAX {
             return Err(TransferError::TooManyPresented);

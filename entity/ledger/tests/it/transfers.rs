@@ -405,3 +405,28 @@ fn an_order_that_was_given_up_and_is_shown_by_a_liar_stops_no_owner() {
     assert_eq!(net.balance(0, 1), 15, "10 and 5");
     assert_eq!(net.nodes[4].ledger.pending().count(), 0);
 }
+
+#[test]
+fn an_owner_that_lost_its_state_is_told_when_members_see_too_little_and_signs_nothing() {
+    let mut net = Net::new(2, 1);
+    net.pay(0, 2, 1, 100);
+    net.pay(2, 1, 1, 10);
+    net.finish();
+    net.forget(2);
+    for (number, units, is_covered) in
+        [(2, 91, false), (3, 50, true), (4, 41, false), (5, 40, true)]
+    {
+        let request = net.request(2, 1, number, units);
+        assert_eq!(net.begin(2, request), Ok(Submitted::Asking), "{units}");
+        net.finish();
+        let refused = Event::Refused {
+            id: id(number),
+            digest: None,
+            from: net.key(2),
+            code: TokenCode::InsufficientFunds,
+        };
+        assert_eq!(net.nodes[2].events.contains(&refused), !is_covered, "{units}");
+        assert_eq!(net.nodes[2].ledger.pending().count(), 0, "{units}");
+    }
+    assert_eq!(net.balances(0), [cap() - 100, 100, 0]);
+}
