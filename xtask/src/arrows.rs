@@ -95,7 +95,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handfast-faults", &[]),
     ("handfast-contract", &[]),
     ("handfast-oracle", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
-    ("handfast-report", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
+    ("handfast-matrix", &["handfast-scenario"]),
+    ("handfast-history", &["handfast-scenario"]),
+    (
+        "handfast-report",
+        &["handfast-scenario", "handfast-faults", "handfast-contract", "handfast-matrix"],
+    ),
     ("handfast-lab", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
     ("handfast-stub", &["handfast-contract"]),
     // The one joint in code between the two halves.
@@ -120,6 +125,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-oracle",
             "handfast-lab",
             "handfast-report",
+            "handfast-matrix",
+            "handfast-history",
         ],
     ),
     (
@@ -133,6 +140,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-lab",
             "handfast-runner",
             "handfast-stub",
+            "handfast-matrix",
+            "handfast-history",
         ],
     ),
 ];
@@ -153,6 +162,7 @@ const PURE: &[&str] = &[
     "handfast-contract",
     "handfast-oracle",
     "handfast-report",
+    "handfast-matrix",
 ];
 
 /// Libraries that read sockets, files, clocks or the system's randomness.

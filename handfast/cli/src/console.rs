@@ -5,10 +5,10 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use handfast_report::book::Book;
-use handfast_report::console::Console;
+use handfast_report::console::{Cells, Console};
 use handfast_report::palette::{Ink, Palette};
 use handfast_report::quantity::{clipped, tame, time};
-use handfast_report::{summary, table};
+use handfast_report::{matrix, summary, table};
 use handfast_runner::sink::{EventSink, Progress};
 use handfast_scenario::Recorded;
 
@@ -87,7 +87,11 @@ const LIVE_LINES_MAX: usize = 8;
 impl ConsoleSink {
     /// A console on a stream; `last_words` are lines to print before the closing one.
     pub(crate) fn new(stream: Stream, screen: Screen, last_words: Vec<String>) -> Self {
-        let console = Console::new(screen.palette);
+        let cells = match screen.moving {
+            Moving::Redrawn => Cells::Drawn,
+            Moving::Lasting => Cells::Listed,
+        };
+        let console = Console::new(screen.palette, cells);
         Self { console, stream, screen, building: None, drawn: 0, now_us: 0, last_words }
     }
 
@@ -108,7 +112,10 @@ impl ConsoleSink {
 
     fn draw(&mut self) {
         let columns = columns().saturating_sub(1);
-        let mut lines = self.console.live(self.now_us, columns, LIVE_LINES_MAX);
+        // A grid takes the screen; what lasts scrolls above it.
+        let is_grid = !self.console.book().grid().is_empty();
+        let lines_max = if is_grid { rows().saturating_sub(3) } else { LIVE_LINES_MAX };
+        let mut lines = self.console.live(self.now_us, columns, lines_max);
         if let Some(building) = &self.building {
             let elapsed = time(self.now_us.saturating_sub(building.began_us));
             let line = format!("building {} {elapsed}  {}", building.what, building.line.trim());
@@ -116,7 +123,9 @@ impl ConsoleSink {
         }
         let mut text = self.erase();
         for line in &lines {
-            text.push_str(&self.screen.palette.paint(Ink::Faint, line));
+            let line =
+                if is_grid { line.clone() } else { self.screen.palette.paint(Ink::Faint, line) };
+            text.push_str(&line);
             text.push('\n');
         }
         self.drawn = lines.len();
@@ -237,6 +246,53 @@ impl EventSink for JsonSink {
         Stream::Out.print(&text);
         Ok(())
     }
+}
+
+/// Prints the matrix of a run on standard output, once the run is over.
+#[derive(Debug)]
+pub(crate) struct MatrixSink {
+    book: Book,
+    form: MatrixForm,
+}
+
+/// The form in which a matrix is printed for a program or a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MatrixForm {
+    /// One JSON object.
+    Json,
+    /// A table in Markdown.
+    Markdown,
+}
+
+impl MatrixSink {
+    /// One that has heard nothing.
+    pub(crate) fn new(form: MatrixForm) -> Self {
+        Self { book: Book::new(), form }
+    }
+}
+
+impl EventSink for MatrixSink {
+    fn event(&mut self, recorded: &Recorded) {
+        self.book.read(recorded);
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let text = match self.form {
+            MatrixForm::Json => {
+                serde_json::to_string_pretty(&matrix::json::summary(&self.book))? + "\n"
+            }
+            MatrixForm::Markdown => matrix::markdown::markdown(self.book.grid()),
+        };
+        Stream::Out.print(&text);
+        Ok(())
+    }
+}
+
+/// How many lines the terminal has.
+fn rows() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    let size = size.or_else(|_| rustix::termios::tcgetwinsize(io::stdout()));
+    size.map_or(24, |size| usize::from(size.ws_row)).max(10)
 }
 
 /// How many characters a line of the terminal holds.

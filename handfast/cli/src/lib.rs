@@ -28,6 +28,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(commands::run::Args),
+    Matrix(commands::matrix::Args),
     List(commands::list::Args),
     Probe(commands::probe::Args),
     Replay(commands::replay::Args),
@@ -37,10 +38,11 @@ enum Command {
 const AFTER_HELP: &str = "\
 Examples:
   handfast run                          every scenario
-  handfast run --all                    every scenario and every test suite of handfast.toml
+  handfast run --all                    every scenario with every pair of peers, and every test suite of handfast.toml
   handfast run TC-05                    the scenarios that prove TC-05
   handfast run 'ab*' --peer b=python    with another peer in role b
   handfast run --repeat 50 start        one scenario fifty times: is it flaky, how long does it take?
+  handfast matrix                       every scenario with every pair of peers; again: only what was touched
   handfast list --category e2e          what there is
   handfast probe entity                 does the peer keep the contract?
   handfast replay last                  the last run once more, from its record
@@ -50,7 +52,7 @@ Exit codes:
   0  passed                              4  nothing ran
   1  the product failed                  5  only flaky failures
   2  usage or configuration is wrong     6  the time budget of a category was spent
-  3  infrastructure failed: a peer that does not build, a machine that gives no port
+  3  infrastructure failed: a peer that is absent or does not build, a machine that gives no port
 
 Hidden: `handfast __reaper` is how handfast starts the process that cleans up after it.";
 
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Run(args) => commands::run::run(args, &around),
+        Command::Matrix(args) => commands::matrix::run(args, &around),
         Command::List(args) => commands::list::run(args, &around),
         Command::Probe(args) => commands::probe::run(args, &around),
         Command::Replay(args) => commands::replay::run(args, &around),

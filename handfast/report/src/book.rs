@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use handfast_matrix::Grid;
+use handfast_matrix::grid::{Square, State};
 use handfast_scenario::event::{Outcome, StepId, Summary};
 use handfast_scenario::name::{CategoryName, PeerName, RoleName, SuiteName};
 use handfast_scenario::plan::UnitId;
@@ -19,6 +21,7 @@ pub struct Book {
     index: BTreeMap<UnitId, usize>,
     suites: Vec<SuitePage>,
     end: Option<EndPage>,
+    grid: Grid,
     now_us: u64,
 }
 
@@ -292,6 +295,7 @@ impl Book {
     /// Reads the next event. Events of units or suites that never started are passed over.
     pub fn read(&mut self, recorded: &Recorded) {
         self.now_us = recorded.at_us;
+        self.grid.read(recorded);
         if let Some(page) = recorded.event.unit().and_then(|unit| self.index.get(unit)) {
             self.units[*page].read(recorded);
         } else {
@@ -319,6 +323,11 @@ impl Book {
         &self.suites
     }
 
+    /// The matrix; empty for a run without one.
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
     /// How the run ended, once it has.
     pub fn end(&self) -> Option<&EndPage> {
         self.end.as_ref()
@@ -336,18 +345,31 @@ impl Book {
     }
 
     /// How many things passed and failed: units and tests of suites together. Whatever ran and did
-    /// not pass has failed, a suite that failed without a failed test too.
+    /// not pass has failed, a suite that failed without a failed test too. Of the matrix, passes of earlier runs count;
+    /// what failed as expected does not count as failed, what passed and was not to does.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        for kind in self.units.iter().filter_map(UnitPage::kind) {
-            match kind {
-                VerdictKind::Passed => totals.passed += 1,
-                VerdictKind::Failed | VerdictKind::Infra | VerdictKind::TimedOut => {
-                    totals.failed += 1;
-                }
-                VerdictKind::Unsupported => totals.unsupported += 1,
+        for end in self.units.iter().filter_map(|page| page.end.as_ref()) {
+            match &end.verdict {
+                Verdict::Passed => totals.passed += 1,
+                Verdict::Failed { .. }
+                | Verdict::Infra { .. }
+                | Verdict::TimedOut { .. }
+                | Verdict::Absent { allowed: false, .. } => totals.failed += 1,
+                Verdict::Unsupported { .. } => totals.unsupported += 1,
+                Verdict::Absent { allowed: true, .. } => {}
             }
         }
+        let recalled = |cell: &Square| {
+            let State::Judged(judged) = &cell.state else { return false };
+            judged.from.is_some() && judged.verdict.is_passed()
+        };
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let (matrix, faults) = (self.grid.counts(), count(self.grid.faults().len()));
+        totals.passed += count(self.grid.cells().iter().filter(|cell| recalled(cell)).count());
+        totals.passed -= count(matrix.unexpected_passes);
+        totals.failed -= count(matrix.as_expected);
+        totals.failed += count(matrix.unexpected_passes) + faults;
         for suite in self.suites.iter().filter_map(|page| page.end.as_ref()) {
             totals.passed += suite.passed;
             totals.failed += match suite.outcome {
@@ -411,6 +433,8 @@ impl Book {
                     Some(EndPage { summary: *summary, exit: *exit, duration_us: *duration_us });
             }
             RunEvent::PeerStarted { .. }
+            | RunEvent::MatrixStarted { .. }
+            | RunEvent::CellRecalled { .. }
             | RunEvent::StepStarted { .. }
             | RunEvent::StepEnded { .. }
             | RunEvent::CallStarted { .. }
@@ -459,6 +483,8 @@ impl UnitPage {
             RunEvent::CheckEnded { check, outcome, .. } => self.check_ended(check, outcome),
             RunEvent::UnitEnded { verdict, duration_us, .. } => self.ended(verdict, *duration_us),
             RunEvent::RunStarted { .. }
+            | RunEvent::MatrixStarted { .. }
+            | RunEvent::CellRecalled { .. }
             | RunEvent::UnitStarted { .. }
             | RunEvent::PeerStarted { .. }
             | RunEvent::CallStarted { .. }

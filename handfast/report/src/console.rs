@@ -9,7 +9,7 @@ use handfast_scenario::{Recorded, RunEvent};
 use crate::book::{Book, SuitePage, SuiteTest, UnitPage};
 use crate::palette::{Ink, Palette};
 use crate::quantity::{clipped, tame, time};
-use crate::{failure, table};
+use crate::{failure, matrix, table};
 
 /// Turns events into lasting lines, and the present state into passing ones.
 ///
@@ -19,7 +19,21 @@ use crate::{failure, table};
 pub struct Console {
     book: Book,
     palette: Palette,
+    cells: Cells,
+    failures_told: usize,
 }
+
+/// How the cells of a matrix that pass are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cells {
+    /// Each with a line.
+    Listed,
+    /// Only in the grid, which is redrawn all the time.
+    Drawn,
+}
+
+/// Cells of a matrix whose failure is told at length; of the rest one line is enough, and the record has it all.
+const FAILURES_TOLD_MAX: usize = 10;
 
 /// Lines of a failed test's output that are shown; the record has all of it.
 const SUITE_OUTPUT_LINES_MAX: usize = 40;
@@ -29,8 +43,8 @@ const FRAMES: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '�
 
 impl Console {
     /// A console that has seen nothing.
-    pub fn new(palette: Palette) -> Self {
-        Self { book: Book::new(), palette }
+    pub fn new(palette: Palette, cells: Cells) -> Self {
+        Self { book: Book::new(), palette, cells, failures_told: 0 }
     }
 
     /// Reads the next event and returns the lasting lines it causes, each with its line end; often none.
@@ -42,8 +56,18 @@ impl Console {
                     if *suites == 0 { String::new() } else { format!(", {suites} suites") };
                 format!("run {run}: {units} scenarios{suites}\n")
             }
+            RunEvent::MatrixStarted { peers, cells, .. } => {
+                let peers: Vec<&str> = peers.iter().map(|peer| peer.as_str()).collect();
+                format!("matrix: {} cells of {}\n", cells.len(), peers.join(", "))
+            }
             RunEvent::UnitEnded { unit, .. } => {
-                self.book.unit(unit).map(|page| self.unit_ended(page)).unwrap_or_default()
+                let is_cell = self.book.grid().cell(unit).is_some();
+                let text = self.book.unit(unit).map(|page| {
+                    if is_cell { self.cell_ended(page) } else { self.unit_ended(page) }
+                });
+                let text = text.unwrap_or_default();
+                self.failures_told += usize::from(is_cell && text.lines().count() > 2);
+                text
             }
             RunEvent::SuiteTest { suite, test, outcome, duration_us } => {
                 let test = SuiteTest {
@@ -70,6 +94,7 @@ impl Console {
             | RunEvent::Searched { .. }
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
+            | RunEvent::CellRecalled { .. }
             | RunEvent::SuiteStarted { .. } => String::new(),
         }
     }
@@ -88,6 +113,12 @@ impl Console {
             );
             (page.started_us, format!("{}  {doing}", page.title()))
         });
+        let is_cell = |page: &&UnitPage| self.book.grid().cell(&page.unit).is_some();
+        if let Some(page) = self.book.units().iter().rfind(|page| page.end.is_none())
+            && is_cell(&page)
+        {
+            return matrix::terminal::live(self.book.grid(), self.palette, columns, lines_max);
+        }
         let suites = self.book.suites().iter().filter(|page| page.end.is_none());
         let suites = suites.map(|page| {
             let failed = page.failures().count();
@@ -117,6 +148,35 @@ impl Console {
         let verdict = self.palette.verdict(VerdictKind::Passed);
         let cast = self.palette.paint(Ink::Faint, format!("({})", page.cast()));
         format!("{verdict} {:>9}  {} {cast}\n", time(end.duration_us), tame(&page.label()))
+    }
+
+    /// A cell: what is in the grid anyway is not told twice.
+    fn cell_ended(&self, page: &UnitPage) -> String {
+        let Some(end) = &page.end else { return String::new() };
+        let kind = end.verdict.kind();
+        let told = self.failures_told < FAILURES_TOLD_MAX;
+        match kind {
+            // Told once for all of them, below the grid.
+            VerdictKind::Absent => String::new(),
+            VerdictKind::Passed | VerdictKind::Unsupported if self.cells == Cells::Drawn => {
+                String::new()
+            }
+            VerdictKind::Failed | VerdictKind::TimedOut | VerdictKind::Infra if told => {
+                self.unit_ended(page)
+            }
+            VerdictKind::Passed
+            | VerdictKind::Unsupported
+            | VerdictKind::Failed
+            | VerdictKind::TimedOut
+            | VerdictKind::Infra => {
+                let verdict = self.palette.verdict(kind);
+                let cast = self.palette.paint(Ink::Faint, format!("({})", page.cast()));
+                let reason = end.verdict.reason();
+                let reason = reason.lines().next().map(|line| format!(": {}", tame(line)));
+                let (took, label) = (time(end.duration_us), tame(&page.label()));
+                format!("{verdict} {took:>9}  {label} {cast}{}\n", reason.unwrap_or_default())
+            }
+        }
     }
 
     /// Tests that pass are counted, not listed: a suite has thousands.
@@ -155,10 +215,16 @@ impl Console {
 
     fn run_ended(&self, duration_us: u64) -> String {
         let mut text = String::from("\n");
-        if self.book.units().is_empty() && self.book.suites().is_empty() {
-            text.push_str("nothing ran\n");
-        } else {
+        let grid = self.book.grid();
+        let outside = self.book.units().iter().any(|page| grid.cell(&page.unit).is_none());
+        if !grid.is_empty() {
+            text.push_str(&matrix::terminal::grid(grid, self.palette));
+            text.push_str(&matrix::notes::text(grid, self.palette));
+        }
+        if outside || !self.book.suites().is_empty() {
             text.push_str(&table::table(&self.book, self.palette));
+        } else if grid.is_empty() {
+            text.push_str("nothing ran\n");
         }
         text.push_str(&table::footer(&self.book, self.palette));
         let _ = writeln!(text, "took {}", time(duration_us));
@@ -172,7 +238,7 @@ mod tests {
     use crate::sample;
 
     fn read_all(events: Vec<Recorded>) -> (Console, String) {
-        let mut console = Console::new(Palette::Plain);
+        let mut console = Console::new(Palette::Plain, Cells::Listed);
         let text = events.iter().map(|event| console.read(event)).collect();
         (console, text)
     }

@@ -1,7 +1,10 @@
 //! A unit that did not pass: the reason first, then what led to it, then how to see it again.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use handfast_scenario::name::{PeerName, RoleName};
+use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::{Verdict, VerdictKind};
 
 use crate::book::{Failure, UnitPage};
@@ -21,7 +24,7 @@ pub fn block(page: &UnitPage, command: &[String], palette: Palette) -> String {
     let title = palette.paint(Ink::Strong, page.title());
     let _ = writeln!(text, "{} {title}  {}", palette.verdict(kind), time(end.duration_us));
     reason(&mut text, page, &end.verdict, palette);
-    if kind == VerdictKind::Unsupported {
+    if matches!(kind, VerdictKind::Unsupported | VerdictKind::Absent) {
         return text;
     }
     axis(&mut text, page, palette);
@@ -33,14 +36,24 @@ pub fn block(page: &UnitPage, command: &[String], palette: Palette) -> String {
 
 /// The command that runs only this unit again, with the same peers in the same roles.
 pub fn repeat_command(page: &UnitPage, command: &[String]) -> String {
-    let program = command.iter().take_while(|word| *word != "run" && *word != "replay");
+    again(&page.unit, &page.peers, command)
+}
+
+/// The command that runs only the unit `unit` with these peers; `command` is how the program was called.
+pub(crate) fn again(
+    unit: &UnitId,
+    peers: &BTreeMap<RoleName, PeerName>,
+    command: &[String],
+) -> String {
+    let ours = ["run", "replay", "matrix"];
+    let program = command.iter().take_while(|word| !ours.contains(&word.as_str()));
     let mut words: Vec<String> = program.cloned().collect();
     if words.is_empty() {
         words.push("handfast".to_owned());
     }
     words.push("run".to_owned());
-    words.push(quoted(scenario_id(page.unit.as_str())));
-    for (role, peer) in &page.peers {
+    words.push(quoted(scenario_id(unit.as_str())));
+    for (role, peer) in peers {
         words.push(format!("--peer {role}={peer}"));
     }
     words.join(" ")

@@ -176,10 +176,10 @@ fn unit_case(page: &UnitPage, command: &[String]) -> Case {
         Some(verdict @ Verdict::TimedOut { .. }) => {
             CaseResult::Failure { kind: "timeout", message: verdict.reason(), text: text() }
         }
-        Some(verdict @ Verdict::Infra { .. }) => {
+        Some(verdict @ (Verdict::Infra { .. } | Verdict::Absent { allowed: false, .. })) => {
             CaseResult::Error { message: verdict.reason(), text: text() }
         }
-        Some(verdict @ Verdict::Unsupported { .. }) => {
+        Some(verdict @ (Verdict::Unsupported { .. } | Verdict::Absent { allowed: true, .. })) => {
             CaseResult::Skipped { message: verdict.reason() }
         }
         None => CaseResult::Error {

@@ -17,6 +17,8 @@ pub mod failure;
 pub mod table;
 pub mod timeline;
 
+pub mod matrix;
+
 pub mod junit;
 pub mod summary;
 

@@ -49,6 +49,7 @@ impl Palette {
             VerdictKind::Infra => (Ink::Doubtful, "INFRA"),
             VerdictKind::TimedOut => (Ink::Bad, "HUNG "),
             VerdictKind::Unsupported => (Ink::Doubtful, "UNSUP"),
+            VerdictKind::Absent => (Ink::Doubtful, "ABSNT"),
         };
         self.paint(ink, word)
     }

@@ -121,7 +121,7 @@ fn unit_started(at_us: u64, id: &str) -> Recorded {
 }
 
 fn unit_ended(at_us: u64, id: &str, verdict: Verdict) -> Recorded {
-    at(at_us, RunEvent::UnitEnded { unit: unit(id), verdict, duration_us: 40_000 })
+    at(at_us, RunEvent::UnitEnded { unit: unit(id), verdict, duration_us: 40_000, cpu_us: 10_000 })
 }
 
 fn passed_unit(id: &str, from_us: u64) -> Vec<Recorded> {

@@ -8,6 +8,7 @@ use handfast_scenario::verdict::VerdictKind;
 use serde::Serialize;
 
 use crate::book::{Book, SuitePage, UnitPage};
+use crate::matrix::json::{self, MatrixSummary};
 use crate::quantity::median;
 
 /// Version of the summary's shape; it rises when a reader of the earlier one would misread it.
@@ -38,6 +39,8 @@ pub struct RunSummary {
     pub units: Vec<UnitSummary>,
     /// The suites in the order they started.
     pub suites: Vec<SuiteSummary>,
+    /// The matrix; `null` for a run without one.
+    pub matrix: Option<MatrixSummary>,
 }
 
 /// One unit.
@@ -99,6 +102,7 @@ pub fn summary(book: &Book) -> RunSummary {
         cell_overhead_p50_us: median(&book.overheads_us()),
         units: book.units().iter().map(unit).collect(),
         suites: book.suites().iter().map(suite).collect(),
+        matrix: json::summary(book),
     }
 }
 

@@ -125,7 +125,9 @@ impl Row {
 fn rows(book: &Book) -> Vec<Row> {
     let mut by_key: BTreeMap<(&str, String, Option<VerdictKind>), usize> = BTreeMap::new();
     let mut rows: Vec<Row> = Vec::new();
-    for page in book.units() {
+    // The cells of a matrix are in its grid.
+    let outside = |page: &&UnitPage| book.grid().cell(&page.unit).is_none();
+    for page in book.units().iter().filter(outside) {
         let key = (page.file.as_str(), page.cast(), page.kind());
         let at = *by_key.entry(key).or_insert_with(|| {
             rows.push(unit_row(page));

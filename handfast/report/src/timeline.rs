@@ -114,6 +114,8 @@ fn words(event: &RunEvent) -> Option<(String, String)> {
         | RunEvent::PeerLog { .. }
         | RunEvent::Searched { .. }
         | RunEvent::CheckEnded { .. }
+        | RunEvent::MatrixStarted { .. }
+        | RunEvent::CellRecalled { .. }
         | RunEvent::UnitEnded { .. }
         | RunEvent::SuiteStarted { .. }
         | RunEvent::SuiteTest { .. }

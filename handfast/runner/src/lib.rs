@@ -6,24 +6,28 @@
 //! Reading order:
 //!
 //! 1. [`project`]: the project's files on disk; [`place`]: the folders that commands may name.
-//! 2. [`run`]: the dispatcher: category by category, within time and number.
-//! 3. [`build`] and [`probe`]: peers before they play.
+//! 2. [`run`]: the dispatcher: category by category, within time and number; [`matrix`]: the cells of all pairs of peers.
+//! 3. [`absence`], [`build`] and [`probe`]: peers before they play. [`ingredients`]: what they are made of.
 //! 4. [`mod@unit`], the executor: one scenario on certain peers, from first process to last.
 //! 5. [`suite`]: foreign test tools.
-//! 6. [`sink`], [`record`] and [`tally`]: where events go, what is kept, what they count up to.
+//! 6. [`sink`], [`record`], [`chronicle`] and [`tally`]: where events go, what is kept, what they count up to.
 //! 7. [`mod@interrupt`], which is Ctrl-C.
 
 pub mod place;
 pub mod project;
 
+pub mod matrix;
 pub mod run;
 
+pub mod absence;
 pub mod build;
+pub mod ingredients;
 pub mod probe;
 
 pub mod suite;
 pub mod unit;
 
+pub mod chronicle;
 pub mod record;
 pub mod sink;
 pub mod tally;

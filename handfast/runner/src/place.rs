@@ -47,6 +47,11 @@ impl Places {
         words
     }
 
+    /// The file or folder that a word of `handfast.toml` names: below the root, with the variables filled in.
+    pub fn path(&self, word: &str) -> PathBuf {
+        self.root.join(self.fill_word(word))
+    }
+
     fn fill_word(&self, word: &str) -> String {
         let word = word.replace("${root}", &self.root.to_string_lossy());
         let word = word.replace("${target}", &self.target.to_string_lossy());

@@ -180,7 +180,10 @@ impl RecordSink {
         if let RunEvent::PeerLog { unit, role, line, .. } = &recorded.event {
             self.write_log(unit.as_str(), role.as_str(), line)?;
         }
-        if let RunEvent::UnitEnded { .. } | RunEvent::RunStarted { .. } = &recorded.event {
+        if let RunEvent::UnitEnded { .. }
+        | RunEvent::RunStarted { .. }
+        | RunEvent::MatrixStarted { .. } = &recorded.event
+        {
             // A kill at any moment leaves a record of all that is over.
             self.events.flush()?;
             self.logs.clear();
@@ -240,6 +243,8 @@ fn decides(event: &RunEvent) -> bool {
     match event {
         RunEvent::RunStarted { .. }
         | RunEvent::UnitStarted { .. }
+        | RunEvent::MatrixStarted { .. }
+        | RunEvent::CellRecalled { .. }
         | RunEvent::StepEnded { .. }
         | RunEvent::PeerExited { .. }
         | RunEvent::CheckEnded { .. }

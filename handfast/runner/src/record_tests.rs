@@ -115,7 +115,8 @@ fn beyond_its_limit_a_record_keeps_what_decides() {
         sink.event(&log("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"));
     }
     let verdict = Verdict::Passed;
-    let unit_ended = RunEvent::UnitEnded { unit: UnitId::new("u"), verdict, duration_us: 0 };
+    let unit_ended =
+        RunEvent::UnitEnded { unit: UnitId::new("u"), verdict, duration_us: 0, cpu_us: 0 };
     sink.event(&Recorded { at_us: 3, event: unit_ended });
     sink.finish().unwrap();
     let read = records.read("r").unwrap();

@@ -5,8 +5,8 @@
 //! what runs then is bounded by its own budget. Everything said goes through one [`Mouth`], which puts
 //! it in one order.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use handfast_lab::Lab;
@@ -14,13 +14,17 @@ use handfast_scenario::event::{FORMAT, Summary};
 use handfast_scenario::name::PeerName;
 use handfast_scenario::plan::{self, UnitId};
 use handfast_scenario::project::Category;
-use handfast_scenario::verdict::{Verdict, VerdictKind};
+use handfast_scenario::verdict::Verdict;
 use handfast_scenario::{ExitCode, Plan, RunEvent, duration};
 use tokio::task::JoinSet;
 
+use handfast_history::History;
+
+use crate::absence::{self, Objection};
 use crate::build;
 use crate::command::Workshop;
 use crate::interrupt::Interrupt;
+use crate::matrix::{self, Laid, MatrixOrder};
 use crate::place::Places;
 use crate::probe;
 use crate::project::Loaded;
@@ -45,6 +49,10 @@ pub struct Order {
     pub seed: u64,
     /// Whether peers are built first.
     pub build: Build,
+    /// Peers that may be absent without taking anything from the result.
+    pub allow_absent: BTreeSet<PeerName>,
+    /// The cells of all pairs of peers, beside the units of the plan.
+    pub matrix: Option<MatrixOrder>,
 }
 
 /// Whether peers are built first.
@@ -69,6 +77,8 @@ pub struct Means {
     pub workshop: Workshop,
     /// Where events go.
     pub mouth: Mouth,
+    /// What earlier runs have found; without it every cell is played.
+    pub history: Option<History>,
     /// Tells that the run is to end.
     pub interrupt: Interrupt,
 }
@@ -86,7 +96,7 @@ pub async fn run(means: Means, plan: Plan, order: Order) -> (Summary, ExitCode) 
         command: order.command.clone(),
         seed: order.seed,
         started_unix_us: clock.started_unix_us(),
-        units: plan.units.len(),
+        units: plan.units.len() + order.matrix.as_ref().map_or(0, |matrix| matrix.cells.len()),
         suites: plan.suites.len(),
     });
     let mouth = means.mouth.clone();
@@ -115,12 +125,13 @@ struct Dispatcher {
     around: Arc<Surroundings>,
     loaded: Loaded,
     workshop: Workshop,
+    history: Option<History>,
     order: Order,
     tally: Tally,
 }
 
 /// Why peers cannot play.
-type Objections = BTreeMap<PeerName, String>;
+type Objections = BTreeMap<PeerName, Objection>;
 
 /// How the units of a category went.
 struct Units {
@@ -137,21 +148,46 @@ impl Dispatcher {
             mouth: means.mouth,
             seed: order.seed,
             interrupt: means.interrupt,
+            spoken: OnceLock::new(),
         };
-        let (loaded, workshop) = (means.loaded, means.workshop);
-        Self { around: Arc::new(around), loaded, workshop, order, tally: Tally::default() }
+        let (loaded, workshop, history) = (means.loaded, means.workshop, means.history);
+        let tally = Tally::default();
+        Self { around: Arc::new(around), loaded, workshop, history, order, tally }
     }
 
     async fn carry_out(mut self, plan: Plan) -> Tally {
         let mut interrupt = self.around.interrupt.clone();
-        let objections = tokio::select! {
-            objections = self.prepare(&plan) => objections,
-            () = interrupt.pulled() => Objections::new(),
+        let prepared = tokio::select! {
+            prepared = self.prepare(&plan) => prepared,
+            () = interrupt.pulled() => (Objections::new(), None),
         };
+        let (objections, laid) = prepared;
         for category in self.loaded.project.categories.clone() {
             self.category(&category, &plan, &objections).await;
         }
+        if let Some(laid) = laid {
+            self.matrix(&laid, &objections).await;
+        }
         self.tally
+    }
+
+    async fn matrix(&mut self, laid: &Laid, objections: &Objections) {
+        let Some(order) = self.order.matrix.take() else { return };
+        let allowed = self.order.allow_absent.clone();
+        let refused = |cell: &handfast_matrix::Cell| refused(&cell.unit, objections, &allowed);
+        let played = matrix::play(&order, laid, &self.around, refused, &mut self.tally).await;
+        self.tally.not_run(played.not_run);
+        if !self.around.interrupt.is_pulled() && played.not_run > 0 {
+            self.tally.budget_spent();
+            let text = format!(
+                "the matrix has {} and took {}, {} cells were not begun: give it more time in handfast.toml ([matrix] \
+                 budget), or call it again, which goes on from here",
+                duration::display(order.budget),
+                duration::display(played.took),
+                played.not_run,
+            );
+            self.around.mouth.progress(Progress::Note { text });
+        }
     }
 
     async fn category(&mut self, category: &Category, plan: &Plan, objections: &Objections) {
@@ -180,35 +216,74 @@ impl Dispatcher {
         }
     }
 
-    /// Builds the peers and probes them; why those that failed cannot play.
-    async fn prepare(&self, plan: &Plan) -> Objections {
-        let peers: Vec<PeerName> = plan.peers().into_iter().cloned().collect();
-        let (project, places, mouth) =
-            (&self.around.project, &self.around.places, &self.around.mouth);
-        let mut objections = match self.order.build {
-            Build::First => {
-                build::peers(project, places, &self.workshop, mouth, peers.clone()).await
-            }
-            Build::Skip => Objections::new(),
+    /// Builds the peers, finds out which cells have to be played, and probes the peers that play; why some cannot.
+    async fn prepare(&mut self, plan: &Plan) -> (Objections, Option<Laid>) {
+        let mut players: BTreeSet<PeerName> = plan.peers().into_iter().cloned().collect();
+        let mut peers = players.clone();
+        let order = self.order.matrix.as_ref();
+        let cells = order.map(|order| order.cells.as_slice()).unwrap_or_default();
+        peers.extend(cells.iter().flat_map(|cell| cell.unit.peers.values().cloned()));
+        let mut objections = self.build(peers).await;
+        let laid = order.map(|order| {
+            let history = self.history.as_ref();
+            let laid = Laid::new(order, &self.around, &self.loaded, history, &mut objections);
+            laid.say(order, &self.around.mouth, &mut self.tally);
+            players.extend(laid.players(order));
+            laid
+        });
+        self.probe(players, &mut objections).await;
+        (objections, laid)
+    }
+
+    /// Builds those peers that are not absent for another reason already.
+    async fn build(&self, peers: BTreeSet<PeerName>) -> Objections {
+        let project = &self.around.project;
+        let missing = |name: &PeerName| {
+            let reason = absence::missing_programs(project.peer(name)?)?;
+            Some((name.clone(), Objection::Absent(reason)))
         };
+        let mut objections: Objections = peers.iter().filter_map(missing).collect();
+        if self.order.build == Build::First {
+            let (places, mouth) = (&self.around.places, &self.around.mouth);
+            let there: Vec<PeerName> =
+                peers.into_iter().filter(|name| !objections.contains_key(name)).collect();
+            let failures = build::peers(project, places, &self.workshop, mouth, there).await;
+            let absent = failures.into_iter().map(|(name, why)| (name, Objection::Absent(why)));
+            objections.extend(absent);
+        }
+        objections
+    }
+
+    /// Asks the peers whether they keep the contract, and which versions they speak.
+    async fn probe(&self, peers: BTreeSet<PeerName>, objections: &mut Objections) {
+        let (places, mouth) = (&self.around.places, &self.around.mouth);
+        let mut spoken = BTreeMap::new();
         for name in peers {
-            let Some(peer) = project.peer(&name).filter(|_| !objections.contains_key(&name)) else {
-                continue;
-            };
+            let peer = self.around.project.peer(&name);
+            let Some(peer) = peer.filter(|_| !objections.contains_key(&name)) else { continue };
             let found =
                 probe::run(&self.workshop, places, peer, mouth.clock(), self.order.seed).await;
             let objection = match found {
-                Ok(found) => found.objection().map(|broken| {
-                    format!(
-                        "{name} does not keep the peer contract, so that no verdict on it counts: {broken}\n\
-                         `handfast probe {name}` shows every rule"
-                    )
-                }),
+                Ok(found) => {
+                    let initialized = found.report.initialized.as_ref();
+                    spoken.extend(
+                        initialized.map(|initialized| {
+                            (name.clone(), initialized.protocol_versions.clone())
+                        }),
+                    );
+                    found.objection().map(|broken| {
+                        format!(
+                            "{name} does not keep the peer contract, so that no verdict on it counts: {broken}\n\
+                             `handfast probe {name}` shows every rule"
+                        )
+                    })
+                }
                 Err(reason) => Some(format!("{name} could not be probed: {reason}")),
             };
-            objections.extend(objection.map(|objection| (name, objection)));
+            objections.extend(objection.map(|objection| (name, Objection::Broken(objection))));
         }
-        objections
+        // Nobody else sets it.
+        self.around.spoken.set(spoken).unwrap_or_default();
     }
 
     /// Runs units, at most `parallel` at the same time, and begins none after `left`.
@@ -228,17 +303,19 @@ impl Dispatcher {
             while running.len() < parallel && elapsed() < left && !self.around.interrupt.is_pulled()
             {
                 let Some((unit, file)) = work.next() else { break };
-                let objection = unit.peers.values().find_map(|peer| objections.get(peer)).cloned();
-                if let Some(reason) = objection {
-                    self.tally.unit(unit::refuse(&self.around, &unit, file, reason).kind());
+                if let Some(verdict) = refused(&unit, objections, &self.order.allow_absent) {
+                    unit::refuse(&self.around, &unit, file, &verdict);
+                    self.tally.unit(&verdict);
                 } else {
                     running.spawn(unit::run(self.around.clone(), unit, file));
                 }
             }
             match running.join_next().await {
-                Some(Ok(verdict)) => self.tally.unit(verdict.kind()),
+                Some(Ok(verdict)) => self.tally.unit(&verdict),
                 // `unit::run` catches what panics inside it, so this is counted, never expected.
-                Some(Err(_)) => self.tally.unit(VerdictKind::Infra),
+                Some(Err(error)) => {
+                    self.tally.unit(&Verdict::Infra { reason: error.to_string() });
+                }
                 None => break,
             }
         }
@@ -258,6 +335,25 @@ impl Dispatcher {
         );
         self.around.mouth.progress(Progress::Note { text });
     }
+}
+
+/// The verdict on a unit that one of its peers cannot play. One that breaks the contract comes first: it is somebody's fault.
+fn refused(
+    unit: &plan::Unit,
+    objections: &Objections,
+    allowed: &BTreeSet<PeerName>,
+) -> Option<Verdict> {
+    let peers = unit.peers.values();
+    let verdicts = peers.filter_map(|peer| Some(objections.get(peer)?.verdict(peer, allowed)));
+    verdicts.min_by_key(|verdict| match verdict {
+        Verdict::Infra { .. } => 0,
+        Verdict::Absent { allowed: false, .. } => 1,
+        Verdict::Absent { .. }
+        | Verdict::Passed
+        | Verdict::Failed { .. }
+        | Verdict::TimedOut { .. }
+        | Verdict::Unsupported { .. } => 2,
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The counts of a run, from its events.
 
+use handfast_matrix::expected::{Comparison, compare};
 use handfast_scenario::RunEvent;
-use handfast_scenario::event::{Outcome, Summary};
-use handfast_scenario::verdict::VerdictKind;
+use handfast_scenario::event::{Expected, Outcome, Summary};
+use handfast_scenario::verdict::{Verdict, VerdictKind};
 
 /// Why a suite without a single test failed.
 pub(crate) const RAN_NOTHING: &str = "it ran no test";
@@ -18,7 +19,7 @@ impl Tally {
     /// Counts what an event adds.
     pub fn count(&mut self, event: &RunEvent) {
         if let RunEvent::UnitEnded { verdict, .. } = event {
-            self.unit(verdict.kind());
+            self.unit(verdict);
         }
         if let RunEvent::SuiteEnded { outcome, passed, failed, .. } = event {
             self.suite(outcome, *passed, *failed);
@@ -26,15 +27,52 @@ impl Tally {
     }
 
     /// Counts a unit that ended.
-    pub fn unit(&mut self, kind: VerdictKind) {
-        let counter = match kind {
-            VerdictKind::Passed => &mut self.summary.passed,
-            VerdictKind::Failed => &mut self.summary.failed,
-            VerdictKind::Infra => &mut self.summary.infra,
-            VerdictKind::TimedOut => &mut self.summary.timed_out,
-            VerdictKind::Unsupported => &mut self.summary.unsupported,
+    pub fn unit(&mut self, verdict: &Verdict) {
+        let counter = match verdict {
+            Verdict::Passed => &mut self.summary.passed,
+            Verdict::Failed { .. } => &mut self.summary.failed,
+            Verdict::Infra { .. } => &mut self.summary.infra,
+            Verdict::TimedOut { .. } => &mut self.summary.timed_out,
+            Verdict::Unsupported { .. } => &mut self.summary.unsupported,
+            Verdict::Absent { allowed, .. } => {
+                self.summary.absent_allowed += u64::from(*allowed);
+                &mut self.summary.absent
+            }
         };
         *counter += 1;
+    }
+
+    /// Counts a cell that ended, beside what was expected of it.
+    pub fn cell(&mut self, verdict: &Verdict, expected: Option<&Expected>) {
+        self.unit(verdict);
+        self.compare(verdict, expected);
+    }
+
+    /// Counts a cell whose verdict is taken over from an earlier run.
+    pub fn recalled(&mut self, verdict: &Verdict, expected: Option<&Expected>) {
+        if verdict.is_passed() {
+            self.summary.recalled += 1;
+        } else {
+            self.unit(verdict);
+        }
+        self.compare(verdict, expected);
+    }
+
+    /// Counts mistakes in the file of expected results.
+    pub fn expectation_faults(&mut self, faults: usize) {
+        self.summary.expectation_faults += u64::try_from(faults).unwrap_or(u64::MAX);
+    }
+
+    fn compare(&mut self, verdict: &Verdict, expected: Option<&Expected>) {
+        let kind = verdict.kind();
+        match compare(expected, kind) {
+            Comparison::AsExpected => {
+                let failed = matches!(kind, VerdictKind::Failed | VerdictKind::TimedOut);
+                self.summary.as_expected += u64::from(failed);
+            }
+            Comparison::UnexpectedPass => self.summary.unexpected_passes += 1,
+            Comparison::Plain | Comparison::Otherwise => {}
+        }
     }
 
     /// Counts a suite that ended.
@@ -68,6 +106,7 @@ impl Tally {
     pub fn summary(&self) -> Summary {
         let mut summary = self.summary;
         let ran = summary.passed + summary.failed + summary.infra + summary.timed_out;
+        let ran = ran + summary.recalled;
         let ran =
             ran + summary.suite_tests_passed + summary.suite_tests_failed + summary.suites_failed;
         if ran > 0 {
@@ -82,12 +121,11 @@ mod tests {
     use handfast_scenario::ExitCode;
     use handfast_scenario::name::SuiteName;
     use handfast_scenario::plan::UnitId;
-    use handfast_scenario::verdict::Verdict;
 
     use super::*;
 
     fn unit(verdict: Verdict) -> RunEvent {
-        RunEvent::UnitEnded { unit: UnitId::new("u"), verdict, duration_us: 1 }
+        RunEvent::UnitEnded { unit: UnitId::new("u"), verdict, duration_us: 1, cpu_us: 0 }
     }
 
     fn suite(good: bool, passed: u64, failed: u64) -> RunEvent {

@@ -14,12 +14,12 @@ use serde_json::Value;
 use crate::exit::ExitCode;
 use crate::name::{CategoryName, EventName, MethodName, PeerName, RoleName, SuiteName};
 use crate::plan::UnitId;
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, VerdictKind};
 
 /// Version of the record format that this code writes, and the only one it reads.
 ///
 /// It rises whenever a reader of the earlier version would misread a line.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Longest body kept whole in a [`WireBytes`]; larger ones keep this many leading bytes.
 pub const WIRE_BYTES_MAX: usize = 64 * 1024;
@@ -56,6 +56,28 @@ pub enum RunEvent {
         units: usize,
         /// How many foreign suites the plan holds.
         suites: usize,
+    },
+    /// The cells of the matrix are known: the peers are built, none has played yet.
+    MatrixStarted {
+        /// The peers whose meetings are its columns, in their order.
+        peers: Vec<PeerName>,
+        /// What each peer's program is made of, a digest as lower-case hex; an absent peer is not in it.
+        builds: BTreeMap<PeerName, String>,
+        /// All cells, in the order of their rows and columns.
+        cells: Vec<CellLine>,
+        /// What is wrong with the file of expected results, a sentence each; each is a failure of the run.
+        faults: Vec<String>,
+    },
+    /// An earlier run has judged the same content, and its verdict is taken over.
+    CellRecalled {
+        /// Which cell.
+        unit: UnitId,
+        /// The run that played it.
+        run: String,
+        /// What it said.
+        verdict: Verdict,
+        /// How long it took then, microseconds.
+        duration_us: u64,
     },
     /// A unit begins: its peers are about to be started.
     UnitStarted {
@@ -236,6 +258,8 @@ pub enum RunEvent {
         verdict: Verdict,
         /// From [`RunEvent::UnitStarted`] on, microseconds.
         duration_us: u64,
+        /// Processor time of all its processes, microseconds, in steps of 10 ms; 0 where nobody knows.
+        cpu_us: u64,
     },
     /// A foreign test suite begins.
     SuiteStarted {
@@ -279,6 +303,48 @@ pub enum RunEvent {
         /// From [`RunEvent::RunStarted`] on, microseconds.
         duration_us: u64,
     },
+}
+
+/// A cell of the matrix: one scenario and who plays its roles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellLine {
+    /// What it is called in every other event.
+    pub unit: UnitId,
+    /// The scenario with its variant, such as `meeting/x[version=1.1]`.
+    pub scenario: String,
+    /// The scenario's name.
+    pub name: String,
+    /// The scenario file, relative to the project.
+    pub file: String,
+    /// Its category.
+    pub category: CategoryName,
+    /// Its column: the peers of the first two roles that the scenario leaves open.
+    pub column: [PeerName; 2],
+    /// Who plays which role.
+    pub peers: BTreeMap<RoleName, PeerName>,
+    /// The protocol that each role is told to speak; a role that is told nothing is not in it.
+    pub protocols: BTreeMap<RoleName, String>,
+    /// The preset of the network.
+    pub network: String,
+    /// A digest of everything its verdict follows from; nothing where a peer is absent.
+    pub key: Option<String>,
+    /// What the file of expected results says of it.
+    pub expected: Option<Expected>,
+}
+
+/// A result that is expected in place of `passed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The verdict.
+    pub result: VerdictKind,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// Where it is being worked on.
+    pub issue: String,
+    /// The last day on which it counts, such as `2026-12-31`.
+    pub expires: String,
 }
 
 /// Number of a step: `3` is the third of the file, `3.2` the second inside it, `3.2#4` that one in the
@@ -435,7 +501,7 @@ pub enum Exit {
     },
 }
 
-/// The counts of a run. Each unit is in exactly one of the first five and `not_run`.
+/// The counts of a run. Each unit is in exactly one of `passed`, `failed`, `infra`, `timed_out`, `unsupported`, `absent`, `recalled` and `not_run`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Summary {
@@ -461,6 +527,18 @@ pub struct Summary {
     pub suite_tests_passed: u64,
     /// Tests of foreign suites that failed.
     pub suite_tests_failed: u64,
+    /// Units that nobody could play because a peer is absent.
+    pub absent: u64,
+    /// Those of them whose peer the command line allows to be absent.
+    pub absent_allowed: u64,
+    /// Cells whose pass was taken over from an earlier run.
+    pub recalled: u64,
+    /// Cells that failed or timed out exactly as expected; also counted as what they are.
+    pub as_expected: u64,
+    /// Cells that passed although something else is expected; also counted as passed or recalled.
+    pub unexpected_passes: u64,
+    /// Mistakes in the file of expected results.
+    pub expectation_faults: u64,
 }
 
 /// Why a line is not part of a record.
@@ -546,8 +624,10 @@ impl RunEvent {
             | Self::Searched { unit, .. }
             | Self::PeerExited { unit, .. }
             | Self::CheckEnded { unit, .. }
+            | Self::CellRecalled { unit, .. }
             | Self::UnitEnded { unit, .. } => Some(unit),
             Self::RunStarted { .. }
+            | Self::MatrixStarted { .. }
             | Self::SuiteStarted { .. }
             | Self::SuiteTest { .. }
             | Self::SuiteEnded { .. }

@@ -43,20 +43,28 @@ impl ExitCode {
     /// The first that applies wins: a product failure hides nothing behind it, an infrastructure
     /// failure means that "passed" cannot be claimed, a spent budget that not all was seen.
     pub fn of(summary: &Summary) -> Self {
-        if summary.failed + summary.timed_out + summary.suites_failed > 0 {
+        let failed = summary.failed + summary.timed_out + summary.suites_failed;
+        // What failed exactly as a reviewed file says is no news; what is left is.
+        let unexpected = failed.saturating_sub(summary.as_expected);
+        if unexpected + summary.unexpected_passes + summary.expectation_faults > 0 {
             Self::ProductFailure
-        } else if summary.infra > 0 {
+        } else if summary.infra > 0 || summary.absent > summary.absent_allowed {
             Self::Infrastructure
         } else if summary.budgets_spent > 0 {
             Self::BudgetSpent
         } else if summary.flaky > 0 {
             Self::OnlyFlaky
-        } else if summary.passed + summary.suite_tests_passed == 0 {
+        } else if nothing_ran(summary) {
             Self::NothingRan
         } else {
             Self::Passed
         }
     }
+}
+
+fn nothing_ran(summary: &Summary) -> bool {
+    let cells = summary.passed + summary.recalled + summary.as_expected;
+    cells + summary.suite_tests_passed == 0
 }
 
 #[cfg(test)]
@@ -75,6 +83,12 @@ mod tests {
         suites_failed: 0,
         suite_tests_passed: 0,
         suite_tests_failed: 0,
+        absent: 0,
+        absent_allowed: 0,
+        recalled: 0,
+        as_expected: 0,
+        unexpected_passes: 0,
+        expectation_faults: 0,
     };
 
     #[track_caller]
@@ -115,6 +129,28 @@ mod tests {
     fn nothing_that_ran_ends_with_4() {
         check(Summary { passed: 0, ..PASSED }, 4);
         check(Summary { passed: 0, unsupported: 3, ..PASSED }, 4);
+    }
+
+    #[test]
+    fn what_fails_as_expected_ends_with_0_and_what_passes_unexpectedly_with_1() {
+        check(Summary { failed: 1, timed_out: 1, as_expected: 2, ..PASSED }, 0);
+        check(Summary { failed: 2, timed_out: 1, as_expected: 2, ..PASSED }, 1);
+        check(Summary { passed: 0, failed: 1, as_expected: 1, ..PASSED }, 0);
+        check(Summary { unexpected_passes: 1, ..PASSED }, 1);
+        check(Summary { expectation_faults: 1, ..PASSED }, 1);
+    }
+
+    #[test]
+    fn an_absent_peer_ends_with_3_unless_it_is_allowed_to_be_absent() {
+        check(Summary { absent: 2, ..PASSED }, 3);
+        check(Summary { absent: 2, absent_allowed: 1, ..PASSED }, 3);
+        check(Summary { absent: 2, absent_allowed: 2, ..PASSED }, 0);
+        check(Summary { passed: 0, absent: 2, absent_allowed: 2, ..PASSED }, 4);
+    }
+
+    #[test]
+    fn verdicts_of_earlier_runs_are_something_that_ran() {
+        check(Summary { passed: 0, recalled: 1, ..PASSED }, 0);
     }
 
     #[test]

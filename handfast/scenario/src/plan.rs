@@ -124,7 +124,7 @@ impl Plan {
                 && chosen(&selection.categories, &category.name)
             {
                 units.push(Unit {
-                    id: unit_id(project, &id, &peers),
+                    id: UnitId::of(project, scenario, &peers),
                     scenario: scenario.clone(),
                     category: category.name.clone(),
                     budget: category.budget,
@@ -164,6 +164,22 @@ impl UnitId {
     /// Takes a text as an id.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// The id of a scenario that these peers play.
+    pub fn of(
+        project: &Project,
+        scenario: &Scenario,
+        peers: &BTreeMap<RoleName, PeerName>,
+    ) -> Self {
+        let id = scenario.id.to_string();
+        let first = project.peers.first().map(|peer| &peer.name);
+        if peers.values().all(|peer| Some(peer) == first) {
+            return Self(id);
+        }
+        let peers: Vec<String> =
+            peers.iter().map(|(role, peer)| format!("{role}={peer}")).collect();
+        Self(format!("{id} ({})", peers.join(", ")))
     }
 
     /// The id as text.
@@ -225,15 +241,6 @@ fn assign(
         peers.insert(name.clone(), peer.clone());
     }
     Ok(peers)
-}
-
-fn unit_id(project: &Project, id: &str, peers: &BTreeMap<RoleName, PeerName>) -> UnitId {
-    let first = project.peers.first().map(|peer| &peer.name);
-    if peers.values().all(|peer| Some(peer) == first) {
-        return UnitId::new(id);
-    }
-    let peers: Vec<String> = peers.iter().map(|(role, peer)| format!("{role}={peer}")).collect();
-    UnitId::new(format!("{id} ({})", peers.join(", ")))
 }
 
 fn unknown_peer(project: &Project, peer: &PeerName, asked_by: String) -> PlanError {

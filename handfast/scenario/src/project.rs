@@ -24,6 +24,24 @@ pub struct Project {
     pub categories: Vec<Category>,
     /// Foreign test suites that are part of a run.
     pub suites: Vec<Suite>,
+    /// Who meets whom in the matrix; `None` without `[matrix]`.
+    pub matrix: Option<MatrixSettings>,
+}
+
+/// `[matrix]`: which peers meet each other in every scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatrixSettings {
+    /// The peers, in the order of the columns; at least one, each once.
+    pub peers: Vec<PeerName>,
+    /// The file of expected results, relative to the project file; `None`: every cell has to pass.
+    pub expected: Option<String>,
+    /// Time for all cells together; when it is over no further cell begins.
+    pub budget: Duration,
+}
+
+impl MatrixSettings {
+    /// Time for all cells where a project does not say.
+    pub const BUDGET: Duration = Duration::from_mins(30);
 }
 
 /// A program that plays a role.
@@ -41,6 +59,10 @@ pub struct PeerProgram {
     pub versions: Vec<String>,
     /// Files of recorded conversations from which it can be played while it is late, relative to the project file.
     pub stub: Vec<String>,
+    /// Programs that have to be in `PATH`; while one is not, the peer is absent.
+    pub needs: Vec<String>,
+    /// Files and folders, relative to the project file, that make up the program beside those its start command names.
+    pub inputs: Vec<String>,
     /// Version of the peer contract.
     pub contract: String,
     /// Where it is declared.

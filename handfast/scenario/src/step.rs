@@ -401,6 +401,13 @@ pub struct OracleCall {
     pub span: Span,
 }
 
+impl OracleCall {
+    /// Whether it judges how long something took: then nothing else may keep the machine busy meanwhile.
+    pub fn limits_a_time(&self) -> bool {
+        self.params.raw().get("at_most").is_some()
+    }
+}
+
 impl Step {
     /// The roles that this step and the steps inside it name.
     pub fn roles(&self) -> BTreeSet<RoleName> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::{MethodName, RoleName};
+use crate::name::{MethodName, PeerName, RoleName};
 
 /// How a unit ended. Nothing turns one verdict into a kinder one: retries and known issues are
 /// counted beside it, never instead of it.
@@ -38,6 +38,15 @@ pub enum Verdict {
         /// What it lacks.
         method: MethodName,
     },
+    /// A peer cannot be had on this machine: a program it needs is missing, or it cannot be built. Nothing is proved.
+    Absent {
+        /// Which peer.
+        peer: PeerName,
+        /// Why.
+        reason: String,
+        /// Whether the command line allows it.
+        allowed: bool,
+    },
 }
 
 /// A verdict without its reasons, for counting.
@@ -54,6 +63,8 @@ pub enum VerdictKind {
     TimedOut,
     /// See [`Verdict::Unsupported`].
     Unsupported,
+    /// See [`Verdict::Absent`].
+    Absent,
 }
 
 impl Verdict {
@@ -65,6 +76,7 @@ impl Verdict {
             Self::Infra { .. } => VerdictKind::Infra,
             Self::TimedOut { .. } => VerdictKind::TimedOut,
             Self::Unsupported { .. } => VerdictKind::Unsupported,
+            Self::Absent { .. } => VerdictKind::Absent,
         }
     }
 
@@ -83,6 +95,7 @@ impl Verdict {
                 format!("not done within {}, while {during}", crate::duration::display(budget))
             }
             Self::Unsupported { role, method } => format!("{role} does not offer {method}"),
+            Self::Absent { peer, reason, .. } => format!("{peer} is absent: {reason}"),
         }
     }
 }
@@ -96,6 +109,7 @@ impl VerdictKind {
             Self::Infra => "infra",
             Self::TimedOut => "timed out",
             Self::Unsupported => "unsupported",
+            Self::Absent => "absent",
         }
     }
 }

@@ -3,6 +3,9 @@
 use std::path::Path;
 
 use clap::builder::RangedU64ValueParser;
+use handfast_history::History;
+use handfast_matrix::Ask;
+use handfast_runner::chronicle::HistorySink;
 use handfast_runner::interrupt::Lever;
 use handfast_runner::project::Loaded;
 use handfast_runner::record::{RecordSink, Records};
@@ -10,11 +13,11 @@ use handfast_runner::run::{self, Build, Means, Order, REPEAT_MAX};
 use handfast_runner::sink::{self, Ear, EventSink, Mouth};
 use handfast_scenario::{ExitCode, Plan};
 
-use super::interruption;
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
+use super::{interruption, matrix};
 use crate::around::Around;
-use crate::console::{ConsoleSink, JsonSink, Stream};
+use crate::console::{ConsoleSink, JsonSink, MatrixForm, MatrixSink, Stream};
 use crate::error::CommandError;
 
 /// Run scenarios over real peers
@@ -25,9 +28,12 @@ use crate::error::CommandError;
 pub(crate) struct Args {
     #[command(flatten)]
     selection: SelectionArgs,
-    /// Run the test suites of handfast.toml, too
+    /// Run the test suites of handfast.toml, too, and every scenario with every pair of the peers of its [matrix]
     #[arg(long)]
     all: bool,
+    /// Whatever this peer would have to play in may go unproved; may be given more than once
+    #[arg(long, value_name = "PEER")]
+    allow_absent: Vec<String>,
     /// Print the summary as JSON on standard output, everything else on standard error
     #[arg(long)]
     json: bool,
@@ -51,9 +57,26 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
     if !args.all {
         plan.suites.clear();
     }
-    plan.units = run::repeated(plan.units, args.repeat);
+    let allow_absent = matrix::peers(&loaded, &args.allow_absent)?;
     let session = Session::open(&loaded, around, args.seed)?;
-    let (mouth, ear) = open_sinks(&args, around, &loaded.root, &session)?;
+    let all_pairs = args.all && args.repeat == 1 && args.selection.peer.is_empty();
+    let settings = loaded.project.matrix.clone().filter(|_| all_pairs);
+    let matrix = match settings {
+        // The cells of all pairs are the units of the plan, and those of every other pair.
+        Some(settings) => {
+            plan.units.clear();
+            let ask = Ask {
+                selection: args.selection.selection()?,
+                peers: settings.peers,
+                ..Ask::default()
+            };
+            Some(matrix::order(&loaded, session.clock, ask, false)?)
+        }
+        None => None,
+    };
+    plan.units = run::repeated(plan.units, args.repeat);
+    let form = args.json.then_some(Form::Summary);
+    let (mouth, ear) = open_sinks(form, around, &loaded.root, &session)?;
     if let Some(note) = session.swept_note() {
         mouth.progress(note);
     }
@@ -63,14 +86,26 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
         command: around.command.clone(),
         seed: session.seed,
         build: if args.no_build { Build::Skip } else { Build::First },
+        allow_absent: allow_absent.into_iter().collect(),
+        matrix,
     };
     let code = carry_out(loaded, plan, session, mouth, order)?;
     ear.finish().map_err(|error| CommandError::infra(&error, "the run could not be recorded"))?;
     Ok(code)
 }
 
-fn open_sinks(
-    args: &Args,
+/// What is printed on standard output for a program; everything else is on standard error then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The summary of the run.
+    Summary,
+    /// Its matrix.
+    Matrix(MatrixForm),
+}
+
+/// Opens everything that hears a run: its record, the history, the console.
+pub(super) fn open_sinks(
+    form: Option<Form>,
     around: &Around,
     root: &Path,
     session: &Session,
@@ -83,19 +118,34 @@ fn open_sinks(
     let record = RecordSink::create(&folder).map_err(unrecorded)?;
     let shown = folder.strip_prefix(root).unwrap_or(&folder).display().to_string();
     let last_words = vec![format!("record: {shown}/ (summary.json, junit.xml, events.jsonl)")];
-    let (stream, screen) =
-        if args.json { (Stream::Error, around.error) } else { (Stream::Out, around.out) };
+    let history = HistorySink::new(open_history(root)?);
+    let (stream, screen) = match form {
+        Some(_) => (Stream::Error, around.error),
+        None => (Stream::Out, around.out),
+    };
     // The record is finished before the console says where it is.
-    let mut sinks: Vec<Box<dyn EventSink>> =
-        vec![Box::new(record), Box::new(ConsoleSink::new(stream, screen, last_words))];
-    if args.json {
-        sinks.push(Box::new(JsonSink::default()));
+    let mut sinks: Vec<Box<dyn EventSink>> = vec![
+        Box::new(record),
+        Box::new(history),
+        Box::new(ConsoleSink::new(stream, screen, last_words)),
+    ];
+    match form {
+        Some(Form::Summary) => sinks.push(Box::new(JsonSink::default())),
+        Some(Form::Matrix(form)) => sinks.push(Box::new(MatrixSink::new(form))),
+        None => {}
     }
     sink::open(session.clock, sinks)
         .map_err(|error| CommandError::infra(&error, "no thread for the run's outputs"))
 }
 
-fn carry_out(
+/// The history of the project at `root`.
+fn open_history(root: &Path) -> Result<History, CommandError> {
+    History::open(&root.join(".handfast"))
+        .map_err(|error| CommandError::infra(&error, "the history cannot be used"))
+}
+
+/// Carries out a plan to its end.
+pub(super) fn carry_out(
     loaded: Loaded,
     plan: Plan,
     session: Session,
@@ -103,12 +153,14 @@ fn carry_out(
     order: Order,
 ) -> Result<ExitCode, CommandError> {
     let (lever, interrupt) = Lever::new();
+    let history = open_history(&loaded.root)?;
     let means = Means {
         loaded,
         places: session.places,
         lab: session.lab,
         workshop: session.workshop,
         mouth,
+        history: Some(history),
         interrupt,
     };
     let runtime = runtime()?;

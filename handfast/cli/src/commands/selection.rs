@@ -61,7 +61,8 @@ impl SelectionArgs {
         })
     }
 
-    fn selection(&self) -> Result<Selection, CommandError> {
+    /// What these arguments choose.
+    pub(crate) fn selection(&self) -> Result<Selection, CommandError> {
         let help = "quote a pattern for the shell, such as 'ab.*'";
         let filters = self.filters.iter().map(|text| Filter::new(text));
         let filters: Result<_, globset::Error> = filters.collect();

@@ -12,7 +12,7 @@ fn a_peer_that_does_not_build_shows_the_last_lines_of_its_build() {
     ran.check(
         3,
         "0 passed, 1 failed",
-        &["peer py did not build", "error: expected semicolon", "INFRA"],
+        &["peer py did not build", "error: expected semicolon", "ABSNT"],
     );
 }
 

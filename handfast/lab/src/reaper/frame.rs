@@ -72,6 +72,8 @@ pub(crate) enum Report {
         left: Vec<LeftProcess>,
         /// Why the folder could not be removed, if it could not.
         folder: Option<String>,
+        /// Processor time of all processes, microseconds.
+        cpu_us: u64,
     },
 }
 

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, socketpair};
 use thiserror::Error;
@@ -47,6 +48,8 @@ pub struct Finished {
     pub left: Vec<LeftProcess>,
     /// Why the unit's folder could not be removed, if it could not.
     pub folder: Option<String>,
+    /// Processor time of everything it started and of itself, in steps of 10 ms.
+    pub cpu: Duration,
 }
 
 /// Why a process could not be started.
@@ -235,10 +238,11 @@ impl Shared {
                     expected.exit.send_replace(Some(exit));
                 }
             }
-            Report::Finished { left, folder } => {
+            Report::Finished { left, folder, cpu_us } => {
                 if let Some(finished) = self.finished.take() {
                     // Whoever asked may have given up waiting.
-                    drop(finished.send(Finished { left, folder }));
+                    let cpu = Duration::from_micros(cpu_us);
+                    drop(finished.send(Finished { left, folder, cpu }));
                 }
             }
         }

@@ -34,7 +34,7 @@ pub(crate) fn serve(dir: &Path) -> io::Result<()> {
     let folder = scratch::remove(dir);
     if asked && let Ok(left) = &left {
         let folder = folder.as_ref().err().map(ToString::to_string);
-        let report = Report::Finished { left: left.clone(), folder };
+        let report = Report::Finished { left: left.clone(), folder, cpu_us: tree::cpu_us() };
         // Handfast may have died in the meantime; there is nobody left to tell.
         drop(frame::send(&reaper.lifeline, &report, &[]));
     }

@@ -208,9 +208,9 @@ impl Unit {
         let stopped: BTreeMap<_, _> = stops.join_all().await.into_iter().collect();
         let finished = unit.reaper.finish().await;
         let clean = matches!(&finished, Ok(finished) if finished.folder.is_none());
-        let left = match finished {
-            Ok(finished) => finished.left,
-            Err(_gone) => end_without_reaper(unit.dir.clone()).await,
+        let (left, cpu) = match finished {
+            Ok(finished) => (finished.left, finished.cpu),
+            Err(_gone) => (end_without_reaper(unit.dir.clone()).await, Duration::ZERO),
         };
         let settled = timeout(Self::SETTLE_WITHIN, unit.settle(&names)).await;
         unit.evidence.close();
@@ -220,6 +220,7 @@ impl Unit {
             clean,
             settled: settled.is_ok(),
             lost_facts: unit.evidence.lost(),
+            cpu,
         }
     }
 

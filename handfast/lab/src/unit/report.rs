@@ -46,4 +46,6 @@ pub struct CloseReport {
     pub settled: bool,
     /// Facts that did not fit into the evidence; above 0 no oracle may judge.
     pub lost_facts: u64,
+    /// Processor time of all its processes, in steps of 10 ms; zero if the reaper failed.
+    pub cpu: Duration,
 }

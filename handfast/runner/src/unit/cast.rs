@@ -2,19 +2,20 @@
 
 use handfast_lab::{RoleConfig, TapConfig, UnitConfig};
 use handfast_scenario::name::{MethodName, PeerName, RoleName};
+use handfast_scenario::plan;
 use handfast_scenario::scenario::Role;
 use handfast_scenario::verdict::Verdict;
-use handfast_scenario::{Project, plan};
 
 use crate::unit::Surroundings;
 use crate::unit::seed;
 
-/// Why a unit cannot be played by these peers at all: they are declared not to speak a version that it
-/// needs.
-pub(super) fn unplayable(project: &Project, unit: &plan::Unit) -> Option<Verdict> {
+/// Why a unit cannot be played by these peers at all: one of them declares, in its answer to `initialize`, not to speak a
+/// version that it needs. A peer that was not probed is asked for anything.
+pub(super) fn unplayable(around: &Surroundings, unit: &plan::Unit) -> Option<Verdict> {
+    let spoken = around.spoken.get()?;
     unit.scenario.roles.iter().find_map(|(name, role)| {
-        let peer = unit.peers.get(name).and_then(|peer| project.peer(peer))?;
-        let missing = missing_version(role, &peer.versions)?;
+        let versions = spoken.get(unit.peers.get(name)?)?;
+        let missing = missing_version(role, versions)?;
         let method = MethodName::new(format!("protocol-{missing}")).ok()?;
         Some(Verdict::Unsupported { role: name.clone(), method })
     })

@@ -14,11 +14,13 @@ mod seed;
 mod stage;
 mod step;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use handfast_lab::{CloseReport, Lab};
 use handfast_scenario::event::Outcome;
+use handfast_scenario::name::PeerName;
 use handfast_scenario::verdict::Verdict;
 use handfast_scenario::{Project, RunEvent, plan};
 
@@ -43,6 +45,8 @@ pub struct Surroundings {
     pub seed: u64,
     /// Tells that the run is to end.
     pub interrupt: Interrupt,
+    /// The protocol versions that each peer names in its answer to the probe's `initialize`; set before the first unit.
+    pub spoken: OnceLock<BTreeMap<PeerName, Vec<String>>>,
 }
 
 /// Carries out a unit and says everything about it, from `unit_started` to `unit_ended`.
@@ -62,18 +66,19 @@ pub async fn run(around: Arc<Surroundings>, unit: plan::Unit, file: String) -> V
         budget_us: micros(unit.budget),
     });
     // A panic in here is a mistake of ours; it ends this unit, not the run.
-    let verdict = tokio::spawn(async move { carry_out(&around, &unit).await }).await;
-    let verdict = verdict.unwrap_or_else(|error| Verdict::Infra {
-        reason: format!("handfast itself failed in this unit: {error}"),
+    let played = tokio::spawn(async move { carry_out(&around, &unit).await }).await;
+    let (verdict, cpu) = played.unwrap_or_else(|error| {
+        let reason = format!("handfast itself failed in this unit: {error}");
+        (Verdict::Infra { reason }, Duration::ZERO)
     });
     let duration_us = mouth.clock().now_us().saturating_sub(began_us);
-    mouth.say(RunEvent::UnitEnded { unit: id, verdict: verdict.clone(), duration_us });
+    let cpu_us = micros(cpu);
+    mouth.say(RunEvent::UnitEnded { unit: id, verdict: verdict.clone(), duration_us, cpu_us });
     verdict
 }
 
-/// Says that a unit could not even begin.
-pub fn refuse(around: &Surroundings, unit: &plan::Unit, file: String, reason: String) -> Verdict {
-    let verdict = Verdict::Infra { reason };
+/// Says that a unit could not even begin, and why.
+pub fn refuse(around: &Surroundings, unit: &plan::Unit, file: String, verdict: &Verdict) {
     around.mouth.say(RunEvent::UnitStarted {
         unit: unit.id.clone(),
         name: unit.scenario.name.clone(),
@@ -87,18 +92,19 @@ pub fn refuse(around: &Surroundings, unit: &plan::Unit, file: String, reason: St
         unit: unit.id.clone(),
         verdict: verdict.clone(),
         duration_us: 0,
+        cpu_us: 0,
     });
-    verdict
 }
 
-async fn carry_out(around: &Surroundings, unit: &plan::Unit) -> Verdict {
-    if let Some(verdict) = cast::unplayable(&around.project, unit) {
-        return verdict;
+/// The verdict, and the processor time of all its processes.
+async fn carry_out(around: &Surroundings, unit: &plan::Unit) -> (Verdict, Duration) {
+    if let Some(verdict) = cast::unplayable(around, unit) {
+        return (verdict, Duration::ZERO);
     }
     let config = cast::config(around, unit);
     let opened = match around.lab.unit(config).await {
         Ok(opened) => opened,
-        Err(error) => return Verdict::Infra { reason: chain(&error) },
+        Err(error) => return (Verdict::Infra { reason: chain(&error) }, Duration::ZERO),
     };
     let stage = Stage::new(around, unit, opened);
     let follower = tokio::spawn(stage.journal().clone().follow());
@@ -136,7 +142,11 @@ async fn play(stage: &Stage) -> Result<(), StepError> {
     }
 }
 
-async fn close(stage: Stage, follower: tokio::task::JoinHandle<()>, verdict: Verdict) -> Verdict {
+async fn close(
+    stage: Stage,
+    follower: tokio::task::JoinHandle<()>,
+    verdict: Verdict,
+) -> (Verdict, Duration) {
     let stage = stage.end_background();
     let (journal, peers) = (stage.journal().clone(), stage.peers());
     let never_used = stage.without_effect();
@@ -151,11 +161,11 @@ async fn close(stage: Stage, follower: tokio::task::JoinHandle<()>, verdict: Ver
         journal.say_check(check, Outcome::Skipped { reason });
     }
     if !verdict.is_passed() {
-        return verdict;
+        return (verdict, report.cpu);
     }
     // A disturbance that did not happen proves nothing, whatever else held.
     let verdict = idle.map_or(verdict, |reason| Verdict::Infra { reason });
-    judge_close(&report).unwrap_or(verdict)
+    (judge_close(&report).unwrap_or(verdict), report.cpu)
 }
 
 /// What the end of a unit takes away from a pass.

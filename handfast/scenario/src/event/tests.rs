@@ -19,7 +19,7 @@ fn started(format: u32) -> Recorded {
 fn ended() -> Recorded {
     let unit = UnitId::new("meeting/x [a=entity, b=entity]");
     let verdict = Verdict::Failed { reason: "no session".to_owned() };
-    Recorded { at_us: 9, event: RunEvent::UnitEnded { unit, verdict, duration_us: 8 } }
+    Recorded { at_us: 9, event: RunEvent::UnitEnded { unit, verdict, duration_us: 8, cpu_us: 7 } }
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_record_reads_back_as_it_was_written() {
 fn the_line_of_an_event_is_pinned() {
     let expected = concat!(
         r#"{"at_us":9,"event":{"kind":"unit_ended","unit":"meeting/x [a=entity, b=entity]","#,
-        r#""verdict":{"verdict":"failed","reason":"no session"},"duration_us":8}}"#,
+        r#""verdict":{"verdict":"failed","reason":"no session"},"duration_us":8,"cpu_us":7}}"#,
         "\n"
     );
     assert_eq!(ended().to_line(), expected);

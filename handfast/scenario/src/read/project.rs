@@ -7,7 +7,13 @@ use super::Sink;
 use super::fields::{Fields, count, list, name, named, one_of, table, text, texts};
 use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, PeerName, SuiteName};
-use crate::project::{Category, Command, Pattern, PeerProgram, Project, Suite, SuiteKind};
+use crate::project::{
+    Category, Command, MatrixSettings, Pattern, PeerProgram, Project, Suite, SuiteKind,
+};
+use crate::span::Span;
+
+/// Most peers of a matrix: its cells grow with their square.
+const MATRIX_PEERS_MAX: usize = 16;
 
 /// Most units of one category at the same time.
 const PARALLEL_MAX: usize = 256;
@@ -20,7 +26,7 @@ const CATEGORIES: [(&str, &str, u64, usize); 3] = [
 ];
 
 pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
-    let known = ["project", "peers", "scenarios", "categories", "suites"];
+    let known = ["project", "peers", "scenarios", "categories", "suites", "matrix"];
     let fields = Fields::open(node, "handfast.toml", &known, sink)?;
     let name = fields.required("project", "{ name = \"..\" }", sink).and_then(|node| {
         let fields = Fields::open(node, "[project]", &["name"], sink)?;
@@ -30,7 +36,34 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
     let scenario_folders = folders(&fields, sink);
     let categories = categories(&fields, sink);
     let suites = suites(&fields, &categories, sink);
-    Some(Project { name: name?, peers, scenario_folders, categories, suites })
+    let matrix = fields.node("matrix").and_then(|node| matrix(node, &peers, sink));
+    Some(Project { name: name?, peers, scenario_folders, categories, suites, matrix })
+}
+
+fn matrix(node: &Node, peers: &[PeerProgram], sink: &mut Sink) -> Option<MatrixSettings> {
+    let fields = Fields::open(node, "[matrix]", &["peers", "expected", "budget"], sink)?;
+    fields.required("peers", "[\"..\"]", sink)?;
+    let mut chosen: Vec<PeerName> = Vec::new();
+    for (written, span) in fields.texts("peers", sink) {
+        let known: Vec<&str> = peers.iter().map(|peer| peer.name.as_str()).collect();
+        match peers.iter().find(|peer| peer.name.as_str() == written) {
+            None => one_of(written, span, "peers", &known, sink),
+            Some(peer) if chosen.contains(&peer.name) => {
+                let message = format!("the peer {written:?} is there twice");
+                sink.note(span, message, "the same again", "leave one out".to_owned());
+            }
+            Some(peer) => chosen.push(peer.name.clone()),
+        }
+    }
+    if chosen.is_empty() || chosen.len() > MATRIX_PEERS_MAX {
+        let message = format!("a matrix has 1 to {MATRIX_PEERS_MAX} peers, not {}", chosen.len());
+        sink.note(node.span, message, "here", "write `peers = [\"a\", \"b\"]`".to_owned());
+    }
+    Some(MatrixSettings {
+        peers: chosen,
+        expected: fields.text("expected", sink).map(str::to_owned),
+        budget: fields.duration("budget", sink).unwrap_or(MatrixSettings::BUDGET),
+    })
 }
 
 fn peers(fields: &Fields<'_>, sink: &mut Sink) -> Vec<PeerProgram> {
@@ -59,6 +92,8 @@ fn stub_of(peer: &PeerProgram) -> Option<PeerProgram> {
         start: Command::new(words.to_vec())?,
         env: BTreeMap::new(),
         versions: Vec::new(),
+        needs: Vec::new(),
+        inputs: peer.stub.clone(),
         stub: Vec::new(),
         contract: peer.contract.clone(),
         span: peer.span,
@@ -66,7 +101,7 @@ fn stub_of(peer: &PeerProgram) -> Option<PeerProgram> {
 }
 
 fn peer(name: Option<PeerName>, node: &Node, sink: &mut Sink) -> Option<PeerProgram> {
-    let known = ["build", "start", "env", "versions", "stub", "contract"];
+    let known = ["build", "start", "env", "versions", "needs", "inputs", "stub", "contract"];
     let fields = Fields::open(node, "a peer", &known, sink)?;
     let start = fields.required("start", "[\"program\", \"argument\"]", sink);
     let start = start.and_then(|node| command(node, "start", sink));
@@ -87,9 +122,15 @@ fn peer(name: Option<PeerName>, node: &Node, sink: &mut Sink) -> Option<PeerProg
         env: fields.text_table("env", sink),
         versions: versions.into_iter().map(|(version, _)| version.to_owned()).collect(),
         stub: fields.texts("stub", sink).into_iter().map(|(file, _)| file.to_owned()).collect(),
+        needs: owned(fields.texts("needs", sink)),
+        inputs: owned(fields.texts("inputs", sink)),
         contract: contract.to_owned(),
         span: node.span,
     })
+}
+
+fn owned(texts: Vec<(&str, Span)>) -> Vec<String> {
+    texts.into_iter().map(|(text, _)| text.to_owned()).collect()
 }
 
 /// A list of words, or a text that is split at blanks.

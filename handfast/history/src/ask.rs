@@ -1,0 +1,91 @@
+//! What the next run wants to know.
+
+use std::collections::BTreeMap;
+
+use handfast_scenario::verdict::{Verdict, VerdictKind};
+use rusqlite::{OptionalExtension as _, params};
+
+use crate::store::{History, HistoryError};
+
+/// A verdict of an earlier run on the same content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recalled {
+    /// The run.
+    pub run: String,
+    /// The verdict: passed, or declared unsupported.
+    pub verdict: Verdict,
+    /// How long it took then.
+    pub duration_us: u64,
+}
+
+/// What a unit cost when it was played last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// How long it took.
+    pub duration_us: u64,
+    /// Processor time of its processes.
+    pub cpu_us: u64,
+}
+
+impl History {
+    /// What the last run that judged this key said, if the cell need not be played again: it passed, or a peer declared not to
+    /// support it. A cell that failed the last time is played again, whatever runs before that had said.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`].
+    pub fn recall(&self, key: &str) -> Result<Option<Recalled>, HistoryError> {
+        let newest = "SELECT run, verdict, duration_us FROM results WHERE key = ?1 ORDER BY ended_unix_us DESC, run DESC LIMIT 1";
+        let row = self.connection.prepare_cached(newest).and_then(|mut statement| {
+            let row = statement.query_row([key], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+            });
+            row.optional()
+        });
+        let Some((run, verdict, duration_us)) = row.map_err(|error| self.failed(error))? else {
+            return Ok(None);
+        };
+        let verdict: Verdict = serde_json::from_str(&verdict).map_err(|_| HistoryError::Row {
+            path: self.path.clone(),
+            what: format!("the verdict {verdict}"),
+        })?;
+        let duration_us = u64::try_from(duration_us).unwrap_or_default();
+        Ok(match verdict.kind() {
+            VerdictKind::Passed | VerdictKind::Unsupported => {
+                Some(Recalled { run, verdict, duration_us })
+            }
+            VerdictKind::Failed
+            | VerdictKind::Infra
+            | VerdictKind::TimedOut
+            | VerdictKind::Absent => None,
+        })
+    }
+
+    /// What each of these units cost when it was played last, whatever it was made of then.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`].
+    pub fn costs<'a>(
+        &self,
+        units: impl IntoIterator<Item = &'a str>,
+    ) -> Result<BTreeMap<String, Cost>, HistoryError> {
+        let newest = "SELECT duration_us, cpu_us FROM results WHERE unit = ?1 AND cpu_us > 0 ORDER BY ended_unix_us DESC LIMIT 1";
+        let mut costs = BTreeMap::new();
+        let read = || -> rusqlite::Result<()> {
+            let mut statement = self.connection.prepare_cached(newest)?;
+            for unit in units {
+                let cost = statement.query_row(params![unit], |row| {
+                    let number = |at| -> rusqlite::Result<u64> {
+                        Ok(u64::try_from(row.get::<_, i64>(at)?).unwrap_or_default())
+                    };
+                    Ok(Cost { duration_us: number(0)?, cpu_us: number(1)? })
+                });
+                costs.extend(cost.optional()?.map(|cost| (unit.to_owned(), cost)));
+            }
+            Ok(())
+        };
+        read().map_err(|error| self.failed(error))?;
+        Ok(costs)
+    }
+}

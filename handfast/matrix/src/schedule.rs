@@ -1,0 +1,171 @@
+//! Which cell is played next, and beside which others.
+//!
+//! Most of a cell's time is waiting: for a cut to end, for an attempt to be repeated, for a process to start. So cells are
+//! not counted but weighed, by the processor time they took the last time, and as many are played at once as the
+//! cores carry. A cell that judges how long something took is played while nothing else works. Long cells
+//! begin first, and a pair of peers in which one hung waits until all others have had their turn.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::cell::{Cell, Column};
+use handfast_scenario::step::{Step, StepKind};
+
+/// Thousandths of a core of a cell that nobody has weighed: measured as what handshakes take, rounded up.
+pub const UNKNOWN_WEIGHT: u32 = 500;
+
+/// Thousandths of a core that a cell takes at least: what the platform itself does for it.
+pub const LEAST_WEIGHT: u32 = 50;
+
+/// Cells that may be played at once for each core, however little they do: each has processes and memory.
+pub const AT_ONCE_PER_CORE: usize = 8;
+
+/// Running cells may weigh this much, in thousandths of a core, beside one that judges times.
+const QUIET: u32 = 200;
+
+/// A running cell that nobody has weighed is taken for one that waits after this time (guessed: handshakes are over by then).
+pub const WAITS_AFTER: Duration = Duration::from_secs(2);
+
+/// What a cell cost when it was played last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// From its first process to its last.
+    pub duration: Duration,
+    /// Processor time.
+    pub cpu: Duration,
+}
+
+/// The cells that are still to be played, and those that are being played.
+#[derive(Debug)]
+pub struct Schedule {
+    waiting: Vec<Job>,
+    running: BTreeMap<usize, Load>,
+    hung: BTreeSet<Column>,
+    cores: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Job {
+    at: usize,
+    column: Column,
+    weight: Option<u32>,
+    exact: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    weight: Option<u32>,
+    exact: bool,
+    since: Duration,
+}
+
+impl Schedule {
+    /// A schedule of cells, which are later named by their place in `cells`; `cost` says what each took last time.
+    pub fn new(cells: &[Cell], cores: usize, mut cost: impl FnMut(&Cell) -> Option<Cost>) -> Self {
+        let mut ranked: Vec<(Duration, Job)> = Vec::new();
+        for (at, cell) in cells.iter().enumerate() {
+            let cost = cost(cell);
+            let job = Job {
+                at,
+                column: cell.column.clone(),
+                weight: cost.map(weight),
+                exact: is_exact(&cell.unit.scenario.steps),
+            };
+            // One that was never played may be long.
+            ranked.push((cost.map_or(cell.unit.budget, |cost| cost.duration), job));
+        }
+        // The last is taken first: the longest, and among equals the first of the grid.
+        ranked.sort_by(|(one, job), (other, next)| one.cmp(other).then(next.at.cmp(&job.at)));
+        let waiting = ranked.into_iter().map(|(_, job)| job).collect();
+        let cores = u32::try_from(cores.clamp(1, 4_096)).unwrap_or(1);
+        Self { waiting, running: BTreeMap::new(), hung: BTreeSet::new(), cores }
+    }
+
+    /// The next cell to be played, by its place; `None`: none may begin at this moment, or none is left.
+    pub fn begin(&mut self, now: Duration) -> Option<usize> {
+        let load: u32 = self.running.values().map(|load| load.weight_at(now)).sum();
+        let full = self.running.len() >= self.at_once_max();
+        if full || self.running.values().any(|load| load.exact) {
+            return None;
+        }
+        let fits = |job: &Job| {
+            let weight = job.weight.unwrap_or(UNKNOWN_WEIGHT);
+            if job.exact { load <= QUIET } else { load + weight <= self.cores * 1_000 }
+        };
+        let kinder = |job: &Job| fits(job) && !self.hung.contains(&job.column);
+        let place = self.waiting.iter().rposition(kinder);
+        let place = place.or_else(|| {
+            // Only when all others have had their turn.
+            let all_hung = self.waiting.iter().all(|job| self.hung.contains(&job.column));
+            self.waiting.iter().rposition(fits).filter(|_| all_hung)
+        });
+        let place = place.or_else(|| {
+            // Heavier than the whole machine: alone.
+            (self.running.is_empty() && !self.waiting.is_empty()).then(|| self.waiting.len() - 1)
+        })?;
+        let job = self.waiting.remove(place);
+        self.running.insert(job.at, Load { weight: job.weight, exact: job.exact, since: now });
+        Some(job.at)
+    }
+
+    /// A cell is over; `hung`: it had to be ended by force.
+    pub fn end(&mut self, at: usize, column: &Column, hung: bool) {
+        self.running.remove(&at);
+        if hung {
+            self.hung.insert(column.clone());
+        }
+    }
+
+    /// When a cell that is being played may turn out to be one that waits, so that another may begin.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let unknown = self.running.values().filter(|load| load.weight.is_none());
+        unknown.map(|load| load.since + WAITS_AFTER).min()
+    }
+
+    /// How many cells were never begun.
+    pub fn left(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn at_once_max(&self) -> usize {
+        AT_ONCE_PER_CORE.saturating_mul(usize::try_from(self.cores).unwrap_or(1))
+    }
+}
+
+impl Load {
+    fn weight_at(self, now: Duration) -> u32 {
+        match self.weight {
+            Some(weight) => weight,
+            None if now >= self.since + WAITS_AFTER => LEAST_WEIGHT,
+            None => UNKNOWN_WEIGHT,
+        }
+    }
+}
+
+fn weight(cost: Cost) -> u32 {
+    let took = cost.duration.as_micros().max(1);
+    let share = cost.cpu.as_micros().saturating_mul(1_000) / took;
+    u32::try_from(share).unwrap_or(u32::MAX).clamp(LEAST_WEIGHT, 64_000)
+}
+
+/// Whether a scenario judges how long something took.
+fn is_exact(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match &step.kind {
+        StepKind::Check(calls) => calls.iter().any(|call| call.limits_a_time()),
+        StepKind::Parallel(steps) => is_exact(steps),
+        StepKind::Repeat(repeat) => is_exact(&repeat.steps),
+        StepKind::Call(_)
+        | StepKind::Expect(_)
+        | StepKind::AwaitEvent(_)
+        | StepKind::Never(_)
+        | StepKind::Wire(_)
+        | StepKind::Fault(_)
+        | StepKind::Stop(_)
+        | StepKind::Kill(_)
+        | StepKind::Start(_) => false,
+    })
+}
+
+#[cfg(test)]
+#[path = "schedule_tests.rs"]
+mod tests;

@@ -1,0 +1,166 @@
+//! What goes from a run's events into the history.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use handfast_history::{
+    BuildRow, CellRow, EndRow, History, HistoryError, RecallRow, ResultRow, RunRow,
+};
+use handfast_scenario::event::CellLine;
+use handfast_scenario::name::PeerName;
+use handfast_scenario::plan::UnitId;
+use handfast_scenario::{Recorded, RunEvent};
+
+use crate::sink::EventSink;
+use crate::unit::chain;
+
+/// Writes the essence of a run into the history, each unit at its end: what a kill takes is what was not over.
+#[derive(Debug)]
+pub struct HistorySink {
+    history: History,
+    run: String,
+    started_unix_us: i64,
+    keys: BTreeMap<UnitId, Option<String>>,
+    begun: BTreeSet<UnitId>,
+    recalls: Vec<RecallRow>,
+    error: Option<HistoryError>,
+}
+
+impl HistorySink {
+    /// Writes into this history.
+    pub fn new(history: History) -> Self {
+        Self {
+            history,
+            run: String::new(),
+            started_unix_us: 0,
+            keys: BTreeMap::new(),
+            begun: BTreeSet::new(),
+            recalls: Vec::new(),
+            error: None,
+        }
+    }
+
+    fn write(&mut self, recorded: &Recorded) -> Result<(), HistoryError> {
+        let event = &recorded.event;
+        if !self.recalls.is_empty() && !matches!(event, RunEvent::CellRecalled { .. }) {
+            let recalls = std::mem::take(&mut self.recalls);
+            self.history.recalled(&self.run, &recalls)?;
+        }
+        match event {
+            RunEvent::RunStarted { run, handfast, command, seed, started_unix_us, .. } => {
+                self.run.clone_from(run);
+                self.started_unix_us = *started_unix_us;
+                self.history.begin(&RunRow {
+                    run: run.clone(),
+                    started_unix_us: *started_unix_us,
+                    handfast: handfast.clone(),
+                    command: command.clone(),
+                    seed: *seed,
+                    record: format!(".handfast/runs/{run}"),
+                })
+            }
+            RunEvent::MatrixStarted { builds, cells, .. } => self.plan(builds, cells),
+            RunEvent::CellRecalled { unit, run, .. } => {
+                let (unit, from_run) = (unit.to_string(), run.clone());
+                self.recalls.push(RecallRow { unit, from_run });
+                Ok(())
+            }
+            RunEvent::UnitStarted { unit, .. } if !self.keys.contains_key(unit) => {
+                match loose_cell(event) {
+                    Some(cell) if self.begun.insert(unit.clone()) => {
+                        self.history.plan(&self.run, &[], &[cell])
+                    }
+                    Some(_) | None => Ok(()),
+                }
+            }
+            RunEvent::UnitEnded { unit, verdict, duration_us, cpu_us } => {
+                let at_us = i64::try_from(recorded.at_us).unwrap_or(i64::MAX);
+                let row = ResultRow {
+                    unit: unit.to_string(),
+                    key: self.keys.get(unit).cloned().flatten(),
+                    verdict: verdict.clone(),
+                    duration_us: *duration_us,
+                    cpu_us: *cpu_us,
+                    ended_unix_us: self.started_unix_us.saturating_add(at_us),
+                };
+                self.history.judged(&self.run, &row)
+            }
+            RunEvent::RunEnded { summary, exit, duration_us } => {
+                let exit = serde_json::json!(exit).as_str().unwrap_or_default().to_owned();
+                let summary = serde_json::json!(summary).to_string();
+                self.history.end(&self.run, &EndRow { exit, summary, duration_us: *duration_us })
+            }
+            RunEvent::UnitStarted { .. }
+            | RunEvent::PeerStarted { .. }
+            | RunEvent::StepStarted { .. }
+            | RunEvent::StepEnded { .. }
+            | RunEvent::CallStarted { .. }
+            | RunEvent::CallEnded { .. }
+            | RunEvent::PeerEvent { .. }
+            | RunEvent::WireMessage { .. }
+            | RunEvent::PeerLog { .. }
+            | RunEvent::Searched { .. }
+            | RunEvent::PeerExited { .. }
+            | RunEvent::CheckEnded { .. }
+            | RunEvent::SuiteStarted { .. }
+            | RunEvent::SuiteTest { .. }
+            | RunEvent::SuiteEnded { .. } => Ok(()),
+        }
+    }
+
+    fn plan(
+        &mut self,
+        builds: &BTreeMap<PeerName, String>,
+        cells: &[CellLine],
+    ) -> Result<(), HistoryError> {
+        let build = |(peer, digest): (&PeerName, &String)| BuildRow {
+            peer: peer.to_string(),
+            digest: digest.clone(),
+        };
+        let builds: Vec<BuildRow> = builds.iter().map(build).collect();
+        let cell = |line: &CellLine| CellRow { line: line.clone(), in_matrix: true };
+        let rows: Vec<CellRow> = cells.iter().map(cell).collect();
+        self.keys = cells.iter().map(|line| (line.unit.clone(), line.key.clone())).collect();
+        self.history.plan(&self.run, &builds, &rows)
+    }
+}
+
+/// A unit that has no place in a matrix.
+fn loose_cell(event: &RunEvent) -> Option<CellRow> {
+    let RunEvent::UnitStarted { unit, name, file, category, peers, .. } = event else {
+        return None;
+    };
+    let nobody = peers.values().next()?.clone();
+    let line = CellLine {
+        unit: unit.clone(),
+        scenario: unit.to_string(),
+        name: name.clone(),
+        file: file.clone(),
+        category: category.clone(),
+        column: [nobody.clone(), nobody],
+        peers: peers.clone(),
+        protocols: BTreeMap::new(),
+        network: "none".to_owned(),
+        key: None,
+        expected: None,
+    };
+    Some(CellRow { line, in_matrix: false })
+}
+
+impl EventSink for HistorySink {
+    fn event(&mut self, recorded: &Recorded) {
+        // One that failed once has gaps; what comes after would only pretend to be whole.
+        if self.error.is_none()
+            && let Err(error) = self.write(recorded)
+        {
+            self.error = Some(error);
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        match self.error.take() {
+            Some(error) => Err(io::Error::other(chain(&error))),
+            None => Ok(()),
+        }
+    }
+}

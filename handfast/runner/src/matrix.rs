@@ -1,0 +1,266 @@
+//! The cells of the matrix: which of them have to be played, and playing them, many at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use handfast_history::{History, Recalled};
+use handfast_matrix::schedule::Cost;
+use handfast_matrix::{Cell, Expectations, Ingredients, Schedule};
+use handfast_scenario::RunEvent;
+use handfast_scenario::event::{CellLine, Expected};
+use handfast_scenario::name::PeerName;
+use handfast_scenario::verdict::Verdict;
+use tokio::task::{Id, JoinSet};
+
+use crate::absence::Objection;
+use crate::ingredients;
+use crate::project::Loaded;
+use crate::sink::{Mouth, Progress};
+use crate::tally::Tally;
+use crate::unit::{self, Surroundings, chain};
+
+/// What is asked of a matrix.
+#[derive(Debug, Clone, Default)]
+pub struct MatrixOrder {
+    /// The peers that meet each other, in the order of the columns.
+    pub peers: Vec<PeerName>,
+    /// All cells, in the order of the grid.
+    pub cells: Vec<Cell>,
+    /// What is expected of them in place of a pass.
+    pub expectations: Expectations,
+    /// What is wrong with the file that says so.
+    pub faults: Vec<String>,
+    /// Whether verdicts of earlier runs on the same content are taken over.
+    pub take_over: bool,
+    /// Time for all cells; when it is over no further one begins.
+    pub budget: Duration,
+    /// Cores that cells may keep busy.
+    pub cores: usize,
+}
+
+/// A matrix whose keys are known.
+#[derive(Debug)]
+pub(crate) struct Laid {
+    lines: Vec<CellLine>,
+    recalled: Vec<(usize, Recalled)>,
+    to_play: Vec<usize>,
+    costs: BTreeMap<usize, Cost>,
+    builds: BTreeMap<PeerName, String>,
+}
+
+impl Laid {
+    /// Finds out what every cell is made of, and which of them an earlier run has judged on the same content.
+    pub(crate) fn new(
+        order: &MatrixOrder,
+        around: &Surroundings,
+        loaded: &Loaded,
+        history: Option<&History>,
+        objections: &mut BTreeMap<PeerName, Objection>,
+    ) -> Self {
+        let files: Vec<String> =
+            order.cells.iter().map(|cell| loaded.file_of(&cell.unit.scenario)).collect();
+        let ingredients = gather(order, around, loaded, &files, objections);
+        let line = |(cell, file): (&Cell, &String)| line(cell, file, &ingredients, order);
+        let lines: Vec<CellLine> = order.cells.iter().zip(&files).map(line).collect();
+        let mut laid = Self {
+            lines,
+            recalled: Vec::new(),
+            to_play: Vec::new(),
+            costs: BTreeMap::new(),
+            builds: hex(&ingredients),
+        };
+        laid.ask(order, history, &around.mouth);
+        laid
+    }
+
+    /// The peers that have something to play.
+    pub(crate) fn players(&self, order: &MatrixOrder) -> BTreeSet<PeerName> {
+        let cells = self.to_play.iter().filter_map(|at| order.cells.get(*at));
+        cells.flat_map(|cell| cell.unit.peers.values().cloned()).collect()
+    }
+
+    /// Says what the cells are, and which verdicts are taken over.
+    pub(crate) fn say(&self, order: &MatrixOrder, mouth: &Mouth, tally: &mut Tally) {
+        mouth.say(RunEvent::MatrixStarted {
+            peers: order.peers.clone(),
+            builds: self.builds.clone(),
+            cells: self.lines.clone(),
+            faults: order.faults.clone(),
+        });
+        tally.expectation_faults(order.faults.len());
+        for (at, recalled) in &self.recalled {
+            let Some(line) = self.lines.get(*at) else { continue };
+            tally.recalled(&recalled.verdict, line.expected.as_ref());
+            mouth.say(RunEvent::CellRecalled {
+                unit: line.unit.clone(),
+                run: recalled.run.clone(),
+                verdict: recalled.verdict.clone(),
+                duration_us: recalled.duration_us,
+            });
+        }
+    }
+
+    fn ask(&mut self, order: &MatrixOrder, history: Option<&History>, mouth: &Mouth) {
+        let unknown = |error| {
+            let text = format!("earlier runs are not looked at: {}", chain(&error));
+            mouth.progress(Progress::Note { text });
+        };
+        for (at, line) in self.lines.iter().enumerate() {
+            let recalled = match (&line.key, history) {
+                (Some(key), Some(history)) if order.take_over => {
+                    history.recall(key).unwrap_or_else(|error| {
+                        unknown(error);
+                        None
+                    })
+                }
+                (Some(_) | None, _) => None,
+            };
+            match recalled {
+                Some(recalled) => self.recalled.push((at, recalled)),
+                None => self.to_play.push(at),
+            }
+        }
+        let Some(history) = history else { return };
+        let units = self.lines.iter().map(|line| line.unit.as_str());
+        match history.costs(units) {
+            Err(error) => unknown(error),
+            Ok(costs) => {
+                let cost = |(at, line): (usize, &CellLine)| {
+                    let cost = costs.get(line.unit.as_str())?;
+                    let duration = Duration::from_micros(cost.duration_us);
+                    Some((at, Cost { duration, cpu: Duration::from_micros(cost.cpu_us) }))
+                };
+                self.costs = self.lines.iter().enumerate().filter_map(cost).collect();
+            }
+        }
+    }
+}
+
+/// How the cells went.
+pub(crate) struct Played {
+    pub(crate) took: Duration,
+    pub(crate) not_run: usize,
+}
+
+/// Plays what has to be played.
+pub(crate) async fn play(
+    order: &MatrixOrder,
+    laid: &Laid,
+    around: &Arc<Surroundings>,
+    refused: impl Fn(&Cell) -> Option<Verdict>,
+    tally: &mut Tally,
+) -> Played {
+    let clock = around.mouth.clock();
+    let began_us = clock.now_us();
+    let elapsed = || Duration::from_micros(clock.now_us().saturating_sub(began_us));
+    let cells: Vec<Cell> =
+        laid.to_play.iter().filter_map(|at| order.cells.get(*at)).cloned().collect();
+    let place = |at: usize| laid.to_play.get(at).copied().unwrap_or_default();
+    let mut places = 0..;
+    let mut schedule = Schedule::new(&cells, order.cores, |_| {
+        let at = places.next().unwrap_or_default();
+        laid.costs.get(&place(at)).copied()
+    });
+    let expected = |at: usize| -> Option<&Expected> {
+        laid.lines.get(place(at)).and_then(|line| line.expected.as_ref())
+    };
+    let mut running: JoinSet<Verdict> = JoinSet::new();
+    let mut tasks: BTreeMap<Id, (usize, Duration)> = BTreeMap::new();
+    loop {
+        while elapsed() < order.budget && !around.interrupt.is_pulled() {
+            let Some(at) = schedule.begin(elapsed()) else { break };
+            let cell = &cells[at];
+            let file = laid.lines.get(place(at)).map(|line| line.file.clone()).unwrap_or_default();
+            if let Some(verdict) = refused(cell) {
+                unit::refuse(around, &cell.unit, file, &verdict);
+                tally.cell(&verdict, expected(at));
+                schedule.end(at, &cell.column, false);
+                continue;
+            }
+            let task = running.spawn(unit::run(around.clone(), cell.unit.clone(), file));
+            tasks.insert(task.id(), (at, elapsed()));
+        }
+        let due = schedule.next_deadline().map(|due| due.saturating_sub(elapsed()));
+        let sleep = tokio::time::sleep(due.filter(|due| !due.is_zero()).unwrap_or(IDLE));
+        let ended = tokio::select! {
+            ended = running.join_next_with_id() => ended,
+            () = sleep => continue,
+        };
+        let (id, verdict) = match ended {
+            None => break,
+            Some(Ok((id, verdict))) => (id, verdict),
+            // `unit::run` catches what panics inside it, so this is counted, never expected.
+            Some(Err(error)) => (error.id(), Verdict::Infra { reason: error.to_string() }),
+        };
+        let Some((at, since)) = tasks.remove(&id) else { continue };
+        tally.cell(&verdict, expected(at));
+        let hung = !verdict.is_passed() && elapsed().saturating_sub(since) >= HUNG_AFTER;
+        schedule.end(at, &cells[at].column, hung);
+    }
+    Played { took: elapsed(), not_run: schedule.left() }
+}
+
+/// A cell that fails after so long has waited for something that never came (guessed: the deadline of a call is longer).
+const HUNG_AFTER: Duration = Duration::from_secs(4);
+
+/// How often the schedule is asked again where nothing else happens.
+const IDLE: Duration = Duration::from_secs(1);
+
+fn gather(
+    order: &MatrixOrder,
+    around: &Surroundings,
+    loaded: &Loaded,
+    files: &[String],
+    objections: &mut BTreeMap<PeerName, Objection>,
+) -> Ingredients {
+    let mut ingredients = Ingredients::default();
+    match ingredients::platform() {
+        Ok(platform) => ingredients.platform = Some(platform),
+        Err(error) => {
+            let text =
+                format!("handfast cannot read its own program, so no cell has a key: {error}");
+            around.mouth.progress(Progress::Note { text });
+        }
+    }
+    let peers: BTreeSet<&PeerName> =
+        order.cells.iter().flat_map(|cell| cell.unit.peers.values()).collect();
+    for name in peers {
+        let Some(peer) = around.project.peer(name) else { continue };
+        if objections.contains_key(name) {
+            continue;
+        }
+        match ingredients::build(&around.places, peer) {
+            Ok(digest) => {
+                ingredients.builds.insert(name.clone(), digest);
+            }
+            Err(reason) => {
+                objections.insert(name.clone(), Objection::Absent(reason));
+            }
+        }
+    }
+    let cells = order.cells.iter().zip(files.iter().map(String::as_str));
+    ingredients::scenario_files(&mut ingredients, &loaded.root, cells);
+    ingredients
+}
+
+fn line(cell: &Cell, file: &str, ingredients: &Ingredients, order: &MatrixOrder) -> CellLine {
+    CellLine {
+        unit: cell.unit.id.clone(),
+        scenario: cell.unit.scenario.id.to_string(),
+        name: cell.unit.scenario.name.clone(),
+        file: file.to_owned(),
+        category: cell.unit.category.clone(),
+        column: [cell.column.a.clone(), cell.column.b.clone()],
+        peers: cell.unit.peers.clone(),
+        protocols: cell.protocols(),
+        network: cell.network().to_owned(),
+        key: ingredients.key(cell, file).map(|key| key.to_string()),
+        expected: order.expectations.of(cell),
+    }
+}
+
+fn hex(ingredients: &Ingredients) -> BTreeMap<PeerName, String> {
+    let builds = ingredients.builds.iter();
+    builds.map(|(peer, digest)| (peer.clone(), digest.to_string())).collect()
+}
