@@ -185,3 +185,6 @@ impl Presenting {
         held.map(|held| held.certificate.clone()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
-//! Runs seeds and says what they came to: `simulate --seed 7`, `simulate --seeds 10000 [--from 0] [--threads 2]`.
+//! Runs seeds and says what they came to: `simulate --seed 7`, `simulate --seeds 10000 [--from 0] [--threads 2]`; with `--liars 1`
+//! among four members of which one lies.
 
 use std::process::ExitCode;
 
-use handfast_simulation::plan::Plan;
-use handfast_simulation::run::{run_plan, run_seeds};
+use handfast_simulation::run::{plan_of, run_plan, run_seeds};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -11,13 +11,15 @@ fn main() -> ExitCode {
         let place = words.iter().position(|word| word == name)?;
         words.get(place + 1)?.parse::<u64>().ok()
     };
+    let liars = value("--liars").and_then(|count| usize::try_from(count).ok());
+    let liars = liars.unwrap_or(0).min(4);
     if let Some(seed) = value("--seed") {
-        return one(seed);
+        return one(seed, liars);
     }
     let (count, from) = (value("--seeds").unwrap_or(1_000), value("--from").unwrap_or(0));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = value("--threads").and_then(|count| usize::try_from(count).ok());
-    match run_seeds(from..from.saturating_add(count), threads.unwrap_or(cores)) {
+    match run_seeds(from..from.saturating_add(count), liars, threads.unwrap_or(cores)) {
         Ok(total) => {
             say(&format!("every law held: {total:?}"));
             ExitCode::SUCCESS
@@ -29,8 +31,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn one(seed: u64) -> ExitCode {
-    let plan = Plan::draw(&mut handfast_faults::Dice::new(seed).split());
+fn one(seed: u64, liars: usize) -> ExitCode {
+    let plan = plan_of(seed, liars);
     say(&format!("{plan:#?}"));
     let verdict = run_plan(&plan, seed, |world| {
         for happened in world.history().iter() {

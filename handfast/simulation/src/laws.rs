@@ -5,6 +5,7 @@
 
 mod durable;
 mod encrypted_once;
+pub mod equivocation;
 mod messages;
 mod sessions;
 mod tasks;
@@ -19,6 +20,7 @@ use crate::plan::Plan;
 use crate::world::{Broken, World};
 use durable::Durable;
 use encrypted_once::EncryptedOnce;
+use equivocation::{Equivocation, Lie};
 use messages::Messages;
 use sessions::Sessions;
 use tasks::Tasks;
@@ -83,31 +85,35 @@ pub struct Laws {
     durable: Durable,
     tasks: Tasks,
     tokens: Tokens,
+    equivocation: Equivocation,
+    machines: usize,
     sessions: Sessions,
 }
 
 impl Laws {
     /// Begins a run.
-    pub fn new(_plan: &Plan) -> Self {
+    pub fn new(plan: &Plan) -> Self {
         Self {
             encrypted_once: EncryptedOnce::default(),
             messages: Messages::default(),
             durable: Durable::default(),
             tasks: Tasks::default(),
-            tokens: Tokens::default(),
+            tokens: Tokens::new(plan.liars),
+            equivocation: Equivocation::new(plan.liars),
+            machines: plan.machines.len(),
             sessions: Sessions,
         }
     }
 
     /// Says by which command a peer is asked for something; `None` where that makes no sense at the moment.
-    pub fn asked(&self, _at: usize, request: &Request, machines: &[Machine]) -> Option<Command> {
+    pub fn asked(&self, at: usize, request: &Request, machines: &[Machine]) -> Option<Command> {
         match request {
             Request::Message { to, mark } | Request::Probe { to, mark } => {
                 Some(Messages::command(&machines[*to], *mark))
             }
             Request::Durable { to, mark } => Some(Durable::command(&machines[*to], *mark)),
             Request::Task { to, mark } => Some(Tasks::command(&machines[*to], *mark)),
-            Request::OpenLedger => Tokens::open(machines),
+            Request::OpenLedger => self.tokens.open(at, machines),
             Request::Pay { to, mark, units } => Tokens::command(&machines[*to], *mark, *units),
             Request::Complete { id, from } => Some(Tasks::complete(&machines[*from], *id)),
         }
@@ -123,6 +129,16 @@ impl Laws {
             Request::Pay { mark, .. } => self.tokens.given(id, *mark, at),
             Request::Complete { .. } | Request::OpenLedger => {}
         }
+    }
+
+    /// Says by which command a member lies; `None` where there is nothing to lie about yet.
+    pub fn lie(&mut self, at: usize, lie: &Lie, machines: &[Machine]) -> Option<Command> {
+        self.equivocation.command(at, lie, machines)
+    }
+
+    /// The commands by which a liar shows every honest machine all that its friend has certificates for.
+    pub fn present(&self, machines: &[Machine]) -> Vec<Command> {
+        self.equivocation.present(machines)
     }
 
     /// Sees the body of a request that leaves a machine.
@@ -143,6 +159,7 @@ impl Laws {
         self.messages.happens(happened)?;
         self.durable.happens(happened)?;
         self.tasks.happens(happened)?;
+        self.equivocation.happens(happened, self.machines)?;
         self.tokens.happens(happened)
     }
 
@@ -162,6 +179,7 @@ impl Laws {
     ///
     /// A law that this breaks.
     pub fn look(&mut self, at: usize, machines: &[Machine]) -> Result<(), Broken> {
+        self.equivocation.look(at, &machines[at]);
         self.tokens.look(at, &machines[at])
     }
 
@@ -175,6 +193,7 @@ impl Laws {
         self.durable.judge(world.machines())?;
         self.tasks.judge(world.machines())?;
         self.tokens.judge(world.machines())?;
+        self.equivocation.judge(world.machines())?;
         self.sessions.judge(world.machines())
     }
 }

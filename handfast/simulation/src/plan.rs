@@ -7,6 +7,7 @@ use entity_peer::config::{Liveness, Protocols};
 use handfast_faults::{Chance, Dice, Fault};
 
 use crate::laws::Request;
+use crate::laws::equivocation::{Lie, ORDERS, Tale};
 use crate::machine::Side;
 
 /// One run, before it has begun.
@@ -22,6 +23,8 @@ pub struct Plan {
     pub connect: bool,
     /// Whether all machines keep a ledger together.
     pub ledger: bool,
+    /// How many machines are members that lie: the last ones.
+    pub liars: usize,
     /// How long a machine stays off after a crash.
     pub off_for: Duration,
     /// What is done, and when.
@@ -50,6 +53,13 @@ pub enum Action {
         at: usize,
         /// For what.
         request: Request,
+    },
+    /// A member lies.
+    Lie {
+        /// Which.
+        at: usize,
+        /// What it tells whom.
+        lie: Lie,
     },
     /// A machine loses its power, between two inputs.
     Crash {
@@ -103,6 +113,7 @@ impl Plan {
             disk: Duration::ZERO,
             connect: true,
             ledger: true,
+            liars: 0,
             off_for: Duration::from_millis(100),
             actions: Vec::new(),
             heal_at: STORM,
@@ -113,6 +124,27 @@ impl Plan {
     pub fn draw(dice: &mut Dice) -> Self {
         let count = [2, 2, 3, 4][index(dice, 4)];
         let mut plan = Self::calm(count);
+        plan.draw_all(dice);
+        plan
+    }
+
+    /// The same among four, of which the last `liars` are members that lie together with an owner.
+    pub fn draw_lies(dice: &mut Dice, liars: usize) -> Self {
+        let mut plan = Self { liars, ..Self::calm(4) };
+        for _ in 0..dice.between(20, 60) {
+            let at = 4 - liars + index(dice, liars);
+            // Honest members are lied to, and now and then another liar.
+            let lie = Lie { to: index(dice, 4), tale: draw_tale(dice) };
+            if lie.to != at {
+                plan.actions.push((moment(dice), Action::Lie { at, lie }));
+            }
+        }
+        plan.draw_all(dice);
+        plan
+    }
+
+    fn draw_all(&mut self, dice: &mut Dice) {
+        let plan = self;
         for machine in &mut plan.machines {
             let us = i64::try_from(dice.between(0, 2 * SKEW_MAX_US)).unwrap_or(0);
             machine.skew_us = us - i64::try_from(SKEW_MAX_US).unwrap_or(0);
@@ -125,7 +157,6 @@ impl Plan {
         plan.draw_crashes(dice);
         plan.draw_cuts(dice);
         plan.actions.sort_by_key(|(at, _)| *at);
-        plan
     }
 
     fn draw_work(&mut self, dice: &mut Dice) {
@@ -181,6 +212,21 @@ impl Plan {
     }
 }
 
+fn draw_tale(dice: &mut Dice) -> Tale {
+    match dice.below(12) {
+        // Most tell of the same order, or no order would ever have its votes.
+        0..=5 => Tale::Order {
+            number: dice.below(2 * ORDERS).saturating_sub(ORDERS),
+            votes: dice.below(16),
+        },
+        6..=7 => Tale::Certificate { back: dice.below(2) },
+        8 => Tale::FalseVote,
+        9 => Tale::Refusal { code: dice.below(10) },
+        10 => Tale::Receipt,
+        _ => Tale::State { next: dice.between(1, 9), units: dice.below(CAP_SEEN) },
+    }
+}
+
 fn draw_weather(dice: &mut Dice) -> Vec<Fault> {
     let most = Duration::from_millis([1, 10, 100, 900][index(dice, 4)]);
     let mut faults = vec![Fault::Delay { least: Duration::from_micros(200), most }];
@@ -216,6 +262,9 @@ fn moment(dice: &mut Dice) -> Duration {
 fn index(dice: &mut Dice, end: usize) -> usize {
     usize::try_from(dice.below(u64::try_from(end).unwrap_or(0))).unwrap_or(0)
 }
+
+/// More than any account has.
+const CAP_SEEN: u64 = 2_000_000;
 
 /// How long the bad weather lasts.
 const STORM: Duration = Duration::from_secs(20);

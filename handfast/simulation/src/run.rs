@@ -36,14 +36,16 @@ pub struct Broken {
     pub at: Duration,
     /// The law, in words.
     pub law: String,
+    /// How many members lied.
+    pub liars: usize,
 }
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, at, law } = self;
+        let Self { seed, at, law, liars } = self;
         write!(
             f,
-            "seed {seed}, after {:.3} s: {law}; again by `cargo run --release -p handfast-simulation --example simulate -- --seed {seed}`",
+            "seed {seed}, after {:.3} s: {law}; again by `cargo run --release -p handfast-simulation --example simulate -- --liars {liars} --seed {seed}`",
             at.as_secs_f64()
         )
     }
@@ -55,9 +57,13 @@ impl fmt::Display for Broken {
 ///
 /// [`Broken`] with the first law that does not hold.
 pub fn run_seed(seed: u64) -> Result<Verdict, Broken> {
-    let mut dice = Dice::new(seed);
-    let plan = Plan::draw(&mut dice.split());
-    run_plan(&plan, seed, |_| {})
+    run_plan(&plan_of(seed, 0), seed, |_| {})
+}
+
+/// The plan that a seed draws: among honest peers, or among four of which `liars` are members that lie.
+pub fn plan_of(seed: u64, liars: usize) -> Plan {
+    let mut dice = Dice::new(seed).split();
+    if liars == 0 { Plan::draw(&mut dice) } else { Plan::draw_lies(&mut dice, liars) }
 }
 
 /// Runs a plan with the chance of `seed`, and shows the world at the end to `look`.
@@ -66,7 +72,7 @@ pub fn run_seed(seed: u64) -> Result<Verdict, Broken> {
 ///
 /// [`Broken`] with the first law that does not hold.
 pub fn run_plan(plan: &Plan, seed: u64, look: impl FnOnce(&World)) -> Result<Verdict, Broken> {
-    let broken = |at, law| Broken { seed, at, law };
+    let broken = |at, law| Broken { seed, at, law, liars: plan.liars };
     let mut dice = Dice::new(seed);
     let mut world = World::new(plan, &mut dice).map_err(|law| broken(Duration::ZERO, law))?;
     let outcome = live(&mut world, plan);
@@ -88,6 +94,9 @@ fn live(world: &mut World, plan: &Plan) -> Result<(), String> {
     world.run_until(plan.heal_at + REST)?;
     // Where one side has forgotten the session and nobody connects by himself, the first message finds that out.
     send_all(world, MARKS_AFTER_STORM, |to, mark| Request::Message { to, mark })?;
+    if plan.liars > 0 {
+        world.present()?;
+    }
     world.run_until(plan.heal_at + 2 * REST)?;
     send_all(world, MARKS_OF_PROBES, |to, mark| Request::Probe { to, mark })?;
     world.run_until(plan.heal_at + 3 * REST)?;
@@ -107,12 +116,12 @@ fn send_all(
     Ok(())
 }
 
-/// Runs seeds on `threads` threads; returns what the good ones came to together, or the smallest broken one.
+/// Runs seeds on `threads` threads, with `liars` as in [`plan_of`]; returns what the good ones came to together, or the smallest broken one.
 ///
 /// # Errors
 ///
 /// [`Broken`] for the smallest seed that was found to break a law. The others are not run to their end then.
-pub fn run_seeds(seeds: Range<u64>, threads: usize) -> Result<Total, Broken> {
+pub fn run_seeds(seeds: Range<u64>, liars: usize, threads: usize) -> Result<Total, Broken> {
     let next = AtomicU64::new(seeds.start);
     let broken = Mutex::new(BTreeMap::new());
     let total = Mutex::new(Total::default());
@@ -124,7 +133,7 @@ pub fn run_seeds(seeds: Range<u64>, threads: usize) -> Result<Total, Broken> {
                     if seed >= seeds.end {
                         return;
                     }
-                    match run_seed(seed) {
+                    match run_plan(&plan_of(seed, liars), seed, |_| {}) {
                         Ok(verdict) => lock(&total).add(verdict),
                         Err(law) => {
                             lock(&broken).insert(seed, law);

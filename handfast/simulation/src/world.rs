@@ -166,6 +166,19 @@ impl World {
         Ok(())
     }
 
+    /// Lets a liar show everybody what its friend has certificates for.
+    ///
+    /// # Errors
+    ///
+    /// A law that this breaks.
+    pub fn present(&mut self) -> Result<(), Broken> {
+        let liar = self.machines.len() - 1;
+        for command in self.laws.present(&self.machines) {
+            self.command(liar, command)?;
+        }
+        Ok(())
+    }
+
     /// Judges the run as a whole, at its end.
     ///
     /// # Errors
@@ -270,6 +283,10 @@ impl World {
                 self.laws.given(CommandId(self.last_command + 1), at, &request);
                 self.command(at, command).map(|_| ())
             }
+            Action::Lie { at, lie } => match self.laws.lie(at, &lie, &self.machines) {
+                Some(command) => self.command(at, command).map(drop),
+                None => Ok(()),
+            },
             Action::Crash { at } => {
                 if self.machines[at].is_on() {
                     self.machines[at].crash();

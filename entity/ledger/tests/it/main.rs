@@ -10,5 +10,6 @@ mod precedence;
 mod properties;
 mod records;
 mod statements;
+mod strangers;
 mod transfers;
 mod vector;

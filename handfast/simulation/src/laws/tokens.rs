@@ -12,6 +12,7 @@ use entity_wire::payload::token::{
     Amount, Balance, Digest, Genesis, OrderSequence, TokenGenesis, TokenName, TransferId,
 };
 
+use super::equivocation::{bad, owner};
 use crate::history::{Happened, What};
 use crate::machine::Machine;
 use crate::world::Broken;
@@ -19,6 +20,8 @@ use crate::world::Broken;
 /// What was paid, and what every member did.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
+    /// How many machines lie: the last ones.
+    liars: usize,
     paid: BTreeMap<TransferId, Paid>,
     by_command: BTreeMap<CommandId, TransferId>,
     /// How often a machine told that it applied a payment.
@@ -37,11 +40,15 @@ struct Paid {
 
 impl Tokens {
     /// Opens the ledger whose committee are all machines, and in which the first one's account has everything.
-    pub(super) fn open(machines: &[Machine]) -> Option<Command> {
-        let committee = machines.iter().map(|machine| machine.key().public_key()).collect();
-        let issuer = machines.first()?.key().public_key();
-        let tokens = vec![TokenGenesis { token: token()?, issuer, cap: Amount::new(CAP)? }];
-        let genesis = Genesis::new(committee, tokens).ok()?;
+    pub(super) fn new(liars: usize) -> Self {
+        Self { liars, ..Self::default() }
+    }
+
+    /// Opens the ledger whose committee are all machines, and in which the first one's account has everything. A member
+    /// that lies keeps none.
+    pub(super) fn open(&self, at: usize, machines: &[Machine]) -> Option<Command> {
+        let is_honest = at < machines.len() - self.liars;
+        let genesis = genesis(machines, self.liars > 0).filter(|_| is_honest)?;
         Some(Command::Token(TokenCommand::Open { genesis }))
     }
 
@@ -104,8 +111,9 @@ impl Tokens {
 
     /// In the end all books are the same, and what was taken is paid everywhere or refused.
     pub(super) fn judge(&self, machines: &[Machine]) -> Result<(), Broken> {
+        let honest = machines.iter().take(machines.len() - self.liars);
         let ledgers: Option<Vec<&Ledger>> =
-            machines.iter().map(|machine| machine.peer().and_then(Peer::ledger)).collect();
+            honest.map(|machine| machine.peer().and_then(Peer::ledger)).collect();
         let Some(ledgers) = ledgers.filter(|_| !self.paid.is_empty()) else { return Ok(()) };
         let keys: Vec<PublicKey> =
             machines.iter().map(|machine| machine.key().public_key()).collect();
@@ -147,10 +155,11 @@ impl Tokens {
             TokenEvent::CommitteeBroken { digest } => {
                 Err(format!("machine {at} has two certificates for one slot, one is {digest}"))
             }
-            TokenEvent::Equivocation { .. } => Err(format!(
-                "machine {at} was shown two orders for one slot; nobody here signs two"
+            TokenEvent::Equivocation { from, .. } if *from != owner().public_key() => Err(format!(
+                "machine {at} was shown two orders for one slot by somebody who has not signed two"
             )),
-            TokenEvent::VoteRequested { .. }
+            TokenEvent::Equivocation { .. }
+            | TokenEvent::VoteRequested { .. }
             | TokenEvent::Received(_)
             | TokenEvent::Receipt { .. } => Ok(()),
         }
@@ -163,7 +172,18 @@ fn book(ledger: &Ledger, keys: &[PublicKey]) -> Vec<Option<(Balance, OrderSequen
     accounts.map(|account| account.map(|view| (view.balance, view.next_sequence))).collect()
 }
 
-fn token() -> Option<TokenName> {
+/// The ledger of all machines; where members lie, also with the token of their friend.
+pub(super) fn genesis(machines: &[Machine], lies: bool) -> Option<Genesis> {
+    let committee = machines.iter().map(|machine| machine.key().public_key()).collect();
+    let (cap, issuer) = (Amount::new(CAP)?, machines.first()?.key().public_key());
+    let mut tokens = vec![TokenGenesis { token: token()?, issuer, cap }];
+    if lies {
+        tokens.push(TokenGenesis { token: bad()?, issuer: owner().public_key(), cap });
+    }
+    Genesis::new(committee, tokens).ok()
+}
+
+pub(super) fn token() -> Option<TokenName> {
     "AGT".parse().ok()
 }
 

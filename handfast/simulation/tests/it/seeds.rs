@@ -17,7 +17,7 @@ fn the_same_seed_makes_the_same_history_and_another_seed_another() {
 fn every_law_holds_for_ten_thousand_seeds() {
     let count = if cfg!(debug_assertions) { 60 } else { 10_000 };
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let total = run_seeds(0..count, threads).unwrap_or_else(|broken| panic!("{broken}"));
+    let total = run_seeds(0..count, 0, threads).unwrap_or_else(|broken| panic!("{broken}"));
     assert_eq!(total.seeds, count);
     // Runs in which nothing goes wrong would show nothing.
     assert!(total.crashes > count / 3, "{total:?}");
