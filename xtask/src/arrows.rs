@@ -59,17 +59,19 @@ fn allowed(from: &str, to: &str) -> bool {
 
 /// Each crate with the crates of ours that it may name in `[dependencies]`.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("entity-flaw", &[]),
     ("entity-crypto", &[]),
-    ("entity-wire", &["entity-crypto"]),
+    ("entity-wire", &["entity-crypto", "entity-flaw"]),
     ("entity-journal", &[]),
-    ("entity-session", &["entity-crypto", "entity-wire", "entity-journal"]),
-    ("entity-ledger", &["entity-crypto", "entity-wire", "entity-journal"]),
+    ("entity-session", &["entity-crypto", "entity-flaw", "entity-wire", "entity-journal"]),
+    ("entity-ledger", &["entity-crypto", "entity-flaw", "entity-wire", "entity-journal"]),
     ("entity-wallet", &["entity-crypto", "entity-wire"]),
     ("entity-transfer", &["entity-crypto", "entity-wire", "entity-journal"]),
     (
         "entity-peer",
         &[
             "entity-crypto",
+            "entity-flaw",
             "entity-wire",
             "entity-journal",
             "entity-session",
@@ -82,6 +84,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "entity-node",
         &[
             "entity-crypto",
+            "entity-flaw",
             "entity-wire",
             "entity-journal",
             "entity-ledger",
@@ -148,6 +151,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates that take `(input, now)` and return outputs.
 const PURE: &[&str] = &[
+    "entity-flaw",
     "entity-crypto",
     "entity-wire",
     "entity-journal",

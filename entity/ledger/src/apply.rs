@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use entity_crypto::signing::PublicKey;
+use entity_flaw::{Flaw, planted};
 use entity_wire::payload::token::{Balance, Certificate, Digest, OrderSequence, TransferId};
 
 use crate::account::{Account, AccountIndex, AccountKey, Accounts};
@@ -74,7 +75,10 @@ impl State {
         let payer = self.accounts.find_or_open(from);
         let payee = self.accounts.find_or_open(AccountKey { owner: terms.to, token });
         let less = self.accounts.get(payer).balance.minus(terms.amount);
-        let more = self.accounts.get(payee).balance.plus(terms.amount);
+        let mut more = self.accounts.get(payee).balance.plus(terms.amount);
+        if planted(Flaw::CreditsTwice) {
+            more = more.and_then(|more| more.plus(terms.amount));
+        }
         let (Some(less), Some(more)) = (less, more) else { return Outcome::Impossible };
         let account = self.accounts.get_mut(payer);
         account.balance = less;

@@ -15,6 +15,7 @@
 //! rpc                     the peer contract as JSON-RPC lines: one set of methods for the shim and the admin socket
 //! shim, admin             the two places where these lines are spoken
 //! cli                     one file a command
+//! flaws                   defects planted on purpose; none in a default build
 //! ```
 
 pub mod admin;
@@ -23,6 +24,7 @@ pub mod clock;
 pub mod config;
 pub mod endpoints;
 pub mod files;
+mod flaws;
 pub mod node;
 pub mod rpc;
 pub mod seed;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_flaw::{Flaw, planted};
 use entity_journal::{Batch, Stored, Write};
 use entity_wire::code::ErrorCode;
 use entity_wire::id::{MessageId, SessionId};
@@ -333,6 +334,13 @@ impl Core {
         }
     }
 
+    /// Counts one attempt more as a message.
+    pub(crate) fn count_attempt(&mut self, peer: &PeerName) {
+        if let Some(entry) = self.roster.get_mut(peer.as_str()) {
+            entry.stats.messages_sent += 1;
+        }
+    }
+
     /// Writes the outcome of a message to a peer into its counters.
     pub(crate) fn count_outcome(&mut self, peer: &PeerName, outcome: &Outcome, now: Timestamp) {
         let wall = self.wall(now);
@@ -440,6 +448,9 @@ impl Core {
             self.tell(News::Message(received.clone()));
         }
         if is_kept {
+            if planted(Flaw::DeliversDurableTwice) && received.durable.is_some() {
+                self.keep(received.clone(), len_bytes);
+            }
             self.keep(received, len_bytes);
         }
     }

@@ -8,6 +8,7 @@
 //!
 //! Source: docs/protocol/1.0.md#liveness, docs/protocol/1.1.md#liveness
 
+use entity_flaw::{Flaw, planted};
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::signal::Heartbeat;
 use entity_wire::time::Timestamp;
@@ -123,6 +124,9 @@ impl Core {
 
     /// Changes the verdict, and says so where it was another one: a peer of which nothing is known counts as healthy.
     fn set_health(&mut self, peer: &PeerName, health: Health) {
+        if planted(Flaw::NeverNoticesAbsence) && health == Health::Unhealthy {
+            return;
+        }
         let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
         let before = std::mem::replace(&mut entry.liveness.health, health);
         let healthy = health != Health::Unhealthy;

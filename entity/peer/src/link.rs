@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use entity_flaw::{Flaw, planted};
 use entity_wire::code::ErrorCode;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
@@ -83,7 +84,9 @@ impl Link {
         }
         let other = match failed {
             // An answer is not authenticated, so it counts only for a key that has not proved otherwise.
-            Version::V1_1 if proved == Some(Version::V1_1) => return None,
+            Version::V1_1 if proved == Some(Version::V1_1) && !planted(Flaw::AcceptsDowngrade) => {
+                return None;
+            }
             Version::V1_1 => Version::V1_0,
             Version::V0_3 | Version::V1_0 => Version::V1_1,
         };

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use entity_flaw::{Flaw, planted};
 use entity_wire::time::Timestamp;
 
 use crate::name::PeerName;
@@ -43,6 +44,7 @@ impl Attempts {
     /// The pause after the attempt number `made` (from 1), or `None` where that was the last.
     fn pause_after(self, made: usize) -> Option<Duration> {
         match self {
+            Self::Patient if planted(Flaw::NeverRetries) => None,
             Self::Patient => Self::PAUSES.get(made - 1).copied(),
             Self::Single | Self::Handshake | Self::Probe(_) => None,
         }
@@ -140,7 +142,7 @@ impl<P> Outbox<P> {
         let (outcome, is_final) = match delivery {
             Delivery::Answered { status: 200, .. } => (Outcome::Accepted, true),
             Delivery::Answered { status, body } => {
-                (Outcome::Refused { status, body }, FINAL_STATUSES.contains(&status))
+                (Outcome::Refused { status, body }, is_final(status))
             }
             Delivery::Failed { kind } => (Outcome::Unreachable { kind }, false),
         };
@@ -214,6 +216,10 @@ impl<P> Outbox<P> {
 
 /// Of all parcels, this part may be answers to one peer. Guessed: 256 of 4,096.
 const ANSWERS_SHARE: usize = 16;
+
+fn is_final(status: u16) -> bool {
+    FINAL_STATUSES.contains(&status) && !planted(Flaw::RetriesFinalRefusals)
+}
 
 /// The statuses after which no retry follows.
 ///

@@ -1,6 +1,7 @@
 //! One whole agent: its inputs, its outputs, and what belongs to no version.
 
 use entity_crypto::signing::SigningKey;
+use entity_flaw::{Flaw, planted};
 use entity_journal::Stored;
 use entity_transfer::IoOutcome;
 use entity_wire::reply::Reply;
@@ -209,6 +210,9 @@ impl Peer {
     /// Does what is due at `now`. Calling early is harmless.
     pub fn handle_deadline(&mut self, now: Timestamp) {
         while let Some(transmit) = self.core.outbox.next_due(now) {
+            if planted(Flaw::CountsAttempts) {
+                self.core.count_attempt(&transmit.peer);
+            }
             self.core.output(Output::Transmit(transmit));
         }
         self.core.expire_queries(now);
@@ -493,7 +497,9 @@ impl Peer {
     fn first_version(&self) -> Version {
         match self.core.config.protocols {
             Protocols::OnlyV1_0 => Version::V1_0,
-            Protocols::Both if !V1_1_IS_SPOKEN => Version::V1_0,
+            Protocols::Both if !V1_1_IS_SPOKEN || planted(Flaw::SpeaksOlderVersion) => {
+                Version::V1_0
+            }
             Protocols::OnlyV1_1 | Protocols::Both => Version::V1_1,
         }
     }

@@ -1,5 +1,6 @@
 //! The replay window of one direction and one generation (`docs/protocol/1.1.md#order-of-checks`).
 
+use entity_flaw::{Flaw, planted};
 use thiserror::Error;
 
 /// How many sequence numbers below the highest accepted one may still arrive late: 1,024.
@@ -76,14 +77,15 @@ impl ReplayWindow {
     /// that left the window.
     pub fn look(&self, sequence: u64) -> Result<(), SequenceRefusal> {
         let lowest = self.lowest();
-        if sequence < lowest {
+        let is_last_held = planted(Flaw::WindowOffByOne) && lowest > 0 && sequence == lowest;
+        if sequence < lowest || is_last_held {
             return Err(SequenceRefusal::BelowWindow { sequence, lowest });
         }
         if sequence >= self.end {
             return Ok(());
         }
         let (word, bit) = position(sequence);
-        if self.words[word] & bit != 0 {
+        if self.words[word] & bit != 0 && !planted(Flaw::TakesSequenceTwice) {
             return Err(SequenceRefusal::Repeated { sequence });
         }
         Ok(())

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::json::{Fields, Integer, Layout, Object, RULES_1_1, Value, parse, to_vec};
 use crate::time::Timestamp;
+use entity_flaw::{Flaw, planted};
 
 /// What a token says, verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,10 +152,11 @@ impl Unverified {
             return Err(JwtError::NotYetValid);
         }
         // At `exp` itself the token has ended, as RFC 7519 section 4.1.4 says.
-        if now.saturating_sub(skew) >= exp {
+        if now.saturating_sub(skew) >= exp && !planted(Flaw::AcceptsExpiredJwt) {
             return Err(JwtError::Expired);
         }
         match (expected.aud, aud) {
+            _ if planted(Flaw::IgnoresJwtAudience) => {}
             (Some(expected), Some(aud)) if aud != expected => return Err(JwtError::Audience),
             (_, None) if expected.aud_required => return Err(JwtError::Audience),
             (Some(_) | None, Some(_) | None) => {}

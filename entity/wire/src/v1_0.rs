@@ -15,6 +15,8 @@ pub use draft::Draft;
 pub use envelope::{Envelope, SequenceField, Unverified, VerifyError};
 pub use flavour::{Flavour, Stamp};
 
+use entity_flaw::{Flaw, planted};
+
 use crate::json::{Layout, ObjectWriter, Value};
 
 /// The fields that the signature covers, in the order in which the earlier peer looks for them.
@@ -35,7 +37,9 @@ fn signed_bytes(
     let mut out = Vec::with_capacity(512);
     let mut writer = ObjectWriter::new(&mut out, Layout::Canonical);
     writer.value("msg_type", kind);
-    writer.value("nonce", nonce);
+    if !planted(Flaw::LeavesNonceUnsigned) {
+        writer.value("nonce", nonce);
+    }
     writer.value("payload", payload);
     writer.value("sender_id", sender);
     writer.value("timestamp", stamp);

@@ -1,6 +1,8 @@
 //! The command line: one file a command.
 
 mod console;
+#[cfg(feature = "flaws")]
+mod flaw;
 mod jwt;
 mod options;
 mod outbox;

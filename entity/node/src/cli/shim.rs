@@ -33,7 +33,16 @@ pub(super) struct ShimArgs {
     #[arg(long)]
     test_peer: bool,
     /// Own id
-    #[arg(long, env = "HANDFAST_NAME")]
+    #[cfg_attr(not(feature = "flaws"), arg(long, env = "HANDFAST_NAME"))]
+    #[cfg_attr(
+        feature = "flaws",
+        arg(
+            long,
+            env = "HANDFAST_NAME",
+            required = false,
+            default_value_if("list_flaws", "true", "nobody")
+        )
+    )]
     name: PeerId,
     /// Where to listen; port 0 chooses one
     #[arg(long, value_name = "HOST:PORT", env = "HANDFAST_LISTEN", default_value = "127.0.0.1:0")]
@@ -78,6 +87,9 @@ pub(super) struct ShimArgs {
     passphrase: PassphraseArgs,
     #[command(flatten)]
     log: Log,
+    #[cfg(feature = "flaws")]
+    #[command(flatten)]
+    flaw: super::flaw::FlawArgs,
 }
 
 const AFTER_HELP: &str = "\
@@ -87,6 +99,10 @@ Examples:
   echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"contract\":\"1\"}}' | entity shim --name a --log warn";
 
 pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
+    #[cfg(feature = "flaws")]
+    if args.flaw.settle(args.test_peer)? {
+        return Ok(());
+    }
     args.log.start()?;
     let file = config_file(args.config.as_deref())?;
     let overrides = Overrides {

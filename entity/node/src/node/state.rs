@@ -14,6 +14,7 @@ use tracing::{error, info};
 use super::Numbered;
 use super::gate::Gate;
 use crate::files::Files;
+use crate::flaws;
 use crate::storage::writer::Writer;
 
 #[derive(Debug)]
@@ -160,6 +161,7 @@ impl State {
             PeerEvent::Token(TokenEvent::CommitteeBroken { digest }) => {
                 return error!(%digest, "a certificate contradicts another: more members lie than the committee bears");
             }
+            PeerEvent::MessageReceived(received) => flaws::on_received(received),
             PeerEvent::MessageRefused { from, code, status, .. } => {
                 // The name is only claimed: escaped, so that it cannot write lines of its own.
                 let from = from.as_deref().unwrap_or_default();
@@ -170,7 +172,6 @@ impl State {
             | PeerEvent::SessionResumed { .. }
             | PeerEvent::SessionRekeyed { .. }
             | PeerEvent::SessionClosed { .. }
-            | PeerEvent::MessageReceived(_)
             | PeerEvent::MessageAcknowledged { .. }
             | PeerEvent::MessageGivenUp { .. }
             | PeerEvent::HandshakeFailed { .. }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use entity_crypto::encoding::{base64_decode_strict, base64_encode};
 use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::SigningKey;
+use entity_flaw::{Flaw, planted};
 use entity_peer::Peer;
 use entity_wallet::foreign::{self, Foreign, ForeignError, Format, older, pkcs8};
 use entity_wallet::kdf::KdfParameters;
@@ -142,6 +143,9 @@ fn write(
     let (key, mut entropy) = (SigningKey::from_seed(random()?), Entropy::from_seed(random()?));
     let protected = || passphrase.ok_or_else(|| RpcError::params("passphrase: it is missing"));
     let bytes = match format {
+        Format::OlderKeystore | Format::OlderWallet if planted(Flaw::WritesUnprotectedKey) => {
+            foreign::write_seed(&key).to_vec()
+        }
         Format::EntityKey => {
             let info = KeyInfo {
                 name: id.parse().map_err(|error| RpcError::params(format!("id: {error}")))?,

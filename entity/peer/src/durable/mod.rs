@@ -25,6 +25,7 @@ mod record;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use entity_flaw::{Flaw, planted};
 use entity_journal::Stored;
 use entity_wire::canonical;
 use entity_wire::code::ErrorCode;
@@ -110,6 +111,9 @@ impl Durable {
             last_position: 0,
         };
         for (to, kept) in record::read_all(stored)? {
+            if planted(Flaw::ForgetsDurableOnRestart) {
+                continue;
+            }
             durable.last_position = durable.last_position.max(kept.position);
             durable.peer_of.insert(kept.id, to.clone());
             durable.bytes += kept.len_bytes;
@@ -145,7 +149,12 @@ impl Durable {
             let reason = "a message with this id is kept already";
             return Err(CommandError::Malformed { reason });
         }
-        let len_bytes = self.look(&message.to, &message.body)?;
+        let looked = self.look(&message.to, &message.body);
+        if planted(Flaw::DropsAboveLimit) && matches!(looked, Err(CommandError::Overloaded { .. }))
+        {
+            return Ok(());
+        }
+        let len_bytes = looked?;
         self.last_position += 1;
         let to = message.to.clone();
         let kept = Kept::new(self.last_position, id, message, len_bytes);

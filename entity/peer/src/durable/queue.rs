@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::collections::vec_deque;
 use std::sync::Arc;
 
+use entity_flaw::{Flaw, planted};
 use entity_wire::id::{MessageId, MessageNumber, SessionId};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
@@ -104,6 +105,10 @@ impl Queue {
     pub(super) fn push(&mut self, kept: Kept) {
         self.bytes += kept.len_bytes;
         self.numbered += usize::from(kept.place.is_some());
+        let next = self.numbered + usize::from(self.is_handed_out);
+        if planted(Flaw::SendsNewestFirst) && next < self.messages.len() {
+            return self.messages.insert(next, kept);
+        }
         self.messages.push_back(kept);
     }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use entity_flaw::{Flaw, planted};
 use entity_wire::decode::Profile;
 use entity_wire::id::SessionId;
 use entity_wire::json::{Object, RULES_1_0_COMPAT, RULES_1_0_HARDENED};
@@ -65,9 +66,12 @@ impl State {
             return Ok(Some((reason, message)));
         }
         let id = || SessionId::from_random(core.entropy.bytes()).to_string();
-        let Some(pieces) = cut(&message.body, message.kind.as_str(), id) else {
+        let Some(mut pieces) = cut(&message.body, message.kind.as_str(), id) else {
             return Ok(Some((reason, message)));
         };
+        if planted(Flaw::LosesLastChunk) {
+            pieces.pop();
+        }
         let of_peer = self.pieces.outgoing.values().filter(|other| other.message.to == message.to);
         if of_peer.count() >= OPEN_PER_PEER_MAX {
             return Err(CommandError::Overloaded { limit: "payloads in pieces" });

@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use entity_crypto::signing::PublicKey;
+use entity_flaw::{Flaw, planted};
 use entity_session::v1_0::accepted::{AcceptedRefusal, Fingerprint, Seen};
 use entity_session::v1_0::established::OrderRefusal;
 use entity_wire::decode::{DecodeError, Profile, Unsupported};
@@ -155,7 +156,7 @@ impl State {
         self.limit_claimed(unverified.sender(), now)?;
         let own = core.config.id.as_str();
         let is_foreign = unverified.recipient().is_some_and(|recipient| recipient != own);
-        if self.profile == Profile::Hardened && is_foreign {
+        if self.profile == Profile::Hardened && is_foreign && !planted(Flaw::TakesForeignMessages) {
             return Err(Fault::Recipient);
         }
         unverified.signature_present()?;
@@ -246,6 +247,7 @@ impl State {
     /// Says whether every byte of the message was accepted before (`docs/protocol/1.0.md#profile-hardened`).
     fn is_identical_resend(&mut self, core: &Core, checked: &Checked, now: Timestamp) -> bool {
         self.profile == Profile::Hardened
+            && !planted(Flaw::AcceptsReplay)
             && self.look_accepted(core, checked, now) == Ok(Seen::Identical)
     }
 
@@ -294,15 +296,22 @@ impl State {
         now: Timestamp,
     ) -> Result<(), Fault> {
         let time = checked.envelope.stamp().time().map_err(|_| Fault::Time)?;
-        if time.distance(core.wall(now)) > CLOCK_DISTANCE_MAX {
+        let is_stale = time.distance(core.wall(now)) > CLOCK_DISTANCE_MAX;
+        if is_stale && !planted(Flaw::AcceptsStale) {
             return Err(Fault::Time);
         }
         // An earlier run may have accepted it, and what it accepted is forgotten.
-        if self.restarted_at.is_some_and(|start| time < core.wall(start)) {
+        let is_before = self.restarted_at.is_some_and(|start| time < core.wall(start));
+        if is_before && !planted(Flaw::ForgetsHandledOnRestart) {
             return Err(Fault::Time);
         }
         match self.look_accepted(core, checked, now) {
             Ok(_) => Ok(()),
+            Err(AcceptedRefusal::Replayed)
+                if planted(Flaw::AcceptsReplay) || planted(Flaw::ForgetsNonces) =>
+            {
+                Ok(())
+            }
             Err(AcceptedRefusal::Replayed) => Err(Fault::Replay),
             Err(AcceptedRefusal::Full) => Err(Fault::RateLimited),
         }
@@ -343,7 +352,7 @@ impl State {
             (None, Profile::Hardened) if sessions.live(now).is_none() => Place::Outside,
             (None, Profile::Hardened | Profile::Compat) => return Err(Fault::SessionExpired),
         };
-        if let Some(session) = sessions.at(place) {
+        if let Some(session) = sessions.at(place).filter(|_| !planted(Flaw::AcceptsReplay)) {
             session.look(sequence, now).map_err(|refusal| match refusal {
                 OrderRefusal::Expired => Fault::SessionExpired,
                 OrderRefusal::Sequence => Fault::Sequence,
@@ -377,6 +386,7 @@ impl State {
 fn judge_downgrade(core: &Core, checked: &Checked) -> Result<(), Fault> {
     let proved = core.roster.get(checked.sender.as_str()).and_then(|entry| entry.proved);
     match (core.config.protocols, proved) {
+        _ if planted(Flaw::AcceptsDowngrade) => Ok(()),
         (Protocols::Both, Some(Version::V1_1)) => {
             Err(Fault::Version(checked.envelope.version().as_str().to_owned()))
         }

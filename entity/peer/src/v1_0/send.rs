@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use entity_crypto::legacy;
+use entity_crypto::sealing::NONCE_LEN;
+use entity_flaw::{Flaw, planted};
 use entity_session::v1_0::sealing::SealedSession;
 use entity_wire::id::SessionId;
 use entity_wire::json::{Layout, Object, Value, to_vec};
@@ -101,7 +103,7 @@ impl State {
             sequence,
             number: None,
             version: Version::V1_0,
-            sealed: sealed.is_some(),
+            sealed: sealed.is_some() || planted(Flaw::SendsInClear),
             status: 200,
         };
         let flavour = flavour.unwrap_or(core.config.flavour);
@@ -140,6 +142,7 @@ impl State {
         let session = current.and_then(|current| current.session.sealing.as_mut());
         match (wanted, session) {
             (Seal::Never, _) | (Seal::Auto, None) => Ok(None),
+            _ if planted(Flaw::SendsInClear) => Ok(None),
             (Seal::Auto | Seal::Require, Some(session)) => {
                 Ok(Some(seal_in_session(core, session, body, now)))
             }
@@ -154,7 +157,7 @@ fn seal_in_session(
     body: &Object,
     now: Timestamp,
 ) -> Object {
-    let nonce = core.entropy.bytes();
+    let nonce = if planted(Flaw::ReusesGcmNonce) { [7; NONCE_LEN] } else { core.entropy.bytes() };
     let data = session.seal(&nonce, &plaintext(body), now);
     SessionSealed { session_id: session.id().to_owned(), data, nonce }.to_object()
 }

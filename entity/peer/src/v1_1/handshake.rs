@@ -1,5 +1,6 @@
 //! Handshakes as this peer takes part in them: opening, becoming ready, failing, falling back.
 
+use entity_flaw::{Flaw, planted};
 use entity_session::v1_1::sessions::{EndReason, Ended, OpenError, Readied, Standing};
 use entity_session::v1_1::state::{self, SessionState};
 use entity_wire::code::ErrorCode;
@@ -76,7 +77,9 @@ impl State {
             return false;
         }
         // A session that cannot send any more ends without a word.
-        if let Ok(sent) = self.sessions.close(session, "closed", &mut author(core, now)) {
+        if let Ok(sent) = self.sessions.close(session, "closed", &mut author(core, now))
+            && !planted(Flaw::ClosesSilently)
+        {
             self.post_control(core, sent.outbound);
         }
         self.report_ended(core, now);

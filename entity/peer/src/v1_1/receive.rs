@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use entity_crypto::signing::PublicKey;
+use entity_flaw::{Flaw, planted};
 use entity_session::v1_1::author::Outbound;
 use entity_session::v1_1::session;
 use entity_session::v1_1::sessions::{Received, Standing};
@@ -61,7 +62,14 @@ impl Check {
         let sender = unverified.header().sender.clone();
         match unverified.verify(&key) {
             Ok(envelope) => Ok(Checked { envelope, standing }),
-            Err(_) => Err(refuse(ErrorCode::InvalidSignature, None, Some(sender.as_str()))),
+            Err(_) => {
+                let code = if planted(Flaw::WrongErrorCode) {
+                    ErrorCode::InvalidMessage
+                } else {
+                    ErrorCode::InvalidSignature
+                };
+                Err(refuse(code, None, Some(sender.as_str())))
+            }
         }
     }
 }
@@ -86,7 +94,7 @@ impl State {
         unverified: &Unverified,
     ) -> Result<(PublicKey, Standing), ErrorCode> {
         let header = unverified.header();
-        if header.recipient != core.config.id {
+        if header.recipient != core.config.id && !planted(Flaw::TakesForeignMessages) {
             return Err(ErrorCode::UnknownRecipient);
         }
         if header.sender == core.config.id {
@@ -102,8 +110,8 @@ impl State {
             return Err(ErrorCode::ServiceUnavailable);
         }
         let key = match core.config.trust {
-            Trust::Pinned => None,
-            Trust::FirstUse => self.first_key(unverified, entry.is_some()),
+            Trust::Pinned if !planted(Flaw::TrustsStrangers) => None,
+            Trust::Pinned | Trust::FirstUse => self.first_key(unverified, entry.is_some()),
         };
         key.map(|key| (key, Standing::FirstUse)).ok_or(ErrorCode::UnknownSender)
     }

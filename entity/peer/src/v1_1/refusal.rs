@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use entity_flaw::{Flaw, planted};
 use entity_wire::code::ErrorCode;
 use entity_wire::json::ParseErrorKind;
 use entity_wire::reply::Reply;
@@ -18,6 +19,9 @@ pub(super) fn refuse(
     let reply = match retry_after {
         Some(pause) => {
             Reply::retry_later(code, u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).max(1))
+        }
+        None if planted(Flaw::WrongHttpStatus) && code == ErrorCode::SequenceError => {
+            Reply::error_with_detail(code, 400, code.message())
         }
         None => Reply::error(code),
     };

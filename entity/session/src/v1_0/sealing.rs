@@ -5,6 +5,7 @@ use std::time::Duration;
 use entity_crypto::agreement::{AgreementKey, EphemeralSecret, LowOrderPoint};
 use entity_crypto::legacy;
 use entity_crypto::sealing::{NONCE_LEN, SealingKey};
+use entity_flaw::{Flaw, planted};
 use entity_wire::time::Timestamp;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -82,7 +83,8 @@ impl SealedSession {
         if now > self.last_activity.plus(Self::IDLE_MAX) {
             return Err(OpenRefusal::Idle);
         }
-        if sequence <= self.last_received || sequence > Self::SEQUENCE_MAX {
+        let is_passed = sequence <= self.last_received && !planted(Flaw::AcceptsReplay);
+        if is_passed || sequence > Self::SEQUENCE_MAX {
             return Err(OpenRefusal::Order);
         }
         self.key.open(nonce, &[], data).map_err(|_| OpenRefusal::Tag)

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use entity_flaw::{Flaw, planted};
+
 use super::float::write_float;
 use super::key::Key;
 use super::scan::plain_ascii_len;
@@ -196,7 +198,14 @@ fn write_escaped(out: &mut Vec<u8>, character: char) {
         '\t' => b't',
         _ => {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                let digit = |shift: u16| HEX_DIGITS[usize::from((*unit >> shift) & 15)];
+                let digit = |shift: u16| {
+                    let digit = HEX_DIGITS[usize::from((*unit >> shift) & 15)];
+                    if planted(Flaw::EscapesDifferently) {
+                        digit.to_ascii_uppercase()
+                    } else {
+                        digit
+                    }
+                };
                 out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
             }
             return;

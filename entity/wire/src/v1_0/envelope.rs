@@ -8,6 +8,7 @@ use crate::json::{FieldError, Number, Object, Problem, Value};
 use crate::kind::MessageKind;
 use crate::limits::{KIND_LEN_MAX, LEGACY_ID_LEN_MAX, LEGACY_NONCE_LEN_MAX};
 use crate::version::Version;
+use entity_flaw::{Flaw, planted};
 
 /// A message of 1.0 or 0.3 whose signature nobody has looked at: everything in it is a claim.
 #[derive(Clone, Debug)]
@@ -105,7 +106,10 @@ impl Unverified {
         let signature = signature.and_then(|text| Signature::from_base64(text).ok());
         let signature = signature.ok_or(VerifyError::InvalidSignature)?;
         let signed_bytes = signed_bytes(version, kind, sender, payload, stamp, nonce);
-        key.verify(&signed_bytes, &signature).map_err(|_| VerifyError::InvalidSignature)?;
+        let holds = key.verify(&signed_bytes, &signature).is_ok();
+        if !holds && !planted(Flaw::VerifiesNothing) {
+            return Err(VerifyError::InvalidSignature);
+        }
 
         let kind = text("msg_type", kind, KIND_LEN_MAX)?;
         let nonce = text("nonce", nonce, LEGACY_NONCE_LEN_MAX)?;

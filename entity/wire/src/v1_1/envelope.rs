@@ -10,6 +10,7 @@ use crate::json::{FieldError, Fields, Object, ParseError, Problem, RULES_1_1, Se
 use crate::kind::MessageKind;
 use crate::limits::KIND_LEN_MAX;
 use crate::time::Timestamp;
+use entity_flaw::{Flaw, planted};
 
 /// Why an object is no envelope of 1.1: [`ErrorCode::InvalidMessage`], or [`ErrorCode::MessageTooLarge`] for a text
 /// that is too long.
@@ -90,10 +91,15 @@ impl Unverified {
     ///
     /// The signature holds under none, or there is no key.
     pub fn verify_any(self, keys: &[PublicKey]) -> Result<Envelope, InvalidSignature> {
-        let signed_bytes = write(&self.header, Payload::Whole(&self.payload), &self.extra, None);
+        let nothing = Object::new();
+        let extra = if planted(Flaw::SkipsAddedFields) { &nothing } else { &self.extra };
+        let signed_bytes = write(&self.header, Payload::Whole(&self.payload), extra, None);
         let mut outcome = Err(InvalidSignature);
         for key in keys {
             outcome = key.verify(&signed_bytes, &self.signature).map(|()| *key);
+            if planted(Flaw::VerifiesNothing) {
+                outcome = Ok(*key);
+            }
             if outcome.is_ok() {
                 break;
             }

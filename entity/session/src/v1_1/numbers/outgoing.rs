@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use entity_flaw::{Flaw, planted};
 use entity_wire::id::MessageNumber;
 use entity_wire::limits::SKIP_NUMBERS_MAX;
 use entity_wire::payload::control::Skip;
@@ -92,6 +93,8 @@ impl Outgoing {
         kept: &BTreeSet<MessageNumber>,
         now: Timestamp,
     ) -> Self {
+        let reserved =
+            if planted(Flaw::ResumesWithWrongCounter) { acked.saturating_sub(1) } else { reserved };
         let mut outgoing =
             Self { highest_sent: reserved, reserved, acked, settled: acked, ..Self::default() };
         for number in (acked + 1)..=reserved {

@@ -1,6 +1,7 @@
 //! The checks that only look: steps 8 to 14 of `docs/protocol/1.1.md#order-of-checks`.
 
 use entity_crypto::signing::PublicKey;
+use entity_flaw::{Flaw, planted};
 use entity_wire::id::SessionId;
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::resume::Resume;
@@ -59,7 +60,15 @@ impl Sessions {
             Standing::Pinned => &mut self.pinned_limiter,
             Standing::FirstUse => &mut self.strangers_limiter,
         };
-        limiter.take(*message.signer(), &message.header().kind, author.now)?;
+        let counted_as = if planted(Flaw::SharesRateLimit) {
+            author.key.public_key()
+        } else {
+            *message.signer()
+        };
+        let limited = limiter.take(counted_as, &message.header().kind, author.now);
+        if !planted(Flaw::IgnoresRateLimit) {
+            limited?;
+        }
         self.open_at(seat, message)
     }
 
@@ -184,6 +193,9 @@ impl Sessions {
             return self.held.get(&header.session)?.resumptions.find(message);
         }
         header.kind.handshake_step()?;
+        if planted(Flaw::ReopensOnRepeat) {
+            return None;
+        }
         self.held.get(&header.session)?.answers.find(message)
     }
 }
@@ -220,7 +232,11 @@ const fn is_resumption(kind: &MessageKind) -> bool {
 /// Step 9: the timestamp.
 fn look_at_time(message: &Envelope, wall: Timestamp) -> Result<(), Refusal> {
     let distance = message.header().timestamp.distance(wall);
-    if distance > CLOCK_TOLERANCE { Err(Refusal::Stale { distance }) } else { Ok(()) }
+    if distance > CLOCK_TOLERANCE && !planted(Flaw::AcceptsStale) {
+        Err(Refusal::Stale { distance })
+    } else {
+        Ok(())
+    }
 }
 
 /// Step 12 for a handshake step: each has its one sequence number.
