@@ -70,7 +70,7 @@ flaws! {
     DropsAboveLimit "drops-above-limit" "Says that it keeps a durable message for which it has no room."
     SendsNewestFirst "sends-newest-first" "Sends the newest of the durable messages that wait first."
     // Answers.
-    WrongErrorCode "wrong-error-code" "Says INVALID_MESSAGE where a 1.1 signature does not hold."
+    WrongErrorCode "wrong-error-code" "Names another error where a 1.1 signature does not hold."
     WrongHttpStatus "wrong-http-status" "Answers a repeated sequence number of 1.1 with status 400."
     NeverRetries "never-retries" "Gives up after the first attempt to deliver a message."
     RetriesFinalRefusals "retries-final-refusals" "Sends a message again that was refused for good."

@@ -33,6 +33,7 @@ enum Command {
     Probe(commands::probe::Args),
     Replay(commands::replay::Args),
     Stub(commands::stub::Args),
+    Selftest(commands::selftest::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -47,6 +48,7 @@ Examples:
   handfast probe entity                 does the peer keep the contract?
   handfast replay last                  the last run once more, from its record
   handfast run --peer b=python-stub     b is played from recorded conversations
+  handfast selftest                     do the scenarios see what is planted into the peers?
 
 Exit codes:
   0  passed                              4  nothing ran
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Probe(args) => commands::probe::run(args, &around),
         Command::Replay(args) => commands::replay::run(args, &around),
         Command::Stub(args) => commands::stub::run(args, &around),
+        Command::Selftest(args) => commands::selftest::run(args, &around),
     };
     match result {
         Ok(code) => ExitCode::from(code.number()),

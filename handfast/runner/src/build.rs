@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use handfast_lab::{Clock, Exit};
 use handfast_scenario::Project;
 use handfast_scenario::name::PeerName;
+use handfast_scenario::project::Command;
 
 use crate::command::{Outputs, Program, Workshop};
 use crate::place::Places;
@@ -39,6 +40,25 @@ pub async fn peers(
         }
     }
     failures
+}
+
+/// Builds something that is no peer of the project by itself.
+///
+/// # Errors
+///
+/// Why it was not built, in one line, which has been told as progress, too.
+pub async fn command(
+    command: &Command,
+    (places, workshop): (&Places, &Workshop),
+    mouth: &Mouth,
+    what: &str,
+) -> Result<(), String> {
+    let program = Program {
+        words: places.fill(command),
+        folder: places.root().to_owned(),
+        env: BTreeMap::new(),
+    };
+    step(workshop, mouth, what, &program).await
 }
 
 /// Runs one command that builds something, with progress; its failure in one line.

@@ -11,7 +11,8 @@
 //! 4. [`mod@unit`], the executor: one scenario on certain peers, from first process to last.
 //! 5. [`suite`]: foreign test tools.
 //! 6. [`sink`], [`record`], [`chronicle`] and [`tally`]: where events go, what is kept, what they count up to.
-//! 7. [`mod@interrupt`], which is Ctrl-C.
+//! 7. [`selftest`]: the same with peers that have planted flaws, to see that scenarios fail.
+//! 8. [`mod@interrupt`], which is Ctrl-C.
 
 pub mod place;
 pub mod project;
@@ -26,6 +27,8 @@ pub mod probe;
 
 pub mod suite;
 pub mod unit;
+
+pub mod selftest;
 
 pub mod chronicle;
 pub mod record;

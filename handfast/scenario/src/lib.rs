@@ -7,7 +7,7 @@
 //!
 //! 1. [`name`]: the names of roles, peers, methods, categories.
 //! 2. [`span`] and [`problem`]: where something stands in a file and what is wrong there.
-//! 3. [`project`] reads `handfast.toml`.
+//! 3. [`project`] reads `handfast.toml`; [`flaws`]: how a peer is started with a planted flaw.
 //! 4. [`scenario`], [`step`], [`template`], [`expectation`]: a scenario file.
 //! 5. [`filter`] and [`plan`]: which units of work a run consists of.
 //! 6. [`event`], [`verdict`], [`exit`]: what a run says, the only interface after the runner.
@@ -18,6 +18,8 @@ pub mod problem;
 pub mod span;
 
 pub mod project;
+
+pub mod flaws;
 
 pub mod expectation;
 pub mod scenario;

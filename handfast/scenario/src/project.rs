@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use globset::GlobMatcher;
 
+use crate::flaws::{FlawedBuild, Selftest};
 use crate::name::{CategoryName, PeerName, SuiteName};
 use crate::problem::Problems;
 use crate::read;
@@ -26,6 +27,8 @@ pub struct Project {
     pub suites: Vec<Suite>,
     /// Who meets whom in the matrix; `None` without `[matrix]`.
     pub matrix: Option<MatrixSettings>,
+    /// What is asked of the scenarios where flaws are planted.
+    pub selftest: Selftest,
 }
 
 /// `[matrix]`: which peers meet each other in every scenario.
@@ -63,6 +66,8 @@ pub struct PeerProgram {
     pub needs: Vec<String>,
     /// Files and folders, relative to the project file, that make up the program beside those its start command names.
     pub inputs: Vec<String>,
+    /// How it is built and started with a flaw; `None`: it cannot be.
+    pub flaws: Option<FlawedBuild>,
     /// Version of the peer contract.
     pub contract: String,
     /// Where it is declared.

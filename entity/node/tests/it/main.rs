@@ -5,6 +5,7 @@ mod cli;
 mod contract;
 mod crash;
 mod endpoints;
+mod flaws;
 mod nodes;
 mod session_kills;
 mod storage;

@@ -62,14 +62,7 @@ impl Check {
         let sender = unverified.header().sender.clone();
         match unverified.verify(&key) {
             Ok(envelope) => Ok(Checked { envelope, standing }),
-            Err(_) => {
-                let code = if planted(Flaw::WrongErrorCode) {
-                    ErrorCode::InvalidMessage
-                } else {
-                    ErrorCode::InvalidSignature
-                };
-                Err(refuse(code, None, Some(sender.as_str())))
-            }
+            Err(_) => Err(refuse(ErrorCode::InvalidSignature, None, Some(sender.as_str()))),
         }
     }
 }

@@ -16,6 +16,8 @@ pub(super) fn refuse(
     retry_after: Option<Duration>,
     from: Option<&str>,
 ) -> Refusal {
+    let is_misnamed = planted(Flaw::WrongErrorCode) && code == ErrorCode::InvalidSignature;
+    let code = if is_misnamed { ErrorCode::InvalidMessage } else { code };
     let reply = match retry_after {
         Some(pause) => {
             Reply::retry_later(code, u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).max(1))

@@ -81,7 +81,9 @@ impl SendChannel {
             return Err(self.exhausted());
         }
         let sequence = self.next;
-        self.next += if planted(Flaw::ReusesSequence) && sequence == 8 { 0 } else { 1 };
+        if !(planted(Flaw::ReusesSequence) && sequence == 8) {
+            self.next += 1;
+        }
         Ok(Slot { key: &self.key, generation: self.generation, sequence })
     }
 

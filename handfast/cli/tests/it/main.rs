@@ -5,6 +5,7 @@
 mod infra;
 mod killing;
 mod outputs;
+mod selftest;
 mod stranger;
 mod suites;
 mod support;

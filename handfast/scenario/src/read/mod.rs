@@ -5,6 +5,7 @@
 
 mod condition;
 mod fields;
+mod flaws;
 mod likeness;
 mod project;
 mod roles;

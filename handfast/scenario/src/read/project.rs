@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Sink;
 use super::fields::{Fields, count, list, name, named, one_of, table, text, texts};
+use super::flaws;
 use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, PeerName, SuiteName};
 use crate::project::{
@@ -26,7 +27,7 @@ const CATEGORIES: [(&str, &str, u64, usize); 3] = [
 ];
 
 pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
-    let known = ["project", "peers", "scenarios", "categories", "suites", "matrix"];
+    let known = ["project", "peers", "scenarios", "categories", "suites", "matrix", "selftest"];
     let fields = Fields::open(node, "handfast.toml", &known, sink)?;
     let name = fields.required("project", "{ name = \"..\" }", sink).and_then(|node| {
         let fields = Fields::open(node, "[project]", &["name"], sink)?;
@@ -37,7 +38,9 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
     let categories = categories(&fields, sink);
     let suites = suites(&fields, &categories, sink);
     let matrix = fields.node("matrix").and_then(|node| matrix(node, &peers, sink));
-    Some(Project { name: name?, peers, scenario_folders, categories, suites, matrix })
+    let selftest = flaws::selftest(&fields, sink);
+    let name = name?;
+    Some(Project { name, peers, scenario_folders, categories, suites, matrix, selftest })
 }
 
 fn matrix(node: &Node, peers: &[PeerProgram], sink: &mut Sink) -> Option<MatrixSettings> {
@@ -95,13 +98,15 @@ fn stub_of(peer: &PeerProgram) -> Option<PeerProgram> {
         needs: Vec::new(),
         inputs: peer.stub.clone(),
         stub: Vec::new(),
+        flaws: None,
         contract: peer.contract.clone(),
         span: peer.span,
     })
 }
 
 fn peer(name: Option<PeerName>, node: &Node, sink: &mut Sink) -> Option<PeerProgram> {
-    let known = ["build", "start", "env", "versions", "needs", "inputs", "stub", "contract"];
+    let known =
+        ["build", "start", "env", "versions", "needs", "inputs", "stub", "contract", "flaws"];
     let fields = Fields::open(node, "a peer", &known, sink)?;
     let start = fields.required("start", "[\"program\", \"argument\"]", sink);
     let start = start.and_then(|node| command(node, "start", sink));
@@ -124,6 +129,7 @@ fn peer(name: Option<PeerName>, node: &Node, sink: &mut Sink) -> Option<PeerProg
         stub: fields.texts("stub", sink).into_iter().map(|(file, _)| file.to_owned()).collect(),
         needs: owned(fields.texts("needs", sink)),
         inputs: owned(fields.texts("inputs", sink)),
+        flaws: fields.node("flaws").and_then(|node| flaws::flawed(node, sink)),
         contract: contract.to_owned(),
         span: node.span,
     })
@@ -134,7 +140,7 @@ fn owned(texts: Vec<(&str, Span)>) -> Vec<String> {
 }
 
 /// A list of words, or a text that is split at blanks.
-fn command(node: &Node, what: &str, sink: &mut Sink) -> Option<Command> {
+pub(super) fn command(node: &Node, what: &str, sink: &mut Sink) -> Option<Command> {
     let words: Vec<String> = match &node.value {
         NodeValue::Text(text) => {
             if let Some(mark) = text.chars().find(|mark| "\"'\\|&;<>$`*(){}".contains(*mark)) {
