@@ -18,7 +18,8 @@ mod catalogue;
 mod control;
 mod search;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use handfast_lab::Lab;
 use handfast_scenario::flaws::FlawedBuild;
@@ -132,6 +133,10 @@ pub async fn run(
             project.peers.push(PeerProgram { name, start, ..sound.clone() });
         }
     }
+    // The probe has seen that a peer speaks what handfast.toml says of it; the others are taken at its word.
+    let declared = project.peers.iter().filter(|peer| !peer.versions.is_empty());
+    let spoken: BTreeMap<_, _> =
+        declared.map(|peer| (peer.name.clone(), peer.versions.clone())).collect();
     let around = Arc::new(Surroundings {
         project,
         places: means.places,
@@ -139,6 +144,7 @@ pub async fn run(
         mouth: means.mouth,
         seed: means.seed,
         interrupt: means.interrupt,
+        spoken: OnceLock::from(spoken),
     });
     let mut waiting = searches(&around, &Arc::new(means.loaded), subjects, plan).into_iter();
     let mut running: JoinSet<(PeerName, Settled)> = JoinSet::new();

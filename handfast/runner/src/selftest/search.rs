@@ -40,10 +40,13 @@ impl Search {
             let verdict = unit::run(self.around.clone(), unit, file).await;
             let is_against_product = match &verdict {
                 Verdict::Failed { .. } | Verdict::TimedOut { .. } => true,
-                Verdict::Passed | Verdict::Infra { .. } | Verdict::Unsupported { .. } => false,
+                Verdict::Passed
+                | Verdict::Infra { .. }
+                | Verdict::Unsupported { .. }
+                | Verdict::Absent { .. } => false,
             };
             played += usize::from(!matches!(verdict, Verdict::Unsupported { .. }));
-            infra += usize::from(matches!(verdict, Verdict::Infra { .. }));
+            infra += usize::from(matches!(verdict, Verdict::Infra { .. } | Verdict::Absent { .. }));
             if !is_against_product {
                 continue;
             }

@@ -177,7 +177,7 @@ pub(super) fn junit(peers: &[Peer]) -> io::Result<String> {
             };
             book.read(&Recorded { at_us: 0, event: started });
             let verdict = verdict(settled);
-            let ended = RunEvent::UnitEnded { unit, verdict, duration_us };
+            let ended = RunEvent::UnitEnded { unit, verdict, duration_us, cpu_us: 0 };
             book.read(&Recorded { at_us, event: ended });
         }
     }
