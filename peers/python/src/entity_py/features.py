@@ -6,8 +6,16 @@ from typing import List
 
 from .peer.basics import Basics
 from .peer.feature import Feature
+from .services.keys import Keys
+from .services.tasks import Tasks
+from .services.tokens import Tokens
 
 
 def all_features() -> List[Feature]:
     """One of each."""
-    return [Basics()]
+    basics = Basics()
+
+    def announce(abilities: List[str]) -> None:
+        basics.abilities = abilities
+
+    return [basics, Keys(), Tasks(announce), Tokens()]

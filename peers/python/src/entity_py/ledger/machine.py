@@ -39,13 +39,14 @@ STATE_SPACES = (
     "token.supply",
     "token.lock",
     "token.overruled",
+    "token.evidence",
     "token.expired",
     "token.own",
     "token.pending",
     "token.presented",
 )
 """Records that come back at a start, in the order in which they have to."""
-ARCHIVE_SPACES = ("token.certificate", "token.history", "token.evidence")
+ARCHIVE_SPACES = ("token.certificate", "token.history")
 """Records that are only looked up."""
 
 Record = Tuple[str, str, JsonObject]
@@ -91,7 +92,7 @@ class Ledger:
             for name, value in by_space[space]:
                 if space in ("token.account", "token.applied", "token.supply"):
                     ledger.state.restore(space, name, value)
-                elif space in ("token.lock", "token.overruled", "token.expired"):
+                elif space in ("token.lock", "token.overruled", "token.evidence", "token.expired"):
                     ledger.member.restore(space, name, value)
                 elif space in ("token.own", "token.pending"):
                     ledger.owner.restore(space, name, value)
@@ -256,13 +257,14 @@ class Ledger:
         ]
 
     def audit(self) -> JsonObject:
-        """Whether everything sums; `evidence` is the caller's to add from the archive."""
+        """Whether everything sums, what is voted for without a certificate, and who has signed two orders for one slot."""
         return {
             "ledger": self.genesis.ledger,
             "epoch": self.genesis.epoch,
             "is_member": self.member.votes,
             "tokens": self.state.audit(),
             "pending": self.member.pending(),
+            "evidence": self.member.evidence(),
         }
 
 

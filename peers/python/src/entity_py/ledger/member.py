@@ -82,12 +82,15 @@ class Member:
         self._locks: Dict[Account, Lock] = {}
         self._held: Dict[Account, Dict[int, Certificate]] = {}
         self._overruled: Dict[Slot, str] = {}
+        self._evidence: Dict[str, JsonObject] = {}
         self._expired_until = 0
 
     def restore(self, space: str, key: str, value: JsonObject) -> None:
         """Takes one kept record back."""
         if space == "token.lock":
             self._locks[account_of(key)] = Lock(parse_signed_order(value["signed"]), value["vote"])
+        elif space == "token.evidence":
+            self._evidence[key] = value
         elif space == "token.overruled":
             self._overruled[(value["from"], value["token"], value["sequence"])] = value["digest"]
         elif space == "token.expired":
@@ -184,7 +187,8 @@ class Member:
         if self._state.account(order.account).frozen:
             return
         key = f"{account_key(order.account)}/{order.sequence:016}"
-        self._sink.write("token.evidence", key, {"first": first.to_json(), "second": second.to_json()})
+        self._evidence[key] = {"first": first.to_json(), "second": second.to_json()}
+        self._sink.write("token.evidence", key, self._evidence[key])
         self._state.freeze(order.account)
         params = {"from": order.payer, "token": order.token, "sequence": order.sequence}
         self._sink.add(Event("token.equivocation", params))
@@ -266,6 +270,14 @@ class Member:
     def held(self) -> int:
         """How many certificates wait for earlier ones."""
         return sum(len(of) for of in self._held.values())
+
+    def evidence(self) -> List[JsonObject]:
+        """Of each frozen account the two orders that its owner has signed for one slot."""
+        found = []
+        for both in self._evidence.values():
+            order = both["first"]["order"]
+            found.append({"from": order["from"], "token": order["token"], "sequence": order["sequence"], **both})
+        return found
 
     def pending(self) -> List[JsonObject]:
         """Locks as the audit lists them."""
