@@ -99,7 +99,7 @@ def parse_rates(text: str, where: str) -> Dict[str, Rate]:
 
 def read(arguments: Sequence[str], env: Mapping[str, str], open_text: Callable[[str], str]) -> Started:
     """Arguments and environment to a configuration. Raises ConfigError."""
-    test_peer, level, rates = False, "warning", {}
+    test_peer, level, rates = False, "info", {}
     left = list(arguments)
     while left:
         word = left.pop(0)

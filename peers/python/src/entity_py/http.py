@@ -22,6 +22,8 @@ CHUNK = 65_536
 ANSWER_MAX = 4 * 1_048_576
 PER_PEER_MAX = 32
 """How many requests to one address are under way at a time."""
+CONNECT = 5.0
+"""Seconds that connecting may take."""
 KEPT_MAX = 8
 KEPT_FOR = 20.0
 
@@ -176,14 +178,11 @@ class Client:
 
     async def _exchange(self, host: str, port: int, method: str, target: str, body: bytes) -> Tuple[int, bytes]:
         kept = self._take(host, port)
-        if kept is not None:
-            try:
-                return await self._on(kept, host, port, method, target, body)
-            except (ConnectionError, h11.RemoteProtocolError, asyncio.IncompleteReadError):
-                # The other side had closed a connection that it need not keep: this was no attempt yet.
-                kept.writer.close()
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port, limit=CHUNK * 2), 5)
-        return await self._on(_Kept(reader, writer), host, port, method, target, body)
+        if kept is None:
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port, limit=CHUNK * 2), CONNECT)
+            kept = _Kept(reader, writer)
+        # A kept connection that ends now has perhaps delivered the request: only the client rules say when it is sent again.
+        return await self._on(kept, host, port, method, target, body)
 
     def _take(self, host: str, port: int) -> Optional[_Kept]:
         kept = self._kept.get((host, port))

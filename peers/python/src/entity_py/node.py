@@ -106,6 +106,7 @@ class Node:
             self._store.commit([[(IDENTITY, "seed", self._new_seed)]])
         self._input(lambda now: self.core.handle_start(self._records, now))
         self._records = {}
+        self.log("info", f"ready at {self.core.address} as {self.core.name} with {', '.join(self.core.config.versions)}")
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         threading.Thread(target=self._read_lines, args=(loop,), daemon=True).start()

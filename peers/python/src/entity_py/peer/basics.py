@@ -12,6 +12,7 @@ from ..codes import BadParams, CallRefused, Refusal
 from ..encoding import SECOND, parse_hex, stamp, to_base64
 from ..strictjson import JsonObject, canonical
 from ..times import Now, Timer
+from ..v11.handshake import CAPABILITIES
 from .courier import Outcome
 from .feature import (
     BASE64, BOOL, COUNT, KEY, NAME, NUMBER, OBJECT, POSITIVE, SOME_TEXT, TEXT, URL, UUID, Feature, Later, Message, method, one_of, optional,
@@ -306,6 +307,8 @@ class Basics(Feature):
         """What `capability_response` says."""
         told: JsonObject = {
             "protocol_version": core.config.versions[-1],
+            "protocol_versions": list(core.config.versions),
+            "capabilities": list(CAPABILITIES),
             "supported_msg_types": sorted(core.kinds) + ["message", "ping", "status"],
             "crypto_features": {
                 "ed25519_signing": True, "signature_verification": True, "replay_protection": core.config.hardened, "payload_encryption": True,

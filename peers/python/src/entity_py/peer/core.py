@@ -200,7 +200,8 @@ class Core:
     def handle_start(self, records: Records, now: Now) -> None:
         """What was kept, before anything else."""
         now = self._time(now)
-        self.started_wall = now.wall
+        # docs/protocol/1.0.md#profile-hardened: a restart has forgotten nonces; who never ran before has not.
+        self.started_wall = now.wall if any(records.values()) else 0
         empty: Mapping[str, bytes] = {}
         for name, record in records.get(roster.SPACE, empty).items():
             self._join(roster.decode(name, record))

@@ -149,10 +149,10 @@ class Inbound:
             answer["error"] = {"code": code, "message": TEXT[code]}
         return status, compact(answer), None
 
-    def _told(self, sender: Any, code: Optional[str], detail: str, status: int) -> None:
+    def _told(self, sender: Any, code: Optional[str], detail: str, status: int, why: str = "") -> None:
         name = sender if isinstance(sender, str) and 0 < len(sender) <= 128 else None
         self.core.event("message.refused", {"from": name, "code": code, "detail": detail, "status": status})
-        self.core.log("info", f"refused a message of {name}: {status} {code} {detail}")
+        self.core.log("info", f"message refused from={name!r} code={code} status={status}: {why or detail!r}")
 
     # -- 1.1
 
@@ -183,9 +183,7 @@ class Inbound:
 
     def _new_refused(self, sender: Any, refusal: Refusal) -> Answer:
         detail = TEXT[refusal.code]
-        self._told(sender, refusal.code, detail, refusal.status)
-        if refusal.why:
-            self.core.log("info", f"{refusal.code}: {refusal.why}")
+        self._told(sender, refusal.code, detail, refusal.status, refusal.why)
         error: JsonObject = {"code": refusal.code, "message": detail}
         retry = None
         if refusal.retry_after_ms is not None:
