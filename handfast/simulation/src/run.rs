@@ -94,10 +94,10 @@ fn live(world: &mut World, plan: &Plan) -> Result<(), String> {
     world.run_until(plan.heal_at + REST)?;
     // Where one side has forgotten the session and nobody connects by himself, the first message finds that out.
     send_all(world, MARKS_AFTER_STORM, |to, mark| Request::Message { to, mark })?;
+    world.run_until(plan.heal_at + 2 * REST)?;
     if plan.liars > 0 {
         world.present()?;
     }
-    world.run_until(plan.heal_at + 2 * REST)?;
     send_all(world, MARKS_OF_PROBES, |to, mark| Request::Probe { to, mark })?;
     world.run_until(plan.heal_at + 3 * REST)?;
     world.judge()
