@@ -6,7 +6,7 @@ use entity_crypto::signing::PublicKey;
 use entity_peer::config::Protocols;
 use entity_peer::tokens::{
     ACCOUNTS_MAX, Paid, Payment, QUEUED_PER_ACCOUNT_MAX, TokenCommand, TokenError, TokenEvent,
-    TokenResult, Until, Way,
+    TokenResult, Until, WAITING_MAX, Way,
 };
 use entity_peer::{Command, CommandError, CommandId, CommandResult, PeerEvent};
 use entity_wire::code::ErrorCode;
@@ -332,6 +332,98 @@ fn accounts_and_waiting_payments_are_bounded() {
     let command = world.start("a", token(TokenCommand::Pay(pay("b", 1))));
     let full = ended(world.end_of(command));
     assert_eq!(full, Err(TokenError::Overloaded { limit: "payments of one account" }));
+}
+
+#[test]
+fn accounts_pay_whether_they_came_before_the_ledger_or_after_it_and_after_a_restart() {
+    let mut world = two();
+    let late = run(&mut world, "a", TokenCommand::TakeAccount { index: 2 });
+    let Ok(TokenResult::Account(late)) = late else { panic!("{late:?}") };
+    applied(&mut world, "a", payment(Way::Issue { to: late }, 100));
+    let from_late =
+        |amount| payment(Way::Transfer { from: Some(late), to: public_key("b") }, amount);
+    applied(&mut world, "a", from_late(30));
+    world.restart("a");
+    // The session has to be found again first.
+    let again = world.start("a", token(TokenCommand::Pay(from_late(40))));
+    world.advance(Duration::from_mins(1));
+    assert!(paid(ended(world.end_of(again))).is_applied);
+    applied(&mut world, "a", payment(Way::Issue { to: public_key("b") }, 1));
+    assert_eq!(balance(&mut world, "b", late), 30);
+    check(&mut world, 10_000, 5_071);
+}
+
+#[test]
+fn what_got_lost_is_repeated_in_time_by_a_clock_that_is_wrong() {
+    let mut world = two();
+    applied(&mut world, "a", pay("b", 1));
+    let offset_us = 55_000_000;
+    world.run("a", Command::SetClockOffset { offset_us }).unwrap().unwrap();
+    world.unreachable.push("b".to_owned());
+    let waiting = world.start("a", token(TokenCommand::Pay(pay("b", 1))));
+    world.settle();
+    world.unreachable.clear();
+    world.advance(Duration::from_secs(5));
+    assert!(paid(ended(world.end_of(waiting))).is_applied);
+}
+
+#[test]
+fn an_order_of_no_amount_is_refused_by_its_name() {
+    // C keeps no ledger: an answer of the token feature is something that it refuses.
+    let mut world = world(&["a", "c"]);
+    open_ledger(&mut world, &["a"], &genesis(&["a"], public_key("a")));
+    let key = public_key("c").to_hex();
+    let order = Object::new()
+        .with("amount", "0")
+        .with("epoch", 0_u64)
+        .with("expires_at", "2026-11-22T09:00:00.000000+00:00")
+        .with("from", key.as_str())
+        .with("ledger", genesis(&["a"], public_key("a")).ledger().to_string())
+        .with("sequence", 1_u64)
+        .with("to", public_key("a").to_hex())
+        .with("token", "AGT")
+        .with("transfer_id", id(1).to_string());
+    let none = || entity_wire::json::Value::Array(Vec::new());
+    let body = Object::new()
+        .with("order", order)
+        .with("signature", entity_crypto::signing::Signature::from_bytes([0; 64]).to_base64())
+        .with("votes", none())
+        .with("certificates", none());
+    let mut request = message("a", "");
+    request.kind = MessageKind::VoteRequest;
+    request.body = body;
+    assert!(world.run("c", Command::Send(request)).unwrap().is_ok());
+    let answered = |(at, event): &(String, PeerEvent)| {
+        matches!(event, PeerEvent::MessageRefused { code: ErrorCode::TransferRefused, from, detail, .. }
+            if at == "c" && from.as_deref() == Some("a") && detail == "no ledger is open")
+    };
+    assert!(world.events.iter().any(answered), "{:?}", world.events);
+}
+
+#[test]
+fn payments_that_wait_are_bounded_over_all_accounts() {
+    let mut world = two();
+    let per_account = QUEUED_PER_ACCOUNT_MAX + 1;
+    let mut accounts = Vec::new();
+    for index in 2..3 + u32::try_from(WAITING_MAX / per_account).unwrap() {
+        let account = run(&mut world, "a", TokenCommand::TakeAccount { index });
+        let Ok(TokenResult::Account(account)) = account else { panic!("{account:?}") };
+        applied(&mut world, "a", payment(Way::Issue { to: account }, 1_000));
+        accounts.push(account);
+    }
+    world.unreachable.push("b".to_owned());
+    let mut ends = Vec::new();
+    for account in accounts.iter().copied() {
+        let way = Way::Transfer { from: Some(account), to: public_key("b") };
+        // The other member does not say how it sees the account: the first payment waits for that, the others behind it.
+        for _ in 0..per_account {
+            let command = world.start("a", token(TokenCommand::Pay(payment(way, 1))));
+            ends.extend(world.end_of(command));
+        }
+    }
+    assert_eq!(ends.len(), accounts.len() * per_account - WAITING_MAX);
+    let full = Err(TokenError::Overloaded { limit: "payments waited for" });
+    assert!(ends.into_iter().all(|end| ended(Some(end)) == full));
 }
 
 #[test]
