@@ -9,6 +9,8 @@
 //! *Source*: `docs/protocol/1.1.md#ed25519-verification`; RFC 8032 section 5.1; ePrint 2020/1244 on
 //! what libraries accept.
 
+mod accepted;
+
 use std::fmt;
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -135,6 +137,9 @@ impl PublicKey {
     /// point has that y, [`InvalidPublicKey::SmallOrder`] when the point's order divides 8 (such
     /// keys "verify" signatures nobody made).
     pub fn from_bytes(bytes: &[u8; PUBLIC_KEY_LEN]) -> Result<Self, InvalidPublicKey> {
+        if accepted::contains(bytes) {
+            return Ok(Self(*bytes));
+        }
         if !is_canonical_y(bytes) {
             return Err(InvalidPublicKey::NonCanonical);
         }
@@ -144,6 +149,7 @@ impl PublicKey {
         if point.is_small_order() {
             return Err(InvalidPublicKey::SmallOrder);
         }
+        accepted::insert(bytes);
         Ok(Self(*bytes))
     }
 

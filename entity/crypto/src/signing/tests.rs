@@ -363,3 +363,18 @@ const FIELD_PRIME: [u8; 32] = {
     bytes[31] = 0x7f;
     bytes
 };
+
+#[test]
+fn a_key_that_was_accepted_before_makes_no_other_bytes_a_key() {
+    let key = SigningKey::from_seed([7; 32]).public_key();
+    for _ in 0..2 {
+        check_key(key.as_bytes(), Ok(()));
+        check_key(&[0; 32], Err(InvalidPublicKey::SmallOrder));
+        for bit in 0..256 {
+            let mut other = *key.as_bytes();
+            other[bit / 8] ^= 1 << (bit % 8);
+            let is_point = CompressedEdwardsY(other).decompress().is_some();
+            assert_eq!(PublicKey::from_bytes(&other).is_ok(), is_point, "bit {bit}");
+        }
+    }
+}
