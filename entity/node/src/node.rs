@@ -14,6 +14,7 @@ mod state;
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ struct Shared {
     deadline_moved: Notify,
     /// How many transmissions are under way.
     under_way: watch::Sender<usize>,
+    /// Batches that are durable and not let go yet.
+    durable: AtomicUsize,
     /// Why the journal failed, once it has.
     failure: watch::Sender<Option<Arc<JournalError>>>,
     /// Places for those who read the journal.
@@ -171,6 +174,7 @@ impl Node {
                 client,
                 deadline_moved: Notify::new(),
                 under_way: watch::Sender::new(0),
+                durable: AtomicUsize::new(0),
                 failure: watch::Sender::new(None),
                 readers: Semaphore::new(Self::READERS_MAX),
             }),
@@ -321,6 +325,8 @@ impl Node {
         };
         if let Some(closed) = closed {
             closed.await;
+            // What was made durable last may not have been let go yet.
+            self.let_go();
         }
         self.state().stop();
         match self.shared.failure.borrow().clone() {
@@ -420,13 +426,25 @@ impl Node {
     /// Runs on the journal's thread.
     fn journal_told(&self, progress: Progress, runtime: &Handle) {
         match progress {
+            // What waited is let go on a thread of the runtime: from here each task would wake one of them anew.
             Progress::Durable { batches } => {
-                let transmits = self.state().durable(batches);
-                for transmit in transmits {
-                    runtime.spawn(self.clone().deliver(transmit));
-                }
+                self.shared.durable.fetch_add(batches, Ordering::AcqRel);
+                let node = self.clone();
+                runtime.spawn(async move { node.let_go() });
             }
             Progress::Failed(error) => self.fail(error),
+        }
+    }
+
+    /// Lets go what waited for batches that are durable by now.
+    fn let_go(&self) {
+        let transmits = {
+            let mut state = self.state();
+            let batches = self.shared.durable.swap(0, Ordering::AcqRel);
+            state.durable(batches)
+        };
+        for transmit in transmits {
+            tokio::spawn(self.clone().deliver(transmit));
         }
     }
 

@@ -28,6 +28,14 @@ const APPLICATION_ID: i32 = 0x656e_7479;
 /// Bytes that the log keeps on disk after a checkpoint. Guessed: a few full groups.
 const LOG_LEN_MAX: i64 = 64 * 1024 * 1024;
 
+/// Pages of the file that stay in memory, in KiB. Measured: what pays one of 256 accounts touches a dozen pages anywhere among
+/// the newest ones, and with the 2 MiB that are usual every fourth access reads the file.
+const CACHE_LEN_KIB: i64 = 8 * 1024;
+
+/// Pages in the log at which it is brought into the file: 16 MiB. Measured: of the pages that payments write nearly all are
+/// written again within that, and each is brought over once.
+const CHECKPOINT_PAGES: i64 = 4096;
+
 /// Statements kept prepared: all there are.
 const STATEMENTS_MAX: usize = 8;
 
@@ -375,6 +383,9 @@ fn prepare(connection: &mut Connection, owner: &Owner) -> rusqlite::Result<Optio
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     connection.pragma_update(None, "journal_size_limit", LOG_LEN_MAX)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // A negative size counts KiB and not pages.
+    connection.pragma_update(None, "cache_size", -CACHE_LEN_KIB)?;
     // Keys of sessions that are over must not stay in free space.
     connection.pragma_update(None, "secure_delete", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
