@@ -17,6 +17,7 @@ use std::{io, thread};
 
 use entity_peer::output::{Io, IoOutcome};
 use entity_wire::payload::chunk::TransferId;
+use rustix::fs::OFlags;
 use tracing::warn;
 
 use incoming::Incoming;
@@ -27,13 +28,20 @@ pub use outgoing::{Described, describe};
 /// Who reads and writes for a peer.
 pub(crate) struct Files {
     desk: Arc<Desk>,
-    lanes: BTreeMap<Lane, Sender<Io>>,
+    lanes: BTreeMap<Lane, Sender<Job>>,
 }
 
 struct Desk {
     incoming: Incoming,
     outgoing: Outgoing,
     told: Box<dyn Fn(IoOutcome) + Send + Sync>,
+}
+
+/// What a thread takes from its queue.
+enum Job {
+    Do(Io),
+    /// For another thread, once everything before it is done here.
+    Pass(Io, Sender<Job>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,32 +73,44 @@ impl Files {
 
     /// Takes something to do, and returns at once.
     pub(crate) fn submit(&mut self, io: Io) {
-        let lane = match &io {
-            Io::Read { .. } | Io::Close { .. } => Lane::Read,
-            Io::Write { .. } => Lane::Write,
-            Io::Sync { .. } | Io::Finish { .. } | Io::Discard { .. } => Lane::Finish,
+        let sent = match &io {
+            Io::Read { .. } | Io::Close { .. } => self.send(Lane::Read, Job::Do(io)),
+            Io::Write { .. } => self.send(Lane::Write, Job::Do(io)),
+            Io::Sync { .. } | Io::Finish { .. } => self.send(Lane::Finish, Job::Do(io)),
+            // After the chunks that wait to be written, which would make the part anew, and after its end.
+            Io::Discard { .. } => self
+                .lane(Lane::Finish)
+                .and_then(|finish| self.send(Lane::Write, Job::Pass(io, finish))),
         };
-        if let Err(error) = self.send(lane, io) {
+        if let Err(error) = sent {
             // The transfer stands still until it expires; a machine without threads has other troubles.
             warn!(%error, "no thread for files");
         }
     }
 
-    fn send(&mut self, lane: Lane, io: Io) -> io::Result<()> {
-        let sender = if let Some(sender) = self.lanes.get(&lane) {
-            sender.clone()
-        } else {
-            let sender = self.desk.clone().start(lane)?;
-            self.lanes.insert(lane, sender.clone());
-            sender
-        };
-        sender.send(io).map_err(|_| io::Error::other("it ended"))
+    /// How many parts are open.
+    #[cfg(test)]
+    fn open_parts(&self) -> usize {
+        self.desk.incoming.open_parts()
+    }
+
+    fn send(&mut self, lane: Lane, job: Job) -> io::Result<()> {
+        self.lane(lane)?.send(job).map_err(|_| io::Error::other("it ended"))
+    }
+
+    fn lane(&mut self, lane: Lane) -> io::Result<Sender<Job>> {
+        if let Some(sender) = self.lanes.get(&lane) {
+            return Ok(sender.clone());
+        }
+        let sender = self.desk.clone().start(lane)?;
+        self.lanes.insert(lane, sender.clone());
+        Ok(sender)
     }
 }
 
 impl Desk {
     /// Starts a thread that ends with its sender.
-    fn start(self: Arc<Self>, lane: Lane) -> io::Result<Sender<Io>> {
+    fn start(self: Arc<Self>, lane: Lane) -> io::Result<Sender<Job>> {
         let (sender, jobs) = channel();
         let name = match lane {
             Lane::Read => "files-read",
@@ -99,8 +119,14 @@ impl Desk {
         };
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             for job in jobs {
-                if let Some(outcome) = self.run(job) {
-                    (self.told)(outcome);
+                match job {
+                    Job::Do(io) => {
+                        if let Some(outcome) = self.run(io) {
+                            (self.told)(outcome);
+                        }
+                    }
+                    // A thread that ended has nothing left to take back either.
+                    Job::Pass(io, next) => drop(next.send(Job::Do(io))),
                 }
             }
         })?;
@@ -140,6 +166,11 @@ impl std::fmt::Debug for Files {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Files(..)")
     }
+}
+
+/// Flags of opening, as the standard library takes them.
+fn flags(flags: OFlags) -> i32 {
+    flags.bits().cast_signed()
 }
 
 /// What a lock guards here stays valid at every return; a panic in between has been reported already.

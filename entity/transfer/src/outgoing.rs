@@ -159,13 +159,13 @@ impl Outgoing {
         if self.state != State::Sending {
             return;
         }
-        let total = self.cut.total_chunks();
         for (first, last) in ranges.as_slice() {
-            for index in *first..=(*last).min(total.saturating_sub(1)) {
-                // What the cursor has not reached is sent anyway; what is being read is not sent yet.
+            // What the cursor has not reached is sent anyway.
+            for index in *first..last.saturating_add(1).min(self.cursor) {
+                // What is being read is not sent yet.
                 let is_read =
                     self.flight.get(&index).is_some_and(|flight| flight.sent_at.is_none());
-                if index < self.cursor && !is_read {
+                if !is_read {
                     self.acked.remove(index);
                     self.flight.remove(&index);
                     self.lost.insert(index);

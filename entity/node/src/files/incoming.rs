@@ -6,12 +6,14 @@
 //! ```
 //!
 //! NAME is made of what the sender calls it and has nothing in it that means anything to a file system. A part becomes
-//! a file by a rename that never replaces one, after its bytes are durable and before anybody is told.
+//! a file by a second name, which never replaces one, after its bytes are durable and before anybody is told. The first
+//! name goes when the end of the transfer is recorded; where both are there at the start, that was not recorded, and
+//! the second one is taken back. So nothing but what a part itself became is ever touched, whatever ids a peer chooses.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -21,10 +23,10 @@ use entity_peer::output::{
 };
 use entity_wire::json::Object;
 use entity_wire::payload::chunk::{Chunk, Cut, Digest, TransferId, TransferName};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::OFlags;
 use tracing::warn;
 
-use super::lock;
+use super::{flags, lock};
 
 /// The directory of what is received.
 pub(super) enum Incoming {
@@ -61,7 +63,18 @@ impl Incoming {
                 fs::remove_file(&found)?;
             }
         }
+        for id in open {
+            take_back(&path, *id)?;
+        }
         Ok(Self::Directory { path, parts: Mutex::new(BTreeMap::new()) })
+    }
+
+    #[cfg(test)]
+    pub(super) fn open_parts(&self) -> usize {
+        match self {
+            Self::Directory { parts, .. } => lock(parts).len(),
+            Self::Memory(_) => 0,
+        }
     }
 
     /// Decodes a chunk, checks its digest, and writes it where it belongs.
@@ -157,16 +170,11 @@ fn part_of(
 
 impl Part {
     fn open(directory: &Path, transfer: TransferId, cut: Cut) -> io::Result<Self> {
-        let path = directory.join(part_name(transfer));
-        if !path.try_exists()? {
-            // After a crash between the rename and the record of it: back to where the record says it is.
-            if let Some(file) = file_of(directory, transfer)? {
-                renameat_with(CWD, file, CWD, &path, RenameFlags::NOREPLACE)?;
-            }
-        }
         let mut options = OpenOptions::new();
-        let file =
-            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        // Only a file of ours, never what somebody linked there.
+        options.custom_flags(flags(OFlags::NOFOLLOW));
+        let file = options.open(directory.join(part_name(transfer)))?;
         Ok(Self { file, cut, digest: PrefixDigest::new(cut) })
     }
 
@@ -215,7 +223,7 @@ impl Part {
         };
         self.file.sync_all()?;
         let (part, path) = (directory.join(part_name(transfer)), directory.join(name));
-        renameat_with(CWD, part, CWD, &path, RenameFlags::NOREPLACE)?;
+        fs::hard_link(part, &path)?;
         File::open(directory)?.sync_all()?;
         let path = path.to_str().map(str::to_owned);
         finished(FinishOutcome::Kept { path })
@@ -240,16 +248,24 @@ fn is_part_name(name: &std::ffi::OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(PART_PREFIX))
 }
 
-/// The file that a transfer became.
-fn file_of(directory: &Path, transfer: TransferId) -> io::Result<Option<PathBuf>> {
+/// Takes back the second name of a part: a crash came before the record of it.
+fn take_back(directory: &Path, transfer: TransferId) -> io::Result<()> {
+    let part = match fs::symlink_metadata(directory.join(part_name(transfer))) {
+        Ok(part) if part.nlink() > 1 => part,
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
     let prefix = format!("{transfer}-");
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix)) {
-            return Ok(Some(entry.path()));
+        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix));
+        let found = entry.metadata()?;
+        if is_ours && (found.dev(), found.ino()) == (part.dev(), part.ino()) {
+            fs::remove_file(entry.path())?;
         }
     }
-    Ok(None)
+    Ok(())
 }
 
 /// The name of a file: the id, and what is harmless of the name that its sender gave.

@@ -1,9 +1,9 @@
 //! The files that are sent.
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -11,8 +11,9 @@ use entity_crypto::derivation::RunningSha256;
 use entity_peer::command::Source;
 use entity_peer::output::{ReadFailure, ReadOutcome};
 use entity_wire::payload::chunk::{Digest, Piece, TransferId};
+use rustix::fs::OFlags;
 
-use super::lock;
+use super::{flags, lock};
 
 /// The files that are open for reading.
 #[derive(Default)]
@@ -38,7 +39,8 @@ impl Outgoing {
         };
         let file = self.open(transfer, path).map_err(|_| ReadFailure::Failed)?;
         let metadata = file.metadata().map_err(|_| ReadFailure::Failed)?;
-        if metadata.len() != total_size || modified(&metadata) != modified_us {
+        if !metadata.is_file() || metadata.len() != total_size || modified(&metadata) != modified_us
+        {
             return Err(ReadFailure::Changed);
         }
         let mut piece = vec![0; len as usize];
@@ -54,7 +56,7 @@ impl Outgoing {
         if let Some(file) = lock(&self.files).get(&transfer) {
             return Ok(file.clone());
         }
-        let file = Arc::new(File::open(path)?);
+        let file = Arc::new(open(Path::new(path))?);
         lock(&self.files).insert(transfer, file.clone());
         Ok(file)
     }
@@ -81,7 +83,7 @@ pub struct Described {
 pub fn describe(path: &Path) -> io::Result<Described> {
     let path = std::path::absolute(path)?;
     let text = path.to_str().ok_or_else(|| io::Error::other("its path is no text"))?;
-    let mut file = File::open(&path)?;
+    let mut file = open(&path)?;
     let before = file.metadata()?;
     if !before.is_file() {
         return Err(io::Error::other("it is no regular file"));
@@ -103,6 +105,11 @@ pub fn describe(path: &Path) -> io::Result<Described> {
     }
     let modified_us = modified(&after);
     Ok(Described { path: text.to_owned(), modified_us, total_size, sha256: digest.digest() })
+}
+
+/// Opens a file for reading; of a pipe nobody waits for the other end.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(flags(OFlags::NONBLOCK)).open(path)
 }
 
 const BUFFER_LEN: usize = 256 * 1024;

@@ -92,7 +92,11 @@ fn chunks_in_any_order_become_a_file_for_its_owner_alone() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(Path::new(&path)), 0o600);
     assert_eq!(mode(&place.directory.path().join("incoming")), 0o700);
-    assert_eq!(place.names(), [format!("{}-notes.txt", id(1))]);
+    // Its part goes when its end is recorded.
+    place.files.submit(Io::Discard { transfer: id(1) });
+    barrier(&mut place);
+    assert!(place.names().contains(&format!("{}-notes.txt", id(1))));
+    assert!(!place.names().contains(&format!(".part-{}", id(1))));
 }
 
 #[test]
@@ -123,8 +127,8 @@ fn what_does_not_have_its_digest_becomes_no_file() {
     place.write(1, cut, 1, &[9; 500]);
     assert_eq!(place.finish(1, cut, &data, "a"), FinishOutcome::Mismatch);
     place.files.submit(Io::Discard { transfer: id(1) });
-    place.run(Io::Sync { transfer: id(1) });
-    assert!(place.names().is_empty());
+    barrier(&mut place);
+    assert_eq!(place.names(), [format!(".part-{}", id(8))]);
 }
 
 #[test]
@@ -161,10 +165,13 @@ fn a_file_that_nobody_recorded_is_a_part_again() {
     path_of(place.finish(1, cut, &data, "a"));
     // It died before the record was durable, so the sender sends a chunk again.
     let mut place = place.again(&[id(1)]);
+    assert_eq!(place.names(), [format!(".part-{}", id(1))]);
     assert_eq!(place.write(1, cut, 1, &data[1_024..]), WriteOutcome::Written);
     let path = path_of(place.finish(1, cut, &data, "a"));
+    // Recorded this time.
+    let place = place.again(&[]);
     assert_eq!(std::fs::read(path).unwrap(), data);
-    assert_eq!(place.names().len(), 1);
+    assert_eq!(place.names(), [format!("{}-a", id(1))]);
 }
 
 #[test]
@@ -225,4 +232,80 @@ fn without_a_directory_messages_are_taken_and_files_are_not() {
         let body = b"abc".to_vec();
         assert_eq!(finished == IoOutcome::Message { transfer: id(1), body }, is_taken);
     }
+}
+
+/// Waits until everything submitted before is done on every thread. It leaves a part of its own, number 8.
+fn barrier(place: &mut Place) {
+    place.write(8, Cut::new(1, 1_024).unwrap(), 0, b"x");
+    place.run(Io::Sync { transfer: id(8) });
+}
+
+#[test]
+fn a_transfer_that_ends_while_chunks_wait_to_be_written_leaves_nothing() {
+    let mut place = Place::new();
+    let cut = Cut::new(64 << 10, 1_024).unwrap();
+    for index in 0..64 {
+        let body = Arc::new(Piece::new(&[7; 1_024]).into_object(id(1), index));
+        place.files.submit(Io::Write { transfer: id(1), cut, index, body });
+    }
+    place.files.submit(Io::Discard { transfer: id(1) });
+    for _ in 0..64 {
+        place.told.recv_timeout(Duration::from_secs(10)).unwrap();
+    }
+    barrier(&mut place);
+    let part = format!(".part-{}", id(1));
+    assert!(!place.names().contains(&part), "{:?}", place.names());
+    assert_eq!(place.files.open_parts(), 1, "what was opened is closed, but for the barrier's own");
+}
+
+#[test]
+fn a_peer_that_uses_an_id_again_touches_nothing_that_arrived() {
+    let mut place = Place::new();
+    let (cut, data) = two_chunks();
+    place.write(1, cut, 0, &data[..1_024]);
+    place.write(1, cut, 1, &data[1_024..]);
+    let path = path_of(place.finish(1, cut, &data, "a"));
+    place.files.submit(Io::Discard { transfer: id(1) });
+    barrier(&mut place);
+    // The same id and name with other bytes, long after the first was forgotten; also over a restart.
+    place.write(1, cut, 0, &[9; 1_024]);
+    let mut place = place.again(&[id(1)]);
+    assert_eq!(std::fs::read(&path).unwrap(), data);
+    let other = [vec![9; 1_024], vec![8; 500]].concat();
+    place.write(1, cut, 1, &other[1_024..]);
+    assert_eq!(place.finish(1, cut, &other, "a"), FinishOutcome::Failed);
+    assert_eq!(std::fs::read(&path).unwrap(), data);
+    place.files.submit(Io::Discard { transfer: id(1) });
+    barrier(&mut place);
+    assert_eq!(std::fs::read(&path).unwrap(), data);
+}
+
+#[test]
+fn a_link_in_the_place_of_a_part_is_not_followed() {
+    let mut place = Place::new();
+    let (cut, data) = two_chunks();
+    let victim = place.directory.path().join("victim");
+    std::fs::write(&victim, "mine").unwrap();
+    let part = place.directory.path().join("incoming").join(format!(".part-{}", id(1)));
+    std::os::unix::fs::symlink(&victim, part).unwrap();
+    assert_eq!(place.write(1, cut, 0, &data[..1_024]), WriteOutcome::Failed);
+    assert_eq!(std::fs::read(victim).unwrap(), b"mine");
+}
+
+#[test]
+fn a_pipe_is_no_file_and_nobody_waits_for_its_writer() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let mut place = Place::new();
+    let path = place.directory.path().join("pipe");
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let (tell, told) = channel();
+    let described = path.clone();
+    thread::spawn(move || tell.send(describe(&described)));
+    let described = told.recv_timeout(Duration::from_secs(5)).expect("it waits for a writer");
+    assert!(described.unwrap_err().to_string().contains("no regular file"));
+    // In the place of a file that was offered.
+    let source = Source::File { path: path.to_str().unwrap().to_owned(), modified_us: 0 };
+    let (transfer, total_size, index, begin, len) = (id(1), 2, 0, 0, 2);
+    let ended = place.run(Io::Read { transfer, source, total_size, index, begin, len });
+    assert!(matches!(ended, IoOutcome::Read { outcome: Err(_), .. }), "{ended:?}");
 }
