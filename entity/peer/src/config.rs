@@ -5,6 +5,7 @@ use std::time::Duration;
 use entity_crypto::identity::PeerId;
 pub use entity_session::rate_limit::{Rate, RateLimits};
 pub use entity_session::v1_1::session::{InvalidLimits, RenewalLimits, SessionLimits};
+pub use entity_transfer::Config as TransferConfig;
 use entity_wire::decode::DecodeRules;
 pub use entity_wire::decode::Profile;
 use entity_wire::kind::MessageKind;
@@ -57,7 +58,7 @@ pub struct Config {
     /// How many deliveries to a peer fail in a row before nothing is tried for a while; at least 1.
     pub circuit_failures_max: u32,
     /// The bounds of chunked transfers of 1.1.
-    pub transfers: entity_transfer::Config,
+    pub transfers: TransferConfig,
     /// The bounds of everything that grows.
     pub limits: Limits,
 }
@@ -81,7 +82,7 @@ impl Config {
             liveness: Liveness::Probe,
             heartbeat: Heartbeat::default(),
             circuit_failures_max: 5,
-            transfers: entity_transfer::Config::default(),
+            transfers: TransferConfig::default(),
             limits: Limits::default(),
         }
     }

@@ -124,6 +124,12 @@ Example of entity.toml:
   idle = \"1h\"                    # ends after so long without a message
   lifetime = \"24h\"               # and after so long in any case
 
+  [transfers]                    # what is taken from a peer and offered to it
+  size = \"1GiB\"                  # of one transfer, 1KiB to 512GiB
+  open_per_peer = 16             # at once, each way, 1 to 1024
+  bytes_per_peer = \"4GiB\"        # of all open ones together; at least one of that size
+  expiry = \"30m\"                 # without progress, 1m to 24h
+
   [circuit]
   failures = 5                   # deliveries in a row, then nothing is tried for a while
 

@@ -26,6 +26,12 @@
 //! idle = "1h"                  # without a message
 //! lifetime = "24h"             # in any case
 //!
+//! [transfers]                  # what is taken from a peer and offered to it
+//! size = "1GiB"                # of one transfer, 1KiB to 512GiB
+//! open_per_peer = 16           # at once, each way, 1 to 1024
+//! bytes_per_peer = "4GiB"      # of all open ones together; at least one of that size
+//! expiry = "30m"               # without progress, 1m to 24h
+//!
 //! [circuit]
 //! failures = 5                 # deliveries in a row, then nothing is tried for a while
 //!
@@ -56,6 +62,7 @@ use serde::{Deserialize, Deserializer};
 use super::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use super::heartbeat::HeartbeatTable;
 use super::sessions::SessionsTable;
+use super::transfers::TransfersTable;
 
 /// A longer file is no configuration.
 const FILE_LEN_MAX: u64 = 1024 * 1024;
@@ -98,6 +105,9 @@ pub struct ConfigFile {
     /// When sessions end.
     #[serde(default)]
     pub sessions: SessionsTable,
+    /// How much may be transferred.
+    #[serde(default)]
+    pub transfers: TransfersTable,
     /// When nothing is tried for a while.
     #[serde(default)]
     pub circuit: CircuitTable,
@@ -324,8 +334,24 @@ mod tests {
         check("[heartbeat]\nfailures = 0\n", "0", "0");
         check("[sessions]\nidle = '2h'\n", "between `1s` and `1h`", "'2h'");
         check("[sessions]\nlifetime = '25h'\n", "between `1s` and `24h`", "'25h'");
+        check("[transfers]\nsize = '1TB'\n", "between `1KiB` and `512GiB`", "'1TB'");
+        check("[transfers]\nopen_per_peer = 0\n", "between 1 and 1024", "0");
+        check("[transfers]\nopen_per_peer = 1025\n", "between 1 and 1024", "1025");
+        check("[transfers]\nexpiry = '1s'\n", "between `1m` and `24h`", "'1s'");
+        check("[transfers]\nfiles = 1\n", "unknown field `files`", "files");
         check("[circuit]\nfailures = 0\n", "0", "0");
         check("id = \n", "must be quoted", "");
+    }
+
+    #[test]
+    fn a_peer_may_always_promise_as_much_as_one_transfer_has() {
+        for text in
+            ["size = '5GiB'", "bytes_per_peer = '512MiB'", "size='1KiB'\nbytes_per_peer='1MiB'"]
+        {
+            let error = parse("entity.toml", &format!("[transfers]\n{text}\n")).unwrap_err();
+            assert!(error.to_string().contains("`bytes_per_peer` is less than"), "{error}");
+        }
+        assert!(parse("entity.toml", "[transfers]\nsize='5GiB'\nbytes_per_peer='5GiB'\n").is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - [`heartbeat`]: how often peers are asked whether they live.
 //! - [`mod@file`]: `entity.toml`, with errors that point into it.
 //! - [`sessions`]: when sessions end.
+//! - [`transfers`]: how much may be transferred.
 //! - this file: [`Settings`], the outcome.
 //!
 //! Flags and environment arrive together as [`Overrides`]: the command line library reads both and prefers flags.
@@ -12,13 +13,16 @@ pub mod choice;
 pub mod file;
 pub mod heartbeat;
 pub mod sessions;
+pub mod transfers;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use entity_crypto::identity::PeerId;
 use entity_peer::Config;
-use entity_peer::config::{AutoConnect, Heartbeat, LegacyTransfers, RateLimits, SessionLimits};
+use entity_peer::config::{
+    AutoConnect, Heartbeat, LegacyTransfers, RateLimits, SessionLimits, TransferConfig,
+};
 use entity_wallet::KeyName;
 
 use choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
@@ -97,6 +101,8 @@ pub struct Settings {
     pub heartbeat: Heartbeat,
     /// When sessions end.
     pub sessions: SessionLimits,
+    /// How much may be transferred.
+    pub transfers: TransferConfig,
     /// How many deliveries to a peer fail in a row before nothing is tried for a while.
     pub circuit_failures: NonZeroU32,
     /// Messages a sender may spend, by type.
@@ -133,6 +139,7 @@ impl Settings {
             data_dir,
             heartbeat: file.heartbeat.heartbeat(overrides.heartbeat),
             sessions: file.sessions.limits(overrides.sessions),
+            transfers: file.transfers.bounds(),
             circuit_failures: file.circuit.failures(),
             rate_limits: file.rate_limits.limits(),
             peers,
@@ -151,6 +158,7 @@ impl Settings {
         config.rate_limits = self.rate_limits.clone();
         config.heartbeat = self.heartbeat;
         config.sessions = self.sessions;
+        config.transfers = self.transfers.clone();
         config.circuit_failures_max = self.circuit_failures.get();
         config.legacy_transfers = if self.legacy_token_transfer {
             LegacyTransfers::Kept
@@ -205,7 +213,7 @@ mod tests {
 
     #[test]
     fn every_decision_reaches_the_peer() {
-        let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nlegacy_token_transfer = true\nadvertise = 'http://a:1'\n[sessions]\nidle = '1m'\nlifetime = '2h'\n";
+        let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nlegacy_token_transfer = true\nadvertise = 'http://a:1'\n[sessions]\nidle = '1m'\nlifetime = '2h'\n[transfers]\nsize = '1MiB'\nopen_per_peer = 2\nbytes_per_peer = '9MiB'\nexpiry = '5m'\n";
         let settings = Settings::resolve(Overrides::default(), file(text), PathBuf::from("data"));
         let config = settings.peer_config("a".parse().unwrap());
         assert_eq!(config.protocols, entity_peer::config::Protocols::OnlyV1_1);
@@ -216,5 +224,11 @@ mod tests {
         assert_eq!(config.address.as_deref(), Some("http://a:1"));
         let (idle, lifetime) = (config.sessions.idle(), config.sessions.lifetime());
         assert_eq!((idle.as_secs(), lifetime.as_secs()), (60, 7_200));
+        let transfers = config.transfers;
+        assert_eq!(
+            (transfers.transfer_bytes_max, transfers.bytes_per_peer_max),
+            (1 << 20, 9 << 20)
+        );
+        assert_eq!((transfers.open_per_peer_max, transfers.idle_limit.as_secs()), (2, 300));
     }
 }
