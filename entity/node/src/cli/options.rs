@@ -7,7 +7,10 @@ use clap::Args;
 use tokio::runtime::Builder;
 
 use super::console::{Failed, Kind, LogFormat, start_log};
-use crate::config;
+use crate::config::choice::{Profile, Trust};
+use crate::config::heartbeat::Period;
+use crate::config::sessions::{Idle, Lifetime, SessionsTable};
+use crate::config::{self, Overrides};
 
 /// Where the node keeps its files.
 #[derive(Debug, Clone, Args)]
@@ -20,6 +23,47 @@ pub(crate) struct DataDir {
 impl DataDir {
     pub(crate) fn resolve(self) -> PathBuf {
         self.data_dir.unwrap_or_else(config::default_data_dir)
+    }
+}
+
+/// How a peer behaves, whoever starts it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Behaviour {
+    /// How strictly protocol 1.0 is received [default: hardened]
+    #[arg(long, value_enum, env = "ENTITY_PROFILE")]
+    profile: Option<Profile>,
+    /// Which keys are believed [default: pinned]
+    #[arg(long, value_enum, env = "ENTITY_TRUST")]
+    trust: Option<Trust>,
+    /// Whether to open sessions without being asked for [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_CONNECT")]
+    connect: Option<bool>,
+    /// Whether the inbox keeps a `token_transfer` of 1.0 instead of refusing it [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_LEGACY_TOKEN_TRANSFER")]
+    legacy_token_transfer: Option<bool>,
+    /// How often peers are asked whether they live, `2s` to `60m` [default: 30s]
+    #[arg(long, value_name = "PERIOD", env = "ENTITY_HEARTBEAT")]
+    heartbeat: Option<Period>,
+    /// How long a session of 1.1 lives without a message, `1s` to `1h` [default: 1h]
+    #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_IDLE")]
+    session_idle: Option<Idle>,
+    /// How long a session of 1.1 lives at all, `1s` to `24h` [default: 24h]
+    #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_LIFETIME")]
+    session_lifetime: Option<Lifetime>,
+}
+
+impl Behaviour {
+    /// What is said elsewhere, and this.
+    pub(crate) fn over(self, others: Overrides) -> Overrides {
+        Overrides {
+            profile: self.profile,
+            trust: self.trust,
+            connect: self.connect,
+            legacy_token_transfer: self.legacy_token_transfer,
+            heartbeat: self.heartbeat,
+            sessions: SessionsTable { idle: self.session_idle, lifetime: self.session_lifetime },
+            ..others
+        }
     }
 }
 

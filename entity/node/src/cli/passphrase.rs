@@ -37,6 +37,18 @@ pub(crate) struct NewPassphraseArgs {
     new_passphrase_fd: Option<u32>,
 }
 
+/// How a key is protected from now on, and how it was opened before
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ProtectionArgs {
+    /// Keep the key in the clear: whoever reads the file can speak as this entity
+    #[arg(long, conflicts_with_all = ["new_passphrase_file", "new_passphrase_fd"])]
+    pub(crate) unprotected: bool,
+    #[command(flatten)]
+    pub(crate) old: PassphraseArgs,
+    #[command(flatten)]
+    pub(crate) new: NewPassphraseArgs,
+}
+
 /// One way to a passphrase.
 #[derive(Debug)]
 pub(crate) enum Source {

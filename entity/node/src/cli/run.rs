@@ -12,14 +12,12 @@ use entity_wallet::{KeyInfo, KeyName, Purpose, Unlocked, WalletError};
 use tracing::{info, warn};
 
 use super::console::{Failed, Kind};
-use super::options::{Log, run_to_end};
+use super::options::{Behaviour, Log, run_to_end};
 use super::passphrase::{PassphraseArgs, Source};
 use super::wallet::opened::{Opened, failed as wallet_failed};
 use crate::admin::{AdminError, AdminSocket};
-use crate::config::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
+use crate::config::choice::{ListenAddress, PeerEntry, Protocol};
 use crate::config::file::{self, ConfigFile};
-use crate::config::heartbeat::Period;
-use crate::config::sessions::{Idle, Lifetime, SessionsTable};
 use crate::config::{Overrides, Settings, default_data_dir};
 use crate::node::Node;
 use crate::rpc::methods::{Audience, Service};
@@ -45,27 +43,8 @@ pub(super) struct RunArgs {
     /// Protocol versions to speak [default: both]
     #[arg(long, value_enum, env = "ENTITY_PROTOCOL")]
     protocol: Option<Protocol>,
-    /// How strictly protocol 1.0 is received [default: hardened]
-    #[arg(long, value_enum, env = "ENTITY_PROFILE")]
-    profile: Option<Profile>,
-    /// Which keys are believed [default: pinned]
-    #[arg(long, value_enum, env = "ENTITY_TRUST")]
-    trust: Option<Trust>,
-    /// Whether to open sessions without being asked for [default: true]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_CONNECT")]
-    connect: Option<bool>,
-    /// Whether the inbox keeps a `token_transfer` of 1.0 instead of refusing it [default: false]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_LEGACY_TOKEN_TRANSFER")]
-    legacy_token_transfer: Option<bool>,
-    /// How often peers are asked whether they live, `2s` to `60m` [default: 30s]
-    #[arg(long, value_name = "PERIOD", env = "ENTITY_HEARTBEAT")]
-    heartbeat: Option<Period>,
-    /// How long a session of 1.1 lives without a message, `1s` to `1h` [default: 1h]
-    #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_IDLE")]
-    session_idle: Option<Idle>,
-    /// How long a session of 1.1 lives at all, `1s` to `24h` [default: 24h]
-    #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_LIFETIME")]
-    session_lifetime: Option<Lifetime>,
+    #[command(flatten)]
+    behaviour: Behaviour,
     /// A peer to know; may be given many times
     #[arg(
         long = "peer",
@@ -145,16 +124,12 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failed> {
         listen: args.listen,
         advertise: args.advertise.map(|address| address.to_string()),
         protocol: args.protocol,
-        profile: args.profile,
-        trust: args.trust,
-        connect: args.connect,
-        legacy_token_transfer: args.legacy_token_transfer,
-        heartbeat: args.heartbeat,
-        sessions: SessionsTable { idle: args.session_idle, lifetime: args.session_lifetime },
         data_dir: args.data_dir,
         key: args.key,
         peers: args.peers,
+        ..Overrides::default()
     };
+    let overrides = args.behaviour.over(overrides);
     let settings = Settings::resolve(overrides, file, default_data_dir());
     let (identity, predecessors) = identity(&settings, args.passphrase)?;
     run_to_end(serve(settings, identity, predecessors))?

@@ -10,14 +10,12 @@ use entity_wallet::WalletError;
 use tracing::warn;
 
 use super::console::{Failed, Kind};
-use super::options::{Log, run_to_end};
+use super::options::{Behaviour, Log, run_to_end};
 use super::passphrase::{PassphraseArgs, Source};
 use super::run::config_file;
 use super::wallet::make_identity;
 use super::wallet::opened::Opened;
-use crate::config::choice::{ListenAddress, Profile, Protocol, Trust};
-use crate::config::heartbeat::Period;
-use crate::config::sessions::{Idle, Lifetime, SessionsTable};
+use crate::config::choice::{ListenAddress, Protocol};
 use crate::config::{Overrides, Settings, default_data_dir};
 use crate::rpc::methods::Audience;
 use crate::seed::TestSeed;
@@ -59,27 +57,8 @@ pub(super) struct ShimArgs {
     /// Test peers only: any text; key and randomness follow from it
     #[arg(long, value_name = "TEXT", env = "HANDFAST_SEED")]
     seed: Option<String>,
-    /// How strictly protocol 1.0 is received [default: hardened]
-    #[arg(long, value_enum, env = "ENTITY_PROFILE")]
-    profile: Option<Profile>,
-    /// Which keys are believed [default: pinned]
-    #[arg(long, value_enum, env = "ENTITY_TRUST")]
-    trust: Option<Trust>,
-    /// Whether to open sessions without being asked for [default: true]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_CONNECT")]
-    connect: Option<bool>,
-    /// Whether the inbox keeps a `token_transfer` of 1.0 instead of refusing it [default: false]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_LEGACY_TOKEN_TRANSFER")]
-    legacy_token_transfer: Option<bool>,
-    /// How often peers are asked whether they live, `2s` to `60m` [default: 30s]
-    #[arg(long, value_name = "PERIOD", env = "ENTITY_HEARTBEAT")]
-    heartbeat: Option<Period>,
-    /// How long a session of 1.1 lives without a message, `1s` to `1h` [default: 1h]
-    #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_IDLE")]
-    session_idle: Option<Idle>,
-    /// How long a session of 1.1 lives at all, `1s` to `24h` [default: 24h]
-    #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_LIFETIME")]
-    session_lifetime: Option<Lifetime>,
+    #[command(flatten)]
+    behaviour: Behaviour,
     /// Configuration file, for what has no flag here [default: entity.toml, if there is one]
     #[arg(long, value_name = "FILE", env = "ENTITY_CONFIG")]
     config: Option<PathBuf>,
@@ -110,15 +89,10 @@ pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
         listen: Some(args.listen),
         advertise: args.advertise.map(|address| address.to_string()),
         protocol: args.protocol,
-        profile: args.profile,
-        trust: args.trust,
-        connect: args.connect,
-        legacy_token_transfer: args.legacy_token_transfer,
-        heartbeat: args.heartbeat,
-        sessions: SessionsTable { idle: args.session_idle, lifetime: args.session_lifetime },
         data_dir: args.data_dir.clone(),
         ..Overrides::default()
     };
+    let overrides = args.behaviour.over(overrides);
     let settings = Settings::resolve(overrides, file, default_data_dir());
     let audience = if args.test_peer { Audience::Test } else { Audience::Public };
     let seed = match audience {

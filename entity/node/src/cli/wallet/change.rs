@@ -8,7 +8,7 @@ use entity_wallet::KeyName;
 use serde_json::json;
 
 use super::super::console::{Failed, Kind, say, say_json};
-use super::super::passphrase::{NewPassphraseArgs, PassphraseArgs};
+use super::super::passphrase::{PassphraseArgs, ProtectionArgs};
 use super::super::terminal::{Terminal, while_saying};
 use super::look::print;
 use super::opened::{Place, entropy, new_passphrase, now, protection};
@@ -25,13 +25,8 @@ use crate::seed;
 pub(super) struct PassphraseChangeArgs {
     /// Name of the key [default: the default key]
     name: Option<KeyName>,
-    /// Keep the key in the clear from now on: whoever reads the file can speak as this entity
-    #[arg(long, conflicts_with_all = ["new_passphrase_file", "new_passphrase_fd"])]
-    unprotected: bool,
     #[command(flatten)]
-    passphrase: PassphraseArgs,
-    #[command(flatten)]
-    new_passphrase: NewPassphraseArgs,
+    protection: ProtectionArgs,
     #[command(flatten)]
     place: Place,
 }
@@ -83,13 +78,14 @@ pub(super) struct RemoveArgs {
 pub(super) fn passphrase(args: PassphraseChangeArgs) -> Result<(), Failed> {
     let mut opened = args.place.change()?;
     let name = opened.name(args.name)?;
-    let old = opened.passphrase_of(&name, &args.passphrase.source())?;
+    let old = opened.passphrase_of(&name, &args.protection.old.source())?;
     if old.is_some() {
         // Before a new one is asked for: who does not know the old one need not think of another.
         let unlocked = while_saying("unlocking", || opened.wallet.unlock(&name, old.as_ref()));
         drop(opened.ok(unlocked)?);
     }
-    let new = new_passphrase(args.unprotected, &args.new_passphrase.source(), &name)?;
+    let ProtectionArgs { unprotected, new, .. } = &args.protection;
+    let new = new_passphrase(*unprotected, &new.source(), &name)?;
     let mut entropy = entropy()?;
     let changed = while_saying("protecting", || {
         opened.wallet.protect(&name, old.as_ref(), protection(new.as_ref()), &mut entropy)

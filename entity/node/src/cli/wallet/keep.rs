@@ -12,7 +12,7 @@ use entity_wallet::name::InvalidKeyName;
 use entity_wallet::{KeyName, Passphrase};
 
 use super::super::console::{Failed, Kind, say};
-use super::super::passphrase::{NewPassphraseArgs, PassphraseArgs, Source};
+use super::super::passphrase::{PassphraseArgs, ProtectionArgs, Source};
 use super::super::terminal::while_saying;
 use super::look::{print, read_any};
 use super::opened::{Opened, Place, entropy, new_passphrase, now, protection};
@@ -73,13 +73,8 @@ struct Kept {
     /// Refuse any other key than this one
     #[arg(long, value_name = "64 HEX")]
     expect: Option<String>,
-    /// Keep the key in the clear: whoever reads the file can speak as this entity
-    #[arg(long, conflicts_with_all = ["new_passphrase_file", "new_passphrase_fd"])]
-    unprotected: bool,
     #[command(flatten)]
-    passphrase: PassphraseArgs,
-    #[command(flatten)]
-    new_passphrase: NewPassphraseArgs,
+    protection: ProtectionArgs,
     #[command(flatten)]
     place: Place,
 }
@@ -122,7 +117,7 @@ pub(super) fn convert(args: ConvertArgs) -> Result<(), Failed> {
 fn take_over(args: Kept) -> Result<(), Failed> {
     let bytes = read_any(&args.file)?;
     let shown = args.file.display().to_string();
-    let (read, old) = read_foreign(&bytes, &args.passphrase.source(), &shown)?;
+    let (read, old) = read_foreign(&bytes, &args.protection.old.source(), &shown)?;
     drop(bytes);
     if let Some(expected) = &args.expect {
         check_expected(expected, &read)?;
@@ -138,12 +133,14 @@ fn take_over(args: Kept) -> Result<(), Failed> {
         })?,
         (None, None) => name_of(&read.key)?,
     };
-    let source = args.new_passphrase.source();
-    let passphrase = match (args.unprotected, source, old) {
+    let source = args.protection.new.source();
+    let passphrase = match (args.protection.unprotected, source, old) {
         (true, _, _) => None,
         // Nothing was said about a new one, and there is an old one.
         (false, Source::Person, Some(old)) => Some(usable(old)?),
-        (false, Source::Person, None) => new_passphrase(false, &args.passphrase.source(), &name)?,
+        (false, Source::Person, None) => {
+            new_passphrase(false, &args.protection.old.source(), &name)?
+        }
         (false, source, _) => new_passphrase(false, &source, &name)?,
     };
     keep(&args.place, name, &read.key, passphrase.as_ref())?;
