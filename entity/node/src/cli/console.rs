@@ -121,6 +121,17 @@ pub(crate) fn say(line: impl fmt::Display) {
     drop(writeln!(anstream::stdout(), "{line}"));
 }
 
+/// A text of somebody else without what could move the cursor or turn the order of what stands beside it.
+pub(crate) fn printable(text: &str) -> String {
+    let is_harmless = |character: char| {
+        !character.is_control()
+            && !matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .map(|character| if is_harmless(character) { character } else { '\u{fffd}' })
+        .collect()
+}
+
 /// Prints a value as one line of JSON.
 pub(crate) fn say_json(value: &impl serde::Serialize) {
     say(serde_json::to_string(value).unwrap_or_default());
@@ -158,4 +169,16 @@ pub(crate) fn start_log(filter: &str, format: LogFormat) -> Result<(), Failed> {
         LogFormat::Json => drop(log.json().try_init()),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_wrote_cannot_move_the_cursor() {
+        assert_eq!(printable("rent\u{1b}[2J\n"), "rent\u{fffd}[2J\u{fffd}");
+        assert_eq!(printable("\u{202e}exe.txt\u{2066}"), "\u{fffd}exe.txt\u{fffd}");
+        assert_eq!(printable("Miete für März, 家賃"), "Miete für März, 家賃");
+    }
 }

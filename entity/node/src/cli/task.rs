@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::console::{Failed, Kind, say};
+use super::console::{Failed, Kind, printable, say};
 use super::options::DataDir;
 use crate::admin::{AskError, ask};
 
@@ -188,10 +188,13 @@ fn list(args: ListArgs) -> Result<(), Failed> {
         let way = if line.direction == "delegated" { "to" } else { "from" };
         say(format_args!(
             "{}  {:8}  {way} {}: {}",
-            line.id, line.state, line.peer, line.description
+            line.id,
+            line.state,
+            line.peer,
+            printable(&line.description)
         ));
         if let Some(code) = line.code {
-            say(format_args!("    because {code}"));
+            say(format_args!("    because {}", printable(&code)));
         }
         if let Some(result) = line.result {
             say(format_args!("    {result}"));

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::sleep;
 
-use super::console::{Failed, Kind, say};
+use super::console::{Failed, Kind, printable, say};
 use super::options::{DataDir, run_to_end};
 use crate::admin::{AskError, ask};
 
@@ -105,12 +105,15 @@ fn send(args: SendArgs) -> Result<(), Failed> {
     struct Begun {
         id: String,
     }
-    let unusable = |error| {
+    let unusable = |error: io::Error| {
         let text = format!("send {}: {error}", args.file.display());
         Failed::new(Kind::Usage, io::Error::other(text), None)
     };
     // The node has another working directory.
     let path = std::fs::canonicalize(&args.file).map_err(unusable)?;
+    if !std::fs::metadata(&path).map_err(unusable)?.is_file() {
+        return Err(unusable(io::Error::other("it is no regular file")));
+    }
     let data_dir = args.data_dir.clone().resolve();
     let mut params = serde_json::json!({ "to": args.to, "path": path });
     if let Some(name) = &args.name {
@@ -166,7 +169,12 @@ async fn watch(data_dir: PathBuf, id: String, json: bool) -> Result<(), Failed> 
 async fn watch_to_end(data_dir: &Path, id: &str, json: bool) -> Result<Box<RawValue>, Failed> {
     let shows = !json && io::stderr().is_terminal();
     loop {
-        let shown = transfers(data_dir, &serde_json::json!({ "id": id }))?.pop();
+        let shown = transfers(data_dir, &serde_json::json!({ "id": id }));
+        if shows && shown.is_err() {
+            // The error gets a line of its own, below the bar.
+            eprintln_quietly("");
+        }
+        let shown = shown?.pop();
         let Some(shown) = shown else {
             let error = io::Error::other(format!("follow {id}: the node no longer knows it"));
             return Err(Failed::new(Kind::Refused, error, None));
@@ -186,7 +194,8 @@ async fn watch_to_end(data_dir: &Path, id: &str, json: bool) -> Result<Box<RawVa
     }
 }
 
-/// How often the node is asked. Guessed: smooth for the eye, nothing for the node.
+/// How often the node is asked: what the bar shows changes with every chunk, and no event tells of those. Guessed: smooth for
+/// the eye, nothing for the node.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 fn list(args: ListArgs) -> Result<(), Failed> {
@@ -209,7 +218,8 @@ fn list(args: ListArgs) -> Result<(), Failed> {
     for shown in &all {
         let line: Line = read(shown)?;
         let way = if line.direction == "outgoing" { "to" } else { "from" };
-        let name = line.name.unwrap_or(line.kind);
+        // Both are a peer's words.
+        let name = printable(&line.name.unwrap_or(line.kind));
         say(format_args!(
             "{}  {:6}  {}  {way} {}: {name}",
             line.id,

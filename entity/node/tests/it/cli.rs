@@ -96,6 +96,7 @@ fn every_command_has_help_with_examples() {
         &["peers"],
         &["send"],
         &["task"],
+        &["transfer"],
         &["jwt"],
         &["jwt", "issue"],
         &["jwt", "verify"],

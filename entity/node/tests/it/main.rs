@@ -12,6 +12,7 @@ mod storage;
 mod support;
 mod token_cli;
 mod token_crash;
+mod transfer_cli;
 mod wallet;
 mod wallet_child;
 mod wallet_kills;

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::console::{Failed, say};
+use super::super::console::{Failed, printable, say};
 use super::names::{Names, short};
 use super::pay::receipt;
 use super::table::{Side, Table, grouped};
@@ -310,13 +310,6 @@ pub(super) fn certificate(args: CertificateArgs) -> Result<(), Failed> {
     receipt(&node, &args.digest, &args.output)
 }
 
-/// A text of somebody else without what could move the cursor.
-pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| if character.is_control() { '\u{fffd}' } else { character })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,10 +327,5 @@ mod tests {
         let entries = [entry(1, "x", "100"), entry(2, "me", "30"), entry(3, "x", "5")];
         assert_eq!(balances(&entries, "me", 75), [100, 70, 75]);
         assert_eq!(balances(&[], "me", 75), []);
-    }
-
-    #[test]
-    fn a_memo_cannot_move_the_cursor() {
-        assert_eq!(printable("rent\u{1b}[2J\n"), "rent\u{fffd}[2J\u{fffd}");
     }
 }

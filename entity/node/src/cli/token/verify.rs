@@ -10,8 +10,7 @@ use entity_wire::json::{Fields, Object, RULES_1_1, Rules, Value, parse};
 use entity_wire::payload::token::{Balance, Certificate, Genesis, LedgerId, TokenName};
 use serde_json::json;
 
-use super::super::console::{Failed, Kind, say, say_json};
-use super::look::printable;
+use super::super::console::{Failed, Kind, printable, say, say_json};
 use super::names::short;
 use super::read_file;
 use super::table::grouped;
