@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use entity_session::v1_1::numbers::Class;
 use entity_session::v1_1::secrets::Renewal;
 use entity_session::v1_1::session::{RenewalLimits, SendError, Sent};
 use entity_session::v1_1::sessions::{Change, Config};
@@ -10,7 +11,7 @@ use entity_wire::id::Generation;
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 
-use crate::pair::{Pair, texts_of};
+use crate::pair::{Pair, answer_of, texts_of};
 
 fn ready_with(renewal: RenewalLimits) -> Pair {
     let mut pair = Pair::with_config(Config { renewal, ..Config::default() });
@@ -182,13 +183,13 @@ fn nothing_is_sealed_beyond_the_last_message_of_a_generation() {
         let _sent = pair.alice.send(&bob, "one more");
     }
     let refused = pair.alice.with(|sessions, author| {
-        let class = entity_session::v1_1::numbers::Class::Volatile;
+        let class = Class::Volatile;
         sessions.send(&bob, MessageKind::Message, Object::new(), class, author)
     });
     assert!(matches!(refused, Err(SendError::Exhausted(_))), "{refused:?}");
     // Resuming gives it keys again.
     let proposal = pair.alice.resume(&bob);
-    let answer = crate::pair::answer_of(pair.bob.receive(&proposal.body).unwrap()).unwrap();
+    let answer = answer_of(pair.bob.receive(&proposal.body).unwrap()).unwrap();
     pair.alice.receive(&answer.body).unwrap();
     talk(&mut pair);
     assert_eq!(pair.alice.send(&bob, "on").generation, Generation::new(1));
@@ -213,7 +214,7 @@ fn a_session_that_is_rekeyed_and_loses_its_keys_resumes_from_the_newest_that_bot
         };
         restarted.restart();
         let proposal = restarted.resume(&peer);
-        let answer = crate::pair::answer_of(other.receive(&proposal.body).unwrap()).unwrap();
+        let answer = answer_of(other.receive(&proposal.body).unwrap()).unwrap();
         restarted.receive(&answer.body).unwrap();
         for sent in restarted.attend() {
             other.receive(&sent.outbound.body).unwrap();
@@ -225,4 +226,60 @@ fn a_session_that_is_rekeyed_and_loses_its_keys_resumes_from_the_newest_that_bot
         talk(&mut pair);
         check_generation(&mut pair, 2);
     }
+}
+
+#[test]
+fn a_rekey_that_a_resumption_has_overtaken_is_not_said_again() {
+    let mut pair = ready();
+    want(&mut pair);
+    assert_eq!(kinds(&pair.alice.attend()), ["rekey"], "and it is lost");
+    let proposal = pair.alice.resume(&pair.bob.id.clone());
+    let answer = answer_of(pair.bob.receive(&proposal.body).unwrap()).unwrap();
+    pair.alice.receive(&answer.body).unwrap();
+    talk(&mut pair);
+    check_generation(&mut pair, 2);
+    // Bob would refuse it.
+    pair.advance(Duration::from_secs(2));
+    talk(&mut pair);
+    want(&mut pair);
+    talk(&mut pair);
+    check_generation(&mut pair, 3);
+}
+
+#[test]
+fn a_proposal_whose_secret_is_gone_is_not_waited_for() {
+    let mut pair = ready();
+    let (alice, bob) = (pair.alice.id.clone(), pair.bob.id.clone());
+    let session = pair.alice.sessions.current(&bob).unwrap();
+    want(&mut pair);
+    let rekey = pair.alice.attend();
+    pair.bob.receive(&rekey[0].outbound.body).unwrap();
+    let answer = pair.bob.attend();
+    let _lost = pair.alice.resume(&bob);
+    pair.alice.receive(&answer[0].outbound.body).unwrap();
+    assert!(pair.alice.sessions.ready(session).unwrap().is_resuming());
+    let switched = pair.alice.send(&bob, "switched");
+    pair.bob.receive(&switched.outbound.body).unwrap();
+    let new = pair.bob.send(&alice, "new");
+    pair.alice.receive(&new.outbound.body).unwrap();
+    assert!(!pair.alice.sessions.ready(session).unwrap().is_resuming());
+}
+
+#[test]
+fn the_responders_new_keys_are_limited_like_all_others() {
+    let mut pair = ready_with(RenewalLimits {
+        due_after_messages: 1_000,
+        messages_max: 5,
+        ..RenewalLimits::default()
+    });
+    let alice = pair.alice.id.clone();
+    want(&mut pair);
+    talk(&mut pair);
+    let mut send = || {
+        pair.bob.with(|sessions, author| {
+            sessions.send(&alice, MessageKind::Message, Object::new(), Class::Volatile, author)
+        })
+    };
+    let refused = std::iter::repeat_with(&mut send).take(6).find_map(Result::err);
+    assert!(matches!(refused, Some(SendError::Exhausted(_))), "{refused:?}");
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use entity_journal::{Journal as _, Record, Write};
 use entity_session::v1_1::numbers::{Class, Fate, RESERVED_BLOCK};
+use entity_session::v1_1::record::SPACE;
 use entity_session::v1_1::session::{ABSOLUTE_LIMIT, PROPOSAL_LIFETIME, SendError};
 use entity_session::v1_1::sessions::{Change, Received};
 use entity_session::v1_1::state::SessionState;
@@ -12,7 +14,7 @@ use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::v1_1::Draft;
 
-use crate::pair::{Pair, answer_of, resigned, texts_of};
+use crate::pair::{Pair, answer_of, parse, resigned, texts_of};
 
 fn ready() -> (Pair, SessionId) {
     let mut pair = Pair::pinned();
@@ -467,4 +469,87 @@ fn such_an_acknowledgement_does_not_count_either_where_the_receiver_proposed() {
     let _lost_skip = pair.alice.attend();
     pair.alice.receive(&late).unwrap();
     check_that_messages_go_on(&mut pair);
+}
+
+#[test]
+fn a_session_that_a_newer_one_has_replaced_is_not_resumed() {
+    let (mut pair, _) = ready();
+    let earlier = pair.alice.journal.clone();
+    pair.advance(Duration::from_secs(1));
+    pair.connect();
+    pair.alice.journal = earlier;
+    pair.alice.restart();
+    let proposal = pair.alice.resume(&pair.bob.id.clone());
+    let refused = pair.bob.receive(&proposal.body).unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::SessionNotFound));
+}
+
+#[test]
+fn an_answer_that_comes_after_a_newer_session_is_ready_does_not_count() {
+    let (mut pair, _) = ready();
+    let proposal = pair.alice.resume(&pair.bob.id.clone());
+    let late = answer_of(pair.bob.receive(&proposal.body).unwrap()).unwrap();
+    pair.advance(Duration::from_secs(1));
+    pair.connect();
+    let refused = pair.alice.receive(&late.body).unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::InvalidState));
+    assert_eq!(pair.alice.sessions.poll_change(), None);
+}
+
+#[test]
+fn a_restart_forgets_fewer_than_256_volatile_messages() {
+    let (mut pair, _) = ready();
+    let bob = pair.bob.id.clone();
+    for number in 1..=511 {
+        let sent = pair.alice.send(&bob, &number.to_string());
+        pair.bob.receive(&sent.outbound.body).unwrap();
+    }
+    pair.bob.restart();
+    let proposal = pair.alice.resume(&bob);
+    let answer = answer_of(pair.bob.receive(&proposal.body).unwrap()).unwrap();
+    let answer = parse(&answer.body).unwrap();
+    assert_eq!(answer.payload().get("acknowledged"), Some(&256_u64.into()));
+}
+
+#[test]
+fn the_idle_limit_counts_from_what_was_heard_before_a_restart() {
+    let (mut pair, session) = ready();
+    pair.advance(Duration::from_mins(50));
+    let sent = pair.alice.send(&pair.bob.id.clone(), "after 50 minutes");
+    pair.bob.receive(&sent.outbound.body).unwrap();
+    pair.bob.restart();
+    pair.advance(Duration::from_mins(20));
+    pair.bob.attend();
+    assert_eq!(pair.bob.sessions.state(session), Some(SessionState::Suspended));
+}
+
+#[test]
+fn an_earlier_resumption_that_is_replayed_is_known_by_its_nonce() {
+    let (mut pair, _) = ready();
+    let bob = pair.bob.id.clone();
+    let [first, second] = [(), ()].map(|()| pair.alice.resume(&bob));
+    for proposal in [&first, &second] {
+        pair.bob.receive(&proposal.body).unwrap();
+    }
+    let refused = pair.bob.receive(&first.body).unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::ReplayDetected));
+}
+
+fn kept(node: &crate::pair::Node) -> Vec<Record> {
+    node.journal.scan(SPACE, b"", None, 10).unwrap()
+}
+
+#[test]
+fn of_one_peer_only_the_newest_session_is_kept() {
+    let (mut pair, _) = ready();
+    let [earlier] = &kept(&pair.alice)[..] else { panic!() };
+    let earlier = Write::put(SPACE, earlier.key.clone(), earlier.value.clone());
+    pair.advance(Duration::from_secs(1));
+    let session = pair.connect();
+    assert_eq!((kept(&pair.alice).len(), kept(&pair.bob).len()), (1, 1));
+    // A crash in the midst of taking over cannot leave both; a store that has both is put in order.
+    pair.alice.journal.commit(&[vec![earlier].into()]).unwrap();
+    pair.alice.restart();
+    assert_eq!(pair.alice.sessions.current(&pair.bob.id), Some(session));
+    assert_eq!((pair.alice.sessions.views().count(), kept(&pair.alice).len()), (1, 1));
 }

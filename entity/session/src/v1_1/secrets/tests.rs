@@ -100,3 +100,12 @@ fn what_contradicts_itself_is_not_restored() {
         );
     }
 }
+
+#[test]
+fn an_answer_to_a_proposal_confirms_what_it_started_from() {
+    let mut secrets = Secrets::new(secret(0));
+    secrets.accept_proposed(generation(0), secret(1));
+    assert_eq!(held(&secrets), (0, Some(1), None));
+    secrets.accept_proposed(generation(1), secret(2));
+    assert_eq!(held(&secrets), (1, Some(2), None), "the first one is forgotten");
+}
