@@ -69,6 +69,7 @@ impl Peer {
             let _was_ready = self.v1_1.close(&mut self.core, &session.id, now)
                 || self.v1_0.close(&mut self.core, &session.id);
         }
+        self.v1_1.forget_handshakes(&mut self.core, name, now);
         self.v1_0.forget(name);
         for waiter in self.links.forget(name) {
             self.fail_waiter(waiter, CommandError::Cancelled, now);

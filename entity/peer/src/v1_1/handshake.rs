@@ -86,6 +86,16 @@ impl State {
         true
     }
 
+    /// Gives up what is half open with a peer that is to be forgotten.
+    pub(crate) fn forget_handshakes(&mut self, core: &mut Core, peer: &PeerName, now: Timestamp) {
+        let Some(id) = peer.as_peer_id() else { return };
+        while let Some(session) = self.sessions.handshake_with(&id) {
+            self.sessions.abandon(session);
+        }
+        self.yielded.remove(peer);
+        self.report_ended(core, now);
+    }
+
     /// Takes a session that has become ready: pins a first key, remembers that 1.1 is proved, posts step 6.
     ///
     /// # Errors

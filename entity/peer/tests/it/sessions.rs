@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use entity_peer::command::Send;
-use entity_peer::config::{Config, Protocols, RenewalLimits};
+use entity_peer::config::{Config, Protocols, RenewalLimits, Trust};
 use entity_peer::{Command, CommandError, CommandResult, PeerEvent};
 use entity_wire::code::ErrorCode;
 use entity_wire::kind::MessageKind;
@@ -229,4 +229,21 @@ fn two_that_resume_at_once_come_to_one_session() {
         assert_eq!(receipt.session, session.id);
     }
     assert_eq!(passed(&world, &MessageKind::HandshakeInit), 1);
+}
+
+#[test]
+fn a_handshake_with_a_peer_that_is_removed_comes_to_nothing() {
+    let configs = ["a", "b"].map(|id| {
+        let trust = Trust::FirstUse;
+        Config { trust, ..config(id, Protocols::OnlyV1_1) }
+    });
+    let mut world = World::new(configs);
+    world.acquaint("a", "b");
+    world.start("a", Command::OpenSession { to: name("b") });
+    world.step(2);
+    assert_eq!(world.peer("b").sessions().len(), 1);
+    world.start("b", Command::RemovePeer { name: name("a") });
+    assert_eq!(world.peer("b").sessions(), []);
+    world.settle();
+    assert_eq!(world.peer("b").sessions(), []);
 }
