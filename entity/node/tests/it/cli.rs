@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::json;
@@ -198,18 +198,20 @@ fn mistakes_have_their_exit_code_and_say_what_to_do() {
     );
 }
 
+/// A data directory with a key in its wallet, and that key.
+fn with_key(home: &Path, name: &str) -> (PathBuf, String) {
+    let data = home.join(name);
+    std::fs::create_dir(&data).unwrap();
+    let made = entity(&data, &["wallet", "create", "--unprotected", "--json"]);
+    let made: serde_json::Value = serde_json::from_str(&stdout(&made)).unwrap();
+    (data, made["public_key"].as_str().unwrap().to_owned())
+}
+
 #[test]
 fn two_running_programs_talk_and_are_administered_by_their_owner() {
-    let (home_a, home_b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let key_of = |data: &Path| {
-        let made = entity(data, &["wallet", "create", "--unprotected", "--json"]);
-        let made: serde_json::Value = serde_json::from_str(&stdout(&made)).unwrap();
-        made["public_key"].as_str().unwrap().to_owned()
-    };
-    let (data_a, data_b) = (home_a.path().join("a"), home_b.path().join("b"));
-    std::fs::create_dir(&data_a).unwrap();
-    std::fs::create_dir(&data_b).unwrap();
-    let (key_a, key_b) = (key_of(&data_a), key_of(&data_b));
+    let homes = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ((data_a, key_a), (data_b, key_b)) =
+        (with_key(homes.0.path(), "a"), with_key(homes.1.path(), "b"));
     let common = ["--protocol", "1.0", "--connect=false"];
     // Both must know each other's address, so `a` listens on a port that was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -238,17 +240,9 @@ fn two_running_programs_talk_and_are_administered_by_their_owner() {
 
 #[test]
 fn a_task_is_delegated_and_done_by_the_command_line() {
-    let (home_a, home_b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let key_of = |data: &Path| {
-        let made = entity(data, &["wallet", "create", "--unprotected", "--json"]);
-        let made: serde_json::Value = serde_json::from_str(&stdout(&made)).unwrap();
-        made["public_key"].as_str().unwrap().to_owned()
-    };
-    let (data_a, data_b) = (home_a.path().join("a"), home_b.path().join("b"));
-    for data in [&data_a, &data_b] {
-        std::fs::create_dir(data).unwrap();
-    }
-    let (key_a, key_b) = (key_of(&data_a), key_of(&data_b));
+    let homes = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ((data_a, key_a), (data_b, key_b)) =
+        (with_key(homes.0.path(), "a"), with_key(homes.1.path(), "b"));
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let peer_a = format!("id=a,address=http://{port},key={key_a}");
     let b = Run::start(&data_b, &["--connect=false", "--id", "b", "--peer", &peer_a]);
