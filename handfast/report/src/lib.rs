@@ -8,7 +8,8 @@
 //! 1. [`book`]: what a run's events add up to, one page a unit, one a suite.
 //! 2. [`console`]: lines while it runs and after; [`failure`], [`timeline`], [`table`] are its parts.
 //! 3. [`junit`] and [`summary`]: the same for other programs.
-//! 4. [`palette`] and [`quantity`]: colours, and times for people.
+//! 4. [`html`]: the same as one file to look at.
+//! 5. [`palette`] and [`quantity`]: colours, and times for people.
 
 pub mod book;
 
@@ -19,6 +20,7 @@ pub mod timeline;
 
 pub mod matrix;
 
+pub mod html;
 pub mod junit;
 pub mod summary;
 

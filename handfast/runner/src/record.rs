@@ -1,4 +1,4 @@
-//! Records of runs: `.handfast/runs/<id>/` with `events.jsonl`, `junit.xml`, `summary.json` and `logs/`.
+//! Records of runs: `.handfast/runs/<id>/` with `events.jsonl`, `junit.xml`, `summary.json`, `report.html` and `logs/`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use handfast_report::book::Book;
+use handfast_report::html::HtmlReport;
 use handfast_report::{junit, summary};
 use handfast_scenario::event::{RecordError, read_record};
 use handfast_scenario::{Recorded, RunEvent};
@@ -144,6 +145,7 @@ pub struct RecordSink {
     bytes_max: u64,
     logs: BTreeMap<PathBuf, BufWriter<File>>,
     book: Book,
+    html: HtmlReport,
     error: Option<io::Error>,
 }
 
@@ -165,6 +167,7 @@ impl RecordSink {
             bytes_max: EVENTS_BYTES_MAX,
             logs: BTreeMap::new(),
             book: Book::new(),
+            html: HtmlReport::new(),
             error: None,
         })
     }
@@ -220,6 +223,7 @@ impl RecordSink {
 impl EventSink for RecordSink {
     fn event(&mut self, recorded: &Recorded) {
         self.book.read(recorded);
+        self.html.read(recorded);
         let result = self.write(recorded);
         self.keep(result);
     }
@@ -231,6 +235,7 @@ impl EventSink for RecordSink {
         let mut summary = serde_json::to_string_pretty(&summary::summary(&self.book))?;
         summary.push('\n');
         fs::write(self.folder.join("summary.json"), summary)?;
+        fs::write(self.folder.join("report.html"), self.html.render())?;
         match self.error.take() {
             Some(error) => Err(error),
             None => Ok(()),

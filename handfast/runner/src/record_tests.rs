@@ -60,6 +60,7 @@ fn a_record_reads_back_as_it_was_written() {
     assert_eq!(records.read("last").unwrap(), events);
     let folder = records.folder_of("20260101-a");
     assert!(folder.join("junit.xml").is_file() && folder.join("summary.json").is_file());
+    assert!(fs::read_to_string(folder.join("report.html")).unwrap().ends_with("</html>\n"));
 }
 
 #[test]

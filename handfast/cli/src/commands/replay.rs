@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use handfast_report::book::Book;
+use handfast_report::html::HtmlReport;
 use handfast_report::junit;
 use handfast_runner::project::Loaded;
 use handfast_runner::record::Records;
@@ -28,6 +29,9 @@ pub(crate) struct Args {
     /// Write a file in the form of `JUnit` here, too
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write the run as one HTML page here, too
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Carries out the command.
@@ -45,6 +49,9 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
     }
     if let Some(path) = args.junit {
         sinks.push(Box::new(JUnitSink { path, book: Book::new() }));
+    }
+    if let Some(path) = args.html {
+        sinks.push(Box::new(HtmlSink { path, report: HtmlReport::new() }));
     }
     sink::replay(&events, &mut sinks)
         .map_err(|error| CommandError::infra(&error, "the outputs could not be written"))?;
@@ -71,5 +78,20 @@ impl EventSink for JUnitSink {
 
     fn finish(&mut self) -> std::io::Result<()> {
         std::fs::write(&self.path, junit::junit(&self.book)?)
+    }
+}
+
+struct HtmlSink {
+    path: PathBuf,
+    report: HtmlReport,
+}
+
+impl EventSink for HtmlSink {
+    fn event(&mut self, recorded: &Recorded) {
+        self.report.read(recorded);
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        std::fs::write(&self.path, self.report.render())
     }
 }

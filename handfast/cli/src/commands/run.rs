@@ -117,7 +117,8 @@ pub(super) fn open_sinks(
     records.make_room().map_err(unrecorded)?;
     let record = RecordSink::create(&folder).map_err(unrecorded)?;
     let shown = folder.strip_prefix(root).unwrap_or(&folder).display().to_string();
-    let last_words = vec![format!("record: {shown}/ (summary.json, junit.xml, events.jsonl)")];
+    let last_words =
+        vec![format!("record: {shown}/ (report.html, summary.json, junit.xml, events.jsonl)")];
     let history = HistorySink::new(open_history(root)?);
     let (stream, screen) = match form {
         Some(_) => (Stream::Error, around.error),
