@@ -27,8 +27,10 @@ pub(super) fn grid(html: &mut String, grid: &Grid) {
     }
     html.push_str("</tr></thead>\n<tbody>\n");
     let mut folder = "";
-    for row in grid.rows() {
-        let here = row.file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut rows: Vec<_> = grid.rows().iter().collect();
+    rows.sort_by_key(|row| folder_of(&row.file));
+    for row in rows {
+        let here = folder_of(&row.file);
         if here != folder {
             folder = here;
             let columns = grid.columns().len() + 1;
@@ -64,6 +66,10 @@ pub(super) fn grid(html: &mut String, grid: &Grid) {
         );
     }
     html.push_str("</p></section>\n");
+}
+
+fn folder_of(file: &str) -> &str {
+    file.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 fn mark(html: &mut String, cell: &Square) {
