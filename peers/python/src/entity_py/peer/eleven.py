@@ -481,6 +481,7 @@ class Eleven:
             self.peer.stats.received += 1
         session.may_send = True
         self.line.heard(now)
+        self.renewal.heard(session, traffic, now)
         if confirmed:
             self.renewal.confirmed(session, traffic, now)
         elif now.wall - session.used_kept >= USED_KEPT_EVERY:

@@ -215,11 +215,25 @@ class Renewal:
         self.eleven.keep(session)
         self._answered_until = now.mono + PROPOSAL_AGE
         self.eleven.at("answered", PROPOSAL_AGE, self._answer_expired, now)
-        self.core.courier.post(self.peer, self.eleven.address, body, lambda outcome, then: None, now, counted=False)
+        self.core.courier.post(
+            self.peer, self.eleven.address, body, self._answer_ended, now, final_codes=frozenset({"INVALID_STATE"}), counted=False
+        )
+
+    def _answer_ended(self, outcome: Outcome, now: Now) -> None:
+        if not outcome.ok:
+            # Nobody waits for it any more: what is held back goes under the keys before.
+            self._answer_expired(now)
 
     def _answer_expired(self, now: Now) -> None:
-        self._answered_until = None
-        self.core.soon(self.eleven.line.pump)
+        if self._answered_until is not None:
+            self._answered_until = None
+            self.eleven.cancel("answered")
+            self.core.soon(self.eleven.line.pump)
+
+    def heard(self, session: Session, traffic: Traffic, now: Now) -> None:
+        """The other side seals under keys that this side can seal with, too: there is nothing to hold back for."""
+        if session is self.eleven.session and traffic.generation == session.sending:
+            self._answer_expired(now)
 
     def _drop_unconfirmed(self, session: Session) -> None:
         """The newest pending generation replaces the one before."""
