@@ -10,7 +10,7 @@ Runs one peer under the peer contract (docs/contract): requests on stdin, answer
 
   --test-peer    offers what only tests may do: clock.offset, wire.send_raw, key.read, key.write
   --config FILE  limits: see peers/python/README.md
-  --log LEVEL    error, warning, info (default), debug or trace
+  --log LEVEL    error, warn, info (default), debug or trace
   --help         this text
 
 example: HANDFAST_NAME=b HANDFAST_LISTEN=127.0.0.1:0 HANDFAST_DATA_DIR=/tmp/b python -m entity_py --test-peer

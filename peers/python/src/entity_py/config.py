@@ -12,7 +12,7 @@ from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
 from .encoding import SECOND, is_id
 from .peer.limits import Rate
 
-LEVELS = ("error", "warning", "info", "debug", "trace")
+LEVELS = ("error", "warn", "info", "debug", "trace")
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|min|h)\Z")
 _UNITS = {"ms": SECOND // 1000, "s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND}
 

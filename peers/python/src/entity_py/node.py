@@ -227,7 +227,7 @@ class Node:
         try:
             call, method, params = read_line(line)
         except (ValueError, RecursionError) as error:
-            self.log("warning", f"a line that is no request: {error}")
+            self.log("warn", f"a line that is no request: {error}")
             return
         if call is None:
             if method == "$/cancel" and isinstance(params, dict):

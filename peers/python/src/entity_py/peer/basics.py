@@ -219,7 +219,7 @@ class Basics(Feature):
             if not outcome.ok:
                 over(refused(outcome))
                 return
-            late = CallRefused("UNREACHABLE", f"no {answer} within 10 s")
+            late = CallRefused("SERVICE_UNAVAILABLE", f"no {answer} within 10 s")
             limit.append(core.after(then, ANSWER_LIMIT, lambda _: over(late)))
 
         core.send(to, kind, body, now, done=done)
@@ -279,7 +279,7 @@ class Basics(Feature):
 
         def told(status: Any, body: bytes, error: str) -> None:
             if status is None:
-                later.refuse(CallRefused("UNREACHABLE", error or "no answer"))
+                later.refuse(CallRefused("SERVICE_UNAVAILABLE", error or "no answer"))
             else:
                 later.resolve({"status": status, "body": to_base64(body)})
 

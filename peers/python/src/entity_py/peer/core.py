@@ -162,7 +162,7 @@ class Core:
             self._join(peer)
         if key is not None and peer.key != key:
             if peer.key is not None and peer.trust == "pinned":
-                raise CallRefused("INVALID_STATE", f"{name!r} has another key; peer.remove forgets it")
+                raise CallRefused("INVALID_SIGNATURE", f"{name!r} is known under another key; peer.remove forgets it")
             self.lines[name].drop_sessions("replaced", now)
             peer.key, peer.trust, peer.proved = key, "pinned", None
         elif key is not None:

@@ -21,8 +21,8 @@ ATTEMPT_LIMIT = 10 * SECOND
 HANDSHAKE_LIMIT = 30 * SECOND
 FINAL = frozenset({400, 401, 403, 404})
 NO_CODES: FrozenSet[str] = frozenset()
-UNREACHABLE = "UNREACHABLE"
-"""The code of a delivery that nobody answered: not of the protocol, which has none for silence."""
+UNREACHABLE = "SERVICE_UNAVAILABLE"
+"""The code of a delivery that nobody answered (docs/contract/README.md)."""
 
 _OLD_CODES = (
     (re.compile(r"Invalid signature\Z|Signature verification error"), "INVALID_SIGNATURE"),

@@ -252,9 +252,13 @@ class Line:
 
     def heard(self, now: Now) -> None:
         """Something that the peer signed was accepted."""
+        missed = self.peer.circuit.failures > 0 or self.peer.misses > 0
         self.peer.seen(now)
         self._heard_since_beat = True
         self._lives(True)
+        if missed:
+            self.eleven.send_again_at_once(now)
+            self.ten.try_again_at_once()
         if self._retry is not None:
             self.stop_pausing()
             self.core.soon(self._begin_again)

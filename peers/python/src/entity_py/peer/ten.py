@@ -32,7 +32,6 @@ REPEAT_FOR = 300 * SECOND
 REPEATS_MAX = 65_536
 ANSWER_WAIT = 30 * SECOND
 YIELD_WAIT = SECOND
-IN_FLIGHT_MAX = 64
 OF_THE_MOMENT = (
     "SESSION_EXPIRED", "SEQUENCE_ERROR", "Timestamp too old", "Replay detected", "rate_limited", "Decryption failed",
     sealing.BROKEN, "Unknown sender: ", "Unsupported version: ",
@@ -62,6 +61,11 @@ class OldSession:
     def __repr__(self) -> str:
         return f"OldSession({self.id}, {self.state}, ..)"
 
+    def number(self) -> int:
+        """The next sequence number of this side."""
+        sequence, self.next = self.next, self.next + 1
+        return sequence
+
     def is_over(self, now: int) -> bool:
         """3,600 s from its creation."""
         return now - self.began >= LIFE
@@ -80,10 +84,7 @@ class Ten:
         self._theirs: Optional[OldSession] = None
         self._doubted = False
         self._busy = 0
-        self._durable_under_way = False
         self._durable_again: Optional[Timer] = None
-        self._outside = uuid4_of(self.core.random(16))
-        self._outside_next = 1
         self._repeats: "OrderedDict[bytes, int]" = OrderedDict()
         self._timers: Dict[str, Timer] = {}
         self._static: Optional[bytes] = None
@@ -427,47 +428,34 @@ class Ten:
             if self._mine is None and self._theirs is None and not self.line.is_pausing:
                 self.begin(now)
             return
-        if self.established is None and self._wants_session:
-            if not self.line.is_pausing:
+        session = self.established
+        if session is None:
+            if self.line.has_work and not self.line.is_pausing:
                 self.begin(now)
             return
-        limit = 1 if self.established is not None else IN_FLIGHT_MAX
-        while self._busy < limit and self.line.waiting:
+        # One message under way at a time: two connections could overtake each other.
+        while not self._busy and self.line.waiting:
             out = self.line.take()
             if out is not None:
-                self._send(out, now)
-        self._pump_durable(limit, now)
+                self._send(session, out, now)
+        self._pump_durable(session, now)
 
-    @property
-    def _wants_session(self) -> bool:
-        """A node with both versions has negotiated before it says anything; with 1.0 alone messages go outside a session, too."""
-        return self.core.config.speaks("1.1") and self.line.has_work
-
-    def _sealed(self, payload: JsonObject, seal: str) -> Optional[JsonObject]:
-        session = self.established
+    def _sealed(self, session: OldSession, payload: JsonObject, seal: str) -> Optional[JsonObject]:
         if seal == "never":
             return None
-        if session is not None and session.sealing is not None:
+        if session.sealing is not None:
             return session.sealing.seal(payload, self.core.random(12))
         if seal == "require":
             return seal_static(self._static_key(), payload, self.core.random(16))
         return None
 
-    def _numbered(self) -> tuple[str, int]:
-        session = self.established
-        if session is None:
-            sequence, self._outside_next = self._outside_next, self._outside_next + 1
-            return self._outside, sequence
-        sequence, session.next = session.next, session.next + 1
-        return session.id, sequence
-
-    def _send(self, out: "Outgoing", now: Now) -> None:
+    def _send(self, session: OldSession, out: "Outgoing", now: Now) -> None:
         try:
-            sealed = self._sealed(out.body, out.seal)
+            sealed = self._sealed(session, out.body, out.seal)
         except (OldRefusal, CryptoError):
             out.done(Outcome(None, "DECRYPTION_FAILED", "there is no key to seal for this peer"), now)
             return
-        id, sequence = self._numbered()
+        id, sequence = session.id, session.number()
         body = self._write(out.kind, id, sequence, out.body if sealed is None else sealed, out.flavour or "iso", now)
         self._busy += 1
 
@@ -489,26 +477,23 @@ class Ten:
 
     # -- durable messages: one at a time
 
-    def _pump_durable(self, limit: int, now: Now) -> None:
+    def _pump_durable(self, session: OldSession, now: Now) -> None:
         kept = next(iter(self.core.outbox.of(self.peer.name)), None)
-        if kept is None or self._durable_under_way or self._durable_again is not None or self._busy >= limit:
+        if kept is None or self._durable_again is not None or self._busy:
             return
         if not self.peer.circuit.admits(now.mono):
             self._at("durable", self.peer.circuit.wait(now.mono), self.line.pump, now)
             return
-        self._deliver(kept, now)
+        self._deliver(session, kept, now)
 
-    def _deliver(self, kept: Kept, now: Now) -> None:
+    def _deliver(self, session: OldSession, kept: Kept, now: Now) -> None:
         kept.attempts += 1
-        self._durable_under_way = True
         self._busy += 1
-        sealed = self._sealed(kept.body, "auto")
-        id, sequence = self._numbered()
-        body = self._write(kept.kind, id, sequence, kept.body if sealed is None else sealed, "iso", now)
+        sealed = self._sealed(session, kept.body, "auto")
+        body = self._write(kept.kind, session.id, session.number(), kept.body if sealed is None else sealed, "iso", now)
 
         def ended(outcome: Outcome, then: Now) -> None:
             self._busy -= 1
-            self._durable_under_way = False
             self._settle(kept, outcome, then)
             self._hinted(outcome, then)
             self.core.soon(self.line.pump)

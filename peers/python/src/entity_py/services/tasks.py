@@ -259,7 +259,7 @@ class Tasks(Feature):
         elif self._book.open_of(task.peer) >= OPEN_MAX:
             task = replace(task, state="refused", code="TOO_MANY_TASKS")
         if len(self._book) >= TASKS_MAX or not self._say(core, task, now):
-            core.log("warning", f"there is no room for task {task.id} of {task.peer}")
+            core.log("warn", f"there is no room for task {task.id} of {task.peer}")
             return
         self._keep(core, task)
         if task.state == "accepted":
@@ -323,7 +323,7 @@ def _sent(core: Core, to: str, kind: str, body: JsonObject, now: Now) -> bool:
     try:
         core.send(to, kind, body, now, durable=True)
     except CallRefused as refused:
-        core.log("warning", f"{kind} to {to} has no room: {refused}")
+        core.log("warn", f"{kind} to {to} has no room: {refused}")
         return False
     return True
 

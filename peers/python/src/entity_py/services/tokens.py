@@ -179,7 +179,7 @@ class Tokens(Feature):
             elif isinstance(output, Payment):
                 touched.append(self._note(output))
             elif isinstance(output, Warn):
-                core.log("warning", output.text)
+                core.log("warn", output.text)
         for payment in touched:
             self._answer(payment)
         self._set_timer(core, now)
