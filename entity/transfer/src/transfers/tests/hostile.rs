@@ -152,3 +152,30 @@ fn a_message_is_handed_back_and_a_file_gets_a_name() {
         assert_eq!(finish, Some(keep));
     }
 }
+
+#[test]
+fn a_receiver_that_has_something_else_has_not_got_it() {
+    let mut a = Transfers::new(small());
+    a.offer(id(1), file_offer("b", &bytes(10 << 10)), start()).unwrap();
+    let other = Ending::Whole { sha256: sha256(b"something else") };
+    a.handle_complete(&peer("b"), &ChunkComplete { transfer: id(1), ending: other }, start());
+    assert_eq!(a.view(id(1)).unwrap().standing, Standing::Failed(BreakReason::Mismatch));
+}
+
+#[test]
+fn what_was_not_sent_yet_is_not_sent_sooner_or_twice_because_somebody_wants_it_again() {
+    let mut a = Transfers::new(small());
+    a.offer(id(1), file_offer("b", &bytes(100 << 10)), start()).unwrap();
+    let ack = |ranges| ChunkAck { transfer: id(1), received: Ranges::new(ranges).unwrap() };
+    a.handle_ack(&peer("b"), &ack(vec![]), start());
+    outputs(&mut a);
+    let ranges = Ranges::new(vec![(50, 99)]).unwrap();
+    a.handle_resend(&peer("b"), &ChunkResend { transfer: id(1), ranges }, start());
+    a.handle_ack(&peer("b"), &ack(vec![(0, 7)]), start());
+    let reads = outputs(&mut a).into_iter().filter_map(|output| match output {
+        Output::Io(Io::Read { index, .. }) => Some(index),
+        Output::Io(_) | Output::Send { .. } | Output::Event(_) => None,
+    });
+    assert_eq!(reads.min(), Some(8));
+    assert_eq!(a.view(id(1)).unwrap().received, 8 << 10);
+}
