@@ -29,9 +29,13 @@ pub struct Found {
 }
 
 impl Found {
-    /// Why no verdict on this peer counts: the first rule that it breaks.
+    /// Why no verdict on this peer counts: the first rule that it breaks, and its last words.
     pub fn objection(&self) -> Option<String> {
-        let broken = |check: &Check| Some(format!("{}: {}", check.rule, check.broken.as_ref()?));
+        let words = self.log.iter().rev().find(|line| !line.trim().is_empty());
+        let words = words.map(|line| format!("; its log ends with: {}", line.trim()));
+        let words = words.unwrap_or_default();
+        let broken =
+            |check: &Check| Some(format!("{}: {}{words}", check.rule, check.broken.as_ref()?));
         match self.report.checks.iter().find_map(broken) {
             None if self.report.conforms() => None,
             None => Some("the probe did not come to its end".to_owned()),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests, too")]
 
+mod broken_peers;
 mod infra;
 mod killing;
 mod outputs;
