@@ -26,6 +26,8 @@ impl<'a> Fields<'a> {
         known: &[&str],
         sink: &mut Sink,
     ) -> Option<Self> {
+        #[cfg(test)]
+        opened::note(what, known);
         let entries = table(node, what, sink)?;
         for entry in entries {
             if !known.contains(&entry.key.as_str()) {
@@ -263,4 +265,28 @@ fn unknown_key(entry: &Entry, what: &str, known: &[&str], sink: &mut Sink) {
         None => format!("it can have {}", known.join(", ")),
     };
     sink.note(entry.key_span, message, "unknown key", help);
+}
+
+/// What was opened, for the test that holds the editors' schemas against the reader.
+#[cfg(test)]
+pub(super) mod opened {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    /// What it was, and the keys it may have.
+    pub(in crate::read) type Opened = BTreeSet<(String, BTreeSet<String>)>;
+
+    thread_local! {
+        static OPENED: RefCell<Opened> = RefCell::default();
+    }
+
+    pub(super) fn note(what: &str, known: &[&str]) {
+        let keys = known.iter().map(|key| (*key).to_owned()).collect();
+        OPENED.with_borrow_mut(|opened| opened.insert((what.to_owned(), keys)));
+    }
+
+    /// Everything that was opened in this thread since the last time.
+    pub(in crate::read) fn take() -> Opened {
+        OPENED.take()
+    }
 }

@@ -18,6 +18,8 @@ mod verb;
 mod wire;
 
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::document;
