@@ -17,3 +17,6 @@ pub mod write;
 pub use ask::{Cost, Recalled};
 pub use store::{History, HistoryError};
 pub use write::{BuildRow, CellRow, EndRow, RecallRow, ResultRow, RunRow};
+
+#[cfg(test)]
+mod tests;

@@ -97,12 +97,9 @@ impl History {
             return Ok(history);
         }
         // Everything is in the one file now; a run that still has it open goes on writing to it.
-        history.connection.pragma_update(None, "wal_checkpoint", "TRUNCATE").or_else(|error| {
-            match error {
-                rusqlite::Error::ExecuteReturnedResults => Ok(()),
-                other => Err(history.failed(other)),
-            }
-        })?;
+        let emptied =
+            history.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        emptied.map_err(|error| history.failed(error))?;
         drop(history);
         fs::rename(&path, folder.join(FULL_FILE)).map_err(file)?;
         Self::open_file(path)

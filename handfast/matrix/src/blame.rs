@@ -99,7 +99,7 @@ pub fn broken(grid: &Grid) -> Vec<Broken> {
     let names: Vec<PeerName> = broken.iter().map(|broken| broken.peer.clone()).collect();
     broken.retain(|candidate| {
         let own = |cell: &&Square| cell.line.peers.values().all(|peer| *peer == candidate.peer);
-        let alone = grid.cells().iter().filter(own).any(|cell| cell.failed());
+        let alone = grid.cells().iter().filter(own).any(Square::failed);
         let with_a_good_one =
             grid.cells().iter().filter(|cell| cell.has(&candidate.peer)).any(|cell| {
                 cell.failed() && cell.line.peers.values().any(|peer| !names.contains(peer))

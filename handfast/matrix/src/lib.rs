@@ -19,6 +19,9 @@ pub mod grid;
 pub mod key;
 pub mod schedule;
 
+#[cfg(test)]
+mod sample;
+
 pub use cell::{Ask, Cell, Column, MatrixError, cells};
 pub use expected::Expectations;
 pub use grid::Grid;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::cell::{Cell, Column};
-use handfast_scenario::step::{Step, StepKind};
+use handfast_scenario::step::{OracleCall, Step, StepKind};
 
 /// Thousandths of a core of a cell that nobody has weighed: measured as what handshakes take, rounded up.
 pub const UNKNOWN_WEIGHT: u32 = 500;
@@ -151,7 +151,7 @@ fn weight(cost: Cost) -> u32 {
 /// Whether a scenario judges how long something took.
 fn is_exact(steps: &[Step]) -> bool {
     steps.iter().any(|step| match &step.kind {
-        StepKind::Check(calls) => calls.iter().any(|call| call.limits_a_time()),
+        StepKind::Check(calls) => calls.iter().any(OracleCall::limits_a_time),
         StepKind::Parallel(steps) => is_exact(steps),
         StepKind::Repeat(repeat) => is_exact(&repeat.steps),
         StepKind::Call(_)

@@ -1,1 +1,147 @@
+use handfast_scenario::name::PeerName;
+use handfast_scenario::scenario::Vocabulary;
+use handfast_scenario::{Project, Scenario};
+use proptest::prelude::*;
 
+use super::*;
+use crate::cell::{Ask, cells};
+
+const EXACT: &str = "name = \"n\"\n[[step]]\ncheck = [\"ready < 500ms\"]";
+const PLAIN: &str = "name = \"n\"";
+
+/// One scenario a text, with two peers: four cells each.
+fn cells_of(texts: &[&str]) -> Vec<Cell> {
+    let text = "[project]\nname = \"p\"\n[peers.r]\nstart = \"r\"\n[peers.p]\nstart = \"p\"\n";
+    let project = Project::parse("handfast.toml", text).unwrap();
+    let scenarios: Vec<Scenario> = texts
+        .iter()
+        .enumerate()
+        .flat_map(|(at, text)| {
+            Scenario::parse(&format!("test_unit_{at}.toml"), text, &Vocabulary::default()).unwrap()
+        })
+        .collect();
+    let peers = ["r", "p"].map(|name| PeerName::new(name).unwrap()).to_vec();
+    cells(&project, &scenarios, &Ask { peers, ..Ask::default() }).unwrap()
+}
+
+fn cost(seconds: u64, cpu_ms: u64) -> Cost {
+    Cost { duration: Duration::from_secs(seconds), cpu: Duration::from_millis(cpu_ms) }
+}
+
+/// Begins as many as may begin now.
+fn begin_all(schedule: &mut Schedule, now: Duration) -> Vec<usize> {
+    std::iter::from_fn(|| schedule.begin(now)).collect()
+}
+
+#[test]
+fn cells_that_nobody_has_weighed_fill_the_cores() {
+    let cells = cells_of(&[PLAIN, PLAIN]);
+    let mut schedule = Schedule::new(&cells, 2, |_| None);
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO), [0, 1, 2, 3]);
+    assert_eq!(schedule.left(), 4);
+}
+
+#[test]
+fn cells_that_mostly_wait_run_beside_many_others() {
+    let cells = cells_of(&[PLAIN; 8]);
+    let mut schedule = Schedule::new(&cells, 2, |_| Some(cost(10, 100)));
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO).len(), 2 * AT_ONCE_PER_CORE);
+}
+
+#[test]
+fn cells_that_work_all_the_time_get_a_core_each() {
+    let cells = cells_of(&[PLAIN]);
+    let mut schedule = Schedule::new(&cells, 2, |_| Some(cost(1, 1_000)));
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO).len(), 2);
+}
+
+#[test]
+fn one_that_is_heavier_than_the_machine_runs_alone() {
+    let cells = cells_of(&[PLAIN]);
+    let mut schedule = Schedule::new(&cells, 1, |_| Some(cost(1, 3_000)));
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO).len(), 1);
+}
+
+#[test]
+fn the_longest_begins_first() {
+    let cells = cells_of(&[PLAIN]);
+    let mut seconds = [1, 60, 2, 30].into_iter();
+    let mut schedule = Schedule::new(&cells, 2, |_| Some(cost(seconds.next().unwrap(), 10)));
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO), [1, 3, 2, 0]);
+}
+
+#[test]
+fn an_unknown_cell_that_goes_on_for_long_is_taken_for_one_that_waits() {
+    let cells = cells_of(&[PLAIN, PLAIN]);
+    let mut schedule = Schedule::new(&cells, 1, |_| None);
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO).len(), 2);
+    assert_eq!(schedule.next_deadline(), Some(WAITS_AFTER));
+    let almost = WAITS_AFTER.saturating_sub(Duration::from_micros(1));
+    assert!(begin_all(&mut schedule, almost).is_empty());
+    assert_eq!(begin_all(&mut schedule, WAITS_AFTER).len(), 1);
+}
+
+#[test]
+fn one_that_judges_times_runs_while_nothing_else_works() {
+    let cells = cells_of(&[EXACT]);
+    let mut schedule = Schedule::new(&cells, 8, |_| Some(cost(1, 10)));
+    for (at, cell) in cells.iter().enumerate() {
+        assert_eq!(begin_all(&mut schedule, Duration::ZERO), [at]);
+        schedule.end(at, &cell.column, false);
+    }
+    assert_eq!(schedule.left(), 0);
+}
+
+#[test]
+fn one_that_judges_times_may_run_beside_one_that_waits() {
+    let cells = cells_of(&[PLAIN, EXACT]);
+    let mut at = 0..8;
+    let mut schedule = Schedule::new(&cells[3..5], 2, |_| {
+        Some(if at.next() == Some(0) { cost(60, 10) } else { cost(1, 10) })
+    });
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO), [0, 1]);
+}
+
+#[test]
+fn a_pair_in_which_one_hung_has_its_turn_after_all_others() {
+    let cells = cells_of(&[PLAIN; 3]);
+    let mut schedule = Schedule::new(&cells, 1, |_| Some(cost(1, 1_000)));
+    assert_eq!(schedule.begin(Duration::ZERO), Some(0));
+    schedule.end(0, &cells[0].column, true);
+    let mut order = Vec::new();
+    while let Some(at) = schedule.begin(Duration::ZERO) {
+        schedule.end(at, &cells[at].column, false);
+        order.push(at);
+    }
+    assert_eq!(order, [1, 2, 3, 5, 6, 7, 9, 10, 11, 4, 8]);
+}
+
+proptest! {
+    /// Whatever the costs, every cell is begun exactly once, and never more at once than the cores carry.
+    #[test]
+    fn every_cell_has_its_turn(
+        costs in prop::collection::vec(prop::option::of((0_u64..100, 0_u64..200_000)), 12),
+        cores in 1_usize..5,
+        ends in prop::collection::vec(any::<prop::sample::Index>(), 12),
+        hung in prop::collection::vec(any::<bool>(), 12),
+    ) {
+        let cells = cells_of(&[PLAIN, EXACT, PLAIN]);
+        let mut next = costs.iter();
+        let mut schedule = Schedule::new(&cells, cores, |_| {
+            next.next().unwrap().map(|(seconds, cpu_ms)| cost(seconds, cpu_ms))
+        });
+        let (mut running, mut begun) = (Vec::new(), Vec::new());
+        for (end, hung) in ends.iter().zip(hung) {
+            for at in begin_all(&mut schedule, Duration::ZERO) {
+                running.push(at);
+                begun.push(at);
+            }
+            prop_assert!(!running.is_empty() && running.len() <= cores * AT_ONCE_PER_CORE);
+            let at = running.swap_remove(end.index(running.len()));
+            schedule.end(at, &cells[at].column, hung);
+        }
+        begun.sort_unstable();
+        prop_assert_eq!(begun, (0..12).collect::<Vec<_>>());
+        prop_assert_eq!(schedule.left(), 0);
+    }
+}

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use handfast_scenario::event::Outcome;
+use handfast_scenario::name::PeerName;
 use handfast_scenario::verdict::VerdictKind;
 use handfast_scenario::{Recorded, RunEvent};
 
@@ -57,7 +58,7 @@ impl Console {
                 format!("run {run}: {units} scenarios{suites}\n")
             }
             RunEvent::MatrixStarted { peers, cells, .. } => {
-                let peers: Vec<&str> = peers.iter().map(|peer| peer.as_str()).collect();
+                let peers: Vec<&str> = peers.iter().map(PeerName::as_str).collect();
                 format!("matrix: {} cells of {}\n", cells.len(), peers.join(", "))
             }
             RunEvent::UnitEnded { unit, .. } => {

@@ -5,6 +5,7 @@
 mod broken_peers;
 mod infra;
 mod killing;
+mod matrix;
 mod outputs;
 mod selftest;
 mod stranger;

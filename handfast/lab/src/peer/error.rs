@@ -38,6 +38,12 @@ pub enum CallError {
         /// The method.
         method: String,
     },
+    /// The peer names the method in its answer to `initialize`, and then does not know it: its own mistake, and no lack.
+    #[error("its initialize names {method}, and then it answers that there is no such method")]
+    Denied {
+        /// The method.
+        method: String,
+    },
     /// No answer came in time; the call was withdrawn with `$/cancel`.
     #[error("it did not answer {method} within {within:?}")]
     TimedOut {

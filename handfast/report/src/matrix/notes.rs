@@ -1,5 +1,7 @@
 //! What stands below the grid: whose fault it is, what was not proved, how fast it went.
 
+use std::fmt::Write as _;
+
 use handfast_matrix::Grid;
 use handfast_matrix::blame::{self, Fault};
 use handfast_matrix::expected::Comparison;
@@ -106,13 +108,15 @@ fn figures(grid: &Grid, notes: &mut Vec<Note>) {
     let judged = counts.passed + counts.failed + counts.unsupported;
     let mut text = format!("{judged} of {} cells judged", counts.all);
     if counts.recalled > 0 {
-        text.push_str(&format!(", {} by earlier runs on the same content", counts.recalled));
+        // Writing to a text cannot fail.
+        write!(text, ", {} by earlier runs on the same content", counts.recalled)
+            .unwrap_or_default();
     }
     let took_us = grid.took_us();
     if counts.played > 0 && took_us > 0 {
         let played = u64::try_from(counts.played).unwrap_or(u64::MAX);
         let rate = played.saturating_mul(60_000_000) / took_us;
-        text.push_str(&format!(", {played} played in {}: {rate} a minute", time(took_us)));
+        write!(text, ", {played} played in {}: {rate} a minute", time(took_us)).unwrap_or_default();
     }
     notes.push(Note { ink: Ink::Strong, text });
     let starts: Vec<String> = grid

@@ -1,6 +1,7 @@
 //! The grid on a terminal or in a file of text: rows scenarios, columns pairs of peers.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use handfast_matrix::Grid;
 use handfast_matrix::grid::Row;
@@ -90,7 +91,8 @@ impl Layout {
         let line = |title: &str, name: fn(&handfast_matrix::Column) -> &str| {
             let mut line = format!("{title:<width$}", width = self.name);
             for (column, width) in grid.columns().iter().zip(&self.squares) {
-                line.push_str(&format!("  {:<width$}", name(column)));
+                // Writing to a text cannot fail.
+                write!(line, "  {:<width$}", name(column)).unwrap_or_default();
             }
             palette.paint(Ink::Strong, line.trim_end())
         };
@@ -122,7 +124,8 @@ impl Layout {
         let mut line = format!("{:<width$}", "passed", width = self.name);
         for (column, width) in grid.columns().iter().zip(&self.squares) {
             let counts = grid.count(|cell| cell.column() == *column);
-            line.push_str(&format!("  {:<width$}", format!("{}/{}", counts.passed, counts.all)));
+            let sum = format!("{}/{}", counts.passed, counts.all);
+            write!(line, "  {sum:<width$}").unwrap_or_default();
         }
         palette.paint(Ink::Strong, line.trim_end())
     }

@@ -147,7 +147,15 @@ impl Stage {
         });
         let clock = self.lab.evidence().clock();
         let began_us = clock.now_us();
-        let answer = peer.call(method.as_str(), params, within).await;
+        let answer =
+            peer.call(method.as_str(), params, within).await.map_err(|error| match error {
+                CallError::Unsupported { method }
+                    if peer.initialized().methods.contains(&method) =>
+                {
+                    CallError::Denied { method }
+                }
+                error => error,
+            });
         self.journal.say(RunEvent::CallEnded {
             unit,
             call,
@@ -414,7 +422,7 @@ fn outcome(answer: &Result<Value, CallError>) -> CallOutcome {
                 detail: refusal.and_then(|refusal| refusal.detail),
             }
         }
-        Err(CallError::Unsupported { .. }) => CallOutcome::Unsupported,
+        Err(CallError::Unsupported { .. } | CallError::Denied { .. }) => CallOutcome::Unsupported,
         Err(CallError::TimedOut { .. }) => CallOutcome::TimedOut,
         Err(
             CallError::Gone { .. }

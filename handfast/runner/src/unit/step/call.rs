@@ -36,7 +36,9 @@ impl Stage {
             },
             Expected::Unknown => match answer {
                 Ok(result) => save(&call.save, &result, bindings),
-                Err(error @ CallError::Unsupported { .. }) => Err(unexpected(call, &error)),
+                Err(error @ (CallError::Unsupported { .. } | CallError::Denied { .. })) => {
+                    Err(unexpected(call, &error))
+                }
                 Err(_) => Ok(()),
             },
         }

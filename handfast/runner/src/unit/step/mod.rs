@@ -63,7 +63,8 @@ impl StepError {
                 let text = detail.unwrap_or(&error.message);
                 Self::Failed(format!("{context}: it was refused {code}: {text}"))
             }
-            CallError::TimedOut { .. }
+            CallError::Denied { .. }
+            | CallError::TimedOut { .. }
             | CallError::Gone { .. }
             | CallError::NotReading { .. }
             | CallError::Fault(_) => Self::Failed(format!("{context}: {}", chain(error))),
