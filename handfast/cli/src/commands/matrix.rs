@@ -28,6 +28,7 @@ use crate::error::CommandError;
 /// if it passed; so a second call plays what was touched or failed, and a call after a killed one goes on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Args {
     /// Only scenarios that one of these matches; as in `handfast run`
     #[arg(value_name = "FILTER")]

@@ -85,7 +85,7 @@ fn events() -> Vec<Recorded> {
 
 fn grid_of(events: &[Recorded]) -> Grid {
     let mut grid = Grid::default();
-    for event in &events {
+    for event in events {
         grid.read(event);
     }
     grid

@@ -147,15 +147,12 @@ impl Stage {
         });
         let clock = self.lab.evidence().clock();
         let began_us = clock.now_us();
-        let answer =
-            peer.call(method.as_str(), params, within).await.map_err(|error| match error {
-                CallError::Unsupported { method }
-                    if peer.initialized().methods.contains(&method) =>
-                {
-                    CallError::Denied { method }
-                }
-                error => error,
-            });
+        let mut answer = peer.call(method.as_str(), params, within).await;
+        if let Err(CallError::Unsupported { method }) = &answer
+            && peer.initialized().methods.contains(method)
+        {
+            answer = Err(CallError::Denied { method: method.clone() });
+        }
         self.journal.say(RunEvent::CallEnded {
             unit,
             call,
