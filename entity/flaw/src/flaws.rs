@@ -82,7 +82,6 @@ flaws! {
     TakesAnyTask "takes-any-task" "Takes tasks for which it lacks the capability."
     // Tokens.
     CreditsTwice "credits-twice" "Credits every transfer to its receiver twice."
-    VotesTwice "votes-twice" "Votes for two orders of one account under one sequence number."
     AppliesWithoutQuorum "applies-without-quorum" "Takes a single vote for a certificate."
     IgnoresOverdraft "ignores-overdraft" "Lets an account pay more than it has."
     // Files.

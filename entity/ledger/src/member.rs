@@ -114,7 +114,7 @@ impl Locks {
         if terms.sequence != state.next(&account) {
             return Judgement::Refuse(TokenCode::WrongSequence);
         }
-        if let Some(lock) = lock.filter(|_| !planted(Flaw::VotesTwice)) {
+        if let Some(lock) = lock {
             return Judgement::Equivocation(Box::new(lock.clone()));
         }
         if !state.balance(&account).covers(terms.amount) && !planted(Flaw::IgnoresOverdraft) {

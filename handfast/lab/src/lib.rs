@@ -10,6 +10,7 @@
 //! - [`evidence`]: the log of a unit, on the axis of [`clock`]
 //! - [`reaper`]: the process that cleans up, also after `kill -9` of handfast
 //! - [`scratch`]: run folders, and what an earlier run left behind
+//! - [`usage`]: descriptors and memory of a peer
 //! - `sys`: the system calls that need `unsafe`, a reason each
 
 pub mod clock;
@@ -21,6 +22,7 @@ pub mod reaper;
 pub mod scratch;
 pub mod tap;
 pub mod unit;
+pub mod usage;
 
 mod sys;
 
@@ -32,3 +34,4 @@ pub use peer::{CallError, Peer, PeerFault, StartError};
 pub use scratch::{Scratch, Swept};
 pub use tap::{Body, Exchange, Fate, Tap, TapConfig};
 pub use unit::{CloseReport, RoleConfig, Unit, UnitConfig};
+pub use usage::Usage;

@@ -143,6 +143,7 @@ impl Grid {
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
             | RunEvent::Searched { .. }
+            | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
             | RunEvent::SuiteStarted { .. }

@@ -160,6 +160,7 @@ fn is_exact(steps: &[Step]) -> bool {
         | StepKind::Never(_)
         | StepKind::Wire(_)
         | StepKind::Fault(_)
+        | StepKind::Measure(_)
         | StepKind::Stop(_)
         | StepKind::Kill(_)
         | StepKind::Start(_) => false,

@@ -150,6 +150,11 @@ impl<'a> History<'a> {
         Self { events }
     }
 
+    /// Everything that happened, in order.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &'a RunEvent> + use<'a> {
+        self.events.iter().map(|recorded| &recorded.event)
+    }
+
     /// All calls of `message.send`, in the order they began.
     pub fn sends(&self) -> Vec<Send<'a>> {
         let mut sends = Vec::new();

@@ -10,7 +10,9 @@
 pub mod history;
 pub mod spelling;
 
+mod descriptors_steady;
 mod exactly_once;
+mod memory_per_message;
 mod no_nonce_reuse;
 mod no_plaintext;
 mod on_the_wire;
@@ -23,6 +25,7 @@ mod refusals_logged;
 mod refused_never_delivered;
 mod tasks_once;
 mod tokens_conserved;
+mod usage;
 mod wire_signed;
 
 use std::collections::BTreeSet;
@@ -61,8 +64,10 @@ type Check = fn(&History<'_>, &Params<'_>) -> Result<Finding, OracleError>;
 type Finding = Result<(), String>;
 
 /// All oracles.
-const ORACLES: [(&str, Check); 13] = [
+const ORACLES: [(&str, Check); 15] = [
+    ("descriptors-steady", descriptors_steady::check),
     ("exactly-once", exactly_once::check),
+    ("memory-per-message", memory_per_message::check),
     ("no-nonce-reuse", no_nonce_reuse::check),
     ("no-plaintext", no_plaintext::check),
     ("on-the-wire", on_the_wire::check),
@@ -130,6 +135,7 @@ mod tests {
             let params = match name.as_str() {
                 "no-plaintext" => json!({ "markers": ["a-secret-text"] }),
                 "on-the-wire" => json!({ "has": { "version": "1.1" } }),
+                "memory-per-message" => json!({ "at_most": "2KiB" }),
                 "ready" | "recovery" => json!({ "at_most": "500ms" }),
                 _ => Value::Null,
             };

@@ -85,6 +85,17 @@ impl<'a> Params<'a> {
         duration::parse(text).map_err(|error| self.problem(format!("cannot read {key}: {error}")))
     }
 
+    /// A number of bytes with its unit, such as `2KiB`.
+    pub(crate) fn size(&self, key: &str) -> Result<u64, OracleError> {
+        let wrong = || self.problem(format!("needs {key} = \"..\", a size such as \"2KiB\""));
+        let text = self.get(key).and_then(Value::as_str).ok_or_else(wrong)?;
+        let units = [("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+        let parts = units.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)));
+        let (number, bytes) = parts.ok_or_else(wrong)?;
+        let number = number.trim().parse::<u64>().ok().filter(|number| *number > 0);
+        number.and_then(|number| number.checked_mul(*bytes)).ok_or_else(wrong)
+    }
+
     /// A duration that may be left out.
     pub(crate) fn optional_duration(&self, key: &str) -> Result<Option<Duration>, OracleError> {
         self.get(key).map(|_| self.duration(key)).transpose()

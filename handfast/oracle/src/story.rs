@@ -84,6 +84,10 @@ impl Story {
         self.push(RunEvent::PeerLog { unit: unit(), role: role(by), line, truncated })
     }
 
+    pub(crate) fn measured(self, name: &str, descriptors: u64, memory_bytes: u64) -> Self {
+        self.push(RunEvent::Measured { unit: unit(), role: role(name), descriptors, memory_bytes })
+    }
+
     pub(crate) fn searched(
         self,
         place: SearchPlace,

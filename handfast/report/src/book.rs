@@ -443,6 +443,7 @@ impl Book {
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
             | RunEvent::Searched { .. }
+            | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
             | RunEvent::UnitEnded { .. } => {}
@@ -492,6 +493,7 @@ impl UnitPage {
             | RunEvent::PeerEvent { .. }
             | RunEvent::WireMessage { .. }
             | RunEvent::Searched { .. }
+            | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }
             | RunEvent::SuiteStarted { .. }
             | RunEvent::SuiteTest { .. }

@@ -93,6 +93,7 @@ impl Console {
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
             | RunEvent::Searched { .. }
+            | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
             | RunEvent::CellRecalled { .. }

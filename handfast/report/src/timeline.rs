@@ -113,6 +113,7 @@ fn words(event: &RunEvent) -> Option<(String, String)> {
         | RunEvent::CallEnded { .. }
         | RunEvent::PeerLog { .. }
         | RunEvent::Searched { .. }
+        | RunEvent::Measured { .. }
         | RunEvent::CheckEnded { .. }
         | RunEvent::MatrixStarted { .. }
         | RunEvent::CellRecalled { .. }

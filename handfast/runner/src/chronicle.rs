@@ -100,6 +100,7 @@ impl HistorySink {
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
             | RunEvent::Searched { .. }
+            | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
             | RunEvent::SuiteStarted { .. }

@@ -265,6 +265,7 @@ fn decides(event: &RunEvent) -> bool {
         | RunEvent::PeerEvent { .. }
         | RunEvent::WireMessage { .. }
         | RunEvent::Searched { .. }
+        | RunEvent::Measured { .. }
         | RunEvent::PeerLog { .. } => false,
     }
 }

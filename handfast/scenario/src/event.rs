@@ -230,6 +230,17 @@ pub enum RunEvent {
         /// Where it was found, such as `entity.db has it in clear`, or why that is not known.
         found: Option<String>,
     },
+    /// What a peer holds was measured.
+    Measured {
+        /// Which unit.
+        unit: UnitId,
+        /// Whose processes.
+        role: RoleName,
+        /// How many descriptors they have open.
+        descriptors: u64,
+        /// How much memory of their own they have, bytes.
+        memory_bytes: u64,
+    },
     /// A peer's process ended.
     PeerExited {
         /// Which unit.
@@ -622,6 +633,7 @@ impl RunEvent {
             | Self::WireMessage { unit, .. }
             | Self::PeerLog { unit, .. }
             | Self::Searched { unit, .. }
+            | Self::Measured { unit, .. }
             | Self::PeerExited { unit, .. }
             | Self::CheckEnded { unit, .. }
             | Self::CellRecalled { unit, .. }

@@ -51,6 +51,8 @@ pub enum StepKind {
     Fault(Fault),
     /// Asks oracles about the history so far.
     Check(Vec<OracleCall>),
+    /// Measures what the processes of these roles hold.
+    Measure(Vec<RoleName>),
     /// Ends a peer with `shutdown` and waits for its exit code 0.
     Stop(RoleName),
     /// Ends a peer with SIGKILL and waits until it is gone.
@@ -422,6 +424,7 @@ impl Step {
             StepKind::Wire(wire) => wire.roles(),
             StepKind::Fault(fault) => BTreeSet::from([fault.role.clone()]),
             StepKind::Check(_) => BTreeSet::new(),
+            StepKind::Measure(roles) => roles.iter().cloned().collect(),
             StepKind::Stop(role) | StepKind::Kill(role) | StepKind::Start(role) => {
                 BTreeSet::from([role.clone()])
             }

@@ -54,6 +54,14 @@ fn a_file_without_roles_has_a_and_b() {
 }
 
 #[test]
+fn roles_that_are_measured_have_to_be_there() {
+    let kind = only_step("[[step]]\nmeasure = [\"a\", \"b\"]\n");
+    let StepKind::Measure(roles) = kind else { panic!("another step: {kind:?}") };
+    assert_eq!(roles.iter().map(RoleName::as_str).collect::<Vec<_>>(), ["a", "b"]);
+    check_step_problem("measure = []", &["4:11: `measure` names nobody"]);
+}
+
+#[test]
 fn a_call_is_read_with_everything_it_has() {
     let kind = only_step(
         "[[step]]\nrole = \"a\"\ncall = \"session.open\"\nwith = { to = \"${b.name}\" }\n\
@@ -360,7 +368,7 @@ fn a_step_does_exactly_one_thing() {
         "role = \"a\"",
         &[concat!(
             "3:1: a step does not say what to do; add one of call, expect, event, never, parallel, ",
-            "repeat, wire, fault, check, stop, kill, start, clock"
+            "repeat, wire, fault, check, measure, stop, kill, start, clock"
         )],
     );
 }

@@ -35,6 +35,10 @@ pub(super) fn read(
         "never" => never(fields, scope, sink),
         "fault" => fault(fields.node("fault")?, scope, sink),
         "check" => check(fields.node("check")?, scope, sink),
+        "measure" => {
+            let roles = values::roles(fields, "measure", scope, sink);
+            (!roles.is_empty()).then_some(StepKind::Measure(roles))
+        }
         "stop" => role(sink).map(StepKind::Stop),
         "kill" => role(sink).map(StepKind::Kill),
         "start" => role(sink).map(StepKind::Start),
@@ -337,6 +341,7 @@ pub(super) fn describe(kind: &StepKind) -> String {
             let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
             format!("check {}", names.join(", "))
         }
+        StepKind::Measure(roles) => format!("{} measured", all(roles)),
         StepKind::Stop(role) => format!("{role} stops"),
         StepKind::Kill(role) => format!("{role} is killed"),
         StepKind::Start(role) => format!("{role} starts again"),

@@ -1,7 +1,9 @@
 //! `check`: asks oracles about the history so far.
 
+use handfast_lab::Usage;
 use handfast_oracle::spelling::Spellings;
 use handfast_scenario::event::{Outcome, SearchPlace};
+use handfast_scenario::name::RoleName;
 use handfast_scenario::step::OracleCall;
 use handfast_scenario::{Bindings, RunEvent};
 use serde_json::Value;
@@ -31,6 +33,28 @@ impl Stage {
             self.journal().say_check(&oracle.name, outcome);
         }
         if failures.is_empty() { Ok(()) } else { Err(StepError::Failed(failures.join("\n"))) }
+    }
+
+    /// Measures what the processes of roles hold, for oracles that ask what has become of it.
+    pub(super) fn measure(&self, roles: &[RoleName]) -> StepResult {
+        for role in roles {
+            let peer = self.lab().peer(role.as_str()).filter(|peer| peer.exit().is_none());
+            let Some(peer) = peer else {
+                return Err(StepError::Infra(format!(
+                    "{role} does not run, and cannot be measured"
+                )));
+            };
+            let usage = Usage::of(peer.pid()).map_err(|error| {
+                StepError::Infra(format!("the processes of {role} cannot be measured: {error}"))
+            })?;
+            self.journal().say(RunEvent::Measured {
+                unit: self.journal().unit().clone(),
+                role: role.clone(),
+                descriptors: usage.descriptors,
+                memory_bytes: usage.memory_bytes,
+            });
+        }
+        Ok(())
     }
 
     /// Looks through logs and folders of all roles, where an oracle asks what they have of its markers: an oracle sees

@@ -190,6 +190,7 @@ impl Stage {
             StepKind::Wire(wire) => self.wire(wire, step, bindings).await,
             StepKind::Fault(fault) => self.fault(fault, step, bindings).await,
             StepKind::Check(oracles) => self.check(oracles, bindings).await,
+            StepKind::Measure(roles) => self.measure(roles),
             StepKind::Stop(role) => self.stop(role).await,
             StepKind::Kill(role) => self.kill(role).await,
             StepKind::Start(role) => {

@@ -1,0 +1,112 @@
+//! What processes hold: open descriptors and memory of their own, as `/proc` says it of any program in any language.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+
+/// What a process and everything it has started hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Open descriptors.
+    pub descriptors: u64,
+    /// Bytes of memory that no file stands behind: heaps and stacks. Programs and libraries are not in it, nor is what is
+    /// mapped of files, so that what a process has merely touched does not look like a leak.
+    pub memory_bytes: u64,
+}
+
+impl Usage {
+    /// Looks at a process and its descendants. One that ends meanwhile holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// If `/proc` cannot be read, or the process itself is gone.
+    pub fn of(pid: u32) -> io::Result<Self> {
+        let mut usage = Self::of_one(pid)?;
+        for descendant in descendants(pid) {
+            let one = Self::of_one(descendant).unwrap_or_default();
+            usage.descriptors += one.descriptors;
+            usage.memory_bytes += one.memory_bytes;
+        }
+        Ok(usage)
+    }
+
+    fn of_one(pid: u32) -> io::Result<Self> {
+        let open = fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+        let memory = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+        Ok(Self {
+            descriptors: u64::try_from(open).unwrap_or(u64::MAX),
+            memory_bytes: anonymous_bytes(&memory).ok_or(io::ErrorKind::InvalidData)?,
+        })
+    }
+}
+
+/// The line `Anonymous:  1234 kB`.
+fn anonymous_bytes(rollup: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1_024)
+}
+
+/// All processes below one, by the parents that `/proc` names.
+fn descendants(pid: u32) -> BTreeSet<u32> {
+    let mut found = BTreeSet::new();
+    let mut parents = vec![pid];
+    while let Some(parent) = parents.pop() {
+        for task in fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten() {
+            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
+                if found.insert(child) {
+                    parents.push(child);
+                }
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn the_memory_that_no_file_stands_behind_is_read() {
+        let rollup =
+            "00400000-7ffe rollup\nRss:      900 kB\nAnonymous:     12 kB\nLazyFree: 0 kB\n";
+        assert_eq!(anonymous_bytes(rollup), Some(12 * 1_024));
+        assert_eq!(anonymous_bytes("Rss: 900 kB\n"), None);
+    }
+
+    #[test]
+    fn descriptors_and_memory_of_a_child_and_its_child_are_seen() {
+        // `cat` waits for its input, whoever starts it.
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "cat & exec cat 3</dev/null 4</dev/null"]);
+        let start = |command: &mut Command| {
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
+        };
+        let mut child = start(&mut shell);
+        while descendants(child.id()).is_empty() {
+            std::thread::yield_now();
+        }
+        let usage = Usage::of(child.id()).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(usage.descriptors >= 6 && usage.memory_bytes > 16 * 1_024, "{usage:?}");
+        assert!(Usage::of(child.id()).is_err());
+    }
+
+    #[test]
+    fn what_is_opened_and_filled_shows() {
+        let own = std::process::id();
+        let before = Usage::of(own).unwrap();
+        let files: Vec<File> = (0..64).map(|_| File::open("/dev/null").unwrap()).collect();
+        let filled = vec![1_u8; 8 << 20];
+        let after = Usage::of(own).unwrap();
+        assert!(after.descriptors >= before.descriptors + 32, "{before:?} {after:?}");
+        assert!(after.memory_bytes >= before.memory_bytes + (4 << 20), "{before:?} {after:?}");
+        drop((files, filled));
+    }
+}
