@@ -58,7 +58,7 @@ fn roles_that_are_measured_have_to_be_there() {
     let kind = only_step("[[step]]\nmeasure = [\"a\", \"b\"]\n");
     let StepKind::Measure(roles) = kind else { panic!("another step: {kind:?}") };
     assert_eq!(roles.iter().map(RoleName::as_str).collect::<Vec<_>>(), ["a", "b"]);
-    check_step_problem("measure = []", &["4:11: `measure` names nobody"]);
+    check_step_problem("measure = []", &["4:11: `measure` names nobody; name at least one role"]);
 }
 
 #[test]
