@@ -106,7 +106,7 @@ never = "x"
 on = "a"
 [[step]]
 parallel = true
-do = [{ stop = "a" }, { kill = "a" }, { start = "a" }]
+do = [{ measure = "a" }, { stop = "a" }, { kill = "a" }, { start = "a" }]
 [[step]]
 repeat = { count = 2 }
 do = [{ check = "order" }, { clock = { a = "+1s" } }]
