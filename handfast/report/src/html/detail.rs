@@ -1,6 +1,7 @@
 //! What is kept of a unit while it is played, in case it fails. Every list has its limit: the latest are kept.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 
 use handfast_scenario::event::WireBytes;
 use handfast_scenario::name::RoleName;
@@ -130,7 +131,11 @@ impl Body {
             Some(json) => serde_json::to_string_pretty(&json).unwrap_or_default(),
             None => match std::str::from_utf8(&known) {
                 Ok(text) => text.to_owned(),
-                Err(_) => known.iter().map(|byte| format!("{byte:02x}")).collect(),
+                Err(_) => known.iter().fold(String::new(), |mut digits, byte| {
+                    // Writing to a text cannot fail.
+                    write!(digits, "{byte:02x}").unwrap_or_default();
+                    digits
+                }),
             },
         };
         let mut end = text.len().min(BODY_BYTES_MAX);

@@ -39,31 +39,30 @@ impl HtmlReport {
     /// Reads the next event.
     pub fn read(&mut self, recorded: &Recorded) {
         self.book.read(recorded);
-        match &recorded.event {
-            RunEvent::UnitStarted { unit, .. } => {
-                self.running.insert(unit.clone(), Detail::new(recorded.at_us));
-            }
-            RunEvent::UnitEnded { unit, verdict, .. } => {
-                let detail = self.running.remove(unit);
-                let told = match verdict.kind() {
-                    VerdictKind::Failed | VerdictKind::TimedOut | VerdictKind::Infra => true,
-                    VerdictKind::Passed | VerdictKind::Unsupported | VerdictKind::Absent => false,
-                };
-                if let Some(detail) = detail.filter(|_| told && self.kept.len() < DETAILS_MAX) {
-                    self.kept.insert(unit.clone(), detail);
-                }
-            }
-            event => {
-                if let RunEvent::PeerStarted { peer, version, .. } = event
-                    && version.starts_with("stub of ")
-                {
-                    self.stubs.insert(peer.to_string(), version.clone());
-                }
-                let unit = event.unit();
-                if let Some(detail) = unit.and_then(|unit| self.running.get_mut(unit)) {
-                    detail.read(recorded);
-                }
-            }
+        if let RunEvent::UnitStarted { unit, .. } = &recorded.event {
+            self.running.insert(unit.clone(), Detail::new(recorded.at_us));
+        } else if let RunEvent::UnitEnded { unit, verdict, .. } = &recorded.event {
+            self.ended(unit, verdict.kind());
+        } else if let Some(detail) =
+            recorded.event.unit().and_then(|unit| self.running.get_mut(unit))
+        {
+            detail.read(recorded);
+        }
+        if let RunEvent::PeerStarted { peer, version, .. } = &recorded.event
+            && version.starts_with("stub of ")
+        {
+            self.stubs.insert(peer.to_string(), version.clone());
+        }
+    }
+
+    fn ended(&mut self, unit: &UnitId, kind: VerdictKind) {
+        let detail = self.running.remove(unit);
+        let told = match kind {
+            VerdictKind::Failed | VerdictKind::TimedOut | VerdictKind::Infra => true,
+            VerdictKind::Passed | VerdictKind::Unsupported | VerdictKind::Absent => false,
+        };
+        if let Some(detail) = detail.filter(|_| told && self.kept.len() < DETAILS_MAX) {
+            self.kept.insert(unit.clone(), detail);
         }
     }
 

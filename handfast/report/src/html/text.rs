@@ -1,6 +1,6 @@
 //! How anything gets into HTML: escaped, always.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use handfast_scenario::plan::UnitId;
 
@@ -31,7 +31,8 @@ pub(super) fn anchor(unit: &UnitId) -> String {
     for byte in unit.as_str().bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => anchor.push(char::from(byte)),
-            other => anchor.push_str(&format!("-{other:02x}")),
+            // Writing to a text cannot fail.
+            other => write!(anchor, "-{other:02x}").unwrap_or_default(),
         }
     }
     anchor
