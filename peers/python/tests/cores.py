@@ -11,7 +11,7 @@ from entity_py.crypto import SigningKey
 from entity_py.encoding import SECOND
 from entity_py.features import all_features
 from entity_py.peer.core import Core
-from entity_py.peer.outputs import Answer, Event, Reply, Transmit
+from entity_py.peer.outputs import Answer, Event, Reply, Transmit, Work
 from entity_py.strictjson import JsonObject
 from entity_py.times import Now
 
@@ -25,6 +25,8 @@ class Body:
     def __init__(self, world: "Cores", name: str, **config: Any) -> None:
         self.world = world
         self.name = name
+        if "folder" in config:
+            config["folder"] = f"{config['folder']}/{name}"
         self.config = Config(name=name, test_peer=True, log=self._log, **config)
         self.key = SigningKey(hashlib.sha256(name.encode()).digest())
         self.kept: Dict[str, Dict[str, bytes]] = {}
@@ -68,12 +70,25 @@ class Body:
             for output in step.outputs:
                 if isinstance(output, Transmit):
                     self.world.wire.append((self, self.core, output))
+                elif isinstance(output, Work):
+                    self.work(output)
                 elif isinstance(output, Answer):
                     self._answers[output.token] = output
                 elif isinstance(output, Reply):
                     self._replies[output.call] = output.outcome
                 elif isinstance(output, Event):
                     self.events.append((output.name, output.params))
+
+    def work(self, work: Work) -> None:
+        """Done at once, as long as the peer lives."""
+        core = self.core
+        if core is None:
+            return
+        try:
+            result: Any = work.function()
+        except Exception as failure:
+            result = failure
+        core.handle_worked(work.id, result, self.world.now)
 
     def request(self, transmit: Transmit) -> Answer:
         """Takes a request of another peer."""
@@ -126,6 +141,8 @@ class Cores:
         self.mono = 0
         self.wire: List[Tuple[Body, Core, Transmit]] = []
         self.deaf: Set[str] = set()
+        self.loses: Callable[[], bool] = lambda: False
+        """Whether the next request gets lost."""
         self.bodies = {name: Body(self, name, **config) for name in names}
         for one in self.bodies.values():
             for other in self.bodies.values():
@@ -145,7 +162,7 @@ class Cores:
             target = self.bodies.get(name)
             status: Optional[int] = None
             body, error = b"", "refused"
-            if target is not None and target.core is not None and name not in self.deaf:
+            if target is not None and target.core is not None and name not in self.deaf and not self.loses() and target.core is not None:
                 answer = target.request(transmit)
                 status, body, error = answer.status, answer.body, ""
             if sender.core is core:

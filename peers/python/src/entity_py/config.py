@@ -38,6 +38,8 @@ class Config:
     rates: Mapping[str, Rate] = field(default_factory=dict)
     advertise: Optional[str] = None
     test_peer: bool = False
+    folder: str = ""
+    """Where files go; empty: a folder of this process that is gone with it."""
     log: Callable[[str, str], None] = lambda level, text: None
 
     def speaks(self, version: str) -> bool:
@@ -149,5 +151,6 @@ def _environment(env: Mapping[str, str], test_peer: bool, level: str, rates: Map
         rates=rates,
         advertise=env.get("HANDFAST_ADVERTISE") or None,
         test_peer=test_peer,
+        folder=env.get("HANDFAST_DATA_DIR", ""),
     )
     return Started(config, host.strip("[]"), int(port), env.get("HANDFAST_DATA_DIR", ""), env.get("HANDFAST_SEED"), level)

@@ -9,6 +9,7 @@ from .peer.feature import Feature
 from .services.keys import Keys
 from .services.tasks import Tasks
 from .services.tokens import Tokens
+from .services.transfers import Transfers
 
 
 def all_features() -> List[Feature]:
@@ -18,4 +19,4 @@ def all_features() -> List[Feature]:
     def announce(abilities: List[str]) -> None:
         basics.abilities = abilities
 
-    return [basics, Keys(), Tasks(announce), Tokens()]
+    return [basics, Keys(), Tasks(announce), Tokens(), Transfers()]

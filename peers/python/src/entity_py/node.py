@@ -9,7 +9,8 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Set
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Coroutine, Dict, List, Optional, Set
 
 from . import __version__
 from .codes import BadParams
@@ -21,7 +22,7 @@ from .features import all_features
 from .gate import Gate
 from .http import Client, Handled, Server
 from .peer.core import CORE_EVENTS, Core
-from .peer.outputs import Answer, Event, Output, Reply, Stopped, Transmit
+from .peer.outputs import Answer, Event, Output, Reply, Stopped, Transmit, Work
 from .store import Store, StoreError
 from .times import Now
 
@@ -89,6 +90,7 @@ class Node:
         self._stopping = False
         self._code = 0
         self._tasks: Set["asyncio.Task[None]"] = set()
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="work")
         self._out_lock = threading.Lock()
 
     def log(self, level: str, text: str) -> None:
@@ -115,6 +117,7 @@ class Node:
         if self._answers:
             await asyncio.wait(list(self._answers.values()), timeout=DRAIN)
         await asyncio.sleep(0)
+        self._worker.shutdown(wait=True, cancel_futures=True)
         await self._server.close()
         await self._client.close()
         self._store.close()
@@ -165,6 +168,14 @@ class Node:
         if not self._stopping:
             self._input(lambda now: self.core.handle_transmitted(what.id, status, body, error, now))
 
+    async def _work(self, what: Work) -> None:
+        try:
+            result: Any = await asyncio.get_running_loop().run_in_executor(self._worker, what.function)
+        except Exception as failure:
+            result = failure
+        if not self._stopping:
+            self._input(lambda now: self.core.handle_worked(what.id, result, now))
+
     # -- outputs
 
     def _release(self, output: Output) -> None:
@@ -177,11 +188,17 @@ class Node:
         elif isinstance(output, Reply):
             self._writer.reply(output.call, output.outcome)
         elif isinstance(output, Transmit):
-            task = asyncio.get_running_loop().create_task(self._transmit(output))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._transmit(output))
+        elif isinstance(output, Work):
+            if not self._stopping:
+                self._spawn(self._work(output))
         elif isinstance(output, Stopped):
             self._ended.set()
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _store_failed(self, error: BaseException) -> None:
         print(f"entity_py: {self._store.path} does not take what has to be kept: {error}", file=sys.stderr, flush=True)

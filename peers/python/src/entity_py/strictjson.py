@@ -21,7 +21,7 @@ VALUES_MAX = 1_048_576
 DIGITS_MAX = 4_300
 """How many digits an integer may have."""
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_BRACKET = re.compile(r"[^\[\]{}]+")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SCALARS = re.compile(r"[,:\[{]")

@@ -24,7 +24,7 @@ from .courier import Courier, Done, Outcome
 from .feature import Feature, Later, Message, Method, Records
 from .inbound import Inbound
 from .line import Line, Outgoing
-from .outputs import Answer, Change, Event, Output, Reply, Step, Stopped, Transmit
+from .outputs import Answer, Change, Event, Output, Reply, Step, Stopped, Transmit, Work
 from .roster import Peer
 
 SESSIONS = "session"
@@ -56,6 +56,7 @@ class Core:
         self.seen = inboxes.SeenIds(self.persist)
         self.courier = Courier(self.timers, self._emit, draw)
         self.inbound = Inbound(self)
+        self.large_from = LARGE
         self.large: Optional[Callable[[Line, Outgoing, Now], None]] = None
         """Set by the feature that sends large bodies as transfers."""
         self.kinds: Dict[str, Feature] = {kind: feature for feature in features for kind in feature.kinds}
@@ -71,6 +72,8 @@ class Core:
         self._soon: Deque[Callable[[Now], None]] = deque()
         self._offset = 0
         self._calls: Set[object] = set()
+        self._works: Dict[int, Callable[[Any, Now], None]] = {}
+        self._works_begun = 0
         self.stopping = False
         self.started_wall = 0
 
@@ -115,6 +118,12 @@ class Core:
     def soon(self, function: Callable[[Now], None]) -> None:
         """Calls it at the end of this input."""
         self._soon.append(function)
+
+    def work(self, function: Callable[[], Any], done: Callable[[Any, Now], None]) -> None:
+        """Has `function` done beside, in the order of these calls; `done(result, now)` gets what it returned, or the exception it raised."""
+        self._works_begun += 1
+        self._works[self._works_begun] = done
+        self._outputs.append(Work(self._works_begun, function))
 
     def later(self) -> Later:
         """An answer that comes with another input."""
@@ -243,6 +252,14 @@ class Core:
         """A request of ours has ended; `status` is None where nobody answered."""
         now = self._time(now)
         self._guard(lambda: self.courier.ended(id, status, body, error, now), "an answer")
+        self._finish(now)
+
+    def handle_worked(self, id: int, result: Any, now: Now) -> None:
+        """Work is done: its result, or the exception it ended in."""
+        now = self._time(now)
+        done = self._works.pop(id, None)
+        if done is not None:
+            self._guard(lambda: done(result, now), "work")
         self._finish(now)
 
     def handle_call(self, call: object, method: str, params: Any, now: Now) -> None:

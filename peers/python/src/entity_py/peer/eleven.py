@@ -604,7 +604,9 @@ class Eleven:
             return
         while self.line.waiting and self._in_flight < IN_FLIGHT_MAX and session.out.has_room() and session.can_seal():
             out = self.line.take()
-            if out is not None:
+            if out is not None and out.size > self.core.large_from and self.core.large is not None:
+                self.core.large(self.line, out, now)
+            elif out is not None:
                 self._send_volatile(session, out, now)
         self._pump_durable(session, now)
 
@@ -638,7 +640,8 @@ class Eleven:
             finish(200, "", None, then)
 
         self.core.courier.post(
-            self.peer, self.address, body, ended, now, final_codes=WAIT_FOR_ACK, counted=out.kind not in UNCOUNTED
+            self.peer, self.address, body, ended, now, attempts=out.attempts, final_codes=WAIT_FOR_ACK,
+            counted=out.kind not in UNCOUNTED,
         )
 
     def send_beat(self, count: int, done: Callable[[Outcome, Now], None], now: Now) -> None:

@@ -13,7 +13,7 @@ from ..codes import CallRefused
 from ..encoding import SECOND
 from ..strictjson import JsonObject
 from ..times import Now, Timer
-from .courier import Done, Outcome
+from .courier import ATTEMPTS, Done, Outcome
 from .eleven import Eleven
 from .roster import Peer
 from .ten import Ten
@@ -37,6 +37,9 @@ class Outgoing:
     done: Done
     seal: str = "auto"
     flavour: Optional[str] = None
+    attempts: int = ATTEMPTS
+    only_new: bool = False
+    """It has no place in 1.0."""
 
 
 Opened = Callable[[Union[JsonObject, CallRefused]], None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Tuple, Union
+from typing import Any, Callable, List, Optional, Tuple, Union
 
 from ..codes import BadParams, CallRefused
 from ..strictjson import JsonObject
@@ -23,6 +23,14 @@ class Transmit:
     body: bytes
     limit: int
     """How long it may take in all, in microseconds."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something that touches files or takes its time: done by one thread, in order. Its result comes back as `handle_worked`."""
+
+    id: int
+    function: Callable[[], Any]
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class Stopped:
     """Nothing comes after this: the peer has ended in order."""
 
 
-Output = Union[Transmit, Answer, Event, Reply, Stopped]
+Output = Union[Transmit, Work, Answer, Event, Reply, Stopped]
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from ..crypto import CryptoError, sha256, session_key_1_0, static_key_1_0, verif
 from ..encoding import SECOND, is_uuid4, parse_base64, parse_iso, stamp, to_base64, uuid4_of
 from ..strictjson import JsonObject, canonical
 from ..times import HOUR, Now, Timer
+from ..transfer import pieces
 from ..v10 import sealing
 from ..v10.envelope import OldEnvelope, write
 from ..v10.sealing import Sealing, open_static, seal_static
-from .courier import FINAL, HANDSHAKE_LIMIT, Outcome
+from .courier import FINAL, HANDSHAKE_LIMIT, Done, Outcome
 from .feature import Message
 from .outbox import Kept
 
@@ -450,6 +451,12 @@ class Ten:
         return None
 
     def _send(self, session: OldSession, out: "Outgoing", now: Now) -> None:
+        if out.only_new:
+            out.done(Outcome(None, "INVALID_VERSION", f"1.0 has no {out.kind}"), now)
+            return
+        if out.kind not in pieces.NEVER and pieces.is_large(out.body):
+            self._send_pieces(session, out.kind, out.body, out.done, now, out.seal, out.flavour or "iso")
+            return
         try:
             sealed = self._sealed(session, out.body, out.seal)
         except (OldRefusal, CryptoError):
@@ -468,6 +475,44 @@ class Ten:
             self.core.soon(self.line.pump)
 
         self.core.courier.post(self.peer, self.peer.address or "", body, ended, now, counted=out.kind != "heartbeat")
+
+    def _send_pieces(
+        self, session: OldSession, kind: str, payload: JsonObject, done: Done, now: Now, seal: str = "auto", flavour: str = "iso",
+        counted: bool = True,
+    ) -> None:  # fmt: skip
+        """docs/protocol/1.0.md#chunks: form B, one after the other; the outcome is that of the last, or of the first that failed."""
+        try:
+            left = pieces.cut(uuid4_of(self.core.random(16)), kind, payload)
+        except ValueError as error:
+            why = str(error)
+            self.core.soon(lambda then: done(Outcome(413, "MESSAGE_TOO_LARGE", why), then))
+            return
+        self._busy += 1
+
+        def following(then: Now) -> None:
+            piece = left.pop(0)
+            try:
+                sealed = self._sealed(session, piece, seal)
+            except (OldRefusal, CryptoError):
+                self._busy -= 1
+                done(Outcome(None, "DECRYPTION_FAILED", "there is no key to seal for this peer"), then)
+                return
+            sequence = session.number()
+            body = self._write("chunk", session.id, sequence, piece if sealed is None else sealed, flavour, then)
+
+            def ended(outcome: Outcome, later: Now) -> None:
+                if outcome.ok and left:
+                    following(later)
+                    return
+                self._busy -= 1
+                told = Outcome(outcome.status, outcome.code, outcome.detail, session.id, sequence, None, "1.0", sealed is not None)
+                done(told, later)
+                self._hinted(outcome, later)
+                self.core.soon(self.line.pump)
+
+            self.core.courier.post(self.peer, self.peer.address or "", body, ended, then, counted=counted and not left)
+
+        following(now)
 
     def _hinted(self, outcome: Outcome, now: Now) -> None:
         """The other side does not know the session, or counts otherwise: a new one is opened."""
@@ -488,6 +533,13 @@ class Ten:
 
     def _deliver(self, session: OldSession, kept: Kept, now: Now) -> None:
         kept.attempts += 1
+        if kept.kind not in pieces.NEVER and pieces.is_large(kept.body):
+
+            def whole(outcome: Outcome, then: Now) -> None:
+                self._settle(kept, outcome, then)
+
+            self._send_pieces(session, kept.kind, kept.body, whole, now, counted=kept.attempts == 1)
+            return
         self._busy += 1
         sealed = self._sealed(session, kept.body, "auto")
         body = self._write(kept.kind, session.id, session.number(), kept.body if sealed is None else sealed, "iso", now)
