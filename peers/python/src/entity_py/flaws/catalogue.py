@@ -1,0 +1,74 @@
+"""Every flaw by its name, which other peers use for the same defect."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, NamedTuple
+
+from . import delivery, services, sessions, wire
+
+
+class Flaw(NamedTuple):
+    """What is wrong, and what makes it so."""
+
+    sentence: str
+    plant: Callable[[], None]
+
+
+CATALOGUE: Dict[str, Flaw] = {
+    "verifies-nothing": Flaw("Takes a message whatever its signature says.", wire.verifies_nothing),
+    "skips-added-fields": Flaw("Verifies the signature of a 1.1 message without the fields that it does not know.", wire.skips_added_fields),
+    "takes-foreign-messages": Flaw("Does not look whether a message is for itself.", wire.takes_foreign_messages),
+    "accepts-downgrade": Flaw("Goes back to 1.0 with a peer whose key has proved 1.1.", wire.accepts_downgrade),
+    "speaks-older-version": Flaw("Opens in 1.0 where both sides have 1.1.", wire.speaks_older_version),
+    "accepts-replay": Flaw("Handles a 1.0 message again that it has handled before.", wire.accepts_replay),
+    "forgets-nonces": Flaw("Keeps no memory of the nonces of 1.0 messages, so that a renumbered one is new.", wire.forgets_nonces),
+    "forgets-handled-on-restart": Flaw("Handles a 1.0 message again that came before a restart.", wire.forgets_handled_on_restart),
+    "accepts-stale": Flaw("Takes a message however old its timestamp is.", wire.accepts_stale),
+    "wrong-error-code": Flaw("Names another error where a 1.1 signature does not hold.", wire.wrong_error_code),
+    "wrong-http-status": Flaw("Answers a repeated sequence number of 1.1 with status 400.", wire.wrong_http_status),
+    "sends-in-clear": Flaw("Sends a 1.0 message in clear that it says to have sealed.", wire.sends_in_clear),
+    "escapes-differently": Flaw("Writes canonical JSON with upper-case hexadecimal digits in escapes.", wire.escapes_differently),
+    "reuses-gcm-nonce": Flaw("Seals every 1.0 message of a session under one nonce.", wire.reuses_gcm_nonce),
+    "logs-the-secret": Flaw("Writes the body of every received message into its log.", wire.logs_the_secret),
+    "takes-sequence-twice": Flaw("Takes a sequence number of a 1.1 session that was taken before.", sessions.takes_sequence_twice),
+    "window-off-by-one": Flaw("Refuses the oldest sequence number that its replay window still has.", sessions.window_off_by_one),
+    "reopens-on-repeat": Flaw("Refuses a repeated handshake step instead of answering it as before.", sessions.reopens_on_repeat),
+    "reuses-sequence": Flaw(
+        "Seals everything from the eighth message of a 1.1 session on under one sequence number.", sessions.reuses_sequence
+    ),
+    "answers-from-wrong-session": Flaw(
+        "Sends in whichever 1.1 session it has, not in that of the receiver.", sessions.answers_from_wrong_session
+    ),
+    "resumes-under-new-id": Flaw("Forgets its 1.1 sessions at a restart and opens others.", sessions.resumes_under_new_id),
+    "resumes-with-wrong-counter": Flaw(
+        "Goes on after a restart with message numbers that the other side has had.", sessions.resumes_with_wrong_counter
+    ),
+    "closes-silently": Flaw("Ends a 1.1 session without telling the other side.", sessions.closes_silently),
+    "forgets-durable-on-restart": Flaw(
+        "Drops durable messages that are not acknowledged when it starts again.", delivery.forgets_durable_on_restart
+    ),
+    "delivers-durable-twice": Flaw("Delivers every durable message twice.", delivery.delivers_durable_twice),
+    "drops-above-limit": Flaw("Says that it keeps a durable message for which it has no room.", delivery.drops_above_limit),
+    "sends-newest-first": Flaw("Sends the newest of the durable messages that wait first.", delivery.sends_newest_first),
+    "never-retries": Flaw("Gives up after the first attempt to deliver a message.", delivery.never_retries),
+    "retries-final-refusals": Flaw("Sends a message again that was refused for good.", delivery.retries_final_refusals),
+    "counts-attempts": Flaw("Counts attempts as messages in its statistics.", delivery.counts_attempts),
+    "ignores-rate-limit": Flaw("Limits nobody's rate.", delivery.ignores_rate_limit),
+    "shares-rate-limit": Flaw("Counts all senders against one rate limit.", delivery.shares_rate_limit),
+    "never-notices-absence": Flaw("Takes every peer for healthy for ever.", delivery.never_notices_absence),
+    "takes-any-task": Flaw("Takes tasks for which it lacks the capability.", services.takes_any_task),
+    "credits-twice": Flaw("Credits every transfer to its receiver twice.", services.credits_twice),
+    "applies-without-quorum": Flaw("Takes a single vote for a certificate.", services.applies_without_quorum),
+    "ignores-overdraft": Flaw("Lets an account pay more than it has.", services.ignores_overdraft),
+    "accepts-expired-jwt": Flaw("Accepts a JWT after its end.", services.accepts_expired_jwt),
+    "ignores-jwt-audience": Flaw("Accepts a JWT for somebody else.", services.ignores_jwt_audience),
+    "writes-unprotected-key": Flaw("Writes a key in clear where a passphrase was given.", services.writes_unprotected_key),
+    "reads-mismatched-key": Flaw("Takes a key file whose public key is not that of its seed.", services.reads_mismatched_key),
+    "leaks-descriptor": Flaw("Keeps a file open for every message it receives.", services.leaks_descriptor),
+    "leaks-memory": Flaw("Keeps 8 KiB of memory for every message it receives.", services.leaks_memory),
+}
+
+
+def plant(name: str) -> None:
+    """Gives the process this flaw, before anything starts. Raises KeyError for a name that is not in the catalogue."""
+    CATALOGUE[name].plant()
