@@ -126,6 +126,8 @@ class Inbound:
         if "version" not in value or "sender_id" not in value:
             return self._unread("INVALID_MESSAGE", "Unknown message format", 400, value)
         version = value["version"]
+        if any(_too_long(value.get(name)) for name in ("version", "sender_id", "recipient_id")):
+            return self._unread("INVALID_MESSAGE", "Unknown message format", 400, value)
         if version == "1.1" and config.speaks("1.1"):
             return self._new(parsed, body, now)
         if config.speaks("1.0"):
@@ -207,8 +209,10 @@ class Inbound:
         return refusal.status, compact({"detail": refusal.detail}), None
 
     def _check_old(self, value: JsonObject, body: bytes, now: Now) -> None:
-        """Steps 5 to 9, with what `hardened` adds behind the signature: repeat, recipient, time, nonce."""
+        """Steps 5 to 9, with what `hardened` adds in its place (docs/protocol/1.0.md#profile-hardened)."""
         core, hardened = self.core, self.core.config.hardened
+        if hardened and value.get("recipient_id") not in (None, core.name):
+            raise OldRefusal("Unknown recipient")
         if value.get("signature") is None:
             raise OldRefusal("Missing signature")
         sender = _shown(value["sender_id"])
@@ -220,38 +224,42 @@ class Inbound:
         if core.config.speaks("1.1") and line.peer.proved == "1.1":
             raise OldRefusal(f"Unsupported version: {envelope.version}")
         ten = line.ten
-        if hardened:
-            if ten.is_repeat(body, now):
-                return
-            self._check_hardened(envelope, line, now)
-        if envelope.version == "1.0":
-            self._check_session_fields(envelope, hardened)
-        if envelope.kind in HANDSHAKE_KINDS:
-            if hardened:
-                line.peer.rates.look(envelope.kind, now.mono)
-                line.peer.rates.take(envelope.kind, now.mono)
-            ten.accepted(envelope, now)
-            line.peer.stats.received += 1
-            ten.handle_handshake(envelope, now)
+        if hardened and ten.is_repeat(body, now):
             return
-        self._take_old(envelope, line, ten, now)
+        if envelope.version == "1.0":
+            self._check_session_fields(envelope)
+        if hardened:
+            self._check_hardened(envelope, line, now)
+        if envelope.kind in HANDSHAKE_KINDS:
+            self._take_handshake(envelope, line, ten, now)
+        else:
+            self._take_old(envelope, line, ten, now)
+
+    def _take_handshake(self, envelope: old.OldEnvelope, line: "Line", ten: Ten, now: Now) -> None:
+        """A handshake message: exempt from step 7, and sealed by nobody."""
+        if self.core.config.hardened:
+            line.peer.rates.look(envelope.kind, now.mono)
+            line.peer.rates.take(envelope.kind, now.mono)
+        payload = ten.open(envelope, None) or envelope.object()
+        ten.accepted(envelope, now)
+        line.peer.stats.received += 1
+        ten.handle_handshake(envelope, payload, now)
 
     def _check_hardened(self, envelope: old.OldEnvelope, line: "Line", now: Now) -> None:
-        if envelope.recipient is not None and envelope.recipient != self.core.name:
-            raise OldRefusal("Unknown recipient")
         wall = envelope.wall()
         if wall is None or abs(wall - now.wall) > AGE_MAX or wall < self.core.started_wall:
             raise OldRefusal("Timestamp too old")
         line.peer.nonces.look(envelope.nonce, now.mono)
         if envelope.version == "0.3" and line.ten.established is not None:
             raise OldRefusal("Unsupported version: 0.3")
+        if envelope.version == "1.0" and envelope.sequence is None:
+            raise OldRefusal("Missing required field: sequence_num")
 
     @staticmethod
-    def _check_session_fields(envelope: old.OldEnvelope, hardened: bool) -> None:
-        value = envelope.value
-        if not value.get("session_id"):
+    def _check_session_fields(envelope: old.OldEnvelope) -> None:
+        if not envelope.session:
             raise OldRefusal("Missing required field: session_id")
-        if value.get("sequence_num") is None or hardened and envelope.sequence is None:
+        if envelope.value.get("sequence_num") is None:
             raise OldRefusal("Missing required field: sequence_num")
 
     def _take_old(self, envelope: old.OldEnvelope, line: "Line", ten: Ten, now: Now) -> None:
@@ -261,15 +269,20 @@ class Inbound:
         opened = ten.open(envelope, session)
         if self.core.config.hardened:
             line.peer.rates.take(envelope.kind, now.mono)
+        body = envelope.object() if opened is None else opened
         if envelope.kind == "token_transfer" and not self.core.config.legacy_token_transfer:
             ten.accepted(envelope, now)
             raise OldRefusal("Transfer refused", 403)
-        ten.take(envelope, session, opened, now)
+        ten.take(envelope, session, body, opened is not None, now)
 
 
 def _shown(sender: Any) -> str:
     """A `sender_id` that is no string counts as its canonical text."""
     return sender if isinstance(sender, str) else canonical(sender).decode("ascii")
+
+
+def _too_long(text: Any) -> bool:
+    return isinstance(text, str) and len(text.encode("utf-8", "replace")) > old.ID_MAX
 
 
 def _detail(status: int, text: str) -> Answer:

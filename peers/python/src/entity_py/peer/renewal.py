@@ -252,6 +252,8 @@ class Renewal:
 
     def _conclude(self, envelope: Envelope, now: Now) -> None:
         proposal = self.proposal
+        if self.eleven.find(envelope.session) is None:
+            raise Refusal("SESSION_NOT_FOUND", "no such session")
         if proposal is None or proposal.session.id != envelope.session or self.eleven.session is not proposal.session:
             raise Refusal("INVALID_STATE", "nobody waits for this answer")
         session = proposal.session

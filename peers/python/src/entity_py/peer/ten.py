@@ -172,19 +172,18 @@ class Ten:
 
     # -- handshake messages that came
 
-    def handle_handshake(self, envelope: OldEnvelope, now: Now) -> None:
+    def handle_handshake(self, envelope: OldEnvelope, payload: JsonObject, now: Now) -> None:
         """Takes one of the three. What is wrong with it is answered 200 all the same, except what `OldRefusal` says."""
         if envelope.version != "1.0":
             return
         if envelope.kind == "handshake":
-            self._take_handshake(envelope, now)
+            self._take_handshake(envelope, payload, now)
         elif envelope.kind == "handshake_ack":
-            self._take_ack(envelope, now)
+            self._take_ack(envelope, payload, now)
         else:
-            self._take_confirm(envelope, now)
+            self._take_confirm(envelope, payload, now)
 
-    def _take_handshake(self, envelope: OldEnvelope, now: Now) -> None:
-        payload = envelope.payload
+    def _take_handshake(self, envelope: OldEnvelope, payload: JsonObject, now: Now) -> None:
         versions = payload.get("supported_versions")
         config = self.core.config
         if config.speaks("1.1") and isinstance(versions, list) and "1.1" in versions:
@@ -261,8 +260,8 @@ class Ten:
             if self.line.has_work:
                 self.line.begin(now)
 
-    def _take_ack(self, envelope: OldEnvelope, now: Now) -> None:
-        session, payload = self._mine, envelope.payload
+    def _take_ack(self, envelope: OldEnvelope, payload: JsonObject, now: Now) -> None:
+        session = self._mine
         if session is None or envelope.session != session.id or payload.get("session_id") not in (None, session.id):
             return
         key = self.peer.key
@@ -299,8 +298,8 @@ class Ten:
         self._cancel("mine")
         self._become(session, now)
 
-    def _take_confirm(self, envelope: OldEnvelope, now: Now) -> None:
-        session, payload = self._theirs, envelope.payload
+    def _take_confirm(self, envelope: OldEnvelope, payload: JsonObject, now: Now) -> None:
+        session = self._theirs
         if session is None or envelope.session != session.id or payload.get("session_id") not in (None, session.id):
             return
         if payload.get("confirm") is not True:
@@ -381,6 +380,8 @@ class Ten:
     def open(self, envelope: OldEnvelope, session: Optional[OldSession]) -> Optional[JsonObject]:
         """Step 8: the payload where it is sealed; None where it is not. Raises OldRefusal."""
         payload = envelope.payload
+        if not isinstance(payload, dict):
+            return None
         if payload.get("_e2e_encrypted") is True:
             if session is None or session.sealing is None or payload.get("session_id") != session.sealing.id:
                 raise OldRefusal(sealing.BROKEN)
@@ -396,18 +397,17 @@ class Ten:
             self._static = static_key_1_0(self.core.key, self.peer.key)
         return self._static
 
-    def take(self, envelope: OldEnvelope, session: Optional[OldSession], opened: Optional[JsonObject], now: Now) -> None:
+    def take(self, envelope: OldEnvelope, session: Optional[OldSession], body: JsonObject, sealed: bool, now: Now) -> None:
         """Step 9. Raises OldRefusal where the handler says no."""
         self.accepted(envelope, now)
         if session is not None and envelope.sequence is not None:
             session.expected = max(session.expected, envelope.sequence + 1)
-            if opened is not None and session.sealing is not None and envelope.payload.get("_e2e_encrypted") is True:
+            if sealed and session.sealing is not None and envelope.object().get("_e2e_encrypted") is True:
                 session.sealing.last_in = max(session.sealing.last_in, envelope.sequence)
         if envelope.kind != "heartbeat":
             self.peer.stats.received += 1
-        body = envelope.payload if opened is None else opened
         message = Message(
-            self.peer.name, envelope.kind, body, envelope.version, envelope.session, envelope.sequence, None, opened is not None, None
+            self.peer.name, envelope.kind, body, envelope.version, envelope.session, envelope.sequence, None, sealed, None
         )
         self.core.deliver(message, now)
 

@@ -50,7 +50,7 @@ class OldEnvelope:
     version: str
     kind: str
     sender: str
-    payload: JsonObject
+    payload: Any
     timestamp: Any
     nonce: str
     session: Optional[str]
@@ -58,6 +58,12 @@ class OldEnvelope:
     recipient: Any
     value: JsonObject
     body: bytes
+
+    def object(self) -> JsonObject:
+        """The payload, which every handler wants to be an object. Raises OldRefusal."""
+        if not isinstance(self.payload, dict):
+            raise OldRefusal("Handler error")
+        return self.payload
 
     def wall(self) -> Optional[int]:
         """Its time in microseconds since 1970, or None where it is not readable."""
@@ -100,12 +106,15 @@ def sequence_of(value: Any) -> Optional[int]:
 
 def read(value: JsonObject, body: bytes) -> OldEnvelope:
     """The envelope in an object whose signature was checked. Raises OldRefusal for what is out of bounds."""
-    kind, nonce, payload = value["msg_type"], value["nonce"], value["payload"]
-    if not isinstance(kind, str) or not 1 <= len(kind.encode("utf-8")) <= KIND_MAX:
-        raise OldRefusal("Unknown message format")
-    if not isinstance(nonce, str) or len(nonce.encode("utf-8")) > NONCE_MAX or not isinstance(payload, dict):
-        raise OldRefusal("Unknown message format")
+    kind, nonce, payload, timestamp = value["msg_type"], value["nonce"], value["payload"], value["timestamp"]
     session = value.get("session_id")
+    for text, most in ((kind, KIND_MAX), (nonce, NONCE_MAX), (session, ID_MAX)):
+        if isinstance(text, str) and len(text.encode("utf-8")) > most:
+            raise OldRefusal("Unknown message format")
+    if not isinstance(kind, str) or not kind or not isinstance(nonce, str):
+        raise OldRefusal("Unknown message format")
+    if isinstance(timestamp, bool) or not isinstance(timestamp, (str, int, float)):
+        raise OldRefusal("Unknown message format")
     return OldEnvelope(
         value["version"], kind, value["sender_id"], payload, value["timestamp"], nonce, session if isinstance(session, str) else None,
         sequence_of(value.get("sequence_num")), value.get("recipient_id"), value, body,
