@@ -60,6 +60,8 @@ CATALOGUE: Dict[str, Flaw] = {
     "credits-twice": Flaw("Credits every transfer to its receiver twice.", services.credits_twice),
     "applies-without-quorum": Flaw("Takes a single vote for a certificate.", services.applies_without_quorum),
     "ignores-overdraft": Flaw("Lets an account pay more than it has.", services.ignores_overdraft),
+    "loses-last-chunk": Flaw("Leaves out the last piece of what it sends in pieces.", services.loses_last_chunk),
+    "skips-chunk-digest": Flaw("Does not look whether a chunk is the one that was announced.", services.skips_chunk_digest),
     "accepts-expired-jwt": Flaw("Accepts a JWT after its end.", services.accepts_expired_jwt),
     "ignores-jwt-audience": Flaw("Accepts a JWT for somebody else.", services.ignores_jwt_audience),
     "writes-unprotected-key": Flaw("Writes a key in clear where a passphrase was given.", services.writes_unprotected_key),

@@ -1,4 +1,4 @@
-"""Flaws of tokens, tasks, key files and JWT, and leaks."""
+"""Flaws of tokens, tasks, transfers, key files and JWT, and leaks."""
 
 from __future__ import annotations
 
@@ -70,6 +70,32 @@ def ignores_overdraft() -> None:
 
     around(Member, "judge", made)
     around(Owner, "_order", rich)
+
+
+def loses_last_chunk() -> None:
+    # Before anything else imports it by name.
+    from ..transfer import pieces
+
+    around(pieces, "cut", lambda cut: lambda id, kind, payload: cut(id, kind, payload)[:-1])
+
+
+def skips_chunk_digest() -> None:
+    import base64
+    import hashlib
+
+    from ..transfer.files import Files
+
+    def made(write: Function) -> Function:
+        def flawed(self: Any, part: str, start: int, length: int, data: str, sha256: str) -> Any:
+            try:
+                sha256 = hashlib.sha256(base64.b64decode(data)).hexdigest()
+            except ValueError:
+                pass
+            return write(self, part, start, length, data, sha256)
+
+        return flawed
+
+    around(Files, "write", made)
 
 
 def accepts_expired_jwt() -> None:
