@@ -14,11 +14,20 @@ use handfast_scenario::step::{OracleCall, Step, StepKind};
 /// Thousandths of a core of a cell that nobody has weighed: measured as what handshakes take, rounded up.
 pub const UNKNOWN_WEIGHT: u32 = 500;
 
-/// Thousandths of a core that a cell takes at least: what the platform itself does for it.
-pub const LEAST_WEIGHT: u32 = 50;
+/// Thousandths of a core that a cell takes at least: what the platform does for it, and room for the moments in which it works.
+pub const LEAST_WEIGHT: u32 = 100;
+
+/// Thousandths of a core of a cell that nobody has weighed, once it has gone on for [`WAITS_AFTER`].
+pub const WAITING_WEIGHT: u32 = 200;
 
 /// Cells that may be played at once for each core, however little they do: each has processes and memory.
-pub const AT_ONCE_PER_CORE: usize = 8;
+pub const AT_ONCE_PER_CORE: usize = 6;
+
+/// Cells that may be played at once for each core while the machine has nothing left.
+pub const AT_ONCE_BUSY_PER_CORE: usize = 2;
+
+/// Thousandths of all cores that are idle on a machine that has something left (guessed).
+pub const IDLE_LEAST: u32 = 150;
 
 /// Running cells may weigh this much, in thousandths of a core, beside one that judges times.
 const QUIET: u32 = 200;
@@ -42,6 +51,7 @@ pub struct Schedule {
     running: BTreeMap<usize, Load>,
     hung: BTreeSet<Column>,
     cores: u32,
+    is_busy: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -78,7 +88,15 @@ impl Schedule {
         ranked.sort_by(|(one, job), (other, next)| one.cmp(other).then(next.at.cmp(&job.at)));
         let waiting = ranked.into_iter().map(|(_, job)| job).collect();
         let cores = u32::try_from(cores.clamp(1, 4_096)).unwrap_or(1);
-        Self { waiting, running: BTreeMap::new(), hung: BTreeSet::new(), cores }
+        let (running, hung) = (BTreeMap::new(), BTreeSet::new());
+        Self { waiting, running, hung, cores, is_busy: false }
+    }
+
+    /// Notes how much of all cores was idle of late, in thousandths. Weights are what cells took on average, and nobody knows those of
+    /// others: on a machine that has nothing left, only [`AT_ONCE_BUSY_PER_CORE`] cells are played at once, so that no peer
+    /// misses a deadline for want of a core.
+    pub fn note_idle(&mut self, thousandths: u32) {
+        self.is_busy = thousandths < IDLE_LEAST;
     }
 
     /// The next cell to be played, by its place; `None`: none may begin at this moment, or none is left.
@@ -128,7 +146,8 @@ impl Schedule {
     }
 
     fn at_once_max(&self) -> usize {
-        AT_ONCE_PER_CORE.saturating_mul(usize::try_from(self.cores).unwrap_or(1))
+        let per_core = if self.is_busy { AT_ONCE_BUSY_PER_CORE } else { AT_ONCE_PER_CORE };
+        per_core.saturating_mul(usize::try_from(self.cores).unwrap_or(1))
     }
 }
 
@@ -136,7 +155,7 @@ impl Load {
     fn weight_at(self, now: Duration) -> u32 {
         match self.weight {
             Some(weight) => weight,
-            None if now >= self.since + WAITS_AFTER => LEAST_WEIGHT,
+            None if now >= self.since + WAITS_AFTER => WAITING_WEIGHT,
             None => UNKNOWN_WEIGHT,
         }
     }

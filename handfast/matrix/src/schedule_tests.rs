@@ -145,3 +145,14 @@ proptest! {
         prop_assert_eq!(schedule.left(), 0);
     }
 }
+
+#[test]
+fn a_machine_that_has_nothing_left_is_given_no_more() {
+    let cells = cells_of(&[PLAIN; 8]);
+    let mut schedule = Schedule::new(&cells, 2, |_| Some(cost(10, 100)));
+    schedule.note_idle(IDLE_LEAST - 1);
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO).len(), 2 * AT_ONCE_BUSY_PER_CORE);
+    schedule.note_idle(IDLE_LEAST);
+    let more = 2 * (AT_ONCE_PER_CORE - AT_ONCE_BUSY_PER_CORE);
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO).len(), more);
+}

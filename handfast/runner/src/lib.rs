@@ -17,6 +17,7 @@
 pub mod place;
 pub mod project;
 
+mod idleness;
 pub mod matrix;
 pub mod run;
 

@@ -14,6 +14,7 @@ use handfast_scenario::verdict::Verdict;
 use tokio::task::{Id, JoinSet};
 
 use crate::absence::Objection;
+use crate::idleness::Idleness;
 use crate::ingredients;
 use crate::project::Loaded;
 use crate::sink::{Mouth, Progress};
@@ -165,9 +166,13 @@ pub(crate) async fn play(
     let expected = |at: usize| -> Option<&Expected> {
         laid.lines.get(place(at)).and_then(|line| line.expected.as_ref())
     };
+    let mut idleness = Idleness::default();
     let mut running: JoinSet<Verdict> = JoinSet::new();
     let mut tasks: BTreeMap<Id, (usize, Duration)> = BTreeMap::new();
     loop {
+        if let Some(thousandths) = idleness.of_late(elapsed()) {
+            schedule.note_idle(thousandths);
+        }
         while elapsed() < order.budget && !around.interrupt.is_pulled() {
             let Some(at) = schedule.begin(elapsed()) else { break };
             let cell = &cells[at];
