@@ -290,7 +290,6 @@ class Transfers(Feature):
             offer = read_offer(message.body)
         except ValueError as error:
             core.log("info", f"chunk_init from {peer}: {error}")
-            self._say_failed(core, peer, id, "refused", now)
             return
         into = self.into.get((peer, id))
         if into is not None and into.key != key:
@@ -371,15 +370,15 @@ class Transfers(Feature):
             self._say_failed(core, into.peer, into.offer.id, into.reason or "refused", now)
 
     def _take_chunk(self, core: "Core", message: Message, id: str, now: Now) -> None:
+        index, data, sha256 = (message.body.get(name) for name in ("index", "data", "sha256"))
+        if not is_count(index, 2**53 - 1) or not isinstance(data, str) or not is_digest(sha256):
+            return
         into = self.into.get((message.peer, id))
         if into is None:
             self._say_failed(core, message.peer, id, "unknown", now)
             return
         if into.state != "open":
             self._say_end(core, into, now)
-            return
-        index, data, sha256 = (message.body.get(name) for name in ("index", "data", "sha256"))
-        if not is_count(index, 2**53 - 1) or not isinstance(data, str) or not is_digest(sha256):
             return
         if index >= into.offer.count:
             self._break(core, into, "refused", now)
