@@ -237,10 +237,13 @@ impl<F: KeyFiles> Wallet<F> {
             purpose: Purpose::Retired,
             ..old.info.clone()
         };
-        if let Ok((kept, _)) = self.show(&retired.name)
-            && kept.public_key != retired.public_key
-        {
-            return Err(WalletError::Exists { name: retired.name });
+        match self.show(&retired.name) {
+            Err(WalletError::Unknown { .. }) => {}
+            // An interrupted rotation has left it.
+            Ok((kept, _)) if kept.public_key == retired.public_key => {}
+            Ok(_) => return Err(WalletError::Exists { name: retired.name }),
+            // What cannot be read may still be somebody's only copy.
+            Err(error) => return Err(error),
         }
         // First the copy of the old key, then the new one in its place.
         let bytes = sealed(&retired, &old.key, protection, entropy)?;
@@ -266,7 +269,9 @@ impl<F: KeyFiles> Wallet<F> {
     pub fn predecessors(&self, unlocked: &KeyInfo) -> Result<Vec<PublicKey>, WalletError> {
         let claims = self.list()?.into_iter().filter_map(|listed| listed.claim.ok());
         // Nobody vouches for these files, but each hand-over is signed by both of its keys.
-        let kept: Vec<Handover> = claims.filter_map(|(info, _)| info.handover).collect();
+        let kept = claims.filter_map(|(info, _)| info.handover);
+        // The same key may have taken over another name, too.
+        let kept: Vec<Handover> = kept.filter(|kept| *kept.id() == unlocked.name).collect();
         let mut keys = Vec::new();
         let (mut key, mut handover) = (unlocked.public_key, unlocked.handover.as_ref());
         while let Some(step) = handover

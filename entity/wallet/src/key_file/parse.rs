@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use entity_crypto::encoding::{base64_decode_array, base64_decode_strict};
+use entity_crypto::encoding::base64_decode_array;
 use entity_crypto::signing::PublicKey;
 use entity_wire::time::Timestamp;
 use serde::Deserialize;
@@ -23,8 +23,16 @@ pub(super) struct Parsed {
 
 /// What follows `protection`.
 pub(super) enum Envelope {
-    Passphrase { kdf: KdfParameters, salt: [u8; SALT_LEN], nonce: [u8; 12], sealed: Vec<u8> },
-    None { seed: Zeroizing<String>, check: String },
+    Passphrase {
+        kdf: KdfParameters,
+        salt: [u8; SALT_LEN],
+        nonce: [u8; 12],
+        sealed: [u8; SEALED_LEN],
+    },
+    None {
+        seed: Zeroizing<String>,
+        check: String,
+    },
 }
 
 /// The fields as they stand. Texts are borrowed from the file, so that no copy of a seed is made; a text with an escape,
@@ -134,7 +142,7 @@ fn protected(fields: &Fields<'_>) -> Result<Envelope, KeyFileError> {
         kdf: kdf.map_err(KeyFileError::Kdf)?,
         salt: base64_decode_array(required("salt", fields.salt)?).map_err(malformed("salt"))?,
         nonce: base64_decode_array(required("nonce", fields.nonce)?).map_err(malformed("nonce"))?,
-        sealed: base64_decode_strict(required("sealed", fields.sealed)?)
+        sealed: base64_decode_array(required("sealed", fields.sealed)?)
             .map_err(malformed("sealed"))?,
     })
 }
@@ -142,3 +150,6 @@ fn protected(fields: &Fields<'_>) -> Result<Envelope, KeyFileError> {
 fn required<T>(field: &'static str, value: Option<T>) -> Result<T, KeyFileError> {
     value.ok_or(KeyFileError::Malformed(field))
 }
+
+/// Bytes of a sealed seed: the seed and the tag. Another length is refused before a key is derived for it.
+const SEALED_LEN: usize = 32 + 16;

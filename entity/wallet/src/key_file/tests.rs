@@ -211,6 +211,26 @@ fn parameters_out_of_bounds_are_refused_before_anything_is_computed() {
 }
 
 #[test]
+fn a_file_with_the_hand_over_to_another_key_is_refused() {
+    let other = key(5);
+    let handover = inspect(&full(Protection::None)).unwrap().0.handover;
+    assert_ne!(handover.as_ref().unwrap().new_key(), other.public_key());
+    let info = KeyInfo { handover, ..info("x", &other) };
+    let bytes = seal(&info, &other, Protection::None, &mut Entropy::from_seed([1; 32]));
+    assert_eq!(inspect(&bytes).unwrap_err(), KeyFileError::Malformed("handover"));
+}
+
+#[test]
+fn a_seal_of_another_length_is_refused_before_anything_is_computed() {
+    let text = String::from_utf8(protected().to_vec()).unwrap();
+    let sealed = text.split("\"sealed\": \"").nth(1).unwrap().split('"').next().unwrap();
+    for other in ["", &sealed[4..], &format!("AAAA{sealed}"), &"AAAA".repeat(2000)] {
+        let error = inspect(text.replace(sealed, other).as_bytes()).unwrap_err();
+        assert_eq!(error, KeyFileError::Malformed("sealed"));
+    }
+}
+
+#[test]
 fn a_file_cannot_be_made_to_say_that_it_is_not_protected() {
     // The seed of another key with everything else of the file: the check is no secret, so the public key has to tell.
     let mine = String::from_utf8(full(Protection::None).to_vec()).unwrap();

@@ -232,3 +232,37 @@ fn a_key_that_was_rotated_knows_the_keys_it_comes_after() {
     wallet.remove(&gone).unwrap();
     assert_eq!(predecessors(&wallet), [public(3)]);
 }
+
+#[test]
+fn a_rotation_never_destroys_a_file_that_it_cannot_read() {
+    let one = passphrase("passphrase one");
+    let mut files = wallet(&[("a", 1), ("b", 2)]).into_files();
+    let key_b = files.read(&name("b").file_name()).unwrap().unwrap();
+    let shown = Wallet::new(files.restarted()).show(&name("a")).unwrap().0;
+    let place = retired_name(&name("a"), &shown).unwrap().file_name();
+    // The only copy of another key, moved there by hand; and something that is no key file of ours.
+    for bytes in [key_b.as_slice(), b"{\"version\": 1}"] {
+        files.replace(&place, bytes).unwrap();
+        let mut wallet = Wallet::new(files.restarted());
+        wallet.rotate(&name("a"), Some(&one), &key(3), at(5), &mut entropy()).unwrap_err();
+        assert_eq!(wallet.files.read(&place).unwrap().unwrap().as_slice(), bytes);
+        assert_eq!(seed_of(&wallet, "a", Some(&one)).unwrap(), 1, "nothing was changed");
+    }
+}
+
+#[test]
+fn the_hand_over_of_another_name_to_the_same_key_hides_no_predecessor() {
+    let one = passphrase("passphrase one");
+    let public = |byte| key(byte).public_key();
+    // Under either name the same key comes second, so whichever file is listed first, one of them finds the other's.
+    let mut wallet = wallet(&[("a", 1), ("b", 9)]);
+    for (text, third) in [("a", 3), ("b", 4)] {
+        for byte in [2, third] {
+            wallet.rotate(&name(text), Some(&one), &key(byte), at(2), &mut entropy()).unwrap();
+        }
+    }
+    for (text, expected) in [("a", [public(2), public(1)]), ("b", [public(2), public(9)])] {
+        let info = wallet.unlock(&name(text), Some(&one)).unwrap().info;
+        assert_eq!(wallet.predecessors(&info).unwrap(), expected, "{text}");
+    }
+}
