@@ -1,6 +1,7 @@
 //! This test program as a child of its own tests: a process whose memory can be read and that can be killed.
 
 use std::fs::File;
+use std::hint::black_box;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -10,6 +11,7 @@ use entity_node::wallet_files::{DiskKeyFiles, Step, read_private};
 use entity_wallet::kdf::KdfParameters;
 use entity_wallet::{KeyName, Passphrase, Protection, Unlocked, Wallet};
 use rustix::process::{Signal, getpid, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What the child is told by.
 const ORDER: &str = "ENTITY_TEST_CHILD";
@@ -68,6 +70,7 @@ fn obey() {
     let order = order.into_string().unwrap();
     match order.split_once(' ') {
         None if order == "unlock" => unlock(),
+        None if order == "unlock-and-lock" => unlock_and_lock(),
         Some(("change", count)) => change(count.parse().unwrap()),
         None | Some(_) => panic!("{order}"),
     }
@@ -101,6 +104,32 @@ fn unlock() {
     pause("signed");
     drop(key);
     pause("locked");
+}
+
+/// Unlocks a key, locks it at once, and has everything in the registers written to memory.
+fn unlock_and_lock() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let entered = runtime.enter();
+    let handled = signal(SignalKind::pipe()).unwrap();
+    let wallet = Wallet::new(DiskKeyFiles::open(Path::new(".")).unwrap());
+    let pass = passphrase("pass");
+    drop(wallet.unlock(&name(), Some(&pass)).unwrap());
+    registers_to_stack();
+    drop((pass, handled, entered));
+    pause("locked");
+}
+
+/// The kernel writes all registers onto the stack of a thread that gets a signal, and who writes into a pipe without a reader
+/// gets one. Far below, where nothing that follows reaches.
+#[inline(never)]
+#[expect(clippy::large_stack_arrays, reason = "the depth is what is wanted")]
+fn registers_to_stack() {
+    let mut depth = [0_u8; 64 * 1024];
+    black_box(&mut depth);
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.write_all(b"?").unwrap_err();
+    black_box(&mut depth);
 }
 
 /// Changes the passphrase, and dies after the step of this index, if there are so many.

@@ -121,8 +121,8 @@ fn forms_in<'a>(
     traces.iter().zip(found).filter_map(|(trace, found)| found.then_some(trace.form))
 }
 
-#[test]
-fn a_process_that_has_locked_a_key_holds_it_in_no_form() {
+/// A wallet with one key, whose passphrase is in a file beside it, and all that must not be found of it.
+fn home() -> (tempfile::TempDir, Vec<Trace>) {
     // Nothing of these is in the program itself.
     let seed = from_system().unwrap();
     let hiragana = from_system().unwrap().map(|byte| char::from_u32(0x3041 + u32::from(byte % 64)));
@@ -145,6 +145,12 @@ fn a_process_that_has_locked_a_key_holds_it_in_no_form() {
     let derived = derived(home.path(), words.as_bytes());
     traces.push(Trace { form: "passphrase", bytes: words.into_bytes(), run: REGISTER });
     traces.push(Trace { form: "derived key", bytes: derived, run: REGISTER });
+    (home, traces)
+}
+
+#[test]
+fn a_process_that_has_locked_a_key_holds_it_in_no_form() {
+    let (home, traces) = home();
     let mut child = ToldChild::start("unlock", home.path());
     let process = child.process.id();
     child.expect("unlocked");
@@ -161,6 +167,14 @@ fn a_process_that_has_locked_a_key_holds_it_in_no_form() {
     child.go_on();
     child.expect("locked");
     assert_eq!(found(process, &traces), [""; 0]);
+}
+
+#[test]
+fn the_registers_of_a_process_that_has_locked_a_key_hold_it_in_no_form() {
+    let (home, traces) = home();
+    let mut child = ToldChild::start("unlock-and-lock", home.path());
+    child.expect("locked");
+    assert_eq!(found(child.process.id(), &traces), [""; 0]);
 }
 
 /// The key that the file is sealed under, computed here.
