@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 use entity_wallet::files::FILE_LEN_MAX;
 use entity_wallet::{FileName, KeyFiles, KeyFilesError};
 use rustix::fs::{
-    AtFlags, CWD, FlockOperation, Mode, OFlags, flock, linkat, openat, renameat, unlinkat,
+    AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, fchmod, flock, linkat, openat, renameat,
+    unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -73,10 +74,8 @@ impl DiskKeyFiles {
     pub fn open(data_dir: &Path) -> Result<Self, KeyFilesError> {
         let path = data_dir.join(DIRECTORY);
         create_private_dir(data_dir)?;
-        match DirBuilder::new().mode(0o700).create(&path) {
-            Ok(()) => sync_directory(data_dir)?,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(system("make", &path, error)),
+        if make_private_dir(&path)? {
+            sync_directory(data_dir)?;
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = match openat(CWD, &path, flags, Mode::empty()) {
@@ -100,6 +99,7 @@ impl DiskKeyFiles {
         let path = files.path.join(LOCK);
         let lock = openat(&files.directory, LOCK, flags, PRIVATE_FILE)
             .map_err(|error| system("open", &path, error))?;
+        fchmod(&lock, PRIVATE_FILE).map_err(|error| system("open", &path, error))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|error| system("lock", &path, error))?;
         files.lock = Some(lock.into());
@@ -130,16 +130,18 @@ impl DiskKeyFiles {
 
     /// All names in the directory that are text.
     fn entries(&self) -> Result<Vec<String>, KeyFilesError> {
-        let failed = |error| system("list", &self.path, error);
+        let failed = |error: Errno| system("list", &self.path, error);
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            names.extend(name.to_str().map(str::to_owned));
+        for entry in Dir::read_from(&self.directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_str().ok();
+            names.extend(name.filter(|name| !matches!(*name, "." | "..")).map(str::to_owned));
         }
         Ok(names)
     }
 
-    /// Writes a file beside its place and makes it durable; returns its name.
+    /// Writes a file beside its place and makes it durable; returns its name. What cannot be finished, on a full disk for
+    /// example, is not left there.
     fn write_beside(&mut self, name: &FileName, bytes: &[u8]) -> Result<String, KeyFilesError> {
         if bytes.len() > FILE_LEN_MAX {
             return Err(KeyFilesError::TooLong { path: self.shown(name.as_str()) });
@@ -153,9 +155,31 @@ impl DiskKeyFiles {
         let failed = |error: io::Error| system("write", &path, error);
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = openat(&self.directory, &unfinished, flags, PRIVATE_FILE)
+        let file = openat(&self.directory, &unfinished, flags, PRIVATE_FILE)
             .map(File::from)
             .map_err(|error| failed(error.into()))?;
+        let written = self.fill(file, &path, bytes).and_then(|()| {
+            let kept = self.read_plain(&unfinished)?;
+            if kept.as_deref().map(Vec::as_slice) == Some(bytes) {
+                Ok(())
+            } else {
+                Err(failed(io::Error::other("what was written does not read back")))
+            }
+        });
+        if let Err(error) = written {
+            // What made it fail is what has to be heard of; the next change removes it, too.
+            drop(self.unlink(&unfinished));
+            return Err(error);
+        }
+        (self.after)(Step::ReadBack);
+        Ok(unfinished)
+    }
+
+    /// Writes all of a new file and makes it durable.
+    fn fill(&mut self, mut file: File, path: &Path, bytes: &[u8]) -> Result<(), KeyFilesError> {
+        let failed = |error: io::Error| system("write", path, error);
+        // Whatever the umask has taken away.
+        fchmod(&file, PRIVATE_FILE).map_err(|error| failed(error.into()))?;
         (self.after)(Step::Made);
         let (first, second) = bytes.split_at(bytes.len() / 2);
         file.write_all(first).map_err(failed)?;
@@ -164,12 +188,7 @@ impl DiskKeyFiles {
         (self.after)(Step::Written);
         file.sync_all().map_err(failed)?;
         (self.after)(Step::Synced);
-        let kept = self.read_plain(&unfinished)?;
-        if kept.as_deref().map(Vec::as_slice) != Some(bytes) {
-            return Err(failed(io::Error::other("what was written does not read back")));
-        }
-        (self.after)(Step::ReadBack);
-        Ok(unfinished)
+        Ok(())
     }
 
     fn placed(&mut self) -> Result<(), KeyFilesError> {
@@ -264,17 +283,32 @@ impl fmt::Debug for DiskKeyFiles {
 ///
 /// What the system says; [`KeyFilesError::OpenToOthers`] if it exists and others can write into it.
 pub fn create_private_dir(directory: &Path) -> Result<(), KeyFilesError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(|error| system("make", directory, error))?;
+    let missing: Vec<_> = directory
+        .ancestors()
+        .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
+        .collect();
+    for ancestor in missing.into_iter().rev() {
+        make_private_dir(ancestor)?;
+    }
     let metadata = fs::metadata(directory).map_err(|error| system("open", directory, error))?;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o022 != 0 {
         return Err(KeyFilesError::OpenToOthers { path: directory.display().to_string(), mode });
     }
     Ok(())
+}
+
+/// Makes one directory that only its owner can enter, whatever the umask; returns whether it was missing.
+fn make_private_dir(path: &Path) -> Result<bool, KeyFilesError> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => {
+            let rights = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+            rights.map_err(|error| system("make", path, error))?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(system("make", path, error)),
+    }
 }
 
 /// Reads a secret from an opened file that only its owner may reach.
@@ -308,7 +342,7 @@ pub fn read_bounded(file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFi
     Ok(bytes)
 }
 
-/// Writes a secret into a new file of the rights 0600; an existing one is never overwritten.
+/// Writes a secret into a new file of the rights 0600; an existing one is never overwritten, and a part of one is not left.
 ///
 /// # Errors
 ///
@@ -322,8 +356,13 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyFilesError> {
         }
         Err(error) => return Err(system("make", path, error)),
     };
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    written.map_err(|error| system("write", path, error))
+    let private = fchmod(&file, PRIVATE_FILE).map_err(io::Error::from);
+    let written = private.and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        // What made it fail is what has to be heard of.
+        drop(fs::remove_file(path));
+        system("write", path, error)
+    })
 }
 
 fn check_private(file: &File, path: &Path) -> Result<(), KeyFilesError> {

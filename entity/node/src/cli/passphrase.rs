@@ -1,14 +1,20 @@
 //! Where a passphrase comes from: a file, a file descriptor, the environment, or a person. Never an argument, which every
 //! process of the machine can read.
 
+use std::ffi::OsString;
 use std::fs::File;
-use std::io;
-use std::os::unix::ffi::OsStrExt as _;
+use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Args;
-use entity_wallet::passphrase::InvalidPassphrase;
+use entity_wallet::passphrase::{InvalidPassphrase, PASSPHRASE_LEN_MAX};
 use entity_wallet::{KeyFilesError, Passphrase};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::pipe::pipe;
 use zeroize::Zeroizing;
 
 use super::console::{Failed, Kind};
@@ -22,7 +28,13 @@ pub(crate) struct PassphraseArgs {
     #[arg(long, value_name = "FILE", env = "ENTITY_PASSPHRASE_FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// Open file descriptor to read the passphrase from
-    #[arg(long, value_name = "N", conflicts_with = "passphrase_file")]
+    #[arg(
+        long,
+        value_name = "N",
+        env = PASSPHRASE_FD,
+        hide_env = true,
+        conflicts_with = "passphrase_file"
+    )]
     pub(crate) passphrase_fd: Option<u32>,
 }
 
@@ -61,8 +73,45 @@ pub(crate) enum Source {
 impl PassphraseArgs {
     /// What was chosen; a person if nothing was.
     pub(crate) fn source(&self) -> Source {
-        choose(self.passphrase_file.as_ref(), self.passphrase_fd, "ENTITY_PASSPHRASE")
+        choose(self.passphrase_file.as_ref(), self.passphrase_fd, PASSPHRASE)
     }
+
+    /// Takes the passphrase out of the environment of a program that goes on running: every program of the same user, and
+    /// every core dump, could read it there for as long. It begins anew, as the same process with the same arguments, and
+    /// finds the passphrase in a pipe instead. Where that is impossible, it goes on as it is.
+    ///
+    /// Call it before anything else is begun.
+    pub(crate) fn leave_environment(&self) {
+        let (Source::Environment(_), Some(passphrase)) =
+            (self.source(), std::env::var_os(PASSPHRASE).map(OsString::into_vec))
+        else {
+            return;
+        };
+        let passphrase = Zeroizing::new(passphrase);
+        // What is longer than any passphrase could fill the pipe; it is refused in a moment.
+        if passphrase.is_empty() || passphrase.len() > PASSPHRASE_LEN_MAX {
+            return;
+        }
+        if let Err(error) = begin_anew(&passphrase) {
+            anstream::eprintln!(
+                "warning: {PASSPHRASE} stays in the environment of this process: {error}"
+            );
+        }
+    }
+}
+
+/// Returns only where it fails.
+fn begin_anew(passphrase: &[u8]) -> io::Result<()> {
+    let (read, write) = pipe()?;
+    fcntl_setfd(&write, FdFlags::CLOEXEC)?;
+    File::from(write).write_all(passphrase)?;
+    let mut arguments = std::env::args_os();
+    let mut command = Command::new(std::env::current_exe()?);
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    command.args(arguments).env_remove(PASSPHRASE);
+    Err(command.env(PASSPHRASE_FD, read.as_raw_fd().to_string()).exec())
 }
 
 impl NewPassphraseArgs {
@@ -191,3 +240,7 @@ fn invalid(error: InvalidPassphrase) -> Failed {
     };
     Failed::new(Kind::Usage, error, Some(help.to_owned()))
 }
+
+const PASSPHRASE: &str = "ENTITY_PASSPHRASE";
+/// Where a program that has begun anew finds it.
+const PASSPHRASE_FD: &str = "ENTITY_PASSPHRASE_FD";

@@ -117,6 +117,7 @@ Example of entity.toml:
   per_second = 10";
 
 pub(super) fn run(args: RunArgs) -> Result<(), Failed> {
+    args.passphrase.leave_environment();
     args.log.start()?;
     let file = config_file(args.config.as_deref())?;
     let overrides = Overrides {

@@ -78,6 +78,7 @@ Examples:
   echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"contract\":\"1\"}}' | entity shim --name a --log warn";
 
 pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
+    args.passphrase.leave_environment();
     #[cfg(feature = "flaws")]
     if args.flaw.settle(args.test_peer)? {
         return Ok(());

@@ -117,6 +117,18 @@ fn a_planted_unfinished_file_is_removed_not_written_through() {
 }
 
 #[test]
+fn a_directory_put_in_the_place_of_an_opened_one_is_not_listed() {
+    let home = home();
+    let mut files = DiskKeyFiles::open_for_changes(home.path()).unwrap();
+    files.create(&name("a"), b"one").unwrap();
+    let keys = home.path().join(DIRECTORY);
+    fs::rename(&keys, home.path().join("moved")).unwrap();
+    fs::create_dir(&keys).unwrap();
+    fs::write(keys.join("b.key"), "two").unwrap();
+    assert_eq!(files.list().unwrap(), [name("a")]);
+}
+
+#[test]
 fn only_one_process_changes_a_wallet_while_others_may_read() {
     let home = home();
     let first = DiskKeyFiles::open_for_changes(home.path()).unwrap();

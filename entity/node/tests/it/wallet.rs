@@ -1,7 +1,7 @@
 //! `entity wallet` as a person or a script uses it.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -332,4 +332,93 @@ fn key_files_of_an_earlier_peer_are_converted_with_a_warning_about_the_id() {
     check(&run, 3, "protect it with `entity wallet convert");
     let converted = wallet(&empty, &["convert", "identity.seed"]);
     check(&converted, 0, "the file was not encrypted");
+}
+
+/// Runs in a shell that first does what `before` says, with all its output piped.
+fn in_shell(data: &Path, before: &str, arguments: &[&str]) -> Output {
+    Command::new("sh")
+        .args(["-c", &format!("{before}; exec \"$0\" wallet \"$@\""), env!("CARGO_BIN_EXE_entity")])
+        .args(arguments)
+        .env("ENTITY_DATA_DIR", data)
+        .env("ENTITY_PASSPHRASE", PASSPHRASE)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn rights(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn the_owner_and_nobody_else_has_all_rights_whatever_the_umask() {
+    for umask in ["0000", "0277", "0777"] {
+        let home = home();
+        let data = home.path().join("further/data");
+        check(&in_shell(&data, &format!("umask {umask}"), &["create", "a"]), 0, "");
+        let out = data.join("a.pem");
+        let export = ["export", "--output", out.to_str().unwrap()];
+        check(&in_shell(&data, &format!("umask {umask}"), &export), 0, "");
+        for directory in [data.parent().unwrap(), &data, &data.join("keys")] {
+            assert_eq!(rights(directory), 0o700, "{umask} {}", directory.display());
+        }
+        for file in
+            [&out, &data.join("keys/a.key"), &data.join("keys/default"), &data.join("keys/.lock")]
+        {
+            assert_eq!(rights(file), 0o600, "{umask} {}", file.display());
+        }
+    }
+}
+
+/// As on a full disk: not one byte can be written into a file.
+const FULL: &str = "trap '' XFSZ; ulimit -f 0";
+
+#[test]
+fn a_full_disk_changes_nothing_and_leaves_no_part_of_a_key() {
+    let home = home();
+    let data = home.path();
+    let names = || {
+        let entries = fs::read_dir(data.join("keys")).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    check(&in_shell(data, FULL, &["create", "a"]), 3, "write");
+    assert_eq!(names(), [".lock"]);
+    check(&wallet(data, &["create", "a"]), 0, "");
+    let (kept, before) = (fs::read(data.join("keys/a.key")).unwrap(), names());
+    for arguments in [&["passphrase", "--unprotected"][..], &["rotate"], &["create", "b"]] {
+        check(&in_shell(data, FULL, arguments), 3, "write");
+        assert_eq!(names(), before, "{arguments:?}");
+        assert_eq!(fs::read(data.join("keys/a.key")).unwrap(), kept);
+    }
+    let out = data.join("a.pem");
+    let export = ["export", "--output", out.to_str().unwrap()];
+    check(&in_shell(data, FULL, &export), 3, "write");
+    assert!(!out.exists(), "no part of a key is left, and the name is free");
+    check(&wallet(data, &export), 0, "");
+}
+
+#[test]
+fn a_running_peer_has_no_passphrase_in_its_environment() {
+    let home = home();
+    let data = home.path();
+    check(&wallet(data, &["create", "a"]), 0, "");
+    let mut run = Command::new(env!("CARGO_BIN_EXE_entity"))
+        .args(["run", "--log-format", "json", "--listen", "127.0.0.1:0"])
+        .env("ENTITY_DATA_DIR", data)
+        .env("ENTITY_PASSPHRASE", PASSPHRASE)
+        .current_dir(data)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(run.stderr.take().unwrap());
+    let ready = log.lines().any(|line| line.unwrap().contains("\"ready\""));
+    let environment = fs::read(format!("/proc/{}/environ", run.id())).unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let environment = String::from_utf8_lossy(&environment);
+    assert!(ready && environment.contains("ENTITY_DATA_DIR"));
+    assert!(!environment.contains("horse"), "{environment}");
 }

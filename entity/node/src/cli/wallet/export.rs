@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use entity_crypto::signing::SigningKey;
-use entity_wallet::KeyName;
 use entity_wallet::foreign::{self, pkcs8};
+use entity_wallet::{KeyFilesError, KeyName};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -71,8 +71,9 @@ pub(super) fn export(args: ExportArgs) -> Result<(), Failed> {
         return wrote.map_err(|error| Failed::new(Kind::System, error, None));
     };
     write_private(&path, &bytes).map_err(|error| {
-        let help = "give a file that does not exist yet, with --output".to_owned();
-        Failed::new(Kind::System, error, Some(help))
+        let exists = matches!(error, KeyFilesError::Exists { .. });
+        let help = exists.then(|| "give a file that does not exist yet, with --output".to_owned());
+        Failed::new(Kind::System, error, help)
     })?;
     let public_key = unlocked.info.public_key.to_hex();
     if args.place.json {
