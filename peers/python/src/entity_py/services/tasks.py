@@ -125,7 +125,7 @@ class Book:
         self._put(int(key, 16), Task(**value))
 
     def _put(self, place: int, task: Task) -> None:
-        key = (task.direction, task.peer if task.direction == "received" else "", task.id)
+        key = (task.direction, task.peer, task.id)
         before = self._tasks.get(key)
         if task.direction == "received":
             was = before is not None and before[1].is_open
@@ -133,9 +133,9 @@ class Book:
         self._tasks[key] = (place, task)
         self._next = max(self._next, place + 1)
 
-    def delegated(self, task_id: str) -> Optional[Task]:
-        """Our own task of this id."""
-        return self._tasks.get(("delegated", "", task_id), (0, None))[1]
+    def delegated(self, peer: str, task_id: str) -> Optional[Task]:
+        """Our own task of this id that a peer was given."""
+        return self._tasks.get(("delegated", peer, task_id), (0, None))[1]
 
     def received(self, peer: str, task_id: str) -> Optional[Task]:
         """The task that a peer calls so."""
@@ -147,7 +147,7 @@ class Book:
 
     def keep(self, task: Task) -> Tuple[str, bytes]:
         """Adds or changes a task: the key and value of its record."""
-        key = (task.direction, task.peer if task.direction == "received" else "", task.id)
+        key = (task.direction, task.peer, task.id)
         place = self._tasks[key][0] if key in self._tasks else self._next
         self._put(place, task)
         return f"{place:016x}", canonical(asdict(task))
@@ -194,9 +194,9 @@ class Tasks(Feature):
         """Keeps a task and sends it; the same again changes nothing, and goes once more while it has no answer."""
         core.line(params["to"])
         task = self._wanted(core, params)
-        known = self._book.delegated(task.id)
+        known = self._book.delegated(task.peer, task.id)
         if known is not None:
-            if known.peer != task.peer or known.content != task.content:
+            if known.content != task.content:
                 raise CallRefused("DUPLICATE_WITH_OTHER_CONTENT", _REASONS["DUPLICATE_WITH_OTHER_CONTENT"])
             if known.state == "sent":
                 core.send(task.peer, "task_delegate", task.content, now, durable=True)
@@ -225,8 +225,8 @@ class Tasks(Feature):
     def _answered(self, core: Core, message: Message, now: Now) -> None:
         """An answer of the peer that we delegated to; a task goes forward only."""
         body = message.body
-        task = self._book.delegated(str(body.get("task_id")))
-        if task is None or task.peer != message.peer:
+        task = self._book.delegated(message.peer, str(body.get("task_id")))
+        if task is None:
             return
         changed, event = _forward(task, message.kind, body)
         if changed is not None:
