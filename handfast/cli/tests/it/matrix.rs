@@ -117,6 +117,15 @@ fn a_peer_that_hangs_costs_its_own_deadline_and_the_others_nothing() {
 }
 
 #[test]
+fn a_peer_that_is_never_ready_costs_the_time_of_its_cells_and_no_more() {
+    let budget = "env = { FIXTURE_FLAW = \"start\" }\n[categories.unit]\nbudget = \"2s\"";
+    let project = project(budget, "").scenario("x", "");
+    // One that plays with it is ended in the midst of its start.
+    let ran = project.run(&["matrix", "--peers", "two"]);
+    ran.check(1, "0 passed, 1 failed", &["HUNG", "while starting or introducing the peers"]);
+}
+
+#[test]
 fn an_absent_peer_leaves_its_cells_unproved_and_says_so() {
     let project = project("needs = [\"python3\", \"no-such-program\"]", "").scenario("x", "");
     let unproved = "not proved: 3 cells, because two is absent";

@@ -52,8 +52,8 @@ fn a_run_in_which_nothing_ran_is_no_success() {
 #[test]
 fn a_category_whose_time_is_over_begins_nothing_more() {
     let slow =
-        "[[step]]\nrole = \"a\"\ncall = \"hang\"\nwithin = \"1700ms\"\noutcome = \"unknown\"\n";
-    let project = Project::new("[categories.unit]\nbudget = \"3s\"\nparallel = 1\n");
+        "[[step]]\nrole = \"a\"\ncall = \"hang\"\nwithin = \"5100ms\"\noutcome = \"unknown\"\n";
+    let project = Project::new("[categories.unit]\nbudget = \"10s\"\nparallel = 1\n");
     let ran = project.scenario("x", slow).scenario("y", slow).scenario("z", slow).run(&["run"]);
     assert_eq!(ran.code, 6, "{}{}", ran.out, ran.error);
     for part in ["time budgets spent: 1", "scenarios not run: ", "0 failed"] {

@@ -30,6 +30,9 @@ use crate::sink::Mouth;
 use crate::unit::stage::Stage;
 use crate::unit::step::StepError;
 
+/// How long the last of a closed unit's log may take.
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(10);
+
 /// What every unit of a run shares.
 #[derive(Debug)]
 pub struct Surroundings {
@@ -152,7 +155,8 @@ async fn close(
     let never_used = stage.without_effect();
     let report = stage.close().await;
     // The log of a unit ends with its close, and the follower with the log.
-    drop(follower.await);
+    // A unit that nobody could close has no such end: nothing waits for it for good.
+    drop(tokio::time::timeout(FOLLOWED_WITHIN, follower).await);
     journal.sync();
     journal.say_log_ends(&peers);
     let idle = never_used.first().map(|(check, reason)| format!("{check}: {reason}"));

@@ -23,6 +23,12 @@ use crate::unit::{Surroundings, chain, micros, seed};
 /// How long a method named by no step may take, such as `peer.add`: that of any call.
 pub(super) const INTRODUCE_DEADLINE: Duration = CALL_DEADLINE;
 
+/// How often it is looked whether tasks that were given up have let go of the unit.
+const LET_GO_EVERY: Duration = Duration::from_millis(10);
+
+/// For how many looks: five seconds, on a machine that is busy otherwise.
+const LET_GO_TRIES: u32 = 500;
+
 /// A unit in play.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -294,11 +300,17 @@ impl Stage {
         let mut background = background.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Tasks beside the steps hold the unit; they are aborted and gone before it closes.
         background.shutdown().await;
-        match Arc::try_unwrap(lab) {
-            Ok(unit) => unit.close().await,
-            // Somebody still holds it: dropping ends it all the same, unproved, which `clean` says.
-            Err(_) => CloseReport::default(),
+        let mut lab = lab;
+        for _ in 0..LET_GO_TRIES {
+            match Arc::try_unwrap(lab) {
+                Ok(unit) => return unit.close().await,
+                // A start that was given up in its midst lets go of the unit only when its task has been dropped.
+                Err(held) => lab = held,
+            }
+            tokio::time::sleep(LET_GO_EVERY).await;
         }
+        // Somebody still holds it: dropping ends it all the same, unproved, which `clean` says.
+        CloseReport::default()
     }
 
     fn started(&self, role: &RoleName, peer: &Peer) {
