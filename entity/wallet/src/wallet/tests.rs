@@ -266,3 +266,24 @@ fn the_hand_over_of_another_name_to_the_same_key_hides_no_predecessor() {
         assert_eq!(wallet.predecessors(&info).unwrap(), expected, "{text}");
     }
 }
+
+#[test]
+fn predecessors_end_where_keys_come_back_or_the_hand_over_is_another_ones() {
+    let one = passphrase("passphrase one");
+    let public = |byte| key(byte).public_key();
+    let mut wallet = wallet(&[("a", 1)]);
+    let mut rotate = |byte| {
+        wallet.rotate(&name("a"), Some(&one), &key(byte), at(2), &mut entropy()).unwrap();
+        let info = wallet.unlock(&name("a"), Some(&one)).unwrap().info;
+        (wallet.predecessors(&info).unwrap(), info)
+    };
+    rotate(2);
+    assert_eq!(rotate(1).0, [public(2)], "the key itself is not among them");
+    rotate(2);
+    let (predecessors, info) = rotate(3);
+    assert_eq!(predecessors, [public(2), public(1)], "each once");
+    let other_name = KeyInfo { name: name("b"), ..info.clone() };
+    assert_eq!(wallet.predecessors(&other_name).unwrap(), []);
+    let other_key = KeyInfo { public_key: public(4), ..info };
+    assert_eq!(wallet.predecessors(&other_key).unwrap(), []);
+}
