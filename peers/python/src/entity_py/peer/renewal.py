@@ -128,7 +128,7 @@ class Renewal:
         self.proposal = proposal
         self.core.courier.post(
             self.peer, self.eleven.address, body, lambda outcome, then: self._proposed(proposal, outcome, then), now,
-            attempts=1, limit=ATTEMPT_LIMIT, counted=False,
+            attempts=1, limit=ATTEMPT_LIMIT,
         )  # fmt: skip
         self.eleven.at("proposal", PROPOSAL_AGE, lambda then: self._proposal_expired(proposal, then), now)
 
@@ -216,7 +216,7 @@ class Renewal:
         self._answered_until = now.mono + PROPOSAL_AGE
         self.eleven.at("answered", PROPOSAL_AGE, self._answer_expired, now)
         self.core.courier.post(
-            self.peer, self.eleven.address, body, self._answer_ended, now, final_codes=frozenset({"INVALID_STATE"}), counted=False
+            self.peer, self.eleven.address, body, self._answer_ended, now, final_codes=frozenset({"INVALID_STATE"})
         )
 
     def _answer_ended(self, outcome: Outcome, now: Now) -> None:
@@ -284,6 +284,7 @@ class Renewal:
     def _accept(self, envelope: Envelope, session: Session, now: Now) -> None:
         self.peer.rates.take(envelope.kind, now.mono)
         self.peer.nonces.record(envelope.nonce, now.mono)
+        self.peer.stats.received += 1
         session.used = session.heard = now.mono
         session.used_kept = now.wall
         self.eleven.line.heard(now)
