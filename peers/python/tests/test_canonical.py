@@ -70,3 +70,13 @@ def test_every_message_of_the_vectors_is_canonical(name: str) -> None:
     for message in vectors.load(name)["messages"]:
         assert strictjson.canonical(strictjson.parse(message.encode()).value) == message.encode()
         assert json.loads(message)
+
+
+def test_brackets_in_strings_do_not_count_as_depth_with_escapes_or_without() -> None:
+    from entity_py.strictjson import NotJson, parse
+
+    for text, depth in (('{"a":"[[{{"}', 1), ('{"a":"\\"[["}', 1), ('{"a":["[",{"}":"]"}]}', 3), ('["\\\\",["["]]', 2), ('"[["', 0)):
+        assert parse(text.encode()).depth == depth
+    for text in ('{"a":"[[', '{"a":"b""c"}', '["a\nb"]', '"', '""'[:1] + "[" * 40):
+        with pytest.raises(NotJson):
+            parse(text.encode())

@@ -39,6 +39,8 @@ class Envelope:
     nonce: str
     payload: JsonObject
     signature: bytes
+    head: JsonObject
+    """Everything but payload and signature."""
     signed: bytes
     """C(m): what the signature covers."""
     body: bytes
@@ -83,9 +85,10 @@ def read(value: JsonObject, body: bytes) -> Envelope:
         signature = parse_base64(value["signature"], 64)
     except ValueError as error:
         raise wrong(str(error)) from error
-    signed = canonical({name: item for name, item in value.items() if name != "signature"})
+    head = {name: item for name, item in value.items() if name not in ("signature", "payload")}
+    signed = canonical({**head, "payload": payload})
     return Envelope(
-        kind, value["sender_id"], value["recipient_id"], value["session_id"], sequence, wall, nonce, payload, signature, signed, body
+        kind, value["sender_id"], value["recipient_id"], value["session_id"], sequence, wall, nonce, payload, signature, head, signed, body
     )
 
 
@@ -113,9 +116,11 @@ class Writer:
 
     def sign(self, head: JsonObject, payload: JsonObject) -> bytes:
         """The body of the request."""
-        whole = {**head, "payload": payload}
-        whole["signature"] = to_base64(self.key.sign(canonical(whole)))
-        return canonical(whole)
+        signed = canonical({**head, "payload": payload})
+        signature = to_base64(self.key.sign(signed))
+        # Of the keys of a head only these two come after `signature`: encoding a large payload once is enough.
+        tail = canonical({name: item for name, item in head.items() if name > "signature"})[1:]
+        return signed[: -len(tail)] + b'"signature":"' + signature.encode("ascii") + b'",' + tail
 
 
 def unsigned(body: bytes) -> bytes:
@@ -176,10 +181,8 @@ def sealed_parts(payload: JsonObject) -> Tuple[int, bytes]:
 
 def open_sealed(envelope: Envelope, key: bytes, generation: int, sealed: bytes) -> Plain:
     """The plaintext. Raises Refusal: DECRYPTION_FAILED, or INVALID_MESSAGE where it opens and is none."""
-    signed: Any = parse(envelope.signed, depth_max=DEPTH_MAX).value
-    signed.pop("payload")
     try:
-        data = unseal(key, gcm_nonce(generation, envelope.sequence), sealed, associated_data(signed, generation))
+        data = unseal(key, gcm_nonce(generation, envelope.sequence), sealed, associated_data(envelope.head, generation))
     except CryptoError as error:
         raise Refusal("DECRYPTION_FAILED", str(error)) from error
     return read_plain(data)
