@@ -63,7 +63,7 @@ fn what_could_not_be_carried_out_catches_nothing() {
 
 #[test]
 fn a_scenario_that_fails_without_a_flaw_proves_nothing_of_one() {
-    let project = project("[selftest]\nmin_caught = 0\n").scenario("fails", FAILS);
+    let project = project("").scenario("fails", FAILS);
     selftest(&project, &["--flaw", "chatty"]).check(
         1,
         "0 caught, 1 missed",

@@ -32,7 +32,7 @@ use crate::error::CommandError;
 ///
 /// Each peer with a table [peers.NAME.flaws] is built with its flaws. Then scenarios are played with each flaw, in one
 /// role after the other beside sound peers, until one fails that passes without it. Exit code 1: fewer were caught than
-/// `min_caught` of [selftest] asks for, 95 % unless it says otherwise, or a scenario fails without a flaw, too.
+/// `min_caught` of [selftest] asks for, 95 % unless it says otherwise. A scenario that fails without a flaw, too, is named and counts for nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
