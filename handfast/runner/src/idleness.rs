@@ -71,7 +71,7 @@ mod tests {
         let mut idleness = Idleness::default();
         assert_eq!(idleness.of_late(Duration::ZERO), None);
         let before = idleness.before;
-        assert_eq!(idleness.of_late(SPAN - Duration::from_micros(1)), None);
+        assert_eq!(idleness.of_late(SPAN.saturating_sub(Duration::from_micros(1))), None);
         assert_eq!(idleness.before, before);
     }
 }
