@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Without the feature `planted` the answer is `false` at compile time, and neither names nor sentences are in the program.
-//! With it, the answer comes from the one flaw that [`plant`] has set. That is the only state of a whole process that pure
+//! With it, the answer comes from the one flaw that `plant` has set. That is the only state of a whole process that pure
 //! crates look at, and it exists in no build that anybody uses.
 //!
 //! Source: docs/design/selftest.md

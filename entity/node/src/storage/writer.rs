@@ -4,7 +4,7 @@
 //! tells how far it got; what arrives meanwhile is the next group. So the slower the disk, the larger the groups.
 //!
 //! A group costs the same however little is in it. Where several wait for the disk at once, the thread therefore rests between
-//! two groups, for [`PAUSE`] at most; who is alone waits for nothing.
+//! two groups, for `PAUSE` at most; who is alone waits for nothing.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

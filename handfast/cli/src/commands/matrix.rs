@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// Only this category, such as `integration`; may be given more than once
     #[arg(long, value_name = "CATEGORY")]
     category: Vec<String>,
-    /// Which peers meet each other, in place of those of [matrix] in handfast.toml
+    /// Which peers meet each other, in place of those of `[matrix]` in handfast.toml
     #[arg(long, value_name = "PEER,PEER", value_delimiter = ',')]
     peers: Vec<String>,
     /// Only cells all of whose roles speak only these versions, such as `1.1`

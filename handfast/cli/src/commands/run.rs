@@ -28,7 +28,7 @@ use crate::error::CommandError;
 pub(crate) struct Args {
     #[command(flatten)]
     selection: SelectionArgs,
-    /// Run the test suites of handfast.toml, too, and every scenario with every pair of the peers of its [matrix]
+    /// Run the test suites of handfast.toml, too, and every scenario with every pair of the peers of its `[matrix]`
     #[arg(long)]
     all: bool,
     /// Whatever this peer would have to play in may go unproved; may be given more than once
