@@ -663,7 +663,7 @@ class Eleven:
                     self.doubt(session, then)
             done(outcome, then)
 
-        self.core.courier.post(self.peer, self.address, body, ended, now, attempts=1, counted=False)
+        self.core.courier.post(self.peer, self.address, body, ended, now, attempts=1)
 
     def _lost(self, session: Session, number: int, now: Now) -> None:
         if session.out.give_up(number) is not None:
