@@ -101,7 +101,9 @@ impl Project {
     /// The record of the last run.
     pub(crate) fn last_record(&self) -> PathBuf {
         let runs = fs::read_dir(self.path().join(".handfast/runs")).unwrap();
-        runs.map(|run| run.unwrap().path()).max().unwrap()
+        // Ids of runs within one second have no order.
+        let changed = |path: &PathBuf| fs::metadata(path).and_then(|data| data.modified()).unwrap();
+        runs.map(|run| run.unwrap().path()).max_by_key(changed).unwrap()
     }
 
     /// Every process whose command line or environment names the project's folder, which is nobody else's.
