@@ -1,6 +1,7 @@
 //! `stop`, `kill` and `fault`: what happens to a peer's process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use handfast_lab::{Exit, Unit};
 use handfast_scenario::expectation::includes;
@@ -9,6 +10,7 @@ use handfast_scenario::step::{Fault, FaultKind, Step, Trigger};
 use handfast_scenario::{Bindings, Recorded, RunEvent};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::wire::message_type;
 use super::{StepError, StepResult};
@@ -16,6 +18,11 @@ use crate::unit::armed::Armed;
 use crate::unit::chain;
 use crate::unit::journal::Journal;
 use crate::unit::stage::Stage;
+
+/// How long a peer may take to stand still after SIGSTOP.
+const STOPPED_WITHIN: Duration = Duration::from_secs(5);
+/// How long between two looks at its threads.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 impl Stage {
     pub(super) async fn stop(&self, role: &RoleName) -> StepResult {
@@ -124,7 +131,10 @@ impl Moment {
 async fn act(lab: &Unit, role: &RoleName, kind: FaultKind) -> StepResult {
     match kind {
         FaultKind::Kill => kill(lab, role).await,
-        FaultKind::Pause => signal(lab, role, Signal::STOP),
+        FaultKind::Pause => {
+            signal(lab, role, Signal::STOP)?;
+            stopped(lab, role).await
+        }
         FaultKind::Resume => signal(lab, role, Signal::CONT),
     }
 }
@@ -136,6 +146,30 @@ async fn kill(lab: &Unit, role: &RoleName) -> StepResult {
             Err(StepError::Infra(format!("{role} could not be killed: {}", chain(&error))))
         }
     }
+}
+
+/// Waits until every thread of the peer stands still: the signal returns before they do, and what one of them does in
+/// between would come after the pause in the scenario and before it in truth.
+async fn stopped(lab: &Unit, role: &RoleName) -> StepResult {
+    let pid = lab.peer(role.as_str()).map(|peer| peer.pid()).unwrap_or_default();
+    let still = async {
+        while !stands_still(pid) {
+            // The kernel tells only the parent, which is the unit's reaper.
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    timeout(STOPPED_WITHIN, still)
+        .await
+        .map_err(|_| StepError::Infra(format!("{role} was stopped and does not stand still")))
+}
+
+/// Whether every thread is stopped, as `/proc/PID/task/TID/stat` says (proc_pid_stat(5)); a process that is gone is.
+fn stands_still(pid: u32) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let mut stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+    // The name of the program stands in brackets before the state and may hold anything.
+    let state = |stat: &str| stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    stats.all(|stat| matches!(state(&stat), Some('T' | 't' | 'Z' | 'X')))
 }
 
 fn signal(lab: &Unit, role: &RoleName, signal: Signal) -> StepResult {
