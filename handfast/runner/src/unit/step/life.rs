@@ -163,7 +163,7 @@ async fn stopped(lab: &Unit, role: &RoleName) -> StepResult {
         .map_err(|_| StepError::Infra(format!("{role} was stopped and does not stand still")))
 }
 
-/// Whether every thread is stopped, as `/proc/PID/task/TID/stat` says (proc_pid_stat(5)); a process that is gone is.
+/// Whether every thread is stopped, as `/proc/PID/task/TID/stat` says (`proc_pid_stat(5)`); a process that is gone is.
 fn stands_still(pid: u32) -> bool {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let mut stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
