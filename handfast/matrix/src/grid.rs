@@ -104,7 +104,6 @@ impl Grid {
                 self.peers.clone_from(peers);
                 self.builds.clone_from(builds);
                 self.faults.clone_from(faults);
-                self.began_us = Some(recorded.at_us);
                 self.lay_out(cells);
             }
             RunEvent::CellRecalled { unit, run, verdict, duration_us } => {
@@ -118,6 +117,8 @@ impl Grid {
             }
             RunEvent::UnitStarted { unit, .. } => self.set(unit, State::Running),
             RunEvent::UnitEnded { unit, verdict, duration_us, cpu_us } => {
+                let began_us = recorded.at_us.saturating_sub(*duration_us);
+                self.began_us = Some(self.began_us.map_or(began_us, |first| first.min(began_us)));
                 self.ended_us = recorded.at_us;
                 let judged = Judged {
                     verdict: verdict.clone(),
@@ -198,7 +199,7 @@ impl Grid {
         &self.starts
     }
 
-    /// From the moment the cells were known to the end of the last one that was played.
+    /// From the beginning of the first cell that was played to the end of the last one.
     pub fn took_us(&self) -> u64 {
         self.began_us.map_or(0, |began_us| self.ended_us.saturating_sub(began_us))
     }

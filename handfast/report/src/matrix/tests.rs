@@ -49,7 +49,7 @@ fn started(cells: Vec<CellLine>, faults: Vec<String>) -> Recorded {
 
 fn ended(unit: &UnitId, verdict: Verdict) -> Recorded {
     let unit = unit.clone();
-    at(60_001_000, RunEvent::UnitEnded { unit, verdict, duration_us: 50, cpu_us: 40 })
+    at(60_001_000, RunEvent::UnitEnded { unit, verdict, duration_us: 60_000_000, cpu_us: 40 })
 }
 
 /// Two variants of `x` and one of `y` with every pair: python fails `y`, and `x[v=2]` is unsupported with it.
