@@ -43,10 +43,11 @@ pub(super) async fn tests(teller: &mut Teller<'_>, program: &Program) -> ToolEnd
     if has_nextest(teller.bench, program).await? {
         run_nextest(teller, program, &args).await?;
     } else {
-        run_plain(teller, with(program, &["test", "--no-fail-fast", "--all-targets"], &args, &[]))
+        // Not `--all-targets`: that runs benchmarks as well, whole, because nothing tells them that it is a test.
+        run_plain(teller, with(program, &["test", "--no-fail-fast", "--tests"], &args, &[]))
             .await?;
     }
-    // nextest does not run doc tests, and `--all-targets` leaves them out.
+    // nextest does not run doc tests, and `--tests` leaves them out.
     run_plain(teller, with(program, &["test", "--no-fail-fast", "--doc"], &args, &[])).await
 }
 
