@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value as Json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::conversation::Conversation;
@@ -26,6 +27,19 @@ use crate::player::Player;
 const BODY_LEN_MAX: usize = 1024 * 1024;
 /// How long a message of the stub may take.
 const SEND_WITHIN: Duration = Duration::from_secs(10);
+/// How long after a failed accept the next one.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+/// What connections may take.
+const BOUNDS: Bounds = Bounds { connections: 64, within: Duration::from_mins(1) };
+
+/// What connections may take.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Open at the same time; further ones wait in the system's queue.
+    connections: usize,
+    /// How long one may be open: a peer that says nothing gives its place back.
+    within: Duration,
+}
 
 /// What the stub is told by its environment.
 #[derive(Debug, Clone)]
@@ -59,7 +73,7 @@ pub async fn serve(role: Role, conversations: Vec<Conversation>) -> Result<(), S
     let player = Player::new(&role.name, chosen, Fresh::seeded(role.seed));
     let desk = Desk::new(&role.name, &role.of, &format!("http://{address}"), player);
     let desk = Arc::new(Mutex::new(desk));
-    let accepting = tokio::spawn(accept(listener, Arc::clone(&desk)));
+    let accepting = tokio::spawn(accept(listener, Arc::clone(&desk), BOUNDS));
     let result = contract(&desk).await;
     accepting.abort();
     result
@@ -103,15 +117,28 @@ fn say(message: &Message) -> Result<(), String> {
     out.write_all(&line).and_then(|()| out.flush()).map_err(|error| error.to_string())
 }
 
-async fn accept(listener: TcpListener, desk: Arc<Mutex<Desk>>) {
-    while let Ok((stream, _)) = listener.accept().await {
+async fn accept(listener: TcpListener, desk: Arc<Mutex<Desk>>, bounds: Bounds) {
+    let places = Arc::new(Semaphore::new(bounds.connections));
+    // The semaphore is never closed.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                log(&format!("cannot accept a connection: {error}"));
+                // With no descriptors left, accepting again at once would spin.
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
         let desk = Arc::clone(&desk);
         tokio::spawn(async move {
             let answer = service_fn(move |request| answer(request, Arc::clone(&desk)));
             let served = hyper::server::conn::http1::Builder::new();
-            if let Err(error) = served.serve_connection(TokioIo::new(stream), answer).await {
+            let served = served.serve_connection(TokioIo::new(stream), answer);
+            if let Ok(Err(error)) = timeout(bounds.within, served).await {
                 log(&format!("a connection broke: {error}"));
             }
+            drop(place);
         });
     }
 }
@@ -191,3 +218,7 @@ fn log(line: &str) {
     // Standard error is the log of a peer; nobody is left to tell if it is closed.
     drop(writeln!(std::io::stderr().lock(), "{line}"));
 }
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

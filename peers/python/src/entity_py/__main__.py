@@ -15,7 +15,7 @@ Runs one peer under the peer contract (docs/contract): requests on stdin, answer
   --flaw NAME    has this defect, to prove that tests notice it; only with --test-peer
   --help         this text
 
-example: HANDFAST_NAME=b HANDFAST_LISTEN=127.0.0.1:0 HANDFAST_DATA_DIR=/tmp/b python -m entity_py --test-peer
+example: HANDFAST_NAME=b HANDFAST_LISTEN=127.0.0.1:0 HANDFAST_DATA_DIR=data python -m entity_py --test-peer
 """
 
 
