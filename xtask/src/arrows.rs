@@ -100,6 +100,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handfast-oracle", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
     ("handfast-matrix", &["handfast-scenario"]),
     ("handfast-history", &["handfast-scenario"]),
+    ("handfast-notify", &["handfast-scenario"]),
     (
         "handfast-report",
         &["handfast-scenario", "handfast-faults", "handfast-contract", "handfast-matrix"],
@@ -145,6 +146,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-stub",
             "handfast-matrix",
             "handfast-history",
+            "handfast-notify",
         ],
     ),
 ];
