@@ -24,8 +24,10 @@ pub(crate) struct Outgoing {
     acked: ChunkSet,
     flight: BTreeMap<u32, Flight>,
     lost: BTreeSet<u32>,
-    /// Chunks from here on that are neither acknowledged nor under way were not sent yet.
+    /// Chunks from here on that are neither acknowledged nor under way are still to be sent.
     cursor: u32,
+    /// Chunks from here on were never sent.
+    reached: u32,
     window: Window,
     /// Deliveries that failed one after the other.
     failures: u32,
@@ -80,6 +82,7 @@ impl Outgoing {
             flight: BTreeMap::new(),
             lost: BTreeSet::new(),
             cursor: 0,
+            reached: 0,
             window: Window::new(window_max),
             failures: 0,
             restarts: 0,
@@ -124,6 +127,10 @@ impl Outgoing {
             State::Asked { .. } | State::Paused { .. } => {
                 self.acked = ChunkSet::from_ranges(self.cut.total_chunks(), received);
                 self.lost.clear();
+                // What was sent before the question and is not in the answer may never arrive, and nobody waits to see.
+                self.flight.retain(|index, flight| {
+                    flight.sent_at.is_none() || self.acked.contains(*index)
+                });
                 self.cursor = 0;
                 self.state = State::Sending;
             }
@@ -343,8 +350,10 @@ impl Outgoing {
         loop {
             let index = self.acked.next_missing(self.cursor)?;
             self.cursor = index + 1;
+            let is_repeat = index < self.reached;
+            self.reached = self.reached.max(self.cursor);
             if !self.flight.contains_key(&index) {
-                return Some((index, false));
+                return Some((index, is_repeat));
             }
         }
     }

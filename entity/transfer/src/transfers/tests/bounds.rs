@@ -69,23 +69,58 @@ fn no_more_chunks_are_under_way_than_the_window_says() {
     let ack = |last| ChunkAck { transfer: id(1), received: Ranges::new(vec![(0, last)]).unwrap() };
     let none = ChunkAck { transfer: id(1), received: Ranges::default() };
     a.handle_ack(&peer("b"), &none, start());
-    let mut reads = 0;
+    let mut count = 0;
     for last in 0..60 {
-        let read: Vec<_> = outputs(&mut a)
-            .into_iter()
-            .filter_map(|output| match output {
-                Output::Io(Io::Read { index, .. }) => Some(index),
-                Output::Io(_) | Output::Send { .. } | Output::Event(_) => None,
-            })
-            .collect();
-        reads += u32::try_from(read.len()).unwrap();
+        let read = reads(&mut a);
+        count += u32::try_from(read.len()).unwrap();
         for index in read {
             a.handle_read(id(1), index, Ok(Piece::new(&[0; 1_024])), start());
         }
-        assert!(reads - last <= 32, "{}", reads - last);
+        assert!(count - last <= 32, "{}", count - last);
         a.handle_ack(&peer("b"), &ack(last), start());
     }
-    assert_eq!(reads - 59, 32, "the window opens");
+    assert_eq!(count - 59, 32, "the window opens");
+}
+
+/// The chunks that are to be read.
+fn reads(transfers: &mut Transfers) -> Vec<u32> {
+    let read = outputs(transfers).into_iter().filter_map(|output| match output {
+        Output::Io(Io::Read { index, .. }) => Some(index),
+        Output::Io(_) | Output::Send { .. } | Output::Event(_) => None,
+    });
+    read.collect()
+}
+
+#[test]
+fn what_was_under_way_to_a_receiver_that_came_back_is_sent_again_at_once() {
+    let mut a = receiver(small());
+    a.offer(id(1), file_offer("b", &bytes(100 << 10)), start()).unwrap();
+    let ack = |ranges| ChunkAck { transfer: id(1), received: Ranges::new(ranges).unwrap() };
+    a.handle_ack(&peer("b"), &ack(vec![]), start());
+    let mut now = start();
+    // Silence, judged more patiently each time.
+    for _ in 0..6 {
+        for index in reads(&mut a) {
+            a.handle_read(id(1), index, Ok(Piece::new(&[0; 1_024])), now);
+        }
+        now = a.next_deadline().unwrap();
+        a.handle_deadline(now);
+    }
+    for index in reads(&mut a) {
+        a.handle_read(id(1), index, Ok(Piece::new(&[0; 1_024])), now);
+    }
+    outputs(&mut a);
+    a.session_ready(&peer("b"), now);
+    assert_eq!(sent(&outputs(&mut a)), ["init"]);
+    a.handle_ack(&peer("b"), &ack(vec![(0, 2)]), now);
+    assert_eq!(reads(&mut a), (3..11).collect::<Vec<_>>());
+    // Its acknowledgement may be that of the first sending: it says nothing about the round trip.
+    for index in 3..11 {
+        a.handle_read(id(1), index, Ok(Piece::new(&[0; 1_024])), now);
+    }
+    let patience = a.next_deadline().unwrap().since(now);
+    a.handle_ack(&peer("b"), &ack(vec![(0, 3)]), now);
+    assert_eq!(a.next_deadline().unwrap().since(now), patience);
 }
 
 #[test]
