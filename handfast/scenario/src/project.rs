@@ -7,6 +7,7 @@ use globset::GlobMatcher;
 
 use crate::flaws::{FlawedBuild, Selftest};
 use crate::name::{CategoryName, PeerName, SuiteName};
+use crate::notify::NotifySettings;
 use crate::problem::Problems;
 use crate::read;
 use crate::span::Span;
@@ -29,6 +30,8 @@ pub struct Project {
     pub matrix: Option<MatrixSettings>,
     /// What is asked of the scenarios where flaws are planted.
     pub selftest: Selftest,
+    /// Who is told what a run finds; `None` without `[notify]`.
+    pub notify: Option<NotifySettings>,
 }
 
 /// `[matrix]`: which peers meet each other in every scenario.

@@ -7,6 +7,7 @@ mod condition;
 mod fields;
 mod flaws;
 mod likeness;
+mod notify;
 mod project;
 mod roles;
 mod scenario;

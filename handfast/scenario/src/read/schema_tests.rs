@@ -140,6 +140,13 @@ category = "unit"
 peers = ["a"]
 [selftest]
 hints = { f = { scenario = "x" } }
+[notify]
+owners = [{ match = "x", who = "us" }]
+quiet = { from = "22:00", to = "07:00" }
+[[notify.channels]]
+name = "x"
+kind = "webhook"
+secret = { env = "X" }
 "#;
 
 #[track_caller]
