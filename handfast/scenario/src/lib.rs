@@ -7,7 +7,8 @@
 //!
 //! 1. [`name`]: the names of roles, peers, methods, categories.
 //! 2. [`span`] and [`problem`]: where something stands in a file and what is wrong there.
-//! 3. [`project`] reads `handfast.toml`; [`flaws`]: how a peer is started with a planted flaw; [`notify`]: who is told what.
+//! 3. [`project`] reads `handfast.toml`; [`flaws`]: how a peer is started with a planted flaw; [`notify`]: who is told what;
+//!    [`ci`]: the jobs of a project elsewhere.
 //! 4. [`scenario`], [`step`], [`template`], [`expectation`]: a scenario file.
 //! 5. [`filter`] and [`plan`]: which units of work a run consists of.
 //! 6. [`event`], [`verdict`], [`exit`]: what a run says, the only interface after the runner.
@@ -19,6 +20,7 @@ pub mod span;
 
 pub mod project;
 
+pub mod ci;
 pub mod flaws;
 pub mod notify;
 

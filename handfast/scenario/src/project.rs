@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use globset::GlobMatcher;
 
+use crate::ci::CiSettings;
 use crate::flaws::{FlawedBuild, Selftest};
 use crate::name::{CategoryName, PeerName, SuiteName};
 use crate::notify::NotifySettings;
@@ -32,6 +33,8 @@ pub struct Project {
     pub selftest: Selftest,
     /// Who is told what a run finds; `None` without `[notify]`.
     pub notify: Option<NotifySettings>,
+    /// The jobs in which it runs elsewhere; `None` without `[ci]`.
+    pub ci: Option<CiSettings>,
 }
 
 /// `[matrix]`: which peers meet each other in every scenario.

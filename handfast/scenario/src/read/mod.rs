@@ -3,6 +3,7 @@
 //! A reader never stops at the first mistake: it notes it in [`Sink`], goes on with what is left, and
 //! the file is refused at the end with all of them.
 
+mod ci;
 mod condition;
 mod fields;
 mod flaws;

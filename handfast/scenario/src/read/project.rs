@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Sink;
 use super::fields::{Fields, count, list, name, named, one_of, table, text, texts};
-use super::{flaws, notify};
+use super::{ci, flaws, notify};
 use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, PeerName, SuiteName};
 use crate::project::{
@@ -27,8 +27,17 @@ const CATEGORIES: [(&str, &str, u64, usize); 3] = [
 ];
 
 pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
-    let known =
-        ["project", "peers", "scenarios", "categories", "suites", "matrix", "selftest", "notify"];
+    let known = [
+        "project",
+        "peers",
+        "scenarios",
+        "categories",
+        "suites",
+        "matrix",
+        "selftest",
+        "notify",
+        "ci",
+    ];
     let fields = Fields::open(node, "handfast.toml", &known, sink)?;
     let name = fields.required("project", "{ name = \"..\" }", sink).and_then(|node| {
         let fields = Fields::open(node, "[project]", &["name"], sink)?;
@@ -41,8 +50,19 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
     let matrix = fields.node("matrix").and_then(|node| matrix(node, &peers, sink));
     let selftest = flaws::selftest(&fields, sink);
     let notify = notify::read(&fields, sink);
+    let ci = fields.node("ci").and_then(|node| ci::ci(node, notify.is_some(), sink));
     let name = name?;
-    Some(Project { name, peers, scenario_folders, categories, suites, matrix, selftest, notify })
+    Some(Project {
+        name,
+        peers,
+        scenario_folders,
+        categories,
+        suites,
+        matrix,
+        selftest,
+        notify,
+        ci,
+    })
 }
 
 fn matrix(node: &Node, peers: &[PeerProgram], sink: &mut Sink) -> Option<MatrixSettings> {

@@ -147,6 +147,8 @@ quiet = { from = "22:00", to = "07:00" }
 name = "x"
 kind = "webhook"
 secret = { env = "X" }
+[ci.jobs.a]
+kind = "scenarios"
 "#;
 
 #[track_caller]
