@@ -101,6 +101,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handfast-matrix", &["handfast-scenario"]),
     ("handfast-history", &["handfast-scenario"]),
     ("handfast-notify", &["handfast-scenario"]),
+    // Only tests know it.
+    ("handfast-fakeslack", &[]),
     (
         "handfast-report",
         &["handfast-scenario", "handfast-faults", "handfast-contract", "handfast-matrix"],
