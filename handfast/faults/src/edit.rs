@@ -44,6 +44,8 @@ pub enum FieldChange {
     FlipOneBit,
     /// It is taken out, with its key and one comma.
     Delete,
+    /// The member of an object stands there a second time, right behind itself. JSON leaves open which of the two counts.
+    Twice,
 }
 
 /// What happens to a byte.
@@ -199,6 +201,7 @@ fn field_splice(
     match change {
         FieldChange::Set(value) => set(&place, value).ok_or_else(|| missing().into()),
         FieldChange::Delete => Ok((delete(body, &place).ok_or_else(missing)?, Vec::new())),
+        FieldChange::Twice => twice(body, &place).ok_or_else(|| missing().into()),
         FieldChange::FlipOneBit => {
             let span = place.value.ok_or_else(missing)?;
             let text = std::str::from_utf8(body).map_err(|_| Missing::NotJson)?;
@@ -223,6 +226,14 @@ fn set(place: &Place, value: &JsonText) -> Option<(Range<usize>, Vec<u8>)> {
         None => (place.container.start + 1, ""),
     };
     Some((at..at, format!("{comma}{key}:{}", value.0).into_bytes()))
+}
+
+/// The same member once more, behind itself; only an object has members.
+fn twice(body: &[u8], place: &Place) -> Option<(Range<usize>, Vec<u8>)> {
+    let span = place.value.clone().filter(|_| place.in_object)?;
+    let key = serde_json::Value::from(place.key.as_str()).to_string();
+    let again = [b",", key.as_bytes(), b":", body.get(span.clone())?].concat();
+    Some((span.end..span.end, again))
 }
 
 /// The span of the member with its key and one comma.

@@ -56,6 +56,16 @@ fn a_member_is_deleted_with_one_comma() {
 }
 
 #[test]
+fn a_member_stands_twice_with_the_same_bytes() {
+    let twice = |path| edit(path, FieldChange::Twice);
+    check(&twice("a"), r#"{ "a" : 1.0 , "b": 2 }"#, Ok(r#"{ "a" : 1.0,"a":1.0 , "b": 2 }"#));
+    check(&twice("b.c"), r#"{"b":{"c":[1, 2]}}"#, Ok(r#"{"b":{"c":[1, 2],"c":[1, 2]}}"#));
+    let missing = |path: &str| Err(EditError::Missing(Missing::Field { path: path.to_owned() }));
+    check(&twice("c"), r#"{"a":1}"#, missing("c"));
+    check(&twice("l[0]"), r#"{"l":[1]}"#, missing("l.0"));
+}
+
+#[test]
 fn a_missing_field_is_named() {
     let missing = || EditError::Missing(Missing::Field { path: "a.b".to_owned() });
     check(&edit("a.b", FieldChange::FlipOneBit), r#"{"a":{}}"#, Err(missing()));

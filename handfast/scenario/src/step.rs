@@ -317,6 +317,8 @@ pub enum Change {
     FlipOneBit,
     /// Take it away. A field that is not there: the step fails.
     Remove,
+    /// Let it stand there twice, with the same value. A field that is not there, or an item of a list: the step fails.
+    Twice,
 }
 
 /// Sends a recorded request again.

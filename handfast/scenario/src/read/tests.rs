@@ -559,7 +559,7 @@ fn a_replacement_says_by_what() {
         "wire = { from = \"a\", to = \"b\", replace = { field = \"nonce\" } }",
         &[concat!(
             "4:42: a replacement has either `with` or `by`; ",
-            "add `with = VALUE` or `by = ..` (flip-one-bit, remove, null)"
+            "add `with = VALUE` or `by = ..` (flip-one-bit, remove, twice, null)"
         )],
     );
     check_step_problem(

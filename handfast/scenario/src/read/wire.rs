@@ -40,7 +40,7 @@ const KEYS: [&str; 19] = [
     "release",
     "clear",
 ];
-const WAYS: [&str; 3] = ["flip-one-bit", "remove", "null"];
+const WAYS: [&str; 4] = ["flip-one-bit", "remove", "twice", "null"];
 
 pub(super) fn read(node: &Node, scope: &Scope<'_>, sink: &mut Sink) -> Option<StepKind> {
     let fields = Fields::open(node, "a wire step", &KEYS, sink)?;
@@ -307,6 +307,7 @@ fn replace(node: &Node, scope: &Scope<'_>, sink: &mut Sink) -> Option<WireAction
         (None, Some(by)) => match text(by, "by", sink)? {
             "flip-one-bit" => Change::FlipOneBit,
             "remove" => Change::Remove,
+            "twice" => Change::Twice,
             // TOML has no word for it.
             "null" => Change::With(Template::new(serde_json::Value::Null).ok()?),
             other => {

@@ -255,5 +255,6 @@ fn field_change(change: &Change, bindings: &mut Bindings) -> Result<FieldChange,
         Change::With(template) => FieldChange::Set(JsonText::from(&template.resolve(bindings)?)),
         Change::FlipOneBit => FieldChange::FlipOneBit,
         Change::Remove => FieldChange::Delete,
+        Change::Twice => FieldChange::Twice,
     })
 }
