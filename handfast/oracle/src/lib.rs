@@ -15,6 +15,7 @@ mod exactly_once;
 mod memory_per_message;
 mod no_nonce_reuse;
 mod no_plaintext;
+mod no_server_error;
 mod on_the_wire;
 mod one_session_id;
 mod order;
@@ -64,12 +65,13 @@ type Check = fn(&History<'_>, &Params<'_>) -> Result<Finding, OracleError>;
 type Finding = Result<(), String>;
 
 /// All oracles.
-const ORACLES: [(&str, Check); 15] = [
+const ORACLES: [(&str, Check); 16] = [
     ("descriptors-steady", descriptors_steady::check),
     ("exactly-once", exactly_once::check),
     ("memory-per-message", memory_per_message::check),
     ("no-nonce-reuse", no_nonce_reuse::check),
     ("no-plaintext", no_plaintext::check),
+    ("no-server-error", no_server_error::check),
     ("on-the-wire", on_the_wire::check),
     ("one-session-id", one_session_id::check),
     ("order", order::check),
