@@ -2,11 +2,14 @@
 //!
 //! - [`arrows`]: which crate may depend on which (`ARCHITECTURE.md`, "Arrows").
 //! - [`citations`]: every `docs/protocol/...md#heading` in code and tests names a heading that exists.
-//! - [`links`]: every relative link in a Markdown file leads to a file, and to a heading of it.
+//! - [`links`]: every relative link in a Markdown file leads to a file, and to a heading of it; every path there is one.
+//! - [`documents`]: the code in Markdown files, for those who check it; [`commands`]: the commands of cargo in it.
 //!
 //! They run as tests of this crate, so `cargo handfast run --all` includes them.
 
 pub mod arrows;
 pub mod citations;
+pub mod commands;
+pub mod documents;
 pub mod files;
 pub mod links;

@@ -1,9 +1,10 @@
-//! Relative links between Markdown files.
+//! Relative links between Markdown files, and the paths that they name.
 
 use std::path::Path;
 use std::{fs, io};
 
 use crate::citations::anchors;
+use crate::documents::{self, Form};
 use crate::files;
 
 /// Returns each relative link of a Markdown file below `root` that leads nowhere, as `file:line: target`.
@@ -37,6 +38,69 @@ fn leads_somewhere(page: &Path, folder: &Path, target: &str) -> bool {
     file.exists() && (anchor.is_empty() || anchors(&file).contains(anchor))
 }
 
+/// Returns each path between backticks in a Markdown file below `root` that is not there, as `file:line: path`.
+///
+/// A path is one word that begins with a folder of the repository, such as `entity/{transport,node}/tests`; `*` is any
+/// name. What stands in capitals is chosen by the reader.
+///
+/// # Errors
+///
+/// A file that cannot be read ends the check.
+pub fn broken_paths(root: &Path) -> io::Result<Vec<String>> {
+    let mut broken = Vec::new();
+    for code in documents::code(root)?.iter().filter(|code| code.form == Form::Span) {
+        for path in paths(&code.text).into_iter().filter(|path| !exists(root, path)) {
+            broken.push(format!("{}:{}: {path} is not there", code.file, code.line));
+        }
+    }
+    Ok(broken)
+}
+
+/// Folders of the root at which paths begin.
+const FOLDERS: [&str; 9] =
+    ["entity", "handfast", "peers", "stubs", "examples", "scenarios", "docs", "xtask", ".ci"];
+
+fn paths(span: &str) -> Vec<String> {
+    let is_path = FOLDERS
+        .iter()
+        .any(|folder| span.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
+    let stands_for_another = span.split('/').any(|part| {
+        part.chars().any(|letter| letter.is_ascii_uppercase())
+            && part.len() > 1
+            && part.chars().all(|letter| letter.is_ascii_uppercase())
+    });
+    if !is_path || stands_for_another || span.contains(char::is_whitespace) || span.contains("..") {
+        return Vec::new();
+    }
+    let span = span.split(['#', ':']).next().unwrap_or(span);
+    match (span.find('{'), span.find('}')) {
+        (Some(open), Some(close)) if open < close => span[open + 1..close]
+            .split(',')
+            .map(|part| format!("{}{part}{}", &span[..open], &span[close + 1..]))
+            .collect(),
+        _ => vec![span.to_owned()],
+    }
+}
+
+fn exists(root: &Path, path: &str) -> bool {
+    let mut places = vec![root.to_path_buf()];
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        let Some((before, after)) = part.split_once('*') else {
+            places = places.into_iter().map(|place| place.join(part)).collect();
+            continue;
+        };
+        let below = places.iter().filter_map(|place| fs::read_dir(place).ok()).flatten().flatten();
+        let below = below.map(|entry| entry.path());
+        places = below
+            .filter(|path| {
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                name.starts_with(before) && name.ends_with(after.trim_start_matches('*'))
+            })
+            .collect();
+    }
+    places.iter().any(|place| place.exists())
+}
+
 fn targets(line: &str) -> Vec<&str> {
     line.match_indices("](")
         .filter_map(|(at, open)| {
@@ -55,6 +119,25 @@ mod tests {
     fn every_link_leads_somewhere() {
         let broken = broken(&files::root()).unwrap();
         assert!(broken.is_empty(), "{}", broken.join("\n"));
+    }
+
+    #[test]
+    fn every_path_between_backticks_is_there() {
+        let broken = broken_paths(&files::root()).unwrap();
+        assert!(broken.is_empty(), "{}", broken.join("\n"));
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_is_found() {
+        let is_there = |span: &str| {
+            let paths = paths(span);
+            assert!(!paths.is_empty(), "{span} is a path");
+            paths.iter().all(|path| exists(&files::root(), path))
+        };
+        assert!(is_there("entity/{transport,node}/tests") && is_there("handfast/*/Cargo.toml"));
+        assert!(is_there("docs/protocol/1.1.md#sealing"));
+        assert!(!is_there("entity/{transport,nodes}/tests") && !is_there("docs/guide/none.md"));
+        assert!(paths("peers/NAME/src").is_empty() && paths("entity").is_empty());
     }
 
     #[test]

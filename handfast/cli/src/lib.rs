@@ -11,6 +11,9 @@ mod commands;
 mod console;
 mod error;
 
+#[cfg(test)]
+mod documents;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

@@ -94,7 +94,7 @@ pub struct Category {
     pub name: CategoryName,
     /// Which test names belong to it.
     pub patterns: Vec<Pattern>,
-    /// Time for one unit of it.
+    /// Time for all of its units together, and the most that a single one may take.
     pub budget: Duration,
     /// How many of its units run at the same time, at least 1.
     pub parallel: usize,

@@ -10,7 +10,7 @@ fn example(file: &str) -> PathBuf {
 }
 
 /// The example as its reader has it, in a folder of its own.
-fn echo_project() -> Project {
+pub(crate) fn echo_project() -> Project {
     let project = Project::bare("");
     for file in ["handfast.toml", "peer.pl"] {
         project.write(file, &fs::read_to_string(example(file)).unwrap());
