@@ -53,6 +53,11 @@ pub fn broken(dependencies: &Dependencies) -> Vec<String> {
     broken
 }
 
+/// Whether a crate takes `(input, now)` and returns outputs.
+pub fn is_pure(name: &str) -> bool {
+    PURE.contains(&name)
+}
+
 fn allowed(from: &str, to: &str) -> bool {
     ARROWS.iter().any(|(name, may)| *name == from && may.contains(&to))
 }

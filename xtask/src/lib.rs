@@ -3,6 +3,7 @@
 //! - [`arrows`]: which crate may depend on which (`ARCHITECTURE.md`, "Arrows").
 //! - [`citations`]: every `docs/protocol/...md#heading` in code and tests names a heading that exists.
 //! - [`links`]: every relative link in a Markdown file leads to a file, and to a heading of it; every path there is one.
+//! - [`rooms`]: every crate is a room of `ARCHITECTURE.md`, every word stands in the glossary once.
 //! - [`documents`]: the code in Markdown files, for those who check it; [`commands`]: the commands of cargo in it.
 //!
 //! They run as tests of this crate, so `cargo handfast run --all` includes them.
@@ -13,3 +14,4 @@ pub mod commands;
 pub mod documents;
 pub mod files;
 pub mod links;
+pub mod rooms;

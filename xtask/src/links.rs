@@ -48,9 +48,19 @@ fn leads_somewhere(page: &Path, folder: &Path, target: &str) -> bool {
 /// A file that cannot be read ends the check.
 pub fn broken_paths(root: &Path) -> io::Result<Vec<String>> {
     let mut broken = Vec::new();
-    for code in documents::code(root)?.iter().filter(|code| code.form == Form::Span) {
-        for path in paths(&code.text).into_iter().filter(|path| !exists(root, path)) {
-            broken.push(format!("{}:{}: {path} is not there", code.file, code.line));
+    for code in documents::code(root)? {
+        // Of a fence only what a reader types.
+        let words = match code.form {
+            Form::Span => vec![(code.line, code.text.clone())],
+            Form::Fence(_) => documents::commands(&code)
+                .into_iter()
+                .flat_map(|line| line.words.into_iter().map(move |word| (line.line, word)))
+                .collect(),
+        };
+        for (line, word) in words {
+            for path in paths(&word).into_iter().filter(|path| !exists(root, path)) {
+                broken.push(format!("{}:{line}: {path} is not there", code.file));
+            }
         }
     }
     Ok(broken)

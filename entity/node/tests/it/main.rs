@@ -4,6 +4,7 @@
 mod cli;
 mod contract;
 mod crash;
+mod documents;
 mod endpoints;
 mod flaws;
 mod nodes;

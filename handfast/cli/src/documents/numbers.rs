@@ -22,6 +22,7 @@ fn the_scenarios_are_as_many_as_the_documents_say() {
     let plan = Plan::new(&loaded.project, &loaded.scenarios, &Selection::default()).unwrap();
     let files: BTreeSet<&String> = loaded.files.values().collect();
     check("README.md", &format!("{} scenarios ({} files)", plan.units.len(), files.len()));
+    check("README.md", &format!("{} passed, 0 failed", plan.units.len()));
 }
 
 #[test]
@@ -64,6 +65,17 @@ fn the_strangers_peer_is_as_long_as_the_documents_say() {
     let lines = text("examples/echo-peer/peer.pl").lines().count();
     check("TESTING.md", &format!("in {lines} lines of Perl"));
     check("docs/guide/bring-your-peer.md", &format!("in {lines} lines of plain Perl"));
+}
+
+#[test]
+fn the_example_peer_and_the_recorded_cases_are_as_many_as_the_documents_say() {
+    let lines = text("docs/contract/example_peer.py").lines().count();
+    assert!(lines < 100, "{lines} lines");
+    check("docs/contract/README.md", "a whole peer in under 100 lines");
+    let cases: serde_json::Value =
+        serde_json::from_str(&text("entity/peer/tests/data/errors.json")).unwrap();
+    let count = cases["cases"].as_array().unwrap().len();
+    check("TESTING.md", &format!("the {count} recorded error cases"));
 }
 
 #[test]

@@ -26,7 +26,11 @@ pub(crate) fn echo_project() -> Project {
 #[test]
 fn a_strangers_peer_keeps_the_contract() {
     let kept = ["kept   an unknown method is answered -32601", "kept   the peer speaks toy"];
-    echo_project().run(&["probe", "echo"]).check(0, "echo keeps the peer contract", &kept);
+    let ran = echo_project().run(&["probe", "echo"]);
+    ran.check(0, "echo keeps the peer contract", &kept);
+    // So many the guide promises its reader.
+    let lines = ran.out.lines().filter(|line| line.starts_with("kept   ")).count();
+    assert_eq!(lines, 11, "{}", ran.out);
 }
 
 #[test]
