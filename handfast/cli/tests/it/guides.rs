@@ -1,7 +1,5 @@
 //! The guides are followed: their examples are written where they say, and what is shown in them is what a reader sees.
 
-use std::path::Path;
-
 use xtask::documents::{self, Form};
 use xtask::files;
 
@@ -19,8 +17,8 @@ fn blocks(guide: &str, language: &str) -> Vec<String> {
 /// The example peer with the guide's scenario beside its own, under the name that the guide gives it.
 fn with_scenario_of(guide: &str) -> Project {
     let text = std::fs::read_to_string(files::root().join("docs/guide").join(guide)).unwrap();
-    let named = text.split('`').find_map(|span| span.strip_prefix("examples/echo-peer/scenarios/"));
-    let name = Path::new(named.unwrap()).file_name().unwrap().to_str().unwrap();
+    let name =
+        text.split('`').find(|span| span.starts_with("test_") && span.ends_with(".toml")).unwrap();
     let project = echo_project();
     project.write(&format!("scenarios/{name}"), &blocks(guide, "toml")[0]);
     project
