@@ -17,8 +17,8 @@ fn blocks(guide: &str, language: &str) -> Vec<String> {
 /// The example peer with the guide's scenario beside its own, under the name that the guide gives it.
 fn with_scenario_of(guide: &str) -> Project {
     let text = std::fs::read_to_string(files::root().join("docs/guide").join(guide)).unwrap();
-    let name =
-        text.split('`').find(|span| span.starts_with("test_") && span.ends_with(".toml")).unwrap();
+    // Its name is the first file of a test that the guide names.
+    let name = text.split('`').find(|span| span.starts_with("test_integration_")).unwrap();
     let project = echo_project();
     project.write(&format!("scenarios/{name}"), &blocks(guide, "toml")[0]);
     project
