@@ -32,6 +32,7 @@ struct Cli {
 enum Command {
     Run(commands::run::Args),
     Matrix(commands::matrix::Args),
+    Shards(commands::shards::Args),
     List(commands::list::Args),
     Probe(commands::probe::Args),
     Replay(commands::replay::Args),
@@ -47,6 +48,7 @@ Examples:
   handfast run 'ab*' --peer b=python    with another peer in role b
   handfast run --repeat 50 start        one scenario fifty times: is it flaky, how long does it take?
   handfast matrix                       every scenario with every pair of peers; again: only what was touched
+  handfast shards --all --out plan.json into how many parts is everything best cut, for several machines?
   handfast list --category e2e          what there is
   handfast probe entity                 does the peer keep the contract?
   handfast replay last                  the last run once more, from its record
@@ -71,6 +73,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => commands::run::run(args, &around),
         Command::Matrix(args) => commands::matrix::run(args, &around),
+        Command::Shards(args) => commands::shards::run(args, &around),
         Command::List(args) => commands::list::run(args, &around),
         Command::Probe(args) => commands::probe::run(args, &around),
         Command::Replay(args) => commands::replay::run(args, &around),

@@ -18,6 +18,9 @@ pub struct Recalled {
     pub duration_us: u64,
 }
 
+/// Passes of a unit that are looked at for how long it takes: the middle one of so many is not the one when the machine was busy.
+pub const PASSES_MAX: usize = 5;
+
 /// What a unit cost when it was played last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
@@ -59,6 +62,82 @@ impl History {
             | VerdictKind::TimedOut
             | VerdictKind::Absent => None,
         })
+    }
+
+    /// What each of these units takes: the middle one of its last [`PASSES_MAX`] passes; of one that never passed, its last result.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`].
+    pub fn usual_costs<'a>(
+        &self,
+        units: impl IntoIterator<Item = &'a str>,
+    ) -> Result<BTreeMap<String, Cost>, HistoryError> {
+        let passes = "SELECT duration_us, cpu_us FROM results WHERE unit = ?1 AND kind = 'passed' ORDER BY ended_unix_us DESC LIMIT ?2";
+        let newest = "SELECT duration_us, cpu_us FROM results WHERE unit = ?1 AND kind IN ('failed', 'timed_out') ORDER BY ended_unix_us DESC LIMIT ?2";
+        self.usual(units, [passes, newest])
+    }
+
+    /// What each of these suites takes, found as in [`History::usual_costs`].
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`].
+    pub fn usual_suite_costs<'a>(
+        &self,
+        suites: impl IntoIterator<Item = &'a str>,
+    ) -> Result<BTreeMap<String, Cost>, HistoryError> {
+        let passes = "SELECT duration_us, 0 FROM suite_results WHERE suite = ?1 AND kind = 'passed' ORDER BY ended_unix_us DESC LIMIT ?2";
+        let newest = "SELECT duration_us, 0 FROM suite_results WHERE suite = ?1 AND kind <> 'passed' ORDER BY ended_unix_us DESC LIMIT ?2";
+        self.usual(suites, [passes, newest])
+    }
+
+    /// Whether a run of this id is in the history.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`].
+    pub fn has_run(&self, run: &str) -> Result<bool, HistoryError> {
+        let count = self.connection.query_row(
+            "SELECT count(*) FROM runs WHERE run = ?1",
+            params![run],
+            |row| row.get::<_, i64>(0),
+        );
+        Ok(count.map_err(|error| self.failed(error))? > 0)
+    }
+
+    fn usual<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+        [passes, newest]: [&str; 2],
+    ) -> Result<BTreeMap<String, Cost>, HistoryError> {
+        let mut costs = BTreeMap::new();
+        let read = || -> rusqlite::Result<()> {
+            for name in names {
+                let mut found = self.last_costs(passes, name, PASSES_MAX)?;
+                if found.is_empty() {
+                    found = self.last_costs(newest, name, 1)?;
+                }
+                found.sort_unstable_by_key(|cost| cost.duration_us);
+                let middle = found.get((found.len().max(1) - 1) / 2);
+                costs.extend(middle.map(|cost| (name.to_owned(), *cost)));
+            }
+            Ok(())
+        };
+        read().map_err(|error| self.failed(error))?;
+        Ok(costs)
+    }
+
+    fn last_costs(&self, query: &str, name: &str, count: usize) -> rusqlite::Result<Vec<Cost>> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare_cached(query)?;
+        let rows = statement.query_map(params![name, count], |row| {
+            let number = |at| -> rusqlite::Result<u64> {
+                Ok(u64::try_from(row.get::<_, i64>(at)?).unwrap_or_default())
+            };
+            Ok(Cost { duration_us: number(0)?, cpu_us: number(1)? })
+        })?;
+        rows.collect()
     }
 
     /// What each of these units cost when it was played last, whatever it was made of then.

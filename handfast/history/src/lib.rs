@@ -16,7 +16,7 @@ pub mod write;
 
 pub use ask::{Cost, Recalled};
 pub use store::{History, HistoryError};
-pub use write::{BuildRow, CellRow, EndRow, RecallRow, ResultRow, RunRow};
+pub use write::{BuildRow, CellRow, EndRow, RecallRow, ResultRow, RunRow, SuiteRow};
 
 #[cfg(test)]
 mod tests;

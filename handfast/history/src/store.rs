@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use crate::schema::{APPLICATION_ID, FORMAT, TABLES, guards};
+use crate::schema::{APPLICATION_ID, FORMAT, ROWS, SUITES, TABLES, guards};
 
 /// The name of the file, in the project's `.handfast`.
 pub const FILE: &str = "history.db";
@@ -148,7 +148,14 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Found> {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
         transaction.execute_batch(TABLES)?;
-        transaction.execute_batch(&guards())?;
+        transaction.execute_batch(&guards(&ROWS))?;
+    } else if id == APPLICATION_ID && format == 1 {
+        // Format 2 has one table more; an older handfast refuses the file from here on.
+        let added: Vec<_> =
+            ROWS.iter().filter(|(table, _)| *table == "suite_results").copied().collect();
+        transaction.pragma_update(None, "user_version", FORMAT)?;
+        transaction.execute_batch(SUITES)?;
+        transaction.execute_batch(&guards(&added))?;
     } else if id != APPLICATION_ID {
         return Ok(Found::Foreign);
     } else if format != FORMAT {

@@ -7,9 +7,9 @@ use handfast_scenario::verdict::Verdict;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::schema::{APPLICATION_ID, FORMAT, ROWS, TABLES};
+use crate::schema::{APPLICATION_ID, FORMAT, ROWS, SUITES, TABLES, guards};
 use crate::store::{FILE, FULL_FILE, History, HistoryError};
-use crate::{BuildRow, CellRow, Cost, EndRow, RecallRow, ResultRow, RunRow};
+use crate::{BuildRow, CellRow, Cost, EndRow, RecallRow, ResultRow, RunRow, SuiteRow};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -74,7 +74,13 @@ fn filled(folder: &TempDir) -> History {
     history.recalled("r1", &[recall]).unwrap();
     let end = EndRow { exit: "passed".to_owned(), summary: "{}".to_owned(), duration_us: 9 };
     history.end("r1", &end).unwrap();
+    history.suite_ended("r1", &suite("passed", 70, 8)).unwrap();
     history
+}
+
+fn suite(kind: &str, duration_us: u64, ended_unix_us: i64) -> SuiteRow {
+    let (suite, kind) = ("cargo".to_owned(), kind.to_owned());
+    SuiteRow { suite, kind, passed: 5, failed: 1, duration_us, ended_unix_us }
 }
 
 #[test]
@@ -83,7 +89,7 @@ fn the_schema_is_the_documented_one() {
     let (_, rest) = document.split_once("```sql\n").unwrap();
     let (documented, _) = rest.split_once("```").unwrap();
     assert_eq!(documented, TABLES);
-    assert_eq!((FORMAT, APPLICATION_ID.to_be_bytes()), (1, *b"hfst"));
+    assert_eq!((FORMAT, APPLICATION_ID.to_be_bytes()), (2, *b"hfst"));
 }
 
 #[test]
@@ -108,6 +114,10 @@ fn every_row_reads_back_as_the_documentation_says() {
     assert_eq!(result, r#"passed{"verdict":"passed"}1000 500 10"#);
     assert_eq!(text("SELECT run || unit || from_run FROM recalls"), "r1u2r0");
     assert_eq!(text("SELECT exit || summary || duration_us FROM ends"), "passed{}9");
+    let suite = text(
+        "SELECT run || suite || kind || passed || failed || duration_us || ' ' || ended_unix_us FROM suite_results",
+    );
+    assert_eq!(suite, "r1cargopassed5170 8");
 }
 
 #[test]
@@ -187,6 +197,68 @@ fn the_cost_of_a_unit_is_that_of_its_last_time() {
 }
 
 #[test]
+fn what_a_unit_usually_takes_is_the_middle_one_of_its_last_passes() {
+    let folder = folder();
+    let mut history = open(&folder);
+    let took = |unit: &str, verdict, duration_us, at| ResultRow {
+        duration_us,
+        cpu_us: duration_us / 2,
+        ..result(unit, verdict, at)
+    };
+    // The first is one too old, the failures count only where nothing passed.
+    for (at, us) in (1..).zip([9_000, 10, 900, 30, 20, 40]) {
+        history.judged(&format!("r{at}"), &took("u1", Verdict::Passed, us, at)).unwrap();
+    }
+    history.judged("r10", &took("u1", failed(), 7, 10)).unwrap();
+    history.judged("r10", &took("u2", failed(), 500, 10)).unwrap();
+    history.judged("r11", &took("u2", failed(), 600, 11)).unwrap();
+    let cost = |duration_us| Cost { duration_us, cpu_us: duration_us / 2 };
+    let expected = BTreeMap::from([("u1".to_owned(), cost(30)), ("u2".to_owned(), cost(600))]);
+    assert_eq!(history.usual_costs(["u1", "u2", "u3"]).unwrap(), expected);
+}
+
+#[test]
+fn what_a_suite_usually_takes_is_found_in_the_same_way() {
+    let folder = folder();
+    let mut history = filled(&folder);
+    history.suite_ended("r2", &suite("passed", 90, 20)).unwrap();
+    history.suite_ended("r3", &suite("passed", 80, 30)).unwrap();
+    history.suite_ended("r4", &suite("failed", 1, 40)).unwrap();
+    let costs = history.usual_suite_costs(["cargo", "other"]).unwrap();
+    let cost = Cost { duration_us: 80, cpu_us: 0 };
+    assert_eq!(costs, BTreeMap::from([("cargo".to_owned(), cost)]));
+}
+
+#[test]
+fn a_history_knows_its_runs() {
+    let folder = folder();
+    let history = filled(&folder);
+    assert!(history.has_run("r1").unwrap());
+    assert!(!history.has_run("r2").unwrap());
+}
+
+#[test]
+fn a_history_of_format_1_is_brought_to_the_present_one_with_all_its_rows() {
+    let folder = folder();
+    let connection = Connection::open(folder.path().join(FILE)).unwrap();
+    connection.execute_batch(TABLES.strip_suffix(SUITES).unwrap()).unwrap();
+    connection.execute_batch(&guards(&ROWS[..6])).unwrap();
+    connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    let row = "INSERT INTO ends (run, exit, summary, duration_us) VALUES ('r0', 'passed', '{}', 1)";
+    connection.execute_batch(row).unwrap();
+    drop(connection);
+    let mut history = open(&folder);
+    history.suite_ended("r1", &suite("passed", 70, 8)).unwrap();
+    let query = "SELECT (SELECT count(*) FROM ends) || (SELECT count(*) FROM suite_results)";
+    let rows: String = history.connection.query_row(query, [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, "11");
+    assert!(history.connection.execute("DELETE FROM suite_results", []).is_err());
+    drop(history);
+    drop(open(&folder));
+}
+
+#[test]
 fn two_runs_write_at_the_same_time() {
     let folder = folder();
     let (mut one, mut other) = (open(&folder), open(&folder));
@@ -236,7 +308,7 @@ fn a_history_of_a_newer_handfast_is_left_alone() {
     history.connection.pragma_update(None, "user_version", FORMAT + 1).unwrap();
     drop(history);
     let error = History::open(folder.path()).unwrap_err();
-    assert!(matches!(error, HistoryError::NewerFormat { found: 2, .. }), "{error}");
+    assert!(matches!(error, HistoryError::NewerFormat { found: 3, .. }), "{error}");
 }
 
 fn count(history: &History) -> i64 {

@@ -67,6 +67,23 @@ pub struct RecallRow {
     pub from_run: String,
 }
 
+/// A suite that a run has carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuiteRow {
+    /// Its name.
+    pub suite: String,
+    /// `passed`, `failed` or `skipped`.
+    pub kind: String,
+    /// How many tests passed.
+    pub passed: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// How long it took.
+    pub duration_us: u64,
+    /// When it was over, microseconds since the Unix epoch.
+    pub ended_unix_us: i64,
+}
+
 /// A run that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndRow {
@@ -148,6 +165,23 @@ impl History {
                     )?
                     .execute(params![run, row.unit, row.from_run])?;
             }
+            Ok(())
+        })
+    }
+
+    /// The run has carried out a suite.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError::Sqlite`], also if it had carried it out before.
+    pub fn suite_ended(&mut self, run: &str, row: &SuiteRow) -> Result<(), HistoryError> {
+        self.add(|transaction| {
+            transaction
+                .prepare_cached("INSERT INTO suite_results (run, suite, kind, passed, failed, duration_us, ended_unix_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+                .execute(params![
+                    run, row.suite, row.kind, whole(row.passed), whole(row.failed),
+                    whole(row.duration_us), row.ended_unix_us
+                ])?;
             Ok(())
         })
     }

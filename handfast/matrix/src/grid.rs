@@ -150,6 +150,7 @@ impl Grid {
             | RunEvent::SuiteStarted { .. }
             | RunEvent::SuiteTest { .. }
             | RunEvent::SuiteEnded { .. }
+            | RunEvent::ShardsMerged { .. }
             | RunEvent::RunEnded { .. } => {}
         }
     }

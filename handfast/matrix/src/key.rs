@@ -136,23 +136,23 @@ impl Stream {
 }
 
 /// A digest of texts, each with its length before it: no two lists of texts are the same bytes.
-struct Builder(Stream);
+pub(crate) struct Builder(Stream);
 
 impl Builder {
-    fn new(tag: &str) -> Self {
+    pub(crate) fn new(tag: &str) -> Self {
         let mut builder = Self(Stream::default());
         builder.part(tag);
         builder
     }
 
-    fn part(&mut self, text: impl AsRef<str>) -> &mut Self {
+    pub(crate) fn part(&mut self, text: impl AsRef<str>) -> &mut Self {
         let text = text.as_ref();
         self.0.push(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
         self.0.push(text.as_bytes());
         self
     }
 
-    fn finish(self) -> Digest {
+    pub(crate) fn finish(self) -> Digest {
         self.0.finish()
     }
 }

@@ -10,6 +10,7 @@
 //! 2. [`key`]: the digest of all that a cell's verdict follows from.
 //! 3. [`expected`]: the reviewed file of results that are not `passed`.
 //! 4. [`schedule`]: which cell is played next, and beside which.
+//!    [`shard`]: which machine plays it, where there are several.
 //! 5. [`grid`]: rows, columns and states, from events; [`blame`]: which peer, or which pair.
 
 pub mod blame;
@@ -18,6 +19,7 @@ pub mod expected;
 pub mod grid;
 pub mod key;
 pub mod schedule;
+pub mod shard;
 
 #[cfg(test)]
 mod sample;

@@ -161,14 +161,14 @@ impl Load {
     }
 }
 
-fn weight(cost: Cost) -> u32 {
+pub(crate) fn weight(cost: Cost) -> u32 {
     let took = cost.duration.as_micros().max(1);
     let share = cost.cpu.as_micros().saturating_mul(1_000) / took;
     u32::try_from(share).unwrap_or(u32::MAX).clamp(LEAST_WEIGHT, 64_000)
 }
 
 /// Whether a scenario judges how long something took.
-fn is_exact(steps: &[Step]) -> bool {
+pub(crate) fn is_exact(steps: &[Step]) -> bool {
     steps.iter().any(|step| match &step.kind {
         StepKind::Check(calls) => calls.iter().any(OracleCall::limits_a_time),
         StepKind::Parallel(steps) => is_exact(steps),

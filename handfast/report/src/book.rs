@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use handfast_matrix::Grid;
 use handfast_matrix::grid::{Square, State};
-use handfast_scenario::event::{Outcome, StepId, Summary};
+use handfast_scenario::event::{Outcome, ShardLine, ShardMark, StepId, Summary};
 use handfast_scenario::name::{CategoryName, PeerName, RoleName, SuiteName};
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::{Verdict, VerdictKind};
@@ -22,6 +22,7 @@ pub struct Book {
     suites: Vec<SuitePage>,
     end: Option<EndPage>,
     grid: Grid,
+    merged: Option<MergedPage>,
     now_us: u64,
 }
 
@@ -38,6 +39,19 @@ pub struct RunPage {
     pub units: usize,
     /// How many suites the plan holds.
     pub suites: usize,
+    /// Which part of a whole the run is.
+    pub shard: Option<ShardMark>,
+}
+
+/// Of which parts the record was made.
+#[derive(Debug, Clone)]
+pub struct MergedPage {
+    /// The parts, in their order.
+    pub shards: Vec<ShardLine>,
+    /// Why they are not the whole.
+    pub faults: Vec<String>,
+    /// What is odd about them.
+    pub notes: Vec<String>,
 }
 
 /// What is known when a run is over.
@@ -328,6 +342,16 @@ impl Book {
         &self.grid
     }
 
+    /// Of which parts the record was made; nothing for the record of one run.
+    pub fn merged(&self) -> Option<&MergedPage> {
+        self.merged.as_ref()
+    }
+
+    /// Why the parts of a merged record are not the whole.
+    pub fn shard_faults(&self) -> &[String] {
+        self.merged.as_ref().map(|merged| merged.faults.as_slice()).unwrap_or_default()
+    }
+
     /// How the run ended, once it has.
     pub fn end(&self) -> Option<&EndPage> {
         self.end.as_ref()
@@ -346,7 +370,7 @@ impl Book {
 
     /// How many things passed and failed: units and tests of suites together. Whatever ran and did
     /// not pass has failed, a suite that failed without a failed test too. Of the matrix, passes of earlier runs count;
-    /// what failed as expected does not count as failed, what passed and was not to does.
+    /// what failed as expected does not count as failed, what passed and was not to does. A shard that is missing has failed.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for end in self.units.iter().filter_map(|page| page.end.as_ref()) {
@@ -365,7 +389,8 @@ impl Book {
             judged.from.is_some() && judged.verdict.is_passed()
         };
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let (matrix, faults) = (self.grid.counts(), count(self.grid.faults().len()));
+        let faults = count(self.grid.faults().len() + self.shard_faults().len());
+        let matrix = self.grid.counts();
         totals.passed += count(self.grid.cells().iter().filter(|cell| recalled(cell)).count());
         totals.passed -= count(matrix.unexpected_passes);
         totals.failed -= count(matrix.as_expected);
@@ -382,14 +407,10 @@ impl Book {
 
     fn read_run_event(&mut self, recorded: &Recorded) {
         match &recorded.event {
-            RunEvent::RunStarted { run, command, started_unix_us, units, suites, .. } => {
-                self.run = Some(RunPage {
-                    run: run.clone(),
-                    command: command.clone(),
-                    started_unix_us: *started_unix_us,
-                    units: *units,
-                    suites: *suites,
-                });
+            RunEvent::RunStarted { .. } => self.run = run_page(&recorded.event),
+            RunEvent::ShardsMerged { shards, faults, notes } => {
+                let (shards, faults, notes) = (shards.clone(), faults.clone(), notes.clone());
+                self.merged = Some(MergedPage { shards, faults, notes });
             }
             RunEvent::UnitStarted { unit, .. } => {
                 if let Some(page) = unit_page(recorded) {
@@ -484,6 +505,7 @@ impl UnitPage {
             RunEvent::CheckEnded { check, outcome, .. } => self.check_ended(check, outcome),
             RunEvent::UnitEnded { verdict, duration_us, .. } => self.ended(verdict, *duration_us),
             RunEvent::RunStarted { .. }
+            | RunEvent::ShardsMerged { .. }
             | RunEvent::MatrixStarted { .. }
             | RunEvent::CellRecalled { .. }
             | RunEvent::UnitStarted { .. }
@@ -501,6 +523,21 @@ impl UnitPage {
             | RunEvent::RunEnded { .. } => {}
         }
     }
+}
+
+fn run_page(event: &RunEvent) -> Option<RunPage> {
+    let RunEvent::RunStarted { run, command, started_unix_us, units, suites, shard, .. } = event
+    else {
+        return None;
+    };
+    Some(RunPage {
+        run: run.clone(),
+        command: command.clone(),
+        started_unix_us: *started_unix_us,
+        units: *units,
+        suites: *suites,
+        shard: shard.clone(),
+    })
 }
 
 fn unit_page(recorded: &Recorded) -> Option<UnitPage> {

@@ -10,7 +10,7 @@ use handfast_scenario::{Recorded, RunEvent};
 use crate::book::{Book, SuitePage, SuiteTest, UnitPage};
 use crate::palette::{Ink, Palette};
 use crate::quantity::{clipped, tame, time};
-use crate::{failure, matrix, table};
+use crate::{failure, matrix, shards, table};
 
 /// Turns events into lasting lines, and the present state into passing ones.
 ///
@@ -52,10 +52,14 @@ impl Console {
     pub fn read(&mut self, recorded: &Recorded) -> String {
         self.book.read(recorded);
         match &recorded.event {
-            RunEvent::RunStarted { run, units, suites, .. } => {
+            RunEvent::RunStarted { run, units, suites, shard, .. } => {
                 let suites =
                     if *suites == 0 { String::new() } else { format!(", {suites} suites") };
-                format!("run {run}: {units} scenarios{suites}\n")
+                let shard = shard.as_ref().map(shards::part).unwrap_or_default();
+                format!("run {run}: {units} scenarios{suites}{shard}\n")
+            }
+            RunEvent::ShardsMerged { .. } => {
+                self.book.merged().map(|page| shards::parts(page, self.palette)).unwrap_or_default()
             }
             RunEvent::MatrixStarted { peers, cells, .. } => {
                 let peers: Vec<&str> = peers.iter().map(PeerName::as_str).collect();
@@ -226,9 +230,10 @@ impl Console {
         if outside || !self.book.suites().is_empty() {
             text.push_str(&table::table(&self.book, self.palette));
         } else if grid.is_empty() {
-            text.push_str("nothing ran\n");
+            text.push_str(&shards::nothing_ran(&self.book));
         }
         text.push_str(&table::footer(&self.book, self.palette));
+        text.push_str(&shards::faults(&self.book, self.palette));
         let _ = writeln!(text, "took {}", time(duration_us));
         text
     }

@@ -25,6 +25,7 @@ use crate::quantity::{clipped, junit_seconds};
 pub fn junit(book: &Book) -> io::Result<String> {
     let mut groups: Vec<Group> = scenario_groups(book);
     groups.extend(book.suites().iter().map(suite_group));
+    groups.extend(shard_group(book.shard_faults()));
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let counts = Counts::of(groups.iter().flat_map(|group| &group.cases));
@@ -230,6 +231,19 @@ fn suite_group(page: &SuitePage) -> Group {
         }
     }
     Group { name: format!("suite.{}", page.suite), cases }
+}
+
+/// What is missing of a merged record must not look green, and has no unit of its own.
+fn shard_group(faults: &[String]) -> Option<Group> {
+    let case = |fault: &String| Case {
+        class: "shards".to_owned(),
+        name: fault.clone(),
+        file: None,
+        time_us: 0,
+        result: CaseResult::Error { message: fault.clone(), text: String::new() },
+    };
+    let cases: Vec<Case> = faults.iter().map(case).collect();
+    (!cases.is_empty()).then(|| Group { name: "shards".to_owned(), cases })
 }
 
 /// Leaves out what XML 1.0 cannot say (<https://www.w3.org/TR/xml/#charsets>), even escaped.

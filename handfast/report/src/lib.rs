@@ -7,6 +7,7 @@
 //!
 //! 1. [`book`]: what a run's events add up to, one page a unit, one a suite.
 //! 2. [`console`]: lines while it runs and after; [`failure`], [`timeline`], [`table`] are its parts.
+//!    [`shards`]: which part of a whole a run is, and what a merged record was made of.
 //! 3. [`junit`] and [`summary`]: the same for other programs.
 //! 4. [`html`]: the same as one file to look at.
 //! 5. [`palette`] and [`quantity`]: colours, and times for people.
@@ -19,6 +20,7 @@ pub mod table;
 pub mod timeline;
 
 pub mod matrix;
+pub mod shards;
 
 pub mod html;
 pub mod junit;

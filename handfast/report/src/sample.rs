@@ -96,6 +96,7 @@ fn run_started(units: usize, suites: usize) -> Recorded {
             started_unix_us: 1_000_000,
             units,
             suites,
+            shard: None,
         },
     )
 }

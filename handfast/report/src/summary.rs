@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use handfast_scenario::ExitCode;
-use handfast_scenario::event::{Outcome, Summary};
+use handfast_scenario::event::{Outcome, ShardLine, ShardMark, Summary};
 use handfast_scenario::verdict::VerdictKind;
 use serde::Serialize;
 
-use crate::book::{Book, SuitePage, UnitPage};
+use crate::book::{Book, MergedPage, SuitePage, UnitPage};
 use crate::matrix::json::{self, MatrixSummary};
 use crate::quantity::median;
 
@@ -41,6 +41,21 @@ pub struct RunSummary {
     pub suites: Vec<SuiteSummary>,
     /// The matrix; `null` for a run without one.
     pub matrix: Option<MatrixSummary>,
+    /// Which part of a whole the run is; `null` for a whole.
+    pub shard: Option<ShardMark>,
+    /// The parts that a merged record was made of; `null` for the record of one run.
+    pub merged: Option<MergedSummary>,
+}
+
+/// Of which parts a record was made.
+#[derive(Debug, Serialize)]
+pub struct MergedSummary {
+    /// The parts.
+    pub shards: Vec<ShardLine>,
+    /// Why they are not the whole.
+    pub faults: Vec<String>,
+    /// What is odd about them.
+    pub notes: Vec<String>,
 }
 
 /// One unit.
@@ -103,6 +118,16 @@ pub fn summary(book: &Book) -> RunSummary {
         units: book.units().iter().map(unit).collect(),
         suites: book.suites().iter().map(suite).collect(),
         matrix: json::summary(book),
+        shard: book.run().and_then(|run| run.shard.clone()),
+        merged: book.merged().map(merged),
+    }
+}
+
+fn merged(page: &MergedPage) -> MergedSummary {
+    MergedSummary {
+        shards: page.shards.clone(),
+        faults: page.faults.clone(),
+        notes: page.notes.clone(),
     }
 }
 

@@ -121,7 +121,8 @@ fn words(event: &RunEvent) -> Option<(String, String)> {
         | RunEvent::SuiteStarted { .. }
         | RunEvent::SuiteTest { .. }
         | RunEvent::SuiteEnded { .. }
-        | RunEvent::RunEnded { .. } => None,
+        | RunEvent::ShardsMerged { .. }
+            | RunEvent::RunEnded { .. } => None,
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use handfast_history::{
-    BuildRow, CellRow, EndRow, History, HistoryError, RecallRow, ResultRow, RunRow,
+    BuildRow, CellRow, EndRow, History, HistoryError, RecallRow, ResultRow, RunRow, SuiteRow,
 };
-use handfast_scenario::event::CellLine;
+use handfast_scenario::event::{CellLine, Outcome};
 use handfast_scenario::name::PeerName;
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::{Recorded, RunEvent};
@@ -19,6 +19,7 @@ use crate::unit::chain;
 pub struct HistorySink {
     history: History,
     run: String,
+    record: Option<String>,
     started_unix_us: i64,
     keys: BTreeMap<UnitId, Option<String>>,
     begun: BTreeSet<UnitId>,
@@ -32,12 +33,19 @@ impl HistorySink {
         Self {
             history,
             run: String::new(),
+            record: None,
             started_unix_us: 0,
             keys: BTreeMap::new(),
             begun: BTreeSet::new(),
             recalls: Vec::new(),
             error: None,
         }
+    }
+
+    /// The record of the run is in this folder, relative to the project, instead of the one of its id.
+    #[must_use]
+    pub fn recorded_in(self, folder: String) -> Self {
+        Self { record: Some(folder), ..self }
     }
 
     fn write(&mut self, recorded: &Recorded) -> Result<(), HistoryError> {
@@ -56,7 +64,7 @@ impl HistorySink {
                     handfast: handfast.clone(),
                     command: command.clone(),
                     seed: *seed,
-                    record: format!(".handfast/runs/{run}"),
+                    record: self.record.clone().unwrap_or_else(|| format!(".handfast/runs/{run}")),
                 })
             }
             RunEvent::MatrixStarted { builds, cells, .. } => self.plan(builds, cells),
@@ -73,24 +81,14 @@ impl HistorySink {
                     Some(_) | None => Ok(()),
                 }
             }
-            RunEvent::UnitEnded { unit, verdict, duration_us, cpu_us } => {
-                let at_us = i64::try_from(recorded.at_us).unwrap_or(i64::MAX);
-                let row = ResultRow {
-                    unit: unit.to_string(),
-                    key: self.keys.get(unit).cloned().flatten(),
-                    verdict: verdict.clone(),
-                    duration_us: *duration_us,
-                    cpu_us: *cpu_us,
-                    ended_unix_us: self.started_unix_us.saturating_add(at_us),
-                };
-                self.history.judged(&self.run, &row)
-            }
+            RunEvent::UnitEnded { .. } | RunEvent::SuiteEnded { .. } => self.ended(recorded),
             RunEvent::RunEnded { summary, exit, duration_us } => {
                 let exit = serde_json::json!(exit).as_str().unwrap_or_default().to_owned();
                 let summary = serde_json::json!(summary).to_string();
                 self.history.end(&self.run, &EndRow { exit, summary, duration_us: *duration_us })
             }
             RunEvent::UnitStarted { .. }
+            | RunEvent::ShardsMerged { .. }
             | RunEvent::PeerStarted { .. }
             | RunEvent::StepStarted { .. }
             | RunEvent::StepEnded { .. }
@@ -104,9 +102,42 @@ impl HistorySink {
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
             | RunEvent::SuiteStarted { .. }
-            | RunEvent::SuiteTest { .. }
-            | RunEvent::SuiteEnded { .. } => Ok(()),
+            | RunEvent::SuiteTest { .. } => Ok(()),
         }
+    }
+
+    fn ended(&mut self, recorded: &Recorded) -> Result<(), HistoryError> {
+        let ended_unix_us = self.unix_us(recorded);
+        if let RunEvent::UnitEnded { unit, verdict, duration_us, cpu_us } = &recorded.event {
+            let row = ResultRow {
+                unit: unit.to_string(),
+                key: self.keys.get(unit).cloned().flatten(),
+                verdict: verdict.clone(),
+                duration_us: *duration_us,
+                cpu_us: *cpu_us,
+                ended_unix_us,
+            };
+            self.history.judged(&self.run, &row)?;
+        }
+        if let RunEvent::SuiteEnded { suite, outcome, passed, failed, duration_us } =
+            &recorded.event
+        {
+            let row = SuiteRow {
+                suite: suite.to_string(),
+                kind: kind_of(outcome).to_owned(),
+                passed: *passed,
+                failed: *failed,
+                duration_us: *duration_us,
+                ended_unix_us,
+            };
+            self.history.suite_ended(&self.run, &row)?;
+        }
+        Ok(())
+    }
+
+    fn unix_us(&self, recorded: &Recorded) -> i64 {
+        let at_us = i64::try_from(recorded.at_us).unwrap_or(i64::MAX);
+        self.started_unix_us.saturating_add(at_us)
     }
 
     fn plan(
@@ -123,6 +154,14 @@ impl HistorySink {
         let rows: Vec<CellRow> = cells.iter().map(cell).collect();
         self.keys = cells.iter().map(|line| (line.unit.clone(), line.key.clone())).collect();
         self.history.plan(&self.run, &builds, &rows)
+    }
+}
+
+fn kind_of(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed { .. } => "failed",
+        Outcome::Skipped { .. } => "skipped",
     }
 }
 

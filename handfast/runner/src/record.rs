@@ -185,6 +185,7 @@ impl RecordSink {
         }
         if let RunEvent::UnitEnded { .. }
         | RunEvent::RunStarted { .. }
+        | RunEvent::ShardsMerged { .. }
         | RunEvent::MatrixStarted { .. } = &recorded.event
         {
             // A kill at any moment leaves a record of all that is over.
@@ -257,6 +258,7 @@ fn decides(event: &RunEvent) -> bool {
         | RunEvent::SuiteStarted { .. }
         | RunEvent::SuiteTest { .. }
         | RunEvent::SuiteEnded { .. }
+        | RunEvent::ShardsMerged { .. }
         | RunEvent::RunEnded { .. } => true,
         RunEvent::PeerStarted { .. }
         | RunEvent::StepStarted { .. }

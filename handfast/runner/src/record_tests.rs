@@ -16,6 +16,7 @@ fn started() -> Recorded {
         started_unix_us: 0,
         units: 0,
         suites: 0,
+        shard: None,
     };
     Recorded { at_us: 0, event }
 }

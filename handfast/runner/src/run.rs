@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use handfast_lab::Lab;
-use handfast_scenario::event::{FORMAT, Summary};
+use handfast_scenario::event::{FORMAT, ShardMark, Summary};
 use handfast_scenario::name::PeerName;
 use handfast_scenario::plan::{self, UnitId};
 use handfast_scenario::project::Category;
@@ -53,6 +53,8 @@ pub struct Order {
     pub allow_absent: BTreeSet<PeerName>,
     /// The cells of all pairs of peers, beside the units of the plan.
     pub matrix: Option<MatrixOrder>,
+    /// Which part of a whole the plan is.
+    pub shard: Option<ShardMark>,
 }
 
 /// Whether peers are built first.
@@ -89,6 +91,9 @@ type Work = (plan::Unit, String);
 /// Carries out a plan and says everything about it, from `run_started` to `run_ended`.
 pub async fn run(means: Means, plan: Plan, order: Order) -> (Summary, ExitCode) {
     let clock = means.mouth.clock();
+    let units = plan.units.len() + order.matrix.as_ref().map_or(0, |matrix| matrix.cells.len());
+    let others = order.shard.as_ref().is_some_and(|mark| mark.pieces > 0);
+    let is_empty_shard = others && units + plan.suites.len() == 0;
     means.mouth.say(RunEvent::RunStarted {
         format: FORMAT,
         run: order.run.clone(),
@@ -96,13 +101,15 @@ pub async fn run(means: Means, plan: Plan, order: Order) -> (Summary, ExitCode) 
         command: order.command.clone(),
         seed: order.seed,
         started_unix_us: clock.started_unix_us(),
-        units: plan.units.len() + order.matrix.as_ref().map_or(0, |matrix| matrix.cells.len()),
+        units,
         suites: plan.suites.len(),
+        shard: order.shard.clone(),
     });
     let mouth = means.mouth.clone();
     let tally = Dispatcher::new(means, order).carry_out(plan).await;
     let summary = tally.summary();
-    let exit = ExitCode::of(&summary);
+    let exit =
+        if is_empty_shard { ExitCode::of_empty_shard(&summary) } else { ExitCode::of(&summary) };
     mouth.say(RunEvent::RunEnded { summary, exit, duration_us: clock.now_us() });
     (summary, exit)
 }

@@ -16,10 +16,14 @@ use crate::name::{CategoryName, EventName, MethodName, PeerName, RoleName, Suite
 use crate::plan::UnitId;
 use crate::verdict::{Verdict, VerdictKind};
 
+pub use shard::{InvalidShard, SHARDS_MAX, Shard, ShardLine, ShardMark};
+
+mod shard;
+
 /// Version of the record format that this code writes, and the only one it reads.
 ///
 /// It rises whenever a reader of the earlier version would misread a line.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// Longest body kept whole in a [`WireBytes`]; larger ones keep this many leading bytes.
 pub const WIRE_BYTES_MAX: usize = 64 * 1024;
@@ -56,6 +60,17 @@ pub enum RunEvent {
         units: usize,
         /// How many foreign suites the plan holds.
         suites: usize,
+        /// Which part of a whole this run is; nothing for one that is a whole.
+        shard: Option<ShardMark>,
+    },
+    /// The record was made of those of several runs, whose events follow, each at its time.
+    ShardsMerged {
+        /// The parts, in their order.
+        shards: Vec<ShardLine>,
+        /// Why the parts are not the whole, a sentence each; each is a failure of the infrastructure.
+        faults: Vec<String>,
+        /// What is odd about them, a sentence each.
+        notes: Vec<String>,
     },
     /// The cells of the matrix are known: the peers are built, none has played yet.
     MatrixStarted {
@@ -550,6 +565,8 @@ pub struct Summary {
     pub unexpected_passes: u64,
     /// Mistakes in the file of expected results.
     pub expectation_faults: u64,
+    /// Shards that are missing, doubled, torn or of another partition.
+    pub shard_faults: u64,
 }
 
 /// Why a line is not part of a record.
@@ -639,6 +656,7 @@ impl RunEvent {
             | Self::CellRecalled { unit, .. }
             | Self::UnitEnded { unit, .. } => Some(unit),
             Self::RunStarted { .. }
+            | Self::ShardsMerged { .. }
             | Self::MatrixStarted { .. }
             | Self::SuiteStarted { .. }
             | Self::SuiteTest { .. }

@@ -48,7 +48,9 @@ impl ExitCode {
         let unexpected = failed.saturating_sub(summary.as_expected);
         if unexpected + summary.unexpected_passes + summary.expectation_faults > 0 {
             Self::ProductFailure
-        } else if summary.infra > 0 || summary.absent > summary.absent_allowed {
+        } else if summary.infra + summary.shard_faults > 0
+            || summary.absent > summary.absent_allowed
+        {
             Self::Infrastructure
         } else if summary.budgets_spent > 0 {
             Self::BudgetSpent
@@ -59,6 +61,13 @@ impl ExitCode {
         } else {
             Self::Passed
         }
+    }
+
+    /// The exit code of a shard to which the partition gave nothing, while others have something: that nothing ran is
+    /// what was planned, and whether anything ran at all is said of the whole.
+    pub fn of_empty_shard(summary: &Summary) -> Self {
+        let code = Self::of(summary);
+        if code == Self::NothingRan { Self::Passed } else { code }
     }
 }
 
@@ -89,6 +98,7 @@ mod tests {
         as_expected: 0,
         unexpected_passes: 0,
         expectation_faults: 0,
+        shard_faults: 0,
     };
 
     #[track_caller]
@@ -146,6 +156,21 @@ mod tests {
         check(Summary { absent: 2, absent_allowed: 1, ..PASSED }, 3);
         check(Summary { absent: 2, absent_allowed: 2, ..PASSED }, 0);
         check(Summary { passed: 0, absent: 2, absent_allowed: 2, ..PASSED }, 4);
+    }
+
+    #[test]
+    fn a_fault_of_the_shards_ends_with_3_and_hides_no_failure() {
+        check(Summary { shard_faults: 1, ..PASSED }, 3);
+        check(Summary { shard_faults: 1, failed: 1, ..PASSED }, 1);
+        check(Summary { shard_faults: 1, budgets_spent: 1, ..PASSED }, 3);
+    }
+
+    #[test]
+    fn a_shard_that_was_given_nothing_has_passed_and_hides_nothing_else() {
+        let empty = Summary { passed: 0, ..PASSED };
+        assert_eq!(ExitCode::of_empty_shard(&empty), ExitCode::Passed);
+        let fault = Summary { expectation_faults: 1, ..empty };
+        assert_eq!(ExitCode::of_empty_shard(&fault), ExitCode::ProductFailure);
     }
 
     #[test]

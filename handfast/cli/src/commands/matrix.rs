@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use super::run::{Form, carry_out, open_sinks};
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
+use super::shard::ShardArgs;
 use crate::around::Around;
 use crate::console::MatrixForm;
 use crate::error::CommandError;
@@ -63,6 +64,8 @@ pub(crate) struct Args {
     /// Seed of the peers' keys and of the scenarios' identifiers; chosen by chance if not given
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    #[command(flatten)]
+    shard: ShardArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -71,14 +74,19 @@ Examples:
   handfast matrix --scenario interop              only those whose id or name has interop in it
   handfast matrix --peers entity,python --versions 1.1
   handfast matrix --allow-absent python           where Python is not installed
-  handfast matrix --markdown > matrix.md";
+  handfast matrix --markdown > matrix.md
+  handfast matrix --shard 2/4 --shard-plan plan.json   the second of four parts; see `handfast shards --help`";
 
 /// Carries out the command.
 pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError> {
     let loaded = load(around)?;
     let allow_absent = peers(&loaded, &args.allow_absent)?;
     let session = Session::open(&loaded, around, args.seed)?;
-    let matrix = order(&loaded, session.clock, ask(&args, &loaded)?, !args.fresh)?;
+    let filters = args.filters.iter().chain(&args.scenario).cloned().collect();
+    let selection = SelectionArgs { filters, category: args.category.clone(), peer: Vec::new() };
+    let ask = ask(&loaded, &selection, (&args.peers, &args.versions))?;
+    let mut matrix = Some(order(&loaded, session.clock, ask, !args.fresh)?);
+    let shard = args.shard.cut(&loaded, &mut Plan::default(), &mut matrix)?;
     let form = match (args.json, args.markdown) {
         (true, _) => Some(Form::Matrix(MatrixForm::Json)),
         (false, true) => Some(Form::Matrix(MatrixForm::Markdown)),
@@ -95,7 +103,8 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
         seed: session.seed,
         build: if args.no_build { Build::Skip } else { Build::First },
         allow_absent: allow_absent.into_iter().collect(),
-        matrix: Some(matrix),
+        matrix,
+        shard,
     };
     let code = carry_out(loaded, Plan::default(), session, mouth, order)?;
     ear.finish().map_err(|error| CommandError::infra(&error, "the run could not be recorded"))?;
@@ -147,21 +156,24 @@ pub(super) fn peers(loaded: &Loaded, names: &[String]) -> Result<Vec<PeerName>, 
     Ok(found)
 }
 
-fn ask(args: &Args, loaded: &Loaded) -> Result<Ask, CommandError> {
-    let filters = args.filters.iter().chain(&args.scenario).cloned().collect();
-    let selection = SelectionArgs { filters, category: args.category.clone(), peer: Vec::new() };
-    let named = peers(loaded, &args.peers)?;
+/// Which cells are asked for: of these scenarios, and of these peers and versions.
+pub(super) fn ask(
+    loaded: &Loaded,
+    selection: &SelectionArgs,
+    (named, versions): (&[String], &[String]),
+) -> Result<Ask, CommandError> {
+    let named = peers(loaded, named)?;
     let only_these_peers = !named.is_empty();
     let peers = match (&loaded.project.matrix, only_these_peers) {
         (_, true) => named,
         (Some(settings), false) => settings.peers.clone(),
         (None, false) => loaded.project.peers.iter().map(|peer| peer.name.clone()).collect(),
     };
-    let versions: BTreeSet<String> = args.versions.iter().cloned().collect();
+    let versions: BTreeSet<String> = versions.iter().cloned().collect();
     Ok(Ask { selection: selection.selection()?, peers, versions, only_these_peers })
 }
 
-fn chosen(loaded: &Loaded, ask: &Ask) -> Result<Vec<Cell>, CommandError> {
+pub(super) fn chosen(loaded: &Loaded, ask: &Ask) -> Result<Vec<Cell>, CommandError> {
     cells(&loaded.project, &loaded.scenarios, ask).map_err(|error| {
         let help = match &error {
             MatrixError::Plan(_) => "`handfast list` shows scenarios, categories and roles",

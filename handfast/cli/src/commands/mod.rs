@@ -6,8 +6,10 @@ pub(crate) mod probe;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod selftest;
+pub(crate) mod shards;
 pub(crate) mod stub;
 
 mod interruption;
 mod selection;
 mod session;
+mod shard;

@@ -15,6 +15,7 @@ use handfast_scenario::{ExitCode, Plan};
 
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
+use super::shard::ShardArgs;
 use super::{interruption, matrix};
 use crate::around::Around;
 use crate::console::{ConsoleSink, JsonSink, MatrixForm, MatrixSink, Stream};
@@ -25,6 +26,7 @@ use crate::error::CommandError;
 /// Builds the peers, starts them as processes, introduces them to each other through a recording proxy, carries out
 /// the steps and checks both sides and the wire. Leaves a record in .handfast/runs/.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
     selection: SelectionArgs,
@@ -46,35 +48,32 @@ pub(crate) struct Args {
     /// Seed of the peers' keys and of the scenarios' identifiers; chosen by chance if not given
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    #[command(flatten)]
+    shard: ShardArgs,
 }
 
 const _: () = assert!(REPEAT_MAX == 10_000, "the help and the parser name the limit");
 
+const EXAMPLES: &str = "\
+Examples:
+  handfast run                                      every scenario
+  handfast run TC-05                                the scenarios that prove TC-05
+  handfast run --all                                every scenario with every pair of peers, and every suite
+  handfast run --repeat 50 start                    one scenario fifty times
+  handfast run --all --shard 2/4                    the second of four parts, by what earlier runs took
+  handfast run --all --shard 2/4 --shard-plan plan.json   the same on every machine; see `handfast shards --help`";
+
 /// Carries out the command.
 pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError> {
     let loaded = load(around)?;
-    let mut plan = args.selection.plan(&loaded)?;
-    if !args.all {
-        plan.suites.clear();
-    }
+    let (mut plan, ask) = whole(&loaded, &args.selection, args.all, args.repeat)?;
     let allow_absent = matrix::peers(&loaded, &args.allow_absent)?;
     let session = Session::open(&loaded, around, args.seed)?;
-    let all_pairs = args.all && args.repeat == 1 && args.selection.peer.is_empty();
-    let settings = loaded.project.matrix.clone().filter(|_| all_pairs);
-    let matrix = match settings {
-        // The cells of all pairs are the units of the plan, and those of every other pair.
-        Some(settings) => {
-            plan.units.clear();
-            let ask = Ask {
-                selection: args.selection.selection()?,
-                peers: settings.peers,
-                ..Ask::default()
-            };
-            Some(matrix::order(&loaded, session.clock, ask, false)?)
-        }
+    let mut matrix = match ask {
+        Some(ask) => Some(matrix::order(&loaded, session.clock, ask, false)?),
         None => None,
     };
-    plan.units = run::repeated(plan.units, args.repeat);
+    let shard = args.shard.cut(&loaded, &mut plan, &mut matrix)?;
     let form = args.json.then_some(Form::Summary);
     let (mouth, ear) = open_sinks(form, around, &loaded.root, &session)?;
     if let Some(note) = session.swept_note() {
@@ -88,10 +87,35 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
         build: if args.no_build { Build::Skip } else { Build::First },
         allow_absent: allow_absent.into_iter().collect(),
         matrix,
+        shard,
     };
     let code = carry_out(loaded, plan, session, mouth, order)?;
     ear.finish().map_err(|error| CommandError::infra(&error, "the run could not be recorded"))?;
     Ok(code)
+}
+
+/// What a run consists of: units and suites, and with `all` the cells of all pairs of peers.
+pub(super) fn whole(
+    loaded: &Loaded,
+    selection: &SelectionArgs,
+    all: bool,
+    repeat: usize,
+) -> Result<(Plan, Option<Ask>), CommandError> {
+    let mut plan = selection.plan(loaded)?;
+    if !all {
+        plan.suites.clear();
+    }
+    let all_pairs = all && repeat == 1 && selection.peer.is_empty();
+    let settings = loaded.project.matrix.as_ref().filter(|_| all_pairs);
+    let Some(settings) = settings else {
+        plan.units = run::repeated(plan.units, repeat);
+        return Ok((plan, None));
+    };
+    // The cells of all pairs are the units of the plan, and those of every other pair.
+    plan.units.clear();
+    let ask =
+        Ask { selection: selection.selection()?, peers: settings.peers.clone(), ..Ask::default() };
+    Ok((plan, Some(ask)))
 }
 
 /// What is printed on standard output for a program; everything else is on standard error then.
@@ -140,7 +164,7 @@ pub(super) fn open_sinks(
 }
 
 /// The history of the project at `root`.
-fn open_history(root: &Path) -> Result<History, CommandError> {
+pub(super) fn open_history(root: &Path) -> Result<History, CommandError> {
     History::open(&root.join(".handfast"))
         .map_err(|error| CommandError::infra(&error, "the history cannot be used"))
 }

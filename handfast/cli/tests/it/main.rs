@@ -9,6 +9,7 @@ mod killing;
 mod matrix;
 mod outputs;
 mod selftest;
+mod shards;
 mod stranger;
 mod suites;
 mod support;

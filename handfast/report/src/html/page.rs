@@ -72,6 +72,9 @@ fn head(html: &mut String, book: &Book, stubs: &BTreeMap<String, String>) {
             Plain(&run.command.join(" "))
         );
     }
+    for fault in book.shard_faults() {
+        let _ = writeln!(html, "<p class=\"bad\">{}</p>", Plain(fault));
+    }
     for (peer, of) in stubs {
         let text = format!(
             "{peer} is a {of}: it plays recorded conversations. What passes with it is proved of the other side only."

@@ -12,6 +12,7 @@ fn started(format: u32) -> Recorded {
             started_unix_us: 1,
             units: 1,
             suites: 0,
+            shard: None,
         },
     }
 }
@@ -37,6 +38,44 @@ fn the_line_of_an_event_is_pinned() {
         "\n"
     );
     assert_eq!(ended().to_line(), expected);
+}
+
+#[test]
+fn the_lines_of_shards_are_pinned() {
+    let shard: Shard = "2/4".parse().unwrap();
+    let mark = ShardMark { shard, partition: "ab".to_owned(), pieces: 9 };
+    let mut first = started(FORMAT);
+    if let RunEvent::RunStarted { shard, .. } = &mut first.event {
+        *shard = Some(mark);
+    }
+    let expected = concat!(
+        r#"{"at_us":0,"event":{"kind":"run_started","format":4,"run":"r1","handfast":"0.1.0","#,
+        r#""command":["handfast","run"],"seed":7,"started_unix_us":1,"units":1,"suites":0,"#,
+        r#""shard":{"shard":"2/4","partition":"ab","pieces":9}}}"#,
+        "\n"
+    );
+    assert_eq!(first.to_line(), expected);
+    let line = ShardLine {
+        shard: Some(shard),
+        run: "r1".to_owned(),
+        folder: "shards/2".to_owned(),
+        units: 3,
+        suites: 1,
+        exit: Some(ExitCode::Passed),
+        duration_us: 5,
+    };
+    let (faults, notes) = (vec!["f".to_owned()], vec!["n".to_owned()]);
+    let merged =
+        Recorded { at_us: 0, event: RunEvent::ShardsMerged { shards: vec![line], faults, notes } };
+    let expected = concat!(
+        r#"{"at_us":0,"event":{"kind":"shards_merged","shards":[{"shard":"2/4","run":"r1","#,
+        r#""folder":"shards/2","units":3,"suites":1,"exit":"passed","duration_us":5}],"#,
+        r#""faults":["f"],"notes":["n"]}}"#,
+        "\n"
+    );
+    assert_eq!(merged.to_line(), expected);
+    let text = first.to_line() + &merged.to_line();
+    assert_eq!(read_record(&text).unwrap(), [first, merged]);
 }
 
 #[track_caller]
