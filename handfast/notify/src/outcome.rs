@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::channel::secret::Secret;
 use crate::letter::Reference;
 
 /// What came of one attempt to deliver a letter. No text of it holds a secret.
@@ -12,7 +13,7 @@ pub enum Outcome {
         /// What later letters of the incident refer to; `None` where the channel has no such thing.
         reference: Option<Reference>,
     },
-    /// The channel certainly does not have it, and may take it later.
+    /// This attempt was certainly not accepted, and the channel may take it later. An earlier attempt that was unsure remains so.
     Later {
         /// How long the channel asks to be left alone; `None`: it does not say.
         after: Option<Duration>,
@@ -39,5 +40,17 @@ impl Outcome {
     /// Returns whether the channel has the letter.
     pub fn is_told(&self) -> bool {
         matches!(self, Self::Told { .. })
+    }
+
+    /// The same without the secret, should a server have repeated it.
+    pub(crate) fn redacted(self, secret: &Secret) -> Self {
+        match self {
+            Self::Told { reference } => Self::Told { reference },
+            Self::Later { after, why } => Self::Later { after, why: secret.redact(&why) },
+            Self::Unsure { why } => Self::Unsure { why: secret.redact(&why) },
+            Self::Never { why, fix } => {
+                Self::Never { why: secret.redact(&why), fix: secret.redact(&fix) }
+            }
+        }
     }
 }

@@ -1,0 +1,108 @@
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+
+use super::*;
+
+/// Serves one connection with `answer`, and closes it.
+fn server(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let Ok((mut stream, _)) = listener.accept() else { return };
+        let mut heard = [0; 8 * 1024];
+        let read = stream.read(&mut heard);
+        assert!(read.is_ok());
+        drop(stream.write_all(answer.as_bytes()));
+    });
+    address
+}
+
+fn call(address: SocketAddr) -> Call {
+    let client = Client::new(Duration::from_secs(5));
+    let address = format!("http://{address}/path");
+    let request = Request { method: "POST", address: &address, headers: &[], body: b"{}".to_vec() };
+    client.call(request, Budget::start(Duration::from_secs(5)))
+}
+
+fn answer(text: &'static str) -> Answer {
+    let Call::Answered(answer) = call(server(text)) else { panic!("no answer") };
+    answer
+}
+
+#[test]
+fn a_redirect_is_answered_and_not_followed() {
+    let answer =
+        answer("HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/x\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(answer.status, 307);
+}
+
+#[test]
+fn an_answer_that_breaks_off_has_no_body() {
+    let answer = answer("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nhalf");
+    assert_eq!((answer.status, answer.body), (200, None));
+}
+
+#[test]
+fn who_says_when_to_come_back_is_understood() {
+    let after = |headers: &str| {
+        let text = format!("HTTP/1.1 429 Slow\r\n{headers}\r\ncontent-length: 0\r\n\r\n");
+        answer(Box::leak(text.into_boxed_str())).retry_after
+    };
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    assert_eq!(after("Retry-After: 30"), seconds(30));
+    assert_eq!(after("Retry-After: 0"), seconds(0));
+    assert_eq!(after("Retry-After: 1.5"), Some(Duration::from_millis(1_500)));
+    assert_eq!(after("Retry-After: 86400"), seconds(3_600));
+    assert_eq!(after("Retry-After: inf"), None);
+    assert_eq!(after("Retry-After: -5"), None);
+    assert_eq!(after("Retry-After: soon"), None);
+    let dates = "Date: Sun, 22 Nov 2026 19:00:00 GMT\r\nRetry-After: Sun, 22 Nov 2026 19:02:00 GMT";
+    assert_eq!(after(dates), seconds(120));
+    let past = "Date: Sun, 22 Nov 2026 19:00:00 GMT\r\nRetry-After: Sun, 22 Nov 2026 18:00:00 GMT";
+    assert_eq!(after(past), seconds(0));
+}
+
+#[test]
+fn nobody_listening_was_sent_nothing_and_a_reset_after_the_request_may_have_been_heard() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert!(matches!(call(free), Call::NotSent { .. }));
+    assert!(matches!(call(server("")), Call::Lost { .. }));
+    assert!(matches!(call(server("SSH-2.0-OpenSSH\r\n")), Call::Lost { .. }));
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_was_sent_nothing() {
+    let client = Client::new(Duration::from_secs(5));
+    let address = format!("https://{}/", server("HTTP/1.1 400 no\r\n\r\n"));
+    let request = Request { method: "POST", address: &address, headers: &[], body: Vec::new() };
+    let call = client.call(request, Budget::start(Duration::from_secs(5)));
+    assert!(matches!(call, Call::NotSent { .. } | Call::Impossible { .. }), "{call:?}");
+}
+
+#[test]
+fn without_time_nothing_is_sent() {
+    let client = Client::new(Duration::from_secs(5));
+    let address = format!("http://{}/", server(""));
+    let request = Request { method: "POST", address: &address, headers: &[], body: Vec::new() };
+    assert!(matches!(client.call(request, Budget::start(Duration::ZERO)), Call::NotSent { .. }));
+}
+
+#[test]
+fn only_https_or_the_machine_itself() {
+    for fine in
+        ["https://x.example/a?b=c", "http://127.0.0.1:1/", "http://[::1]:1/", "http://localhost/"]
+    {
+        assert_eq!(check_address(fine), Ok(()), "{fine}");
+    }
+    for bad in [
+        "http://x.example/",
+        "http://127.0.0.1.example/",
+        "ftp://x/",
+        "x",
+        "",
+        "https://u:p@x/",
+        "https:///x",
+    ] {
+        assert!(check_address(bad).is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,61 @@
+//! No text that a channel gives holds anything of its secret, whatever the other side answers.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use super::*;
+
+const SECRET: &str = "xoxb-TOPSECRET-8d1f";
+
+/// Answers each connection with what it was sent, as a careless server does.
+fn parrot(status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut heard = vec![0; 64 * 1024];
+            let len = stream.read(&mut heard).unwrap_or(0);
+            let said: String = String::from_utf8_lossy(&heard[..len.min(2_000)])
+                .replace(['"', '\r', '\n', '\\'], " ");
+            let body = format!(r#"{{"ok":false,"error":"{said}","needed":"{said}"}}"#);
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {}\r\nlocation: /x\r\n\r\n",
+                body.len()
+            );
+            // The client may have gone; then nobody is told.
+            drop(stream.write_all(format!("{head}{body}").as_bytes()));
+        }
+    });
+    address
+}
+
+fn check(channel: &dyn Channel) {
+    for kind in [Kind::Post, Kind::Test] {
+        let outcome = channel.deliver(&letter("k", kind));
+        assert!(!format!("{outcome:?}").contains("TOPSECRET"), "{outcome:?}");
+    }
+    assert!(!format!("{:?}", channel.check()).contains("TOPSECRET"));
+}
+
+#[test]
+fn what_a_server_repeats_is_not_repeated() {
+    for status in ["200 OK", "302 Found", "400 Bad Request", "403 Forbidden", "500 Oh", "999 x"] {
+        let api = Some(format!("http://{}/api", parrot(status)));
+        let service = Service::SlackBot { channel: HERE.to_owned(), api };
+        check(&*open(service, SECRET).unwrap());
+        let address = format!("http://{}/services/T0/B0/TOPSECRET", parrot(status));
+        check(&*open(Service::SlackWebhook, &address).unwrap());
+    }
+}
+
+#[test]
+fn nobody_listening_is_no_reason_to_name_the_secret() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = format!("http://{free}/services/T0/B0/TOPSECRET");
+    check(&*open(Service::SlackWebhook, &address).unwrap());
+    check(
+        &*open(Service::SlackWebhook, "https://TOPSECRET.invalid/services/T0/B0/TOPSECRET")
+            .unwrap(),
+    );
+}
