@@ -1,5 +1,6 @@
 //! Relative links between Markdown files, and the paths that they name.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::{fs, io};
 
@@ -27,6 +28,36 @@ pub fn broken(root: &Path) -> io::Result<Vec<String>> {
         }
     }
     Ok(broken)
+}
+
+/// Returns each page below `docs/` that no other page leads to.
+///
+/// # Errors
+///
+/// A file that cannot be read ends the check.
+pub fn orphans(root: &Path) -> io::Result<Vec<String>> {
+    let mut reached = BTreeSet::new();
+    for path in files::below(root, &["md"])? {
+        let folder = path.parent().unwrap_or(root);
+        for target in fs::read_to_string(&path)?.lines().flat_map(targets) {
+            let file = target.split('#').next().unwrap_or(target);
+            let leads_to = folder.join(file).canonicalize().unwrap_or_default();
+            if leads_to != path.canonicalize()? {
+                reached.insert(leads_to);
+            }
+        }
+    }
+    let mut orphans = Vec::new();
+    for page in files::below(&root.join("docs"), &["md"])? {
+        let page = page.canonicalize()?;
+        // A link to a folder shows the list of its pages.
+        let by_folder = page.parent().is_some_and(|folder| reached.contains(folder));
+        let is_reached = reached.contains(&page) || (by_folder && page.ends_with("README.md"));
+        if !is_reached {
+            orphans.push(page.strip_prefix(root).unwrap_or(&page).display().to_string());
+        }
+    }
+    Ok(orphans)
 }
 
 fn leads_somewhere(page: &Path, folder: &Path, target: &str) -> bool {
@@ -148,6 +179,12 @@ mod tests {
         assert!(is_there("docs/protocol/1.1.md#sealing"));
         assert!(!is_there("entity/{transport,nodes}/tests") && !is_there("docs/guide/none.md"));
         assert!(paths("peers/NAME/src").is_empty() && paths("entity").is_empty());
+    }
+
+    #[test]
+    fn every_page_is_led_to() {
+        let orphans = orphans(&files::root()).unwrap();
+        assert!(orphans.is_empty(), "no page leads to {}", orphans.join(", "));
     }
 
     #[test]

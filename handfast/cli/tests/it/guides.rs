@@ -103,3 +103,10 @@ fn the_scenario_of_the_guide_fails_where_an_expectation_is_turned_round() {
         project.run(&["run", "turned"]).check(1, "0 passed, 1 failed", &["FAIL", reason]);
     }
 }
+
+#[test]
+fn the_scenario_of_the_guide_to_peers_is_the_one_that_the_example_has() {
+    let file = "examples/echo-peer/scenarios/test_integration_a_message_that_got_lost_is_told.toml";
+    let file = std::fs::read_to_string(files::root().join(file)).unwrap();
+    assert!(blocks("bring-your-peer.md", "toml").contains(&file));
+}

@@ -40,7 +40,6 @@ pub(super) fn read(
     Some(scenarios)
 }
 
-/// The scenario of one variant, whose variables are filled in everywhere.
 /// Whether `step` is `[step]`, a table, in place of a list of them.
 fn is_one_table(node: &Node, sink: &mut Sink) -> bool {
     let is_table = matches!(node.value, NodeValue::Table(_));
@@ -51,6 +50,7 @@ fn is_one_table(node: &Node, sink: &mut Sink) -> bool {
     is_table
 }
 
+/// The scenario of one variant, whose variables are filled in everywhere.
 fn one(
     file: &str,
     node: &Node,

@@ -180,3 +180,10 @@ fn the_schema_of_the_project_has_the_keys_that_the_reader_knows() {
     }
     same("handfast", opened::take());
 }
+
+#[test]
+fn the_schema_of_scenarios_has_the_ways_to_change_a_field_that_the_reader_knows() {
+    let schema = schema("scenario");
+    let ways = &schema["$defs"]["replacement"]["properties"]["by"]["enum"];
+    assert_eq!(*ways, serde_json::json!(super::wire::WAYS));
+}

@@ -40,7 +40,7 @@ const KEYS: [&str; 19] = [
     "release",
     "clear",
 ];
-const WAYS: [&str; 4] = ["flip-one-bit", "remove", "twice", "null"];
+pub(super) const WAYS: [&str; 4] = ["flip-one-bit", "remove", "twice", "null"];
 
 pub(super) fn read(node: &Node, scope: &Scope<'_>, sink: &mut Sink) -> Option<StepKind> {
     let fields = Fields::open(node, "a wire step", &KEYS, sink)?;
