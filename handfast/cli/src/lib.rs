@@ -48,7 +48,7 @@ Examples:
   handfast run 'ab*' --peer b=python    with another peer in role b
   handfast run --repeat 50 start        one scenario fifty times: is it flaky, how long does it take?
   handfast matrix                       every scenario with every pair of peers; again: only what was touched
-  handfast shards --all --out plan.json into how many parts is everything best cut, for several machines?
+  handfast shards --all                 into how many parts is everything best cut, for several machines?
   handfast list --category e2e          what there is
   handfast probe entity                 does the peer keep the contract?
   handfast replay last                  the last run once more, from its record

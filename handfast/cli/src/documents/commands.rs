@@ -175,8 +175,8 @@ fn every_example_of_the_programs_help_is_one_of_the_program_and_names_what_is_th
         let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         let lines = text.lines().map(str::trim_start).filter(|line| line.starts_with("handfast "));
         for line in lines {
-            // What an example is for stands after some blanks.
-            let typed = line.split("   ").next().unwrap_or(line);
+            // What an example is for stands after two blanks or more.
+            let typed = line.split("  ").next().unwrap_or(line);
             let file = format!("handfast {} --help", command.get_name());
             for words in documents::split(typed) {
                 let line = CommandLine { file: file.clone(), line: 0, words };

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use handfast_matrix::Expectations;
+use handfast_scenario::project::MatrixSettings;
 use handfast_scenario::scenario::Vocabulary;
 use handfast_scenario::{Project, Scenario};
 use xtask::documents::{Code, Form};
@@ -128,4 +129,34 @@ fn every_block_of_json_in_a_document_is_json() {
 #[test]
 fn the_first_peer_of_this_repository_is_the_one_that_documents_speak_of() {
     assert_eq!(repository().project.peers[0].name.as_str(), "entity");
+}
+
+/// Tables of `handfast.toml`, by their names in the schema, that the guide to it leaves to others.
+const HAVE_OTHER_GUIDES: [&str; 8] =
+    ["ci", "ciJob", "notify", "owner", "quiet", "channel", "secret", "schedule"];
+
+#[test]
+fn the_guide_to_the_project_file_has_every_key_and_says_the_defaults() {
+    let guide = |code: &&Code| code.file == "docs/guide/project-file.md";
+    let block = fences("toml").iter().find(guide).map(|code| code.text.clone()).unwrap();
+    let project = Project::parse("handfast.toml", &block).unwrap();
+    let empty = Project::parse("handfast.toml", "[project]\nname = \"x\"\n").unwrap();
+    assert_eq!(format!("{:?}", project.categories), format!("{:?}", empty.categories));
+    assert_eq!(project.scenario_folders, empty.scenario_folders);
+    assert_eq!(project.selftest.min_caught, empty.selftest.min_caught);
+    assert_eq!(project.matrix.unwrap().budget, MatrixSettings::BUDGET);
+    let guides = fences("toml").into_iter().filter(|code| code.file.starts_with("docs/guide/"));
+    let guides: String = guides.map(|code| code.text).collect();
+    let words: BTreeSet<&str> =
+        guides.split(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter))).collect();
+    let schema = super::text("docs/schema/handfast.schema.json");
+    let mut keys = BTreeSet::new();
+    let mut schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let tables = schema["$defs"].as_object_mut().unwrap();
+    tables.retain(|name, _| !HAVE_OTHER_GUIDES.contains(&name.as_str()));
+    let properties = schema["properties"].as_object_mut().unwrap();
+    properties.retain(|name, _| !HAVE_OTHER_GUIDES.contains(&name.as_str()));
+    super::collect_keys(&schema, &mut keys);
+    let missing: Vec<_> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

@@ -11,6 +11,8 @@ mod commands;
 mod examples;
 mod numbers;
 
+use std::collections::BTreeSet;
+
 use handfast_runner::project::Loaded;
 use xtask::documents::Code;
 use xtask::files;
@@ -41,4 +43,21 @@ fn text(file: &str) -> String {
 #[track_caller]
 fn assert_none(problems: &[String]) {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// Every key that a table may have by a schema.
+fn collect_keys(schema: &serde_json::Value, keys: &mut BTreeSet<String>) {
+    if let Some(properties) = schema["properties"].as_object() {
+        keys.extend(properties.keys().cloned());
+    }
+    match schema {
+        serde_json::Value::Object(fields) => {
+            fields.values().for_each(|field| collect_keys(field, keys));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect_keys(item, keys));,
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
 }

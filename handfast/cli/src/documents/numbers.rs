@@ -7,7 +7,7 @@ use handfast_scenario::project::Category;
 use handfast_scenario::{ExitCode, Plan, Project};
 use xtask::files;
 
-use super::{repository, text};
+use super::{collect_keys, repository, text};
 
 /// Every document that has this sentence, with its line breaks as blanks.
 #[track_caller]
@@ -144,26 +144,11 @@ fn the_guide_to_scenarios_names_every_oracle_and_every_key() {
     let schema = text("docs/schema/scenario.schema.json");
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     let mut keys = BTreeSet::new();
-    collect(&schema, &mut keys);
+    collect_keys(&schema, &mut keys);
     assert!(keys.len() > 50, "{}", keys.len());
     let words: BTreeSet<&str> =
         guide.split(|letter: char| !(letter.is_alphanumeric() || "_-".contains(letter))).collect();
     let missing: Vec<_> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
     assert!(missing.is_empty(), "{missing:?}");
     assert!(files::root().join("docs/schema/handfast.schema.json").is_file());
-}
-
-/// Every key that a table of a scenario may have.
-fn collect(schema: &serde_json::Value, keys: &mut BTreeSet<String>) {
-    if let Some(properties) = schema["properties"].as_object() {
-        keys.extend(properties.keys().cloned());
-    }
-    match schema {
-        serde_json::Value::Object(fields) => fields.values().for_each(|field| collect(field, keys)),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, keys)),
-        serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Number(_)
-        | serde_json::Value::String(_) => {}
-    }
 }
