@@ -135,7 +135,10 @@ pub fn commands(code: &Code) -> Vec<CommandLine> {
 }
 
 /// The commands of a line of a shell: words, with quotes taken away.
+///
+/// What GitHub fills in (`${{ matrix.shard }}`) becomes `1/4`: documents have it for shards alone.
 pub fn split(line: &str) -> Vec<Vec<String>> {
+    let line = filled_in(line);
     let mut commands = vec![Vec::new()];
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
@@ -162,6 +165,16 @@ pub fn split(line: &str) -> Vec<Vec<String>> {
     }
     push(&mut commands, word.take());
     commands.into_iter().map(only_words).filter(|words| !words.is_empty()).collect()
+}
+
+fn filled_in(line: &str) -> String {
+    let mut parts = line.split("${{");
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        filled.push_str("1/4");
+        filled.push_str(part.split_once("}}").map_or("", |(_, rest)| rest));
+    }
+    filled
 }
 
 fn push(commands: &mut [Vec<String>], word: Option<String>) {
@@ -217,6 +230,7 @@ mod tests {
         check("cd x && A_B=1 ./y > z 2>&1 | w", &[&["cd", "x"], &["./y"], &["w"]]);
         check("x 'TC#5' \"a b\"", &[&["x", "TC#5", "a b"]]);
         check("# nothing", &[]);
+        check("x --shard ${{ matrix.shard }} y", &[&["x", "--shard", "1/4", "y"]]);
     }
 
     #[test]

@@ -52,9 +52,15 @@ fn collect_keys(schema: &serde_json::Value, keys: &mut BTreeSet<String>) {
     }
     match schema {
         serde_json::Value::Object(fields) => {
-            fields.values().for_each(|field| collect_keys(field, keys));
+            for field in fields.values() {
+                collect_keys(field, keys);
+            }
         }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| collect_keys(item, keys));,
+        serde_json::Value::Array(items) => {
+            for item in items {
+                collect_keys(item, keys);
+            }
+        }
         serde_json::Value::Null
         | serde_json::Value::Bool(_)
         | serde_json::Value::Number(_)
