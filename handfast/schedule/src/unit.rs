@@ -69,10 +69,10 @@ impl Service {
             writeln!(environment, "Environment={}", quoted(&format!("PATH={path}"), Dollar::Plain))
                 .unwrap_or_default();
         }
-        let (user, hardening, target) = match &self.owner {
-            Owner::User => (String::new(), String::new(), "default.target"),
+        let (order, user, hardening, target) = match &self.owner {
+            Owner::User => ("", String::new(), "", "default.target"),
             Owner::Machine { user } => {
-                (format!("User={}\n", percent(user)), MACHINE.to_owned(), "multi-user.target")
+                (ORDER, format!("User={}\n", percent(user)), HARDENING, "multi-user.target")
             }
         };
         let project = percent(&self.project);
@@ -82,9 +82,7 @@ impl Service {
             "# Written by `handfast schedule systemd`.\n\
              [Unit]\n\
              Description=Handfast schedule of {project}\n\
-             Wants=network-online.target\n\
-             After=network-online.target time-sync.target\n\
-             \n\
+             {order}\n\
              [Service]\n\
              Type=exec\n\
              {user}WorkingDirectory={folder}\n\
@@ -97,8 +95,8 @@ impl Service {
              # The scheduler ends its run in order; whatever is left after this time is killed.\n\
              KillMode=mixed\n\
              TimeoutStopSec={STOP_WITHIN_S}s\n\
-             # What no test needs. Not here, because tests may need them: namespaces, the network, setuid-free sandboxes, memory that is\n\
-             # written and run, the home folder, /tmp.\n\
+             # What no test needs. Not here, because tests may need them: namespaces, the network, memory that is written\n\
+             # and run, the home folder, /tmp.\n\
              NoNewPrivileges=yes\n\
              LockPersonality=yes\n\
              RestrictSUIDSGID=yes\n\
@@ -109,8 +107,14 @@ impl Service {
     }
 }
 
+/// After the network, and after the clock is right; a user's systemd does not know these.
+const ORDER: &str = "\
+Wants=network-online.target
+After=network-online.target time-sync.target
+";
+
 /// Only the machine's own systemd can do these without namespaces of their own.
-const MACHINE: &str = "\
+const HARDENING: &str = "\
 ProtectSystem=full
 ProtectKernelModules=yes
 ProtectKernelLogs=yes

@@ -5,6 +5,7 @@ pub(crate) mod matrix;
 pub(crate) mod probe;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod schedule;
 pub(crate) mod selftest;
 pub(crate) mod shards;
 pub(crate) mod stub;
