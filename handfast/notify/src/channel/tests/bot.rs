@@ -38,7 +38,7 @@ fn after_a_lost_answer_the_message_is_found_and_not_posted_again() {
         let bot = bot(&slack);
         slack.say(HERE, "lunch?");
         slack.script([lost]);
-        assert!(matches!(bot.deliver(&letter("k", Kind::Post)), Outcome::Unsure { .. }));
+        assert!(matches!(hasty(&slack).deliver(&letter("k", Kind::Post)), Outcome::Unsure { .. }));
         slack.say(HERE, "pizza!");
         let mut again = letter("k", Kind::Post);
         again.unsure = true;
@@ -67,7 +67,7 @@ fn a_request_that_never_arrived_is_posted_after_the_look_up() {
         let slack = slack(generous());
         let bot = bot(&slack);
         slack.script([before]);
-        assert!(matches!(bot.deliver(&letter("k", Kind::Post)), Outcome::Unsure { .. }));
+        assert!(matches!(hasty(&slack).deliver(&letter("k", Kind::Post)), Outcome::Unsure { .. }));
         let mut again = letter("k", Kind::Post);
         again.unsure = true;
         told(bot.deliver(&again)).unwrap();
@@ -90,7 +90,7 @@ fn a_look_up_that_fails_posts_nothing() {
         }
     );
     assert!(matches!(bot.deliver(&again), Outcome::Unsure { .. }));
-    assert!(matches!(bot.deliver(&again), Outcome::Unsure { .. }));
+    assert!(matches!(hasty(&slack).deliver(&again), Outcome::Unsure { .. }));
     assert_eq!(slack.tally("k").accepted, 0);
 }
 
@@ -230,7 +230,7 @@ fn in_bad_weather_everything_is_told_exactly_once() {
     };
     for seed in 0..3 {
         let slack = FakeSlack::start(generous(), Weather::seeded(seed, odds)).unwrap();
-        let bot = bot(&slack);
+        let bot = hasty(&slack);
         for number in 0..25 {
             let (place, _) = deliver(&*bot, letter(&format!("{number}/post"), Kind::Post));
             let edit = with_reference(letter(&format!("{number}/edit"), Kind::Edit), place.clone());
