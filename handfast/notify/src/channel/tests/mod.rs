@@ -3,6 +3,7 @@
 mod bot;
 mod incoming;
 mod secrecy;
+mod webhook;
 
 use std::path::Path;
 use std::time::Duration;
