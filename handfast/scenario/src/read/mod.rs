@@ -12,7 +12,6 @@ mod notify;
 mod project;
 mod roles;
 mod scenario;
-mod schedule;
 mod scope;
 mod step;
 mod values;

@@ -149,10 +149,6 @@ kind = "webhook"
 secret = { env = "X" }
 [ci.jobs.a]
 kind = "scenarios"
-[[schedule]]
-name = "daily"
-cron = "0 2 * * *"
-command = ["run"]
 "#;
 
 #[track_caller]

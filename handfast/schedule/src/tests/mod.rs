@@ -1,5 +1,0 @@
-mod calendar;
-mod cron;
-mod machine;
-mod state;
-mod unit;
