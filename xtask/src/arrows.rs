@@ -99,13 +99,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "entity-transport",
         ],
     ),
-    ("handfast-scenario", &[]),
+    ("handfast-schedule", &[]),
+    ("handfast-scenario", &["handfast-schedule"]),
     ("handfast-faults", &[]),
     ("handfast-contract", &[]),
     ("handfast-oracle", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
     ("handfast-matrix", &["handfast-scenario"]),
     ("handfast-history", &["handfast-scenario"]),
-    ("handfast-workflow", &["handfast-scenario"]),
     ("handfast-notify", &["handfast-scenario"]),
     // Only tests know it.
     ("handfast-fakeslack", &[]),
@@ -154,8 +154,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-stub",
             "handfast-matrix",
             "handfast-history",
-            "handfast-workflow",
             "handfast-notify",
+            "handfast-schedule",
         ],
     ),
 ];
@@ -172,13 +172,13 @@ const PURE: &[&str] = &[
     "entity-transfer",
     "entity-peer",
     "handfast-simulation",
+    "handfast-schedule",
     "handfast-scenario",
     "handfast-faults",
     "handfast-contract",
     "handfast-oracle",
     "handfast-report",
     "handfast-matrix",
-    "handfast-workflow",
 ];
 
 /// Libraries that read sockets, files, clocks or the system's randomness.

@@ -1,5 +1,6 @@
 //! What the program is told by its environment, read once.
 
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
@@ -14,10 +15,46 @@ pub(crate) struct Around {
     pub(crate) cargo_target: Option<PathBuf>,
     /// The command line as a person would type it again, the program first.
     pub(crate) command: Vec<String>,
+    /// The words that were given to the program, its own name first.
+    pub(crate) arguments: Vec<OsString>,
+    /// Set where a schedule started this.
+    pub(crate) scheduled: Option<Scheduled>,
+    /// `PATH`.
+    pub(crate) path: Option<OsString>,
+    /// Whether what is printed goes to journald, which knows the time.
+    pub(crate) is_journal: bool,
     /// Standard output.
     pub(crate) out: Screen,
     /// Standard error.
     pub(crate) error: Screen,
+}
+
+/// What a schedule tells a run that it starts: `handfast __scheduled PID MARK CLAIM ..`.
+#[derive(Debug, Clone)]
+pub(crate) struct Scheduled {
+    /// The process of the schedule; the run ends with it.
+    pub(crate) parent: String,
+    /// Where the run writes down how far it has come.
+    pub(crate) mark: PathBuf,
+    /// What it writes there: job, occurrence, attempt.
+    pub(crate) claim: String,
+}
+
+/// What marks a command line as that of a run which a schedule starts.
+pub(crate) const SCHEDULED: &str = "__scheduled";
+
+/// Takes the words of a schedule out of a command line.
+fn scheduled(words: &mut Vec<OsString>) -> Option<Scheduled> {
+    if words.len() < 5 || words[1] != SCHEDULED {
+        return None;
+    }
+    let text = |word: OsString| word.to_string_lossy().into_owned();
+    let mut taken = words.drain(1..5).skip(1);
+    Some(Scheduled {
+        parent: taken.next().map(text)?,
+        mark: taken.next().map(PathBuf::from)?,
+        claim: taken.next().map(text)?,
+    })
 }
 
 /// What a standard stream can show.
@@ -48,14 +85,20 @@ impl Around {
             palette: if is_terminal && colours { Palette::Coloured } else { Palette::Plain },
             moving: if is_terminal && !dumb { Moving::Redrawn } else { Moving::Lasting },
         };
-        let arguments = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+        let mut arguments: Vec<OsString> = std::env::args_os().collect();
+        let scheduled = scheduled(&mut arguments);
+        let typed = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
         // Cargo sets CARGO for what it runs: then the words that lead here are an alias of it.
         let program: &[&str] =
             if set("CARGO").is_some() { &["cargo", "handfast"] } else { &["handfast"] };
         Self {
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             cargo_target: set("CARGO_TARGET_DIR").map(PathBuf::from),
-            command: program.iter().map(|word| (*word).to_owned()).chain(arguments).collect(),
+            command: program.iter().map(|word| (*word).to_owned()).chain(typed).collect(),
+            arguments,
+            scheduled,
+            path: set("PATH"),
+            is_journal: set("JOURNAL_STREAM").is_some(),
             out: screen(std::io::stdout().is_terminal()),
             error: screen(std::io::stderr().is_terminal()),
         }

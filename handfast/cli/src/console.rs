@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 
 use handfast_report::book::Book;
 use handfast_report::console::{Cells, Console};
@@ -10,7 +9,7 @@ use handfast_report::palette::{Ink, Palette};
 use handfast_report::quantity::{clipped, tame, time};
 use handfast_report::{matrix, summary, table};
 use handfast_runner::sink::{EventSink, Progress};
-use handfast_scenario::Recorded;
+use handfast_scenario::{ExitCode, Recorded};
 
 use crate::around::{Around, Moving, Screen};
 use crate::error::CommandError;
@@ -41,7 +40,7 @@ impl Stream {
 /// Prints what the parser of the command line has to say: help and version are no errors.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     error.print().unwrap_or_default();
-    ExitCode::from(if error.use_stderr() { handfast_scenario::ExitCode::Usage.number() } else { 0 })
+    if error.use_stderr() { ExitCode::Usage } else { ExitCode::Passed }
 }
 
 /// Prints why a command ended early.
@@ -57,7 +56,7 @@ pub(crate) fn failed(error: &CommandError, around: &Around) -> ExitCode {
         Ok(()) => Stream::Error.print(&text),
         Err(_) => Stream::Error.print(&format!("{}\n", error.report)),
     }
-    ExitCode::from(error.code.number())
+    error.code
 }
 
 /// Shows a run to a person.

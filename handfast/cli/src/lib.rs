@@ -38,7 +38,7 @@ enum Command {
     Replay(commands::replay::Args),
     Stub(commands::stub::Args),
     Selftest(commands::selftest::Args),
-    Ci(commands::ci::Args),
+    Schedule(commands::schedule::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -55,7 +55,7 @@ Examples:
   handfast replay last                  the last run once more, from its record
   handfast run --peer b=python-stub     b is played from recorded conversations
   handfast selftest                     do the scenarios see what is planted into the peers?
-  handfast ci generate                  the workflow in which all this runs on GitHub or GitLab
+  handfast schedule run                 carry out what handfast.toml says runs by itself
 
 Exit codes:
   0  passed                              4  nothing ran
@@ -63,28 +63,37 @@ Exit codes:
   2  usage or configuration is wrong     6  the time budget of a category was spent
   3  infrastructure failed: a peer that is absent or does not build, a machine that gives no port
 
-Hidden: `handfast __reaper` is how handfast starts the process that cleans up after it.";
+Hidden: `handfast __reaper` is how handfast starts the process that cleans up after it,
+`handfast __scheduled` how a schedule starts a run.";
 
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
     let around = Around::read();
-    let cli = match Cli::try_parse() {
+    let code = match &around.scheduled {
+        Some(scheduled) => commands::schedule::scheduled(scheduled, || carry_out(&around)),
+        None => carry_out(&around),
+    };
+    ExitCode::from(code.number())
+}
+
+fn carry_out(around: &Around) -> handfast_scenario::ExitCode {
+    let cli = match Cli::try_parse_from(&around.arguments) {
         Ok(cli) => cli,
         Err(error) => return console::usage(&error),
     };
     let result = match cli.command {
-        Command::Run(args) => commands::run::run(args, &around),
-        Command::Matrix(args) => commands::matrix::run(args, &around),
-        Command::Shards(args) => commands::shards::run(args, &around),
-        Command::List(args) => commands::list::run(args, &around),
-        Command::Probe(args) => commands::probe::run(args, &around),
-        Command::Replay(args) => commands::replay::run(args, &around),
-        Command::Stub(args) => commands::stub::run(args, &around),
-        Command::Selftest(args) => commands::selftest::run(args, &around),
-        Command::Ci(args) => commands::ci::run(args, &around),
+        Command::Run(args) => commands::run::run(args, around),
+        Command::Matrix(args) => commands::matrix::run(args, around),
+        Command::Shards(args) => commands::shards::run(args, around),
+        Command::List(args) => commands::list::run(args, around),
+        Command::Probe(args) => commands::probe::run(args, around),
+        Command::Replay(args) => commands::replay::run(args, around),
+        Command::Stub(args) => commands::stub::run(args, around),
+        Command::Selftest(args) => commands::selftest::run(args, around),
+        Command::Schedule(args) => commands::schedule::run(args, around),
     };
     match result {
-        Ok(code) => ExitCode::from(code.number()),
-        Err(error) => console::failed(&error, &around),
+        Ok(code) => code,
+        Err(error) => console::failed(&error, around),
     }
 }

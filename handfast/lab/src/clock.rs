@@ -2,6 +2,13 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+/// The time of day, in microseconds since the Unix epoch: for what follows the calendar. It jumps where somebody sets it.
+#[expect(clippy::disallowed_methods, reason = "the one clock on the wall")]
+pub fn unix_us() -> i64 {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(unix.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// Stamps everything a run observes, on one axis.
 ///
 /// The runner starts one per run and hands copies around; all copies agree.
@@ -15,9 +22,7 @@ impl Clock {
     /// Starts the axis at this moment.
     #[expect(clippy::disallowed_methods, reason = "the run's one clock")]
     pub fn start() -> Self {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let origin_unix_us = i64::try_from(unix.as_micros()).unwrap_or(i64::MAX);
-        Self { origin: Instant::now(), origin_unix_us }
+        Self { origin: Instant::now(), origin_unix_us: unix_us() }
     }
 
     /// Microseconds since the start; never falls.

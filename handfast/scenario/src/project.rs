@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use globset::GlobMatcher;
+use handfast_schedule::Job;
 
 use crate::ci::CiSettings;
 use crate::flaws::{FlawedBuild, Selftest};
@@ -35,6 +36,8 @@ pub struct Project {
     pub notify: Option<NotifySettings>,
     /// The jobs in which it runs elsewhere; `None` without `[ci]`.
     pub ci: Option<CiSettings>,
+    /// What runs by itself, in the order of the file.
+    pub schedule: Vec<Job>,
 }
 
 /// `[matrix]`: which peers meet each other in every scenario.

@@ -1,11 +1,11 @@
 //! One file a command: its arguments, whose documentation is its help, and what it does.
 
-pub(crate) mod ci;
 pub(crate) mod list;
 pub(crate) mod matrix;
 pub(crate) mod probe;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod schedule;
 pub(crate) mod selftest;
 pub(crate) mod shards;
 pub(crate) mod stub;
@@ -14,4 +14,3 @@ mod interruption;
 mod selection;
 mod session;
 mod shard;
-mod suites;

@@ -16,7 +16,6 @@ use handfast_scenario::{ExitCode, Plan};
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
 use super::shard::ShardArgs;
-use super::suites::SuiteArgs;
 use super::{interruption, matrix};
 use crate::around::Around;
 use crate::console::{ConsoleSink, JsonSink, MatrixForm, MatrixSink, Stream};
@@ -31,8 +30,6 @@ use crate::error::CommandError;
 pub(crate) struct Args {
     #[command(flatten)]
     selection: SelectionArgs,
-    #[command(flatten)]
-    suites: SuiteArgs,
     /// Run the test suites of handfast.toml, too, and every scenario with every pair of the peers of its `[matrix]`
     #[arg(long)]
     all: bool,
@@ -63,14 +60,13 @@ Examples:
   handfast run TC-05                                the scenarios that prove TC-05
   handfast run --all                                every scenario with every pair of peers, and every suite
   handfast run --repeat 50 start                    one scenario fifty times
-  handfast run --suite workspace                    one test suite of handfast.toml
   handfast run --all --shard 2/4                    the second of four parts, by what earlier runs took
   handfast run --all --shard 2/4 --shard-plan plan.json   the same on every machine; see `handfast shards --help`";
 
 /// Carries out the command.
 pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError> {
     let loaded = load(around)?;
-    let (mut plan, ask) = args.chosen(&loaded)?;
+    let (mut plan, ask) = whole(&loaded, &args.selection, args.all, args.repeat)?;
     let allow_absent = matrix::peers(&loaded, &args.allow_absent)?;
     let session = Session::open(&loaded, around, args.seed)?;
     let mut matrix = match ask {
@@ -120,15 +116,6 @@ pub(super) fn whole(
     let ask =
         Ask { selection: selection.selection()?, peers: settings.peers.clone(), ..Ask::default() };
     Ok((plan, Some(ask)))
-}
-
-impl Args {
-    /// What these arguments choose, without the choice of a shard.
-    pub(super) fn chosen(&self, loaded: &Loaded) -> Result<(Plan, Option<Ask>), CommandError> {
-        let (mut plan, ask) = whole(loaded, &self.selection, self.all, self.repeat)?;
-        self.suites.only(loaded, &mut plan)?;
-        Ok((plan, ask))
-    }
 }
 
 /// What is printed on standard output for a program; everything else is on standard error then.

@@ -6,6 +6,7 @@
 //! 4. `message`: how a letter looks.
 //! 5. `http`: one call at a time, and whether it may have arrived.
 //! 6. `slack`: a bot's token, or an incoming webhook.
+//! 7. `webhook`: any service that takes JSON, by templates.
 
 mod http;
 mod message;
@@ -13,6 +14,7 @@ pub mod open;
 pub mod secret;
 pub mod settings;
 mod slack;
+mod webhook;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ use super::secret::{self, SecretError};
 use super::settings::{Service, Settings};
 use super::slack::bot::Bot;
 use super::slack::incoming::Incoming;
+use super::webhook::{Wanted, Webhook};
 
 /// A channel, and what is unwise about it.
 pub struct Opened {
@@ -39,6 +40,13 @@ pub enum OpenError {
         /// What to do.
         fix: String,
     },
+}
+
+/// Where the settings are from.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) folder: &'a Path,
 }
 
 /// What a channel finds wrong in its settings.
@@ -80,6 +88,7 @@ pub fn open_patient(
 ) -> Result<Opened, OpenError> {
     let found = secret::find(&settings.secret, environment, folder)
         .map_err(|source| OpenError::Secret { channel: settings.name.clone(), source })?;
+    let mut warnings: Vec<String> = found.warning.into_iter().collect();
     let client = Client::new(patience);
     let channel: Result<Box<dyn Channel>, Refused> = match &settings.service {
         Service::SlackBot { channel, api } => {
@@ -89,8 +98,13 @@ pub fn open_patient(
         Service::SlackWebhook => {
             Incoming::new(client, found.secret).map(|hook| Box::new(hook) as _)
         }
-        Service::Webhook { .. } => {
-            Err(Refused::new("kind \"webhook\" is not there yet", "use slack-bot or slack-webhook"))
+        Service::Webhook { template, method, headers } => {
+            let wanted = Wanted { template, method, headers };
+            let place = Place { environment, folder };
+            Webhook::new(client, found.secret, &wanted, place).map(|(hook, more)| {
+                warnings.extend(more);
+                Box::new(hook) as _
+            })
         }
     };
     let channel = channel.map_err(|Refused { why, fix }| OpenError::Settings {
@@ -98,5 +112,5 @@ pub fn open_patient(
         why,
         fix,
     })?;
-    Ok(Opened { channel, warnings: found.warning.into_iter().collect() })
+    Ok(Opened { channel, warnings })
 }

@@ -12,6 +12,7 @@ mod notify;
 mod project;
 mod roles;
 mod scenario;
+mod schedule;
 mod scope;
 mod step;
 mod values;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Sink;
 use super::fields::{Fields, count, list, name, named, one_of, table, text, texts};
-use super::{ci, flaws, notify};
+use super::{ci, flaws, notify, schedule};
 use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, PeerName, SuiteName};
 use crate::project::{
@@ -37,6 +37,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
         "selftest",
         "notify",
         "ci",
+        "schedule",
     ];
     let fields = Fields::open(node, "handfast.toml", &known, sink)?;
     let name = fields.required("project", "{ name = \"..\" }", sink).and_then(|node| {
@@ -62,6 +63,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
         selftest,
         notify,
         ci,
+        schedule: schedule::schedule(&fields, sink),
     })
 }
 

@@ -149,6 +149,10 @@ kind = "webhook"
 secret = { env = "X" }
 [ci.jobs.a]
 kind = "scenarios"
+[[schedule]]
+name = "daily"
+cron = "0 2 * * *"
+command = ["run"]
 "#;
 
 #[track_caller]

@@ -45,6 +45,28 @@ impl Tone {
             Self::Test => "⚪",
         }
     }
+
+    /// Red, green and blue, as the templates of webhooks want it.
+    pub(in crate::channel) fn colour(self) -> u32 {
+        match self {
+            Self::Product => 0x00D1_2D36,
+            Self::Infra => 0x00E0_8A00,
+            Self::Died => 0x0033_3333,
+            Self::Recovered => 0x002E_A043,
+            Self::Test => 0x0088_8888,
+        }
+    }
+
+    /// One word for programs.
+    pub(in crate::channel) fn name(self) -> &'static str {
+        match self {
+            Self::Product => "product",
+            Self::Infra => "infra",
+            Self::Died => "died",
+            Self::Recovered => "recovered",
+            Self::Test => "test",
+        }
+    }
 }
 
 /// The one sentence that has to be read: `demo: daily is red`.

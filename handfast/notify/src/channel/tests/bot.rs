@@ -38,7 +38,7 @@ fn after_a_lost_answer_the_message_is_found_and_not_posted_again() {
         let bot = bot(&slack);
         slack.say(HERE, "lunch?");
         slack.script([lost]);
-        assert!(matches!(bot.deliver(&letter("k", Kind::Post)), Outcome::Unsure { .. }));
+        assert!(matches!(hasty(&slack).deliver(&letter("k", Kind::Post)), Outcome::Unsure { .. }));
         slack.say(HERE, "pizza!");
         let mut again = letter("k", Kind::Post);
         again.unsure = true;
@@ -67,7 +67,10 @@ fn a_request_that_never_arrived_is_posted_after_the_look_up() {
         let slack = slack(generous());
         let bot = bot(&slack);
         slack.script([before]);
-        assert!(matches!(bot.deliver(&letter("k", Kind::Post)), Outcome::Unsure { .. }));
+        let outcome = hasty(&slack).deliver(&letter("k", Kind::Post));
+        // A reset may come before the first byte was written: then it is certain that nobody read it.
+        let certain = before == Fault::ResetBefore && matches!(outcome, Outcome::Later { .. });
+        assert!(certain || matches!(outcome, Outcome::Unsure { .. }), "{before:?}: {outcome:?}");
         let mut again = letter("k", Kind::Post);
         again.unsure = true;
         told(bot.deliver(&again)).unwrap();
@@ -90,7 +93,7 @@ fn a_look_up_that_fails_posts_nothing() {
         }
     );
     assert!(matches!(bot.deliver(&again), Outcome::Unsure { .. }));
-    assert!(matches!(bot.deliver(&again), Outcome::Unsure { .. }));
+    assert!(matches!(hasty(&slack).deliver(&again), Outcome::Unsure { .. }));
     assert_eq!(slack.tally("k").accepted, 0);
 }
 
@@ -228,10 +231,10 @@ fn in_bad_weather_everything_is_told_exactly_once() {
         reset_after: 150,
         slow: 20,
     };
-    for seed in 0..3 {
+    for seed in 0..2 {
         let slack = FakeSlack::start(generous(), Weather::seeded(seed, odds)).unwrap();
-        let bot = bot(&slack);
-        for number in 0..25 {
+        let bot = hasty(&slack);
+        for number in 0..20 {
             let (place, _) = deliver(&*bot, letter(&format!("{number}/post"), Kind::Post));
             let edit = with_reference(letter(&format!("{number}/edit"), Kind::Edit), place.clone());
             deliver(&*bot, edit);
@@ -239,7 +242,7 @@ fn in_bad_weather_everything_is_told_exactly_once() {
             deliver(&*bot, with_reference(note, place));
         }
         let tallies = slack.tallies();
-        assert_eq!(tallies.len(), 50, "seed {seed}");
+        assert_eq!(tallies.len(), 40, "seed {seed}");
         assert!(tallies.values().all(|tally| tally.accepted == 1), "seed {seed}: {tallies:?}");
         assert!(tallies.values().any(|tally| tally.answers_lost > 0), "seed {seed}");
     }

@@ -3,6 +3,7 @@
 mod bot;
 mod incoming;
 mod secrecy;
+mod webhook;
 
 use std::path::Path;
 use std::time::Duration;
@@ -31,6 +32,14 @@ fn slack(workspace: Workspace) -> FakeSlack {
 }
 
 fn open(service: Service, secret: &str) -> Result<Box<dyn Channel>, OpenError> {
+    open_waiting(service, secret, PATIENCE)
+}
+
+fn open_waiting(
+    service: Service,
+    secret: &str,
+    patience: Duration,
+) -> Result<Box<dyn Channel>, OpenError> {
     let secret = secret.to_owned();
     let settings = Settings {
         name: "team".to_owned(),
@@ -38,12 +47,18 @@ fn open(service: Service, secret: &str) -> Result<Box<dyn Channel>, OpenError> {
         secret: SecretFrom::Environment("SECRET".to_owned()),
     };
     let environment = move |name: &str| (name == "SECRET").then(|| secret.clone());
-    let opened = open_patient(&settings, &environment, Path::new("."), PATIENCE)?;
+    let opened = open_patient(&settings, &environment, Path::new("."), patience)?;
     Ok(opened.channel)
 }
 
 fn bot(slack: &FakeSlack) -> Box<dyn Channel> {
     bot_in(slack, HERE, TOKEN)
+}
+
+/// A bot that does not wait long: for what is never answered, and where it does not matter if an answer is missed.
+fn hasty(slack: &FakeSlack) -> Box<dyn Channel> {
+    let service = Service::SlackBot { channel: HERE.to_owned(), api: Some(slack.api()) };
+    open_waiting(service, TOKEN, IMPATIENCE).unwrap()
 }
 
 fn bot_in(slack: &FakeSlack, channel: &str, token: &str) -> Box<dyn Channel> {
@@ -77,5 +92,8 @@ fn deliver(channel: &dyn Channel, mut letter: Letter) -> (Option<Reference>, usi
     panic!("{} was not told in 50 attempts", letter.key);
 }
 
+/// How long the tests wait for what is answered: longer than any machine is busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// How long the tests wait for what is never answered.
-const PATIENCE: Duration = Duration::from_millis(400);
+const IMPATIENCE: Duration = Duration::from_millis(300);

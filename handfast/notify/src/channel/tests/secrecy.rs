@@ -3,7 +3,10 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::channel::settings::HeaderFrom;
 
 const SECRET: &str = "xoxb-TOPSECRET-8d1f";
 
@@ -46,6 +49,15 @@ fn what_a_server_repeats_is_not_repeated() {
         check(&*open(service, SECRET).unwrap());
         let address = format!("http://{}/services/T0/B0/TOPSECRET", parrot(status));
         check(&*open(Service::SlackWebhook, &address).unwrap());
+        // The address is in the same variable as the header's value, so that both are the same secret.
+        let address = format!("http://{}/hook/TOPSECRET", parrot(status));
+        let value = HeaderFrom::Secret(SecretFrom::Environment("SECRET".to_owned()));
+        let service = Service::Webhook {
+            template: "json".to_owned(),
+            method: "POST".to_owned(),
+            headers: BTreeMap::from([("X-Token".to_owned(), value)]),
+        };
+        check(&*open(service, &address).unwrap());
     }
 }
 

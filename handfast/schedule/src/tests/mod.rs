@@ -1,0 +1,5 @@
+mod calendar;
+mod cron;
+mod machine;
+mod state;
+mod unit;

@@ -1,0 +1,129 @@
+//! Two years in three zones: exactly one daily and one Sunday run each, whatever happens.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use handfast_schedule::{Calendar, CatchUp, Cron, Job, JobName, Zone};
+use jiff::Timestamp;
+use jiff::civil::{Time, Weekday, time};
+
+use crate::almanac::{daily, years};
+use crate::world::{Seen, Trouble, World};
+
+/// Clocks change at 02:00 and 03:00; at 02:00; by half an hour at 02:00; at midnight.
+const ZONES: [&str; 4] =
+    ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"];
+
+/// In the hour that some days do not have and others have twice; at midnight, which Santiago does not always have; in the middle of such an hour.
+const TIMES: [(&str, Time); 3] = [
+    ("0 2 * * *", time(2, 0, 0, 0)),
+    ("0 0 * * *", time(0, 0, 0, 0)),
+    ("30 2 * * *", time(2, 30, 0, 0)),
+];
+
+/// Seeds of each zone and time. More of them: `HANDFAST_SCHEDULE_SEEDS` when this is compiled.
+const SEEDS: u64 = 6;
+
+fn seeds() -> u64 {
+    option_env!("HANDFAST_SCHEDULE_SEEDS").map_or(SEEDS, |number| number.parse().unwrap())
+}
+
+fn name(text: &str) -> JobName {
+    JobName::new(text).unwrap()
+}
+
+fn job(called: &str, cron: &str, zone: &Zone, jitter: Duration) -> Job {
+    let calendar = Calendar { cron: Cron::parse(cron).unwrap(), zone: zone.clone() };
+    Job {
+        name: name(called),
+        calendar,
+        command: vec!["run".to_owned()],
+        jitter,
+        catch_up: CatchUp::Within(Duration::from_hours(7 * 24)),
+    }
+}
+
+fn both(cron: &str, zone: &Zone, jitter: Duration) -> Vec<Job> {
+    let sunday = format!("{} SUN", cron.strip_suffix(" *").unwrap());
+    vec![job("daily", cron, zone, jitter), job("full", &sunday, zone, jitter)]
+}
+
+fn due(zone: &Zone, at: Time) -> BTreeMap<JobName, Vec<Timestamp>> {
+    BTreeMap::from([
+        (name("daily"), daily(zone, at, None)),
+        (name("full"), daily(zone, at, Some(Weekday::Sunday))),
+    ])
+}
+
+fn begun<'a>(world: &'a World, job: &'a JobName) -> impl Iterator<Item = &'a Seen> {
+    world.seen.iter().filter(move |seen| &seen.job == job)
+}
+
+#[test]
+fn without_trouble_there_is_exactly_one_daily_and_one_sunday_run_each() {
+    let trouble =
+        Trouble { kill_in: 0, every_hours: 0, away_hours: 0, run_minutes: 5, clock_minutes: 0 };
+    let (start, end) = years();
+    for zone in ZONES.map(|zone| Zone::named(zone).unwrap()) {
+        for (cron, at) in TIMES {
+            let mut world = World::new(both(cron, &zone, Duration::ZERO), trouble, 1, start);
+            world.live(end);
+            for (job, mut due) in due(&zone, at) {
+                due.retain(|due| *due < end);
+                let occurrences: Vec<Timestamp> =
+                    begun(&world, &job).map(|seen| seen.occurrence).collect();
+                assert_eq!(occurrences, due, "{job}, {cron} in {}", zone.name());
+                assert!(begun(&world, &job).all(|seen| seen.attempt == 1));
+                assert!(matches!(due.len(), 730 | 104), "{}", due.len());
+            }
+        }
+    }
+}
+
+/// What must hold for whoever watches the runs, whatever happens to the scheduler.
+#[track_caller]
+fn check_laws(world: &World, due: &BTreeMap<JobName, Vec<Timestamp>>, context: &str) {
+    for (job, due) in due {
+        let mut attempts: BTreeMap<Timestamp, Vec<&Seen>> = BTreeMap::new();
+        for seen in begun(world, job) {
+            assert!(due.contains(&seen.occurrence), "{context}: {seen:?} was not due");
+            attempts.entry(seen.occurrence).or_default().push(seen);
+        }
+        for (occurrence, seen) in attempts {
+            // Once; and a second time only after the first was interrupted.
+            assert!(seen.len() <= 2, "{context}: {job} {occurrence} began {} times", seen.len());
+            if let [first, second] = seen[..] {
+                assert_eq!(first.finished, Some(false), "{context}: {job} {occurrence} again");
+                assert_eq!((first.attempt, second.attempt), (1, 2), "{context}");
+            }
+        }
+    }
+}
+
+#[test]
+fn under_kills_sleeps_stops_and_long_runs_none_is_doubled_and_none_is_lost() {
+    let (start, end) = years();
+    let mut kills = 0;
+    for zone in ZONES.map(|zone| Zone::named(zone).unwrap()) {
+        for (cron, at) in TIMES {
+            let due = due(&zone, at);
+            for seed in 0..seeds() {
+                let trouble = Trouble {
+                    kill_in: [0, 10, 100][usize::try_from(seed % 3).unwrap()],
+                    every_hours: 30,
+                    away_hours: 60,
+                    run_minutes: 36 * 60,
+                    clock_minutes: 0,
+                };
+                let mut world = World::new(both(cron, &zone, Duration::ZERO), trouble, seed, start);
+                world.live(end);
+                let context = format!("{cron} in {}, seed {seed}", zone.name());
+                check_laws(&world, &due, &context);
+                let lost = world.check_idle(&due);
+                assert!(lost.is_empty(), "{context}: {lost:#?}");
+                kills += world.kills;
+            }
+        }
+    }
+    assert!(kills > 1000, "there was trouble: {kills}");
+}
