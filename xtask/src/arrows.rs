@@ -106,7 +106,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handfast-oracle", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
     ("handfast-matrix", &["handfast-scenario"]),
     ("handfast-history", &["handfast-scenario"]),
-    ("handfast-notify", &["handfast-scenario"]),
+    ("handfast-notify", &["handfast-scenario", "handfast-matrix", "handfast-lab"]),
     // Only tests know it.
     ("handfast-fakeslack", &[]),
     (

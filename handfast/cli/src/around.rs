@@ -23,6 +23,8 @@ pub(crate) struct Around {
     pub(crate) path: Option<OsString>,
     /// Whether what is printed goes to journald, which knows the time.
     pub(crate) is_journal: bool,
+    /// Address of the CI run that it is part of.
+    pub(crate) link: Option<String>,
     /// Standard output.
     pub(crate) out: Screen,
     /// Standard error.
@@ -99,8 +101,19 @@ impl Around {
             scheduled,
             path: set("PATH"),
             is_journal: set("JOURNAL_STREAM").is_some(),
+            link: link(&set),
             out: screen(std::io::stdout().is_terminal()),
             error: screen(std::io::stderr().is_terminal()),
         }
     }
+}
+
+/// The address of the CI run, as GitHub or GitLab says it.
+fn link(set: &dyn Fn(&str) -> Option<OsString>) -> Option<String> {
+    let text = |name: &str| set(name)?.into_string().ok();
+    if let Some(link) = text("CI_JOB_URL") {
+        return Some(link);
+    }
+    let server = text("GITHUB_SERVER_URL")?;
+    Some(format!("{server}/{}/actions/runs/{}", text("GITHUB_REPOSITORY")?, text("GITHUB_RUN_ID")?))
 }

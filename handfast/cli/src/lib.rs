@@ -33,6 +33,7 @@ enum Command {
     Run(commands::run::Args),
     Matrix(commands::matrix::Args),
     Shards(commands::shards::Args),
+    Notify(commands::notify::Args),
     List(commands::list::Args),
     Probe(commands::probe::Args),
     Replay(commands::replay::Args),
@@ -64,7 +65,7 @@ Exit codes:
   3  infrastructure failed: a peer that is absent or does not build, a machine that gives no port
 
 Hidden: `handfast __reaper` is how handfast starts the process that cleans up after it,
-`handfast __scheduled` how a schedule starts a run.";
+`handfast __scheduled` how a schedule starts a run, `handfast __courier` the process that tells.";
 
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
@@ -84,6 +85,7 @@ fn carry_out(around: &Around) -> handfast_scenario::ExitCode {
     let result = match cli.command {
         Command::Run(args) => commands::run::run(args, around),
         Command::Matrix(args) => commands::matrix::run(args, around),
+        Command::Notify(args) => commands::notify::run(args, around),
         Command::Shards(args) => commands::shards::run(args, around),
         Command::List(args) => commands::list::run(args, around),
         Command::Probe(args) => commands::probe::run(args, around),

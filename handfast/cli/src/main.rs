@@ -6,5 +6,8 @@ fn main() -> ExitCode {
     if handfast_lab::reaper::is_reaper_invocation(std::env::args_os()) {
         return handfast_lab::reaper::main();
     }
+    if handfast_notify::courier::is_courier_invocation(std::env::args_os()) {
+        return handfast_notify::courier::main();
+    }
     handfast_cli::main()
 }

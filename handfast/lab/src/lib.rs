@@ -35,3 +35,9 @@ pub use scratch::{Scratch, Swept};
 pub use tap::{Body, Exchange, Fate, Tap, TapConfig};
 pub use unit::{CloseReport, RoleConfig, Unit, UnitConfig};
 pub use usage::Usage;
+
+/// Lets a process that is about to be started outlive this one: it begins a session of its own, so that neither a signal for our
+/// process group nor the end of our terminal reaches it. Whoever uses it sees to it that the process ends by itself.
+pub fn detach(command: &mut std::process::Command) {
+    sys::session::begin(command);
+}

@@ -18,6 +18,7 @@ use super::run::{Form, carry_out, open_sinks};
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
 use super::shard::ShardArgs;
+use super::telling::{NotifyArgs, Telling};
 use crate::around::Around;
 use crate::console::MatrixForm;
 use crate::error::CommandError;
@@ -66,6 +67,8 @@ pub(crate) struct Args {
     seed: Option<u64>,
     #[command(flatten)]
     shard: ShardArgs,
+    #[command(flatten)]
+    notify: NotifyArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -79,6 +82,11 @@ Examples:
 
 /// Carries out the command.
 pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError> {
+    let notify = args.notify.clone();
+    notify.tell(around, |telling| go(args, around, telling))
+}
+
+fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, CommandError> {
     let loaded = load(around)?;
     let allow_absent = peers(&loaded, &args.allow_absent)?;
     let session = Session::open(&loaded, around, args.seed)?;
@@ -92,7 +100,7 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
         (false, true) => Some(Form::Matrix(MatrixForm::Markdown)),
         (false, false) => None,
     };
-    let (mouth, ear) = open_sinks(form, around, &loaded.root, &session)?;
+    let (mouth, ear) = open_sinks(form, around, &loaded, &session, telling)?;
     if let Some(note) = session.swept_note() {
         mouth.progress(note);
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod list;
 pub(crate) mod matrix;
+pub(crate) mod notify;
 pub(crate) mod probe;
 pub(crate) mod replay;
 pub(crate) mod run;
@@ -14,3 +15,4 @@ mod interruption;
 mod selection;
 mod session;
 mod shard;
+mod telling;

@@ -16,6 +16,7 @@ use handfast_scenario::{ExitCode, Plan};
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
 use super::shard::ShardArgs;
+use super::telling::{NotifyArgs, Telling};
 use super::{interruption, matrix};
 use crate::around::Around;
 use crate::console::{ConsoleSink, JsonSink, MatrixForm, MatrixSink, Stream};
@@ -50,6 +51,8 @@ pub(crate) struct Args {
     seed: Option<u64>,
     #[command(flatten)]
     shard: ShardArgs,
+    #[command(flatten)]
+    notify: NotifyArgs,
 }
 
 const _: () = assert!(REPEAT_MAX == 10_000, "the help and the parser name the limit");
@@ -65,6 +68,11 @@ Examples:
 
 /// Carries out the command.
 pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError> {
+    let notify = args.notify.clone();
+    notify.tell(around, |telling| go(args, around, telling))
+}
+
+fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, CommandError> {
     let loaded = load(around)?;
     let (mut plan, ask) = whole(&loaded, &args.selection, args.all, args.repeat)?;
     let allow_absent = matrix::peers(&loaded, &args.allow_absent)?;
@@ -75,7 +83,7 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
     };
     let shard = args.shard.cut(&loaded, &mut plan, &mut matrix)?;
     let form = args.json.then_some(Form::Summary);
-    let (mouth, ear) = open_sinks(form, around, &loaded.root, &session)?;
+    let (mouth, ear) = open_sinks(form, around, &loaded, &session, telling)?;
     if let Some(note) = session.swept_note() {
         mouth.progress(note);
     }
@@ -131,9 +139,11 @@ pub(super) enum Form {
 pub(super) fn open_sinks(
     form: Option<Form>,
     around: &Around,
-    root: &Path,
+    loaded: &Loaded,
     session: &Session,
+    telling: &Telling,
 ) -> Result<(Mouth, Ear), CommandError> {
+    let root = loaded.root.as_path();
     let records = Records::of(root);
     let folder = records.folder_of(&session.id);
     let unrecorded =
@@ -159,6 +169,11 @@ pub(super) fn open_sinks(
         Some(Form::Matrix(form)) => sinks.push(Box::new(MatrixSink::new(form))),
         None => {}
     }
+    // Last, because its end waits until what the others say is told.
+    let settings = loaded.project.notify.as_ref();
+    let run = (session.id.as_str(), session.clock);
+    telling.begin(around, root, &loaded.project.name, settings, run)?;
+    sinks.extend(telling.sink());
     sink::open(session.clock, sinks)
         .map_err(|error| CommandError::infra(&error, "no thread for the run's outputs"))
 }

@@ -70,6 +70,11 @@ fn run_id(clock: Clock, random: u64) -> String {
     format!("{}-{:04x}", started.strftime("%Y%m%d-%H%M%S"), random & 0xffff)
 }
 
+/// The id of a run that never got a session.
+pub(crate) fn fresh_id(clock: Clock) -> Result<String, CommandError> {
+    Ok(run_id(clock, random()?))
+}
+
 fn random() -> Result<u64, CommandError> {
     getrandom::u64()
         .map_err(|error| CommandError::infra(&error, "the system gives no random number"))

@@ -190,7 +190,7 @@ fn service(fields: &Fields<'_>, sink: &mut Sink) -> Option<ChannelService> {
             Some(ChannelService::SlackWebhook),
             &["channel", "api", "template", "method", "headers"],
         ),
-        "webhook" => (webhook(fields, sink), &["channel", "api"]),
+        "webhook" => (Some(webhook(fields, sink)), &["channel", "api"]),
         other => {
             one_of(other, node.span, "kind", &KINDS, sink);
             return None;
@@ -203,7 +203,7 @@ fn service(fields: &Fields<'_>, sink: &mut Sink) -> Option<ChannelService> {
     service
 }
 
-fn webhook(fields: &Fields<'_>, sink: &mut Sink) -> Option<ChannelService> {
+fn webhook(fields: &Fields<'_>, sink: &mut Sink) -> ChannelService {
     let method = fields.text("method", sink).unwrap_or("POST").to_owned();
     let methods = ["POST", "PUT", "PATCH"];
     if !methods.contains(&method.as_str()) {
@@ -224,7 +224,7 @@ fn webhook(fields: &Fields<'_>, sink: &mut Sink) -> Option<ChannelService> {
         };
         headers.extend(value.map(|value| (entry.key.clone(), value)));
     }
-    Some(ChannelService::Webhook { template, method, headers })
+    ChannelService::Webhook { template, method, headers }
 }
 
 fn secret_from(node: &Node, sink: &mut Sink) -> Option<SecretFrom> {

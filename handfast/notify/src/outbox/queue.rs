@@ -1,0 +1,269 @@
+//! What the courier takes out, and what came of it.
+//!
+//! A letter is marked before it is sent and settled afterwards, each in a transaction of its own. One that is found marked by the
+//! next courier was perhaps accepted: it goes again as [`unsure`](Letter::unsure).
+
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{Outbox, OutboxError, Trouble, json, text};
+use crate::letter::{Incident, Key, Kind, Letter, Mention, Reference};
+use crate::outcome::Outcome;
+use crate::rules::ChannelRule;
+
+/// Waiting time after the first failed attempt; doubled with each further one.
+pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
+
+/// Shortest waiting time after a lost answer: the service may still be busy with the first attempt, and is asked for it next.
+pub const BACKOFF_UNSURE: Duration = Duration::from_secs(1);
+
+/// Longest waiting time that we choose ourselves: with a deadline of minutes no letter may miss the moment at which its channel is back.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
+
+/// Longest waiting time that a channel may ask for; one that asks for more is asked again after this.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
+
+/// Attempts that are kept of a letter, the newest.
+pub const ATTEMPTS_KEPT_MAX: i64 = 100;
+
+/// Longest explanation that is kept, characters.
+pub const WHY_LEN_MAX: usize = 500;
+
+/// What there is to do for a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// This letter is to be sent now; it is marked.
+    Letter {
+        /// Its row.
+        row: i64,
+        /// The letter.
+        letter: Box<Letter>,
+    },
+    /// Nothing before this moment, microseconds since the Unix epoch.
+    At(i64),
+    /// Nothing at all.
+    Nothing,
+}
+
+/// The letter that is next: of those of one incident the first, unless the incident's message cannot be told.
+const NEXT: &str = "FROM letters l WHERE l.outcome = 'waiting' AND l.sending = 0 AND l.channel = ?1 AND NOT EXISTS (\
+     SELECT 1 FROM letters e WHERE e.incident = l.incident AND e.channel = l.channel AND e.letter < l.letter \
+     AND (e.outcome = 'waiting' OR (e.outcome = 'never' AND e.kind = '{\"kind\":\"post\"}')))";
+
+impl Outbox {
+    /// Marks the next letter of a channel as being sent, and gives it out.
+    ///
+    /// Of one incident a letter goes only after all earlier ones; letters of different incidents go as they become due.
+    ///
+    /// # Errors
+    ///
+    /// [`OutboxError`].
+    pub fn claim(&mut self, channel: &ChannelRule, now_unix_us: i64) -> Result<Claim, OutboxError> {
+        if let Some(moment) = self.next_at(&channel.name)? {
+            if moment > now_unix_us {
+                return Ok(Claim::At(moment));
+            }
+        } else {
+            return Ok(Claim::Nothing);
+        }
+        self.transact(|transaction| claim(transaction, channel, now_unix_us))
+    }
+
+    /// When the next letter of a channel is to be tried, microseconds since the Unix epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`OutboxError`].
+    pub fn next_at(&self, channel: &str) -> Result<Option<i64>, OutboxError> {
+        let select = format!("SELECT min(l.next_unix_us) {NEXT}");
+        let next = self
+            .connection
+            .prepare_cached(&select)
+            .and_then(|mut select| select.query_row([channel], |row| row.get(0)));
+        next.map_err(|error| self.failed(error.into()))
+    }
+
+    /// Notes what came of an attempt. `dice` is any number: the jitter follows from it.
+    ///
+    /// # Errors
+    ///
+    /// [`OutboxError`]: the letter stays marked then, and goes again as unsure.
+    pub fn settle(
+        &mut self,
+        row: i64,
+        outcome: &Outcome,
+        now_unix_us: i64,
+        dice: u64,
+    ) -> Result<(), OutboxError> {
+        self.transact(|transaction| settle(transaction, row, outcome, now_unix_us, dice))
+    }
+
+    /// Takes back what a dead courier was sending. Only who holds the couriers' lock may ask for it.
+    ///
+    /// # Errors
+    ///
+    /// [`OutboxError`].
+    pub fn release_orphans(&mut self) -> Result<usize, OutboxError> {
+        self.transact(|transaction| {
+            let orphans =
+                "UPDATE letters SET sending = 0, unsure = 1 WHERE sending = 1 AND outcome = 'waiting'";
+            Ok(transaction.execute(orphans, [])?)
+        })
+    }
+
+    /// Whether a letter is being sent, by whoever holds the couriers' lock.
+    ///
+    /// # Errors
+    ///
+    /// [`OutboxError`].
+    pub fn is_sending(&self) -> Result<bool, OutboxError> {
+        let sending =
+            "SELECT EXISTS (SELECT 1 FROM letters WHERE outcome = 'waiting' AND sending = 1)";
+        let sending = self.connection.query_row(sending, [], |row| row.get(0));
+        sending.map_err(|error| self.failed(error.into()))
+    }
+
+    /// Lets those be tried again that no channel would have: what was wrong may have been mended.
+    ///
+    /// # Errors
+    ///
+    /// [`OutboxError`].
+    pub fn retry_refused(&mut self, now_unix_us: i64) -> Result<usize, OutboxError> {
+        self.transact(|transaction| {
+            let again =
+                "UPDATE letters SET outcome = 'waiting', next_unix_us = ?1 WHERE outcome = 'never'";
+            Ok(transaction.execute(again, [now_unix_us])?)
+        })
+    }
+}
+
+/// How long to wait after so many attempts in vain: doubled with each, with a quarter more or less.
+pub fn backoff(attempts: u64, dice: u64) -> Duration {
+    let doubled = u32::try_from(attempts.saturating_sub(1).min(16)).unwrap_or(16);
+    let plain = BACKOFF_FIRST.saturating_mul(1 << doubled).min(BACKOFF_MAX);
+    let quarter = u64::try_from(plain.as_micros() / 4).unwrap_or(u64::MAX).max(1);
+    plain.saturating_sub(Duration::from_micros(quarter))
+        + Duration::from_micros(dice % (2 * quarter))
+}
+
+fn claim(
+    transaction: &Transaction<'_>,
+    channel: &ChannelRule,
+    now_unix_us: i64,
+) -> Result<Claim, Trouble> {
+    let select = format!(
+        "SELECT l.letter, l.key, l.kind, l.mention, l.body, l.unsure, l.incident, l.attempts {NEXT} \
+         AND l.next_unix_us <= ?2 ORDER BY l.next_unix_us, l.letter LIMIT 1"
+    );
+    let found = transaction
+        .prepare_cached(&select)?
+        .query_row(params![channel.name, now_unix_us], |row| {
+            let texts: [String; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+            let numbers: (i64, bool, Option<i64>, i64) =
+                (row.get(0)?, row.get(5)?, row.get(6)?, row.get(7)?);
+            Ok((texts, numbers))
+        })
+        .optional()?;
+    let Some(([key, kind, mention, body], (row, unsure, incident, attempts))) = found else {
+        return Ok(Claim::Nothing);
+    };
+    let twice = i64::from(unsure && !channel.edits);
+    transaction
+        .prepare_cached(
+            "UPDATE letters SET sending = 1, attempts = attempts + 1, maybe_twice = maybe_twice + ?3, \
+             first_unix_us = coalesce(first_unix_us, ?2), last_unix_us = ?2 WHERE letter = ?1",
+        )?
+        .execute(params![row, now_unix_us, twice])?;
+    transaction
+        .prepare_cached(
+            "INSERT INTO attempts (letter, attempt, began_unix_us) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![row, attempts + 1, now_unix_us])?;
+    transaction
+        .prepare_cached("DELETE FROM attempts WHERE letter = ?1 AND attempt <= ?2")?
+        .execute(params![row, attempts + 1 - ATTEMPTS_KEPT_MAX])?;
+    let reference = transaction
+        .prepare_cached("SELECT reference FROM threads WHERE incident = ?1 AND channel = ?2")?
+        .query_row(params![incident, channel.name], |row| row.get::<_, String>(0))
+        .optional()?;
+    let key = Key::new(key).ok_or_else(|| Trouble::Row("a key".to_owned()))?;
+    let kind: Kind = json(&kind, "the kind of a letter")?;
+    let mention: Mention = json(&text(mention), "how loud a letter is")?;
+    let incident: Incident = json(&body, "an incident")?;
+    let reference = reference.map(Reference);
+    let letter = Letter { key, kind, incident, mention, reference, unsure };
+    Ok(Claim::Letter { row, letter: Box::new(letter) })
+}
+
+fn settle(
+    transaction: &Transaction<'_>,
+    row: i64,
+    outcome: &Outcome,
+    now_unix_us: i64,
+    dice: u64,
+) -> Result<(), Trouble> {
+    let (attempts, incident, channel): (i64, Option<i64>, String) = transaction.query_row(
+        "SELECT attempts, incident, channel FROM letters WHERE letter = ?1",
+        [row],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
+    let later = |wait: Duration| {
+        now_unix_us.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX))
+    };
+    let own = backoff(u64::try_from(attempts).unwrap_or_default(), dice);
+    let word = match outcome {
+        Outcome::Told { reference } => {
+            let told = "UPDATE letters SET outcome = 'told', sending = 0, told_unix_us = ?2, why = NULL, fix = NULL WHERE letter = ?1";
+            transaction.prepare_cached(told)?.execute(params![row, now_unix_us])?;
+            if let (Some(incident), Some(reference)) = (incident, reference) {
+                transaction
+                    .prepare_cached(
+                        "INSERT OR IGNORE INTO threads (incident, channel, reference) VALUES (?1, ?2, ?3)",
+                    )?
+                    .execute(params![incident, channel, reference.0])?;
+            }
+            "told"
+        }
+        Outcome::Later { after, why } => {
+            let asked = after.unwrap_or_default().min(RETRY_AFTER_MAX);
+            wait(transaction, row, later(asked.max(own)), false, why)?;
+            "later"
+        }
+        Outcome::Unsure { why } => {
+            wait(transaction, row, later(own.max(BACKOFF_UNSURE)), true, why)?;
+            "unsure"
+        }
+        Outcome::Never { why, fix } => {
+            let never = "UPDATE letters SET outcome = 'never', sending = 0, why = ?2, fix = ?3 WHERE letter = ?1";
+            transaction.prepare_cached(never)?.execute(params![row, brief(why), brief(fix)])?;
+            "never"
+        }
+    };
+    transaction
+        .prepare_cached(
+            "UPDATE attempts SET ended_unix_us = ?3, outcome = ?4 WHERE letter = ?1 AND attempt = ?2",
+        )?
+        .execute(params![row, attempts, now_unix_us, word])?;
+    Ok(())
+}
+
+fn wait(
+    transaction: &Transaction<'_>,
+    row: i64,
+    next_unix_us: i64,
+    unsure: bool,
+    why: &str,
+) -> Result<(), Trouble> {
+    // What may have been accepted once may have been for ever, whatever later attempts say.
+    transaction
+        .prepare_cached(
+            "UPDATE letters SET sending = 0, next_unix_us = ?2, unsure = max(unsure, ?3), why = ?4, fix = NULL WHERE letter = ?1",
+        )?
+        .execute(params![row, next_unix_us, unsure, brief(why)])?;
+    Ok(())
+}
+
+fn brief(text: &str) -> String {
+    text.chars().take(WHY_LEN_MAX).collect()
+}

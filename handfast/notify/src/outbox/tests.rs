@@ -1,0 +1,469 @@
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::queue::{BACKOFF_MAX, BACKOFF_UNSURE, Claim, backoff};
+use super::write::{EDIT_AFTER_US, WAITING_MAX, When};
+use super::*;
+use crate::letter::{Kind, Letter, Note, Reference};
+use crate::outcome::Outcome;
+use crate::rules::{ChannelRule, Rules};
+use crate::sample::{Run, settings};
+use crate::watch::News;
+
+const SECOND: i64 = 1_000_000;
+
+struct Post {
+    folder: TempDir,
+    outbox: Outbox,
+    rules: Rules,
+    now: i64,
+}
+
+impl Post {
+    fn new(more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path()).unwrap();
+        Self { folder, outbox, rules: Rules::of(&settings(more)), now: 1_000 * SECOND }
+    }
+
+    fn begin(&mut self, run: &Run) {
+        assert!(self.outbox.begin(&run.watch, self.now).unwrap());
+    }
+
+    fn apply(&mut self, run: &Run, news: &News) -> usize {
+        self.outbox.apply(&run.watch, news, &self.rules, When::now(self.now)).unwrap()
+    }
+
+    /// A red run from beginning to end.
+    fn red(&mut self, name: &str) {
+        let mut run = Run::new(name);
+        self.begin(&run);
+        let news = run.fail("bad").unwrap();
+        self.apply(&run, &news);
+        let news = run.end();
+        self.apply(&run, &news);
+    }
+
+    fn rule(&self, name: &str) -> ChannelRule {
+        self.rules.channels().iter().find(|rule| rule.name == name).unwrap().clone()
+    }
+
+    fn claim(&mut self, channel: &str) -> Claim {
+        let rule = self.rule(channel);
+        self.outbox.claim(&rule, self.now).unwrap()
+    }
+
+    #[track_caller]
+    fn take(&mut self, channel: &str) -> (i64, Letter) {
+        match self.claim(channel) {
+            Claim::Letter { row, letter } => (row, *letter),
+            other @ (Claim::At(_) | Claim::Nothing) => panic!("no letter: {other:?}"),
+        }
+    }
+
+    fn settle(&mut self, row: i64, outcome: &Outcome) {
+        self.outbox.settle(row, outcome, self.now, 0).unwrap();
+    }
+
+    /// Delivers everything that is due; the kinds, in their order.
+    fn drain(&mut self, channel: &str) -> Vec<Kind> {
+        let mut kinds = Vec::new();
+        while let Claim::Letter { row, letter } = self.claim(channel) {
+            kinds.push(letter.kind);
+            self.settle(row, &told(Some("ts")));
+        }
+        kinds
+    }
+
+    fn status(&self) -> status::Status {
+        self.outbox.status(Duration::from_mins(5), self.now).unwrap()
+    }
+
+    fn sql(&self, select: &str) -> i64 {
+        let connection = Connection::open(self.folder.path().join(FILE)).unwrap();
+        connection.query_row(select, [], |row| row.get(0)).unwrap()
+    }
+}
+
+fn told(reference: Option<&str>) -> Outcome {
+    Outcome::Told { reference: reference.map(|text| Reference(text.to_owned())) }
+}
+
+fn later(after: Option<Duration>) -> Outcome {
+    Outcome::Later { after, why: "busy".to_owned() }
+}
+
+fn unsure() -> Outcome {
+    Outcome::Unsure { why: "lost".to_owned() }
+}
+
+#[test]
+fn the_tables_are_those_of_the_documentation() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/design/notify.md");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains(TABLES.trim()), "docs/design/notify.md shows other tables than {TABLES}");
+}
+
+#[test]
+fn the_file_is_marked_as_ours_in_format_1() {
+    let post = Post::new("");
+    assert_eq!(
+        post.sql("SELECT application_id FROM pragma_application_id"),
+        i64::from(APPLICATION_ID)
+    );
+    assert_eq!(post.sql("SELECT user_version FROM pragma_user_version"), 1);
+}
+
+#[test]
+fn every_transaction_is_synced_before_it_counts() {
+    let post = Post::new("");
+    let level = |outbox: &Outbox| {
+        outbox
+            .connection
+            .pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    assert_eq!(level(&post.outbox), 2);
+    let mut post = post;
+    let run = Run::new("r");
+    post.begin(&run);
+    post.outbox.progress(&run.watch, post.now).unwrap();
+    assert_eq!(level(&post.outbox), 2, "also after a note of progress");
+}
+
+#[test]
+fn a_newer_file_and_a_foreign_one_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Outbox::open(folder.path()).unwrap());
+    let connection = Connection::open(folder.path().join(FILE)).unwrap();
+    connection.pragma_update(None, "user_version", FORMAT + 1).unwrap();
+    drop(connection);
+    let error = Outbox::open(folder.path()).unwrap_err();
+    assert!(matches!(error, OutboxError::NewerFormat { found: 2, .. }), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(FILE), "not a database, but long enough to be read as one")
+        .unwrap();
+    let error = Outbox::open(folder.path()).unwrap_err();
+    assert!(matches!(error, OutboxError::NotAnOutbox { .. }), "{error}");
+}
+
+#[test]
+fn an_incident_is_told_at_its_first_failure_and_edited_at_the_end() {
+    let mut post = Post::new("");
+    let mut run = Run::new("r");
+    post.begin(&run);
+    assert_eq!(run.pass("good"), None);
+    let news = run.fail("bad").unwrap();
+    assert_eq!(post.apply(&run, &news), 2, "one letter a channel");
+    let (row, letter) = post.take("bot");
+    assert_eq!(letter.kind, Kind::Post);
+    assert!(!letter.incident.over);
+    assert_eq!(letter.incident.failures[0].reason, "first line");
+    post.settle(row, &told(Some("1.2")));
+    let news = run.end();
+    post.apply(&run, &news);
+    assert_eq!(post.claim("bot"), Claim::At(post.now + EDIT_AFTER_US), "an edit waits for others");
+    post.now += EDIT_AFTER_US;
+    let (row, letter) = post.take("bot");
+    assert_eq!((letter.kind, letter.reference), (Kind::Edit, Some(Reference("1.2".to_owned()))));
+    assert_eq!((letter.incident.over, letter.incident.exit_code), (true, Some(1)));
+    post.settle(row, &told(None));
+    assert_eq!(post.claim("bot"), Claim::Nothing);
+}
+
+#[test]
+fn an_edit_that_is_not_sent_yet_is_replaced_by_a_newer_one_and_keeps_its_age() {
+    let mut post = Post::new("");
+    let mut run = Run::new("r");
+    post.begin(&run);
+    let news = run.fail("bad").unwrap();
+    post.apply(&run, &news);
+    let (row, _) = post.take("bot");
+    post.settle(row, &told(Some("ts")));
+    let noticed = post.now;
+    for unit in ["b", "c", "d"] {
+        let news = run.fail(unit).unwrap();
+        post.apply(&run, &news);
+        post.now += SECOND / 10;
+    }
+    post.now = noticed + EDIT_AFTER_US;
+    let (_, letter) = post.take("bot");
+    assert_eq!(letter.incident.failures.len(), 4, "the one edit has them all");
+    assert_eq!(post.sql("SELECT count(*) FROM letters WHERE outcome = 'replaced'"), 2);
+    // While it is being sent it is not taken back: what comes now is an edit of its own.
+    let news = run.fail("e").unwrap();
+    post.apply(&run, &news);
+    let waiting = "SELECT count(*) FROM letters WHERE outcome = 'waiting' AND channel = 'bot'";
+    assert_eq!(post.sql(waiting), 2);
+}
+
+#[test]
+fn a_message_that_was_never_tried_says_the_newest_at_once() {
+    let mut post = Post::new("");
+    post.red("r");
+    let (_, letter) = post.take("hook");
+    assert!(letter.incident.over);
+    assert_eq!(post.sql("SELECT count(*) FROM letters"), 2, "no edit was needed");
+}
+
+#[test]
+fn a_later_red_run_goes_on_in_the_thread_and_a_green_one_closes_it() {
+    let mut post = Post::new("");
+    post.red("r1");
+    assert_eq!(post.drain("bot"), [Kind::Post]);
+    post.red("r2");
+    post.now += EDIT_AFTER_US;
+    let kinds = post.drain("bot");
+    assert_eq!(kinds, [Kind::Reply(Note::RedAgain), Kind::Edit]);
+    let mut run = Run::new("r3");
+    post.begin(&run);
+    run.pass("bad");
+    let news = run.end();
+    post.apply(&run, &news);
+    post.now += EDIT_AFTER_US;
+    assert_eq!(post.drain("bot"), [Kind::Edit, Kind::Reply(Note::Recovered)]);
+    assert_eq!(post.drain("hook"), [Kind::Post, Kind::Reply(Note::Recovered)]);
+    assert!(post.status().open.is_empty());
+    post.red("r4");
+    assert_eq!(post.drain("bot"), [Kind::Post], "the next one is a new incident");
+}
+
+#[test]
+fn news_of_a_run_that_is_over_change_nothing() {
+    let mut post = Post::new("");
+    let mut run = Run::new("r");
+    post.begin(&run);
+    let news = run.end();
+    assert!(!post.outbox.begin(&run.watch, post.now).unwrap(), "it was there before");
+    assert_eq!(post.apply(&run, &news), 2, "nothing ran: that is infra");
+    assert_eq!(post.apply(&run, &news), 0);
+    assert_eq!(post.apply(&run, &News::Died), 0, "nobody dies after the end");
+}
+
+#[test]
+fn of_one_incident_a_letter_goes_only_after_all_earlier_ones() {
+    let mut post = Post::new("");
+    post.red("r1");
+    let (row, _) = post.take("bot");
+    post.red("r2");
+    post.now += EDIT_AFTER_US;
+    assert_eq!(post.claim("bot"), Claim::Nothing, "the message is being sent");
+    post.settle(row, &later(Some(Duration::from_secs(30))));
+    assert_eq!(post.claim("bot"), Claim::At(post.now + 30 * SECOND), "as long as it asks for");
+    post.now += 30 * SECOND;
+    assert_eq!(post.drain("bot")[0], Kind::Post);
+}
+
+#[test]
+fn a_channel_that_is_stuck_holds_up_no_other() {
+    let mut post = Post::new("");
+    post.red("r1");
+    let (row, _) = post.take("bot");
+    assert_eq!(post.drain("hook"), [Kind::Post], "while the other one is being sent");
+    post.settle(row, &later(None));
+    assert!(matches!(post.claim("bot"), Claim::At(_)));
+}
+
+#[test]
+fn what_a_dead_courier_was_sending_goes_again_as_unsure_and_is_counted_where_nobody_can_be_asked() {
+    let mut post = Post::new("");
+    post.red("r1");
+    for channel in ["bot", "hook"] {
+        let (_, letter) = post.take(channel);
+        assert!(!letter.unsure);
+    }
+    assert!(post.outbox.is_sending().unwrap());
+    assert_eq!(post.outbox.release_orphans().unwrap(), 2);
+    for (channel, maybe_twice) in [("bot", 0), ("hook", 1)] {
+        let (row, letter) = post.take(channel);
+        assert!(letter.unsure, "{channel}");
+        post.settle(row, &told(Some("ts")));
+        assert_eq!(
+            post.sql(&format!("SELECT maybe_twice FROM letters WHERE letter = {row}")),
+            maybe_twice
+        );
+    }
+    assert_eq!(post.status().maybe_twice, 1);
+}
+
+#[test]
+fn a_lost_answer_stays_lost_whatever_later_attempts_say() {
+    let mut post = Post::new("");
+    post.red("r1");
+    let (row, _) = post.take("bot");
+    post.settle(row, &unsure());
+    let Claim::At(next) = post.claim("bot") else { panic!() };
+    assert!(next >= post.now + i64::try_from(BACKOFF_UNSURE.as_micros()).unwrap());
+    post.now = next;
+    let (row, letter) = post.take("bot");
+    assert!(letter.unsure);
+    post.settle(row, &later(None));
+    post.now += 60 * SECOND;
+    let (_, letter) = post.take("bot");
+    assert!(letter.unsure, "a refused connection does not say what became of the first attempt");
+}
+
+#[test]
+fn a_refused_letter_is_kept_and_shown_and_tried_again_on_the_next_start() {
+    let mut post = Post::new("");
+    post.red("r1");
+    let (row, _) = post.take("bot");
+    let (why, fix) = ("invalid_auth".to_owned(), "renew the token".to_owned());
+    post.settle(row, &Outcome::Never { why, fix });
+    post.red("r2");
+    post.now += EDIT_AFTER_US;
+    assert_eq!(post.claim("bot"), Claim::Nothing, "what follows needs the message");
+    let status = post.status();
+    assert!(!status.is_well());
+    assert_eq!((status.refused, status.untold[0].fix.as_deref()), (1, Some("renew the token")));
+    assert_eq!(post.outbox.retry_refused(post.now).unwrap(), 1);
+    assert_eq!(post.drain("bot").len(), 3);
+    assert!(post.status().refused == 0);
+}
+
+#[test]
+fn a_refused_edit_holds_up_nothing() {
+    let mut post = Post::new("");
+    post.red("r1");
+    post.drain("bot");
+    post.red("r2");
+    post.now += EDIT_AFTER_US;
+    assert_eq!(post.drain("bot").len(), 2);
+    let mut run = Run::new("r3");
+    post.begin(&run);
+    run.pass("bad");
+    let news = run.end();
+    post.apply(&run, &news);
+    post.now += EDIT_AFTER_US;
+    let (row, letter) = post.take("bot");
+    assert_eq!(letter.kind, Kind::Edit);
+    post.settle(row, &Outcome::Never { why: "gone".to_owned(), fix: "nothing".to_owned() });
+    assert_eq!(post.drain("bot"), [Kind::Reply(Note::Recovered)]);
+}
+
+#[test]
+fn in_quiet_hours_letters_wait_until_they_are_over() {
+    // 1970-01-01 00:16:40 UTC.
+    let mut post = Post::new("quiet = { from = \"00:00\", to = \"01:00\" }");
+    post.red("r1");
+    assert_eq!(post.claim("bot"), Claim::At(3_600 * SECOND));
+    assert_eq!(post.status().held, 2);
+    post.now = 3_700 * SECOND;
+    assert_eq!(post.drain("bot"), [Kind::Post]);
+    let status = post.status();
+    assert_eq!((status.latency.max_us, status.late), (100_000_000, 0), "held time does not count");
+    let mut post = Post::new("quiet = { from = \"00:00\", to = \"01:00\", then = \"no-mention\" }");
+    post.red("r1");
+    let (_, letter) = post.take("bot");
+    assert_eq!(letter.mention, crate::letter::Mention::Quiet);
+}
+
+#[test]
+fn what_waits_longer_than_the_deadline_is_late() {
+    let mut post = Post::new("");
+    post.red("r1");
+    post.now += 299 * SECOND;
+    assert_eq!(post.status().late, 0);
+    post.now += 2 * SECOND;
+    assert_eq!(post.status().late, 2);
+    post.drain("bot");
+    assert_eq!(post.status().late, 2, "also once it is told");
+}
+
+#[test]
+fn latencies_come_from_the_store() {
+    let mut post = Post::new("");
+    for (run, after) in [("a", 1), ("b", 2), ("c", 9)] {
+        let mut run = Run::new(run);
+        run.watch.brief.subject = format!("s{after}");
+        post.begin(&run);
+        let news = run.fail("bad").unwrap();
+        post.apply(&run, &news);
+        post.now += after * SECOND;
+        post.drain("bot");
+    }
+    let latency = post.status().latency;
+    assert_eq!((latency.letters, latency.p50_us, latency.max_us), (3, 2_000_000, 9_000_000));
+}
+
+#[test]
+fn old_letters_and_too_many_are_forgotten_but_none_that_waits() {
+    let mut post = Post::new("");
+    for run in ["a", "b", "c", "d"] {
+        let mut run = Run::new(run);
+        run.watch.brief.subject = run.watch.brief.run.clone();
+        post.begin(&run);
+        let news = run.fail("bad").unwrap();
+        post.apply(&run, &news);
+        post.drain("bot");
+        let mut green = Run::new(&format!("{}g", run.watch.brief.run));
+        green.watch.brief.subject = run.watch.brief.run.clone();
+        post.begin(&green);
+        green.pass("bad");
+        let news = green.end();
+        post.apply(&green, &news);
+        post.now += EDIT_AFTER_US;
+        post.drain("bot");
+    }
+    let count = |post: &Post, of: &str| post.sql(&format!("SELECT count(*) FROM {of}"));
+    assert_eq!(count(&post, "letters WHERE channel = 'bot'"), 12);
+    post.outbox.prune_to(post.now, 2, 1, 1).unwrap();
+    assert_eq!(count(&post, "letters WHERE outcome = 'told'"), 2);
+    assert_eq!(count(&post, "letters WHERE outcome = 'waiting'"), 8, "those of the other channel");
+    assert_eq!(count(&post, "incidents"), 4, "their letters still need them");
+    assert_eq!(count(&post, "runs WHERE state <> 'running'"), 1);
+    assert_eq!(count(&post, "runs WHERE state = 'running'"), 4);
+    post.drain("hook");
+    post.outbox.prune(post.now + 31 * 24 * 3_600 * SECOND).unwrap();
+    for of in ["letters", "incidents", "attempts", "threads"] {
+        assert_eq!(count(&post, of), 0, "{of}");
+    }
+}
+
+#[test]
+fn a_channel_takes_no_more_letters_than_its_limit() {
+    let mut post = Post::new("");
+    post.red("r");
+    let fill = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {WAITING_MAX}) \
+         INSERT INTO letters (key, incident, channel, kind, mention, body, noticed_unix_us, next_unix_us, outcome) \
+         SELECT 'k' || i, 1, 'bot', kind, mention, body, noticed_unix_us, next_unix_us, 'waiting' FROM n, letters WHERE letter = 1"
+    );
+    post.outbox.connection.execute_batch(&fill).unwrap();
+    let mut run = Run::new("r2");
+    run.watch.brief.subject = "other".to_owned();
+    post.begin(&run);
+    let news = run.fail("bad").unwrap();
+    let full = post.outbox.apply(&run.watch, &news, &post.rules, When::now(post.now)).unwrap_err();
+    assert!(matches!(full, OutboxError::Full { .. }), "{full}");
+    let open = post.sql("SELECT count(*) FROM incidents");
+    assert_eq!(open, 1, "what cannot be told is not taken for told");
+}
+
+#[test]
+fn attempts_are_bounded() {
+    let mut post = Post::new("");
+    post.red("r");
+    for _ in 0..queue::ATTEMPTS_KEPT_MAX + 5 {
+        let (row, _) = post.take("bot");
+        post.settle(row, &later(None));
+        post.now += 60 * SECOND;
+    }
+    assert_eq!(post.sql("SELECT count(*) FROM attempts"), queue::ATTEMPTS_KEPT_MAX);
+    assert_eq!(post.sql("SELECT max(attempts) FROM letters"), queue::ATTEMPTS_KEPT_MAX + 5);
+}
+
+#[test]
+fn waiting_times_double_to_a_limit_and_have_a_jitter() {
+    for dice in [0, 12_345, u64::MAX] {
+        for attempts in 1..100 {
+            let wait = backoff(attempts, dice);
+            assert!(wait >= Duration::from_millis(375), "{wait:?}");
+            assert!(wait <= BACKOFF_MAX + BACKOFF_MAX / 4, "{wait:?}");
+        }
+    }
+    assert!(backoff(1, 0) < backoff(3, 0));
+    assert_ne!(backoff(5, 1), backoff(5, 1_000_000));
+}
