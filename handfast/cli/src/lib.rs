@@ -33,6 +33,7 @@ enum Command {
     Run(commands::run::Args),
     Matrix(commands::matrix::Args),
     Shards(commands::shards::Args),
+    Merge(commands::merge::Args),
     Notify(commands::notify::Args),
     List(commands::list::Args),
     Probe(commands::probe::Args),
@@ -51,6 +52,7 @@ Examples:
   handfast run --repeat 50 start        one scenario fifty times: is it flaky, how long does it take?
   handfast matrix                       every scenario with every pair of peers; again: only what was touched
   handfast shards --all                 into how many parts is everything best cut, for several machines?
+  handfast merge shards/                make one record of those of all parts
   handfast list --category e2e          what there is
   handfast probe entity                 does the peer keep the contract?
   handfast replay last                  the last run once more, from its record
@@ -87,6 +89,7 @@ fn carry_out(around: &Around) -> handfast_scenario::ExitCode {
         Command::Matrix(args) => commands::matrix::run(args, around),
         Command::Notify(args) => commands::notify::run(args, around),
         Command::Shards(args) => commands::shards::run(args, around),
+        Command::Merge(args) => commands::merge::run(args, around),
         Command::List(args) => commands::list::run(args, around),
         Command::Probe(args) => commands::probe::run(args, around),
         Command::Replay(args) => commands::replay::run(args, around),

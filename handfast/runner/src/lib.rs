@@ -11,6 +11,7 @@
 //! 4. [`mod@unit`], the executor: one scenario on certain peers, from first process to last.
 //! 5. [`suite`]: foreign test tools.
 //! 6. [`sink`], [`record`], [`chronicle`] and [`tally`]: where events go, what is kept, what they count up to.
+//!    [`merge`]: the records of shards, made one.
 //! 7. [`selftest`]: the same with peers that have planted flaws, to see that scenarios fail.
 //! 8. [`mod@interrupt`], which is Ctrl-C.
 
@@ -32,6 +33,7 @@ pub mod unit;
 pub mod selftest;
 
 pub mod chronicle;
+pub mod merge;
 pub mod record;
 pub mod sink;
 pub mod tally;

@@ -664,6 +664,45 @@ impl RunEvent {
             | Self::RunEnded { .. } => None,
         }
     }
+
+    /// As [`RunEvent::unit`], to give it another name.
+    pub fn unit_mut(&mut self) -> Option<&mut UnitId> {
+        match self {
+            Self::UnitStarted { unit, .. }
+            | Self::PeerStarted { unit, .. }
+            | Self::StepStarted { unit, .. }
+            | Self::StepEnded { unit, .. }
+            | Self::CallStarted { unit, .. }
+            | Self::CallEnded { unit, .. }
+            | Self::PeerEvent { unit, .. }
+            | Self::WireMessage { unit, .. }
+            | Self::PeerLog { unit, .. }
+            | Self::Searched { unit, .. }
+            | Self::Measured { unit, .. }
+            | Self::PeerExited { unit, .. }
+            | Self::CheckEnded { unit, .. }
+            | Self::CellRecalled { unit, .. }
+            | Self::UnitEnded { unit, .. } => Some(unit),
+            Self::RunStarted { .. }
+            | Self::ShardsMerged { .. }
+            | Self::MatrixStarted { .. }
+            | Self::SuiteStarted { .. }
+            | Self::SuiteTest { .. }
+            | Self::SuiteEnded { .. }
+            | Self::RunEnded { .. } => None,
+        }
+    }
+
+    /// The suite it belongs to, if it belongs to one, to give it another name.
+    pub fn suite_mut(&mut self) -> Option<&mut SuiteName> {
+        if let Self::SuiteStarted { suite, .. }
+        | Self::SuiteTest { suite, .. }
+        | Self::SuiteEnded { suite, .. } = self
+        {
+            return Some(suite);
+        }
+        None
+    }
 }
 
 impl WireBytes {

@@ -2,6 +2,7 @@
 
 pub(crate) mod list;
 pub(crate) mod matrix;
+pub(crate) mod merge;
 pub(crate) mod notify;
 pub(crate) mod probe;
 pub(crate) mod replay;

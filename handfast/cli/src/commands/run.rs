@@ -151,8 +151,7 @@ pub(super) fn open_sinks(
     records.make_room().map_err(unrecorded)?;
     let record = RecordSink::create(&folder).map_err(unrecorded)?;
     let shown = folder.strip_prefix(root).unwrap_or(&folder).display().to_string();
-    let last_words =
-        vec![format!("record: {shown}/ (report.html, summary.json, junit.xml, events.jsonl)")];
+    let last_words = vec![last_words(&shown)];
     let history = HistorySink::new(open_history(root)?);
     let (stream, screen) = match form {
         Some(_) => (Stream::Error, around.error),
@@ -176,6 +175,11 @@ pub(super) fn open_sinks(
     sinks.extend(telling.sink());
     sink::open(session.clock, sinks)
         .map_err(|error| CommandError::infra(&error, "no thread for the run's outputs"))
+}
+
+/// Where the record of a run is, for the end of its output.
+pub(super) fn last_words(record: &str) -> String {
+    format!("record: {record}/ (report.html, summary.json, junit.xml, events.jsonl)")
 }
 
 /// The history of the project at `root`.

@@ -64,6 +64,11 @@ impl Session {
     }
 }
 
+/// An id for a record that no run makes: sorts by time as those of runs do.
+pub(super) fn new_id(clock: Clock) -> Result<String, CommandError> {
+    Ok(run_id(clock, random()?))
+}
+
 /// An id that sorts by time and that no other run has: `20261122-093045-1f3c`.
 fn run_id(clock: Clock, random: u64) -> String {
     let started = jiff::Timestamp::from_microsecond(clock.started_unix_us()).unwrap_or_default();

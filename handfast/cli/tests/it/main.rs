@@ -7,6 +7,7 @@ mod guides;
 mod infra;
 mod killing;
 mod matrix;
+mod merge;
 mod outputs;
 mod selftest;
 mod shards;

@@ -136,6 +136,8 @@ pub struct ShardLine {
     pub units: usize,
     /// How many suites its plan holds.
     pub suites: usize,
+    /// Its seed.
+    pub seed: u64,
     /// What it ended with; nothing for a run that was killed.
     pub exit: Option<ExitCode>,
     /// How long it took: until its last event, for one that was killed.

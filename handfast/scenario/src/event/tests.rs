@@ -61,6 +61,7 @@ fn the_lines_of_shards_are_pinned() {
         folder: "shards/2".to_owned(),
         units: 3,
         suites: 1,
+        seed: 7,
         exit: Some(ExitCode::Passed),
         duration_us: 5,
     };
@@ -69,7 +70,7 @@ fn the_lines_of_shards_are_pinned() {
         Recorded { at_us: 0, event: RunEvent::ShardsMerged { shards: vec![line], faults, notes } };
     let expected = concat!(
         r#"{"at_us":0,"event":{"kind":"shards_merged","shards":[{"shard":"2/4","run":"r1","#,
-        r#""folder":"shards/2","units":3,"suites":1,"exit":"passed","duration_us":5}],"#,
+        r#""folder":"shards/2","units":3,"suites":1,"seed":7,"exit":"passed","duration_us":5}],"#,
         r#""faults":["f"],"notes":["n"]}}"#,
         "\n"
     );
