@@ -2,8 +2,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use handfast_matrix::{Ask, cells};
+use handfast_report::palette::Palette;
 use handfast_scenario::plan::Selection;
 use handfast_scenario::project::Category;
+use handfast_scenario::verdict::VerdictKind;
 use handfast_scenario::{ExitCode, Plan, Project};
 use xtask::files;
 
@@ -133,6 +135,40 @@ fn the_exit_codes_are_those_that_the_documents_say() {
         "ARCHITECTURE.md",
         "3 infrastructure, or a peer is absent · 4 nothing ran · 5 only flaky",
     );
+}
+
+#[test]
+fn the_words_of_verdicts_are_those_that_the_documents_say() {
+    let guide = text("docs/guide/red-run.md");
+    for kind in [
+        VerdictKind::Failed,
+        VerdictKind::Infra,
+        VerdictKind::TimedOut,
+        VerdictKind::Unsupported,
+        VerdictKind::Absent,
+    ] {
+        let word = Palette::Plain.verdict(kind);
+        assert!(guide.contains(&format!("| `{}` | ", word.trim())), "{word}");
+    }
+    let kept = handfast_runner::record::RUNS_KEPT_MAX;
+    check("docs/guide/red-run.md", &format!("the last {kept} are kept"));
+}
+
+/// The numbered rows of a guide's table.
+fn places(guide: &str) -> usize {
+    let is_place = |line: &&str| {
+        let number = line.strip_prefix("| ").and_then(|rest| rest.split(' ').next());
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
+    };
+    text(guide).lines().filter(is_place).count()
+}
+
+#[test]
+fn the_places_that_a_fault_and_an_oracle_touch_are_as_many_as_the_documents_say() {
+    assert_eq!(places("docs/guide/add-a-fault.md"), 12);
+    check("TESTING.md", "(docs/guide/add-a-fault.md): twelve places");
+    assert_eq!(places("docs/guide/add-an-oracle.md"), 8);
+    check("TESTING.md", "(docs/guide/add-an-oracle.md): eight places");
 }
 
 #[test]
