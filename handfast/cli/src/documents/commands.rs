@@ -9,14 +9,14 @@ use handfast_scenario::filter::Filter;
 use handfast_scenario::plan::Selection;
 use xtask::documents::{self, Code, CommandLine, Form, is_placeholder};
 
-use super::examples::peers_named_in;
+use super::examples::{jobs_named_in, peers_named_in};
 use super::{assert_none, code, projects};
 use crate::Cli;
 
 /// What can be named on a command line.
 struct Known {
     projects: Vec<Loaded>,
-    /// Peers that a document defines itself, by its name.
+    /// Peers and jobs that a document defines itself, by its name.
     defined: BTreeMap<String, BTreeSet<String>>,
     flaws: BTreeSet<String>,
 }
@@ -28,7 +28,9 @@ impl Known {
         let flaws = hints.cloned().collect();
         let mut defined: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for code in code.iter().filter(|code| code.form == Form::Fence("toml".to_owned())) {
-            defined.entry(code.file.clone()).or_default().extend(peers_named_in(&code.text));
+            let names = defined.entry(code.file.clone()).or_default();
+            names.extend(peers_named_in(&code.text));
+            names.extend(jobs_named_in(&code.text));
         }
         Self { projects, defined, flaws }
     }
@@ -48,6 +50,12 @@ impl Known {
     fn has_version(&self, version: &str) -> bool {
         let peers = self.projects.iter().flat_map(|loaded| &loaded.project.peers);
         peers.flat_map(|peer| &peer.versions).any(|known| known == version)
+    }
+
+    fn has_job(&self, file: &str, name: &str) -> bool {
+        let mut jobs = self.projects.iter().flat_map(|loaded| &loaded.project.schedule);
+        jobs.any(|job| job.name.as_str() == name)
+            || self.defined.get(file).is_some_and(|defined| defined.contains(name))
     }
 
     /// Whether a filter chooses anything in one of the projects.
@@ -111,6 +119,10 @@ impl Known {
         }
         for value in values(matches, "flaw") {
             check("the flaw", &value, self.flaws.contains(&value));
+        }
+        // `handfast notify jobs` asks about jobs that run elsewhere.
+        for value in values(matches, "jobs").iter().filter(|_| command == "next") {
+            check("the job", value, self.has_job(file, value));
         }
         for value in values(matches, "versions") {
             check("the version", &value, self.has_version(&value));
@@ -191,6 +203,21 @@ fn every_example_of_the_programs_help_is_one_of_the_program_and_names_what_is_th
 }
 
 #[test]
+fn every_scheduled_command_of_this_repository_is_one_of_the_program() {
+    let known = Known::new(&code());
+    let jobs = known.projects.iter().flat_map(|loaded| &loaded.project.schedule);
+    let mut count = 0;
+    for job in jobs {
+        count += 1;
+        let words = ["handfast".to_owned()].into_iter().chain(job.command.iter().cloned());
+        let line =
+            CommandLine { file: "handfast.toml".to_owned(), line: 0, words: words.collect() };
+        assert_eq!(known.problems(&line), Some(Vec::new()), "{}", job.name);
+    }
+    assert!(count > 0, "this repository is tested by itself");
+}
+
+#[test]
 fn a_command_line_that_is_wrong_is_found() {
     let known = Known::new(&code());
     let check = |line: &str, part: &str| {
@@ -209,5 +236,6 @@ fn a_command_line_that_is_wrong_is_found() {
     check("handfast matrix --peers entity,rust", "the peer \"rust\" is not there");
     check("handfast list --category e3e", "the category \"e3e\" is not there");
     check("handfast selftest --flaw accepts-all", "the flaw \"accepts-all\" is not there");
+    check("handfast schedule next hourly", "the job \"hourly\" is not there");
     check("handfast matrix --versions 1.2", "the version \"1.2\" is not there");
 }

@@ -60,6 +60,14 @@ pub(super) fn peers_named_in(text: &str) -> BTreeSet<String> {
     peers.into_iter().flat_map(toml::Table::keys).cloned().collect()
 }
 
+/// The jobs of the schedule that a part of `handfast.toml` defines.
+pub(super) fn jobs_named_in(text: &str) -> BTreeSet<String> {
+    let table: toml::Table = toml::from_str(text).unwrap_or_default();
+    let jobs = table.get("schedule").and_then(toml::Value::as_array);
+    let names = jobs.into_iter().flatten().filter_map(|job| job.get("name")?.as_str());
+    names.map(str::to_owned).collect()
+}
+
 fn problem(code: &Code) -> Option<String> {
     let place = format!("{}:{}", code.file, code.line);
     let table: toml::Table = match toml::from_str(&code.text) {
@@ -132,8 +140,8 @@ fn the_first_peer_of_this_repository_is_the_one_that_documents_speak_of() {
 }
 
 /// Tables of `handfast.toml`, by their names in the schema, that the guide to it leaves to others.
-const HAVE_OTHER_GUIDES: [&str; 8] =
-    ["ci", "ciJob", "notify", "owner", "quiet", "channel", "secret", "schedule"];
+const HAVE_OTHER_GUIDES: [&str; 9] =
+    ["ci", "ciJob", "notify", "owner", "quiet", "channel", "secret", "schedule", "scheduled"];
 
 #[test]
 fn the_guide_to_the_project_file_has_every_key_and_says_the_defaults() {
