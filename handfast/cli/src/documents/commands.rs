@@ -71,16 +71,14 @@ impl Known {
     /// What is wrong with a command line; `None` if it is none of this program's.
     fn problems(&self, line: &CommandLine) -> Option<Vec<String>> {
         let words = words_of(&line.words)?;
+        let is_name =
+            words.iter().skip(1).all(|word| word.chars().all(|letter| letter.is_ascii_lowercase()));
         let parsed = match Cli::command().try_get_matches_from(&words) {
             Ok(parsed) => parsed,
             // Help and version are answers, too.
             Err(error) if !error.use_stderr() => return Some(Vec::new()),
             // `handfast probe` alone is the name of the command.
-            Err(error)
-                if words.len() == 2 && error.kind() == ErrorKind::MissingRequiredArgument =>
-            {
-                return Some(Vec::new());
-            }
+            Err(error) if is_name && NOT_ENOUGH.contains(&error.kind()) => return Some(Vec::new()),
             Err(error) => {
                 let error = error.to_string();
                 return Some(vec![error.lines().next().unwrap_or_default().to_owned()]);
@@ -129,6 +127,13 @@ impl Known {
         }
     }
 }
+
+/// What a command lacks whose name alone was typed.
+const NOT_ENOUGH: [ErrorKind; 3] = [
+    ErrorKind::MissingRequiredArgument,
+    ErrorKind::MissingSubcommand,
+    ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+];
 
 /// The values of an argument as they were typed; none where the command does not have it.
 fn values(matches: &ArgMatches, id: &str) -> Vec<String> {
