@@ -106,6 +106,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handfast-oracle", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
     ("handfast-matrix", &["handfast-scenario"]),
     ("handfast-history", &["handfast-scenario"]),
+    ("handfast-workflow", &["handfast-scenario"]),
     ("handfast-notify", &["handfast-scenario", "handfast-matrix", "handfast-lab"]),
     // Only tests know it.
     ("handfast-fakeslack", &[]),
@@ -154,6 +155,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-stub",
             "handfast-matrix",
             "handfast-history",
+            "handfast-workflow",
             "handfast-notify",
             "handfast-schedule",
         ],
@@ -179,6 +181,7 @@ const PURE: &[&str] = &[
     "handfast-oracle",
     "handfast-report",
     "handfast-matrix",
+    "handfast-workflow",
 ];
 
 /// Libraries that read sockets, files, clocks or the system's randomness.

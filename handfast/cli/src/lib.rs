@@ -41,6 +41,7 @@ enum Command {
     Stub(commands::stub::Args),
     Selftest(commands::selftest::Args),
     Schedule(commands::schedule::Args),
+    Ci(commands::ci::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -59,6 +60,7 @@ Examples:
   handfast run --peer b=python-stub     b is played from recorded conversations
   handfast selftest                     do the scenarios see what is planted into the peers?
   handfast schedule run                 carry out what handfast.toml says runs by itself
+  handfast ci generate                  the workflow in which all this runs on GitHub or GitLab
 
 Exit codes:
   0  passed                              4  nothing ran
@@ -96,6 +98,7 @@ fn carry_out(around: &Around) -> handfast_scenario::ExitCode {
         Command::Stub(args) => commands::stub::run(args, around),
         Command::Selftest(args) => commands::selftest::run(args, around),
         Command::Schedule(args) => commands::schedule::run(args, around),
+        Command::Ci(args) => commands::ci::run(args, around),
     };
     match result {
         Ok(code) => code,

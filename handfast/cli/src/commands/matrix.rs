@@ -90,10 +90,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
     let loaded = load(around)?;
     let allow_absent = peers(&loaded, &args.allow_absent)?;
     let session = Session::open(&loaded, around, args.seed)?;
-    let filters = args.filters.iter().chain(&args.scenario).cloned().collect();
-    let selection = SelectionArgs { filters, category: args.category.clone(), peer: Vec::new() };
-    let ask = ask(&loaded, &selection, (&args.peers, &args.versions))?;
-    let mut matrix = Some(order(&loaded, session.clock, ask, !args.fresh)?);
+    let mut matrix = Some(order(&loaded, session.clock, args.ask(&loaded)?, !args.fresh)?);
     let shard = args.shard.cut(&loaded, &mut Plan::default(), &mut matrix)?;
     let form = match (args.json, args.markdown) {
         (true, _) => Some(Form::Matrix(MatrixForm::Json)),
@@ -117,6 +114,16 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
     let code = carry_out(loaded, Plan::default(), session, mouth, order)?;
     ear.finish().map_err(|error| CommandError::infra(&error, "the run could not be recorded"))?;
     Ok(code)
+}
+
+impl Args {
+    /// Which cells these arguments choose, without the choice of a shard.
+    pub(super) fn ask(&self, loaded: &Loaded) -> Result<Ask, CommandError> {
+        let filters = self.filters.iter().chain(&self.scenario).cloned().collect();
+        let selection =
+            SelectionArgs { filters, category: self.category.clone(), peer: Vec::new() };
+        ask(loaded, &selection, (&self.peers, &self.versions))
+    }
 }
 
 /// What is asked of the dispatcher, for these cells.

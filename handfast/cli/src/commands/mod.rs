@@ -1,5 +1,6 @@
 //! One file a command: its arguments, whose documentation is its help, and what it does.
 
+pub(crate) mod ci;
 pub(crate) mod list;
 pub(crate) mod matrix;
 pub(crate) mod merge;
@@ -16,4 +17,5 @@ mod interruption;
 mod selection;
 mod session;
 mod shard;
+mod suites;
 mod telling;

@@ -16,6 +16,7 @@ use handfast_scenario::{ExitCode, Plan};
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
 use super::shard::ShardArgs;
+use super::suites::SuiteArgs;
 use super::telling::{NotifyArgs, Telling};
 use super::{interruption, matrix};
 use crate::around::Around;
@@ -31,6 +32,8 @@ use crate::error::CommandError;
 pub(crate) struct Args {
     #[command(flatten)]
     selection: SelectionArgs,
+    #[command(flatten)]
+    suites: SuiteArgs,
     /// Run the test suites of handfast.toml, too, and every scenario with every pair of the peers of its `[matrix]`
     #[arg(long)]
     all: bool,
@@ -63,6 +66,7 @@ Examples:
   handfast run TC-05                                the scenarios that prove TC-05
   handfast run --all                                every scenario with every pair of peers, and every suite
   handfast run --repeat 50 start                    one scenario fifty times
+  handfast run --suite workspace                    one test suite of handfast.toml
   handfast run --all --shard 2/4                    the second of four parts, by what earlier runs took
   handfast run --all --shard 2/4 --shard-plan plan.json   the same on every machine; see `handfast shards --help`";
 
@@ -74,7 +78,7 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
 
 fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, CommandError> {
     let loaded = load(around)?;
-    let (mut plan, ask) = whole(&loaded, &args.selection, args.all, args.repeat)?;
+    let (mut plan, ask) = args.chosen(&loaded)?;
     let allow_absent = matrix::peers(&loaded, &args.allow_absent)?;
     let session = Session::open(&loaded, around, args.seed)?;
     let mut matrix = match ask {
@@ -124,6 +128,15 @@ pub(super) fn whole(
     let ask =
         Ask { selection: selection.selection()?, peers: settings.peers.clone(), ..Ask::default() };
     Ok((plan, Some(ask)))
+}
+
+impl Args {
+    /// What these arguments choose, without the choice of a shard.
+    pub(super) fn chosen(&self, loaded: &Loaded) -> Result<(Plan, Option<Ask>), CommandError> {
+        let (mut plan, ask) = whole(loaded, &self.selection, self.all, self.repeat)?;
+        self.suites.only(loaded, &mut plan)?;
+        Ok((plan, ask))
+    }
 }
 
 /// What is printed on standard output for a program; everything else is on standard error then.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests, too")]
 
 mod broken_peers;
+mod ci;
 mod guides;
 mod infra;
 mod killing;

@@ -1,0 +1,332 @@
+//! `handfast ci`: the same bytes each time, other people's lines left alone, and whatever is not true any more named.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Project, Ran};
+
+const GITHUB: &str = ".github/workflows/integration-tests-v2.yml";
+const GITLAB: &str = ".gitlab-ci.yml";
+const CI: &str = "[ci]\ngitlab = \".gitlab-ci.yml\"\n";
+const SUITE: &str =
+    "[[suites]]\nname = \"s\"\nkind = \"cargo\"\ncategory = \"unit\"\n[matrix]\npeers = [\"py\"]\n";
+
+fn project(more: &str) -> Project {
+    Project::new(&format!("{SUITE}{CI}{more}")).scenario("x", "").scenario("y", "")
+}
+
+fn read(project: &Project, file: &str) -> String {
+    fs::read_to_string(project.path().join(file)).unwrap()
+}
+
+/// The same project with other lines in `[ci]`.
+fn configure(project: &Project, more: &str) {
+    let text = read(project, "handfast.toml");
+    let (before, _) = text.split_once(CI).unwrap();
+    project.write("handfast.toml", &format!("{before}{CI}{more}"));
+}
+
+#[track_caller]
+fn generated(project: &Project) -> Ran {
+    let ran = project.run(&["ci", "generate"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.error);
+    ran
+}
+
+#[track_caller]
+fn edit(project: &Project, file: &str, from: &str, to: &str) {
+    let text = read(project, file);
+    assert!(text.contains(from), "{from:?} is missing in {text}");
+    project.write(file, &text.replacen(from, to, 1));
+}
+
+/// The kinds of what `ci check` finds.
+#[track_caller]
+fn found(project: &Project, arguments: &[&str]) -> (i32, Vec<String>, Vec<String>) {
+    let ran = project.run(&[&["ci", "check", "--json"], arguments].concat());
+    let document: Value = serde_json::from_str(&ran.out).expect(&ran.error);
+    let texts = |list: &Value, key: &str| -> Vec<String> {
+        let text = |entry: &Value| entry.get(key).unwrap_or(entry).as_str().unwrap().to_owned();
+        list.as_array().unwrap().iter().map(text).collect()
+    };
+    (ran.code, texts(&document["findings"], "kind"), texts(&document["warnings"], ""))
+}
+
+#[test]
+fn generating_twice_writes_the_same_bytes() {
+    let project = project("");
+    let ran = generated(&project);
+    assert!(ran.out.contains("written: .github") && ran.out.contains("written: .gitlab"));
+    let files = [GITHUB, GITLAB]
+        .map(|file| (read(&project, file), read(&project, &format!("{file}.base"))));
+    let ran = generated(&project);
+    assert!(ran.out.contains("unchanged: .github") && !ran.out.contains("written"), "{}", ran.out);
+    let again = [GITHUB, GITLAB]
+        .map(|file| (read(&project, file), read(&project, &format!("{file}.base"))));
+    assert_eq!(files, again);
+    assert_eq!(files[0].0, files[0].1, "nobody has edited it");
+    project.run(&["ci", "check"]).check(
+        0,
+        &format!("{GITHUB} and {GITLAB} as handfast.toml says; every scenario runs"),
+        &[],
+    );
+}
+
+/// Numbers that look like chance and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % limit
+    }
+}
+
+/// The lines outside of all regions that say something.
+fn own_lines(text: &str) -> Vec<&str> {
+    let mut inside = false;
+    let mut own = Vec::new();
+    for line in text.lines() {
+        let mark = line.trim();
+        if mark.starts_with("# >>> handfast: ") {
+            inside = true;
+        } else if mark.starts_with("# <<< handfast: ") {
+            inside = false;
+        } else if !inside && !mark.is_empty() {
+            own.push(line);
+        }
+    }
+    own
+}
+
+/// Puts lines of somebody's own behind a region, or before them all; a job only where jobs can stand.
+fn edit_by_chance(text: &str, number: usize, dice: &mut Dice) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let ends: Vec<usize> =
+        (0..lines.len()).filter(|at| lines[*at].trim().starts_with("# <<< handfast: ")).collect();
+    let own: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].starts_with("# own")).collect();
+    let comment = format!("# own {number}");
+    let job = format!("  own-{number}:\n    runs-on: mine\n    steps:\n      - run: echo {number}");
+    let mut lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
+    match dice.below(5) {
+        0 => lines.insert(0, comment),
+        1 if !own.is_empty() => lines[own[dice.below(own.len())]] = comment,
+        2 if !own.is_empty() => drop(lines.remove(own[dice.below(own.len())])),
+        3 => lines.insert(ends[dice.below(ends.len())] + 1, comment),
+        _ => lines.insert(ends[dice.below(ends.len())] + 1, job),
+    }
+    format!("{}\n", lines.join("\n"))
+}
+
+#[test]
+fn a_hundred_edits_outside_of_the_regions_survive_while_the_configuration_changes() {
+    let project = project("");
+    generated(&project);
+    let mut dice = Dice(7);
+    let configurations = [
+        "runner = \"big\"\n",
+        "branches = [\"main\", \"next\"]\nsetup = [\"prepare it\"]\n",
+        "[ci.jobs.pay]\nkind = \"scenarios\"\nrun = [\"unit_x\"]\n",
+        "daily = \"5 4 * * *\"\nartifacts_days = 3\ncache = [\"target\"]\n",
+        "notify = true\n[[notify.channels]]\nname = \"n\"\nkind = \"webhook\"\nsecret = { env = \"HOOK\" }\n",
+        "",
+    ];
+    for round in 0..20 {
+        for edit in 0..5 {
+            let text = edit_by_chance(&read(&project, GITHUB), round * 5 + edit, &mut dice);
+            project.write(GITHUB, &text);
+        }
+        let before = read(&project, GITHUB);
+        configure(&project, configurations[dice.below(configurations.len())]);
+        generated(&project);
+        let after = read(&project, GITHUB);
+        assert_eq!(own_lines(&before), own_lines(&after), "round {round}");
+        assert_eq!(found(&project, &[]).0, 0, "round {round}");
+        generated(&project);
+        assert_eq!(read(&project, GITHUB), after, "again, round {round}");
+    }
+}
+
+#[test]
+fn what_changed_since_the_last_generation_is_found() {
+    let project = project("");
+    let check = |expected: &[&str]| {
+        let (code, kinds, _) = found(&project, &[]);
+        assert_eq!(
+            (code, kinds.iter().map(String::as_str).collect::<Vec<_>>()),
+            (2, expected.to_vec())
+        );
+        generated(&project);
+        assert_eq!(found(&project, &[]).0, 0);
+    };
+    check(&["missing", "missing"]);
+    configure(&project, "runner = \"big\"\n");
+    check(&["stale"]);
+    configure(&project, "branches = [\"a\"]\n");
+    check(&["stale", "stale"]);
+    fs::remove_file(project.path().join(GITLAB)).unwrap();
+    check(&["missing"]);
+    edit(&project, &format!("{GITHUB}.base"), "runs-on", "runs_on");
+    check(&["stale"]);
+    project.write("scenarios/test_e2e_z.toml", "name = \"z\"\n[roles.a]\n[roles.b]\n");
+    check(&["stale", "unreached", "unreached", "stale", "unreached", "unreached"]);
+}
+
+#[test]
+fn a_region_that_somebody_edited_or_took_out_is_found_and_named_with_its_line() {
+    let project = project("");
+    generated(&project);
+    edit(&project, GITHUB, "timeout-minutes: 5", "timeout-minutes: 6");
+    assert_eq!(found(&project, &[]).1, ["edited"]);
+    let told = project.run(&["ci", "check"]).out;
+    let line = told.lines().find(|line| line.starts_with(GITHUB)).unwrap();
+    assert!(line.contains("\"job gate\" was edited"), "{line}");
+    assert_eq!(found(&project, &["--allow-edits"]).0, 0);
+    // A generation keeps it, and goes on telling.
+    generated(&project);
+    assert!(read(&project, GITHUB).contains("timeout-minutes: 6"));
+    assert_eq!(found(&project, &[]).1, ["edited"]);
+    let text = read(&project, GITHUB);
+    let from = text.find("  # >>> handfast: job unit\n").unwrap();
+    let to = text.find("  # <<< handfast: job unit\n").unwrap();
+    project.write(GITHUB, &format!("{}{}", &text[..from], &text[to + 27..]));
+    let (code, kinds, _) = found(&project, &["--allow-edits"]);
+    assert_eq!((code, kinds), (2, vec!["unreached".to_owned(), "unreached".to_owned()]));
+    assert!(found(&project, &[]).1.contains(&"removed".to_owned()));
+}
+
+#[test]
+fn an_edit_in_the_way_is_shown_with_both_texts_and_nothing_is_written() {
+    let project = project("");
+    generated(&project);
+    edit(&project, GITHUB, "runs-on: ubuntu-24.04", "runs-on: mine");
+    configure(&project, "runner = \"theirs\"\n");
+    assert!(found(&project, &[]).1.contains(&"conflict".to_owned()));
+    let before = [GITHUB, GITLAB].map(|file| read(&project, file));
+    let ran = project.run(&["ci", "generate"]);
+    assert_eq!(ran.code, 2);
+    for part in ["runs-on: mine", "runs-on: theirs", "--take ours", "job plan", GITHUB] {
+        assert!(ran.error.contains(part), "{part:?} is missing in {}", ran.error);
+    }
+    assert_eq!([GITHUB, GITLAB].map(|file| read(&project, file)), before);
+    assert_eq!(project.run(&["ci", "generate", "--take", "ours"]).code, 0);
+    let text = read(&project, GITHUB);
+    assert_eq!(
+        (text.matches("runs-on: mine").count(), text.contains("runs-on: theirs")),
+        (1, true)
+    );
+    configure(&project, "runner = \"others\"\n");
+    assert_eq!(project.run(&["ci", "generate", "--take", "generated"]).code, 0);
+    assert!(!read(&project, GITHUB).contains("runs-on: mine"));
+    assert_eq!(found(&project, &[]).0, 0);
+}
+
+#[test]
+fn a_file_that_nobody_could_merge_is_left_alone() {
+    let project = project("");
+    project.write(GITHUB, "on: push\njobs: {}\n");
+    let ran = project.run(&["ci", "generate"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.error.contains("was not written by handfast"), "{}", ran.error);
+    assert_eq!(read(&project, GITHUB), "on: push\njobs: {}\n");
+    assert!(!project.path().join(GITLAB).exists(), "nothing is written");
+    assert_eq!(project.run(&["ci", "generate", "--take", "generated"]).code, 0);
+    edit(&project, GITHUB, "# <<< handfast: head\n", "");
+    let ran = project.run(&["ci", "generate"]);
+    assert!(ran.code == 2 && ran.error.contains("stands within"), "{}", ran.error);
+    assert!(found(&project, &[]).1.contains(&"marks".to_owned()));
+}
+
+#[test]
+fn own_lines_that_make_no_workflow_are_refused() {
+    let project = project("");
+    generated(&project);
+    let text = read(&project, GITHUB);
+    project.write(GITHUB, &format!("{text}  unit:\n    runs-on: mine\n"));
+    configure(&project, "runner = \"big\"\n");
+    let ran = project.run(&["ci", "generate"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.error.contains("would not be valid"), "{}", ran.error);
+    assert!(found(&project, &[]).1.contains(&"invalid".to_owned()));
+}
+
+#[test]
+fn an_action_that_is_not_pinned_is_a_warning() {
+    let project = project("");
+    generated(&project);
+    let text = read(&project, GITHUB);
+    let own = "  own:\n    runs-on: mine\n    steps:\n      - uses: actions/checkout@v7\n";
+    project.write(GITHUB, &format!("{text}{own}"));
+    let (code, kinds, warnings) = found(&project, &[]);
+    assert_eq!((code, kinds.len(), warnings.len()), (0, 0, 1));
+    assert!(warnings[0].contains("actions/checkout@v7 is not pinned"), "{}", warnings[0]);
+}
+
+#[test]
+fn a_dry_run_shows_what_would_change_and_writes_nothing() {
+    let project = project("");
+    generated(&project);
+    configure(&project, "runner = \"big\"\n");
+    let before = read(&project, GITHUB);
+    let ran = project.run(&["ci", "generate", "--dry-run"]);
+    ran.check(
+        0,
+        &format!("{GITLAB} would not change"),
+        &["-    runs-on: ubuntu-24.04", "+    runs-on: big"],
+    );
+    assert!(!ran.out.contains('\u{1b}'), "no colours in a pipe");
+    assert_eq!(read(&project, GITHUB), before);
+}
+
+#[test]
+fn what_cannot_be_meant_is_told_with_the_fix() {
+    let refused = |lines: &str, part: &str| {
+        let ran = Project::new(lines).scenario("x", "").run(&["ci", "generate"]);
+        assert_eq!(ran.code, 2);
+        assert!(ran.error.contains(part), "{part:?} is missing in {}", ran.error);
+    };
+    refused("", "has no [ci]");
+    refused("[ci]\ndaily = \"0 2 * *\"\n", "five fields of cron");
+    refused("[ci.jobs.a]\nkind = \"coverage\"\n", "a job can be of kind scenarios");
+    refused("[ci.jobs.gate]\nkind = \"scenarios\"\n", "two jobs of the workflow");
+}
+
+#[test]
+fn the_shards_on_gitlab_are_a_pipeline_of_their_own() {
+    let project = project("");
+    project.write("shards.json", "{\"include\":[{\"shard\":\"1/2\"},{\"shard\":\"2/2\"}]}\n");
+    let ran = project.run(&["ci", "child", "shards.json"]);
+    assert_eq!(ran.code, 0, "{}", ran.error);
+    for part in
+        ["- '1/2'", "- '2/2'", "matrix --shard \"$SHARD\" --shard-plan .handfast/shards.json"]
+    {
+        assert!(ran.out.contains(part), "{part:?} is missing in {}", ran.out);
+    }
+    assert_eq!(project.run(&["ci", "child", "handfast.toml"]).code, 2);
+}
+
+#[test]
+fn one_suite_runs_alone() {
+    let project = Project::new(
+        "[[suites]]\nname = \"s\"\nkind = \"junit\"\ncategory = \"unit\"\nreport = \"out.xml\"\ncommand = [\"sh\", \"-c\", \"echo '<testsuite><testcase name=\\\"t\\\"/></testsuite>' > out.xml\"]\n",
+    );
+    let project = project.scenario("x", "");
+    project.run(&["run", "--suite", "s"]).check(0, "1 passed, 0 failed", &["suite s: 1 passed"]);
+    let ran = project.run(&["run", "--suite", "t"]);
+    assert!(ran.code == 2 && ran.error.contains("it has s"), "{}", ran.error);
+    assert_eq!(project.run(&["run", "--suite", "s", "--all"]).code, 2);
+}
+
+#[test]
+fn the_workflow_of_this_repository_is_what_its_configuration_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_handfast"));
+    let output = command.args(["ci", "check"]).current_dir(root).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(!told.contains("warning"), "{told}");
+}
