@@ -26,7 +26,7 @@ pub const WAIT_MAX: Duration = Duration::from_secs(15);
 /// Couriers that one runner starts; more would be a courier that cannot live.
 pub const COURIERS_MAX: u32 = 200;
 
-/// Shortest time between two starts of a courier, once the first has died.
+/// Shortest time between the first two starts of a courier; doubled with each further one, to 16 s.
 const RESTART_AFTER: Duration = Duration::from_millis(250);
 
 /// How often a runner gives a sign of life.
@@ -144,11 +144,7 @@ impl Teller {
             let left = u64::try_from(deadline - now).unwrap_or_default();
             let Some(courier) = &mut self.courier else { break };
             courier.over();
-            let ended = courier.wait(Duration::from_micros(left.min(500_000)));
-            let is_out = self.outbox.status(self.means.settings.deadline, now);
-            let is_out =
-                is_out.is_ok_and(|status| status.untold_count == status.held + status.refused);
-            if (ended && is_out) || left == 0 {
+            if courier.has_done(Duration::from_micros(left.min(500_000))) || left == 0 {
                 break;
             }
         }
@@ -196,8 +192,8 @@ impl Teller {
         if lives || now_unix_us < self.restart_at || self.started >= COURIERS_MAX {
             return;
         }
+        self.restart_at = now_unix_us.saturating_add(micros(RESTART_AFTER) << self.started.min(6));
         self.started += 1;
-        self.restart_at = now_unix_us.saturating_add(micros(RESTART_AFTER));
         match Handle::start(&self.means.program, &self.means.root, &self.watch.brief.run) {
             Ok(courier) => self.courier = Some(courier),
             Err(error) => {

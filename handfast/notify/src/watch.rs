@@ -2,16 +2,19 @@
 //!
 //! A [`Watch`] is kept in the outbox while its run lasts, so that whoever finds the runner dead can still say what it was doing.
 
+mod count;
+
 use std::collections::BTreeMap;
 
 use handfast_matrix::expected::{Comparison, compare};
-use handfast_scenario::event::{Expected, Outcome, Summary};
+use handfast_scenario::event::{Expected, Outcome};
 use handfast_scenario::notify::NotifySettings;
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::{Verdict, VerdictKind};
 use handfast_scenario::{ExitCode, Recorded, RunEvent};
 use serde::{Deserialize, Serialize};
 
+use self::count::{class_of, count, short, sum, whole};
 use crate::letter::{Class, Counts, Failure, Incident, Owner};
 
 /// Longest text that is taken from a run into an incident, characters: a reason, the name of a unit, a word of the command.
@@ -341,68 +344,4 @@ impl Watch {
             owner,
         });
     }
-}
-
-/// The class that a verdict is red in, unless something else was expected.
-fn class_of(verdict: &Verdict) -> Option<Class> {
-    match verdict {
-        Verdict::Failed { .. } | Verdict::TimedOut { .. } => Some(Class::Product),
-        Verdict::Infra { .. } | Verdict::Absent { allowed: false, .. } => Some(Class::Infra),
-        Verdict::Passed | Verdict::Unsupported { .. } | Verdict::Absent { .. } => None,
-    }
-}
-
-fn count(summary: &mut Summary, verdict: &Verdict, recalled: bool) {
-    let counter = match verdict {
-        Verdict::Passed if recalled => &mut summary.recalled,
-        Verdict::Passed => &mut summary.passed,
-        Verdict::Failed { .. } => &mut summary.failed,
-        Verdict::Infra { .. } => &mut summary.infra,
-        Verdict::TimedOut { .. } => &mut summary.timed_out,
-        Verdict::Unsupported { .. } => &mut summary.unsupported,
-        Verdict::Absent { allowed, .. } => {
-            summary.absent_allowed += u64::from(*allowed);
-            &mut summary.absent
-        }
-    };
-    *counter += 1;
-}
-
-/// Adds the counts of two runs.
-fn sum(a: &Summary, b: &Summary) -> Summary {
-    Summary {
-        passed: a.passed + b.passed,
-        failed: a.failed + b.failed,
-        infra: a.infra + b.infra,
-        timed_out: a.timed_out + b.timed_out,
-        unsupported: a.unsupported + b.unsupported,
-        flaky: a.flaky + b.flaky,
-        not_run: a.not_run + b.not_run,
-        budgets_spent: a.budgets_spent + b.budgets_spent,
-        suites_failed: a.suites_failed + b.suites_failed,
-        suite_tests_passed: a.suite_tests_passed + b.suite_tests_passed,
-        suite_tests_failed: a.suite_tests_failed + b.suite_tests_failed,
-        absent: a.absent + b.absent,
-        absent_allowed: a.absent_allowed + b.absent_allowed,
-        recalled: a.recalled + b.recalled,
-        as_expected: a.as_expected + b.as_expected,
-        unexpected_passes: a.unexpected_passes + b.unexpected_passes,
-        expectation_faults: a.expectation_faults + b.expectation_faults,
-        shard_faults: a.shard_faults + b.shard_faults,
-    }
-}
-
-/// The first [`TEXT_LEN_MAX`] characters, on one line.
-fn short(text: &str) -> String {
-    let line = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut short: String = line.clone().take(TEXT_LEN_MAX).collect();
-    if line.count() > TEXT_LEN_MAX {
-        short.pop();
-        short.push('…');
-    }
-    short
-}
-
-fn whole(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -6,21 +6,21 @@ use handfast_scenario::notify::{
     ChannelService, ChannelSettings, HeaderFrom, NotifySettings, SecretFrom,
 };
 
-use crate::channel::{self, Channel, settings};
+use crate::channel::{self, Channel, Opened, settings};
 use crate::letter::Letter;
 use crate::outcome::Outcome;
 
 /// Every channel of the project, in the order of the file; one that cannot be opened refuses every letter and says why.
 pub fn open_all(root: &Path, settings: &NotifySettings) -> Vec<Box<dyn Channel>> {
-    settings.channels.iter().map(|channel| open(root, channel)).collect()
+    settings.channels.iter().map(|channel| open(root, channel).channel).collect()
 }
 
-/// One channel of the project; if it cannot be opened, one that refuses every letter and says why.
-pub fn open(root: &Path, channel: &ChannelSettings) -> Box<dyn Channel> {
-    match channel::open(&wired(channel), &environment, root) {
-        Ok(opened) => opened.channel,
-        Err(error) => Box::new(Closed { why: crate::teller::chain(&error) }),
-    }
+/// One channel of the project, and what is unwise about it; if it cannot be opened, one that refuses every letter and says why.
+pub fn open(root: &Path, channel: &ChannelSettings) -> Opened {
+    channel::open(&wired(channel), &environment, root).unwrap_or_else(|error| {
+        let closed = Closed { why: crate::teller::chain(&error) };
+        Opened { channel: Box::new(closed), warnings: Vec::new() }
+    })
 }
 
 /// The settings of a channel as its own module wants them.

@@ -15,5 +15,11 @@ mod shards;
 mod stranger;
 mod suites;
 mod support;
+mod telling;
 mod usage;
 mod verdicts;
+
+#[path = "../../benches/incidents/laws.rs"]
+mod laws;
+#[path = "../../benches/incidents/trial.rs"]
+mod trial;

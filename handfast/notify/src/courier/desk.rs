@@ -2,12 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use handfast_scenario::notify::NotifySettings;
 
-use super::{CourierError, micros};
+use super::{CourierError, micros, rest};
 use crate::channel::Channel;
 use crate::clock::unix_us;
 use crate::outbox::queue::{Claim, backoff};
@@ -23,6 +25,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Longest pause of a whole channel that we choose ourselves after attempts in vain.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// Longest time that a closing office waits for its clerks.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+
 /// Tries to note what came of an attempt; after that the letter goes again as unsure.
 const SETTLE_MAX: u32 = 5;
 
@@ -30,7 +35,7 @@ const SETTLE_MAX: u32 = 5;
 #[derive(Debug)]
 pub struct Office {
     bell: Arc<Bell>,
-    // Given back when this process ends or drops it; the threads end with the process.
+    clerks: Vec<JoinHandle<()>>,
     _desk: Desk,
 }
 
@@ -38,9 +43,14 @@ pub struct Office {
 struct Bell {
     rung: Mutex<u64>,
     changed: Condvar,
+    closed: AtomicBool,
 }
 
 impl Bell {
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     fn ring(&self) {
         let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
         *rung = rung.wrapping_add(1);
@@ -70,13 +80,25 @@ impl Office {
         outbox.prune(unix_us())?;
         let bell = Arc::new(Bell::default());
         let rules = Rules::of(settings);
+        let mut clerks = Vec::new();
         for (rule, channel) in rules.channels().iter().zip(wiring::open_all(root, settings)) {
             let clerk =
                 Clerk { root: root.to_owned(), rule: rule.clone(), channel, bell: bell.clone() };
             let builder = std::thread::Builder::new().name(format!("to {}", rule.name));
-            builder.spawn(move || clerk.work())?;
+            clerks.push(builder.spawn(move || clerk.work())?);
         }
-        Ok(Some(Self { bell, _desk: desk }))
+        Ok(Some(Self { bell, clerks, _desk: desk }))
+    }
+
+    /// Ends delivering. A clerk whose channel does not answer is left to the end of the process: what it was sending is found
+    /// marked by the next courier.
+    pub fn close(self) {
+        self.bell.closed.store(true, Ordering::Relaxed);
+        self.bell.ring();
+        let ends_at = unix_us().saturating_add(micros(CLOSE_MAX));
+        while self.clerks.iter().any(|clerk| !clerk.is_finished()) && unix_us() < ends_at {
+            rest();
+        }
     }
 
     /// Says that there may be something new.
@@ -94,10 +116,10 @@ struct Clerk {
 }
 
 impl Clerk {
-    /// Delivers until the process ends.
+    /// Delivers until the office is closed.
     fn work(self) {
         let mut heard = 0;
-        loop {
+        while !self.bell.is_closed() {
             // Whatever is wrong with the file may pass; nothing is lost meanwhile.
             drop(self.deliver(&mut heard));
             self.bell.wait(&mut heard, LOOK);
@@ -107,7 +129,7 @@ impl Clerk {
     fn deliver(&self, heard: &mut u64) -> Result<(), OutboxError> {
         let mut outbox = Outbox::open(&folder(&self.root))?;
         let (mut in_vain, mut paused_until) = (0_u64, 0_i64);
-        loop {
+        while !self.bell.is_closed() {
             let now = unix_us();
             if now < paused_until {
                 self.bell.wait(heard, until(paused_until, now));
@@ -128,6 +150,7 @@ impl Clerk {
                 Claim::Nothing => self.bell.wait(heard, LOOK),
             }
         }
+        Ok(())
     }
 }
 

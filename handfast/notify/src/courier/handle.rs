@@ -65,8 +65,8 @@ impl Handle {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Waits for its end, at most so long; whether it ended.
-    pub fn wait(&mut self, longest: Duration) -> bool {
+    /// Waits until it has done what there was to do, at most so long. `false`: it lives, or was killed.
+    pub fn has_done(&mut self, longest: Duration) -> bool {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid
             && let Ok(process) = pidfd_open(pid, PidfdFlags::empty())
@@ -78,6 +78,6 @@ impl Handle {
             };
             let _ = poll(&mut polled, Some(&longest));
         }
-        !self.is_alive()
+        matches!(self.child.try_wait(), Ok(Some(status)) if status.success())
     }
 }

@@ -77,7 +77,7 @@ pub fn main() -> ExitCode {
         Ok(lifeline) => lifeline,
         Err(error) => return failed(&error.into()),
     };
-    match serve(&root, &run, &lifeline) {
+    match serve(&root, &run, &lifeline, AFTER_MAX) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
@@ -135,7 +135,9 @@ pub(crate) fn serve(
     root: &Path,
     run: &str,
     lifeline: &Receiver<Heard>,
+    after_max: Duration,
 ) -> Result<(), CourierError> {
+    let end_of_service = || unix_us().saturating_add(micros(after_max));
     let settings = config::read(root)?.settings;
     let rules = Rules::of(&settings);
     let mut outbox = Outbox::open(&folder(root))?;
@@ -166,6 +168,9 @@ pub(crate) fn serve(
         if let Some(ends_at) = ends_at {
             let is_idle = !is_due(&outbox, &settings, ends_at)?;
             if is_idle || unix_us() >= ends_at {
+                if let Some(office) = office {
+                    office.close();
+                }
                 return Ok(());
             }
             rest();
@@ -186,11 +191,12 @@ pub fn deliver(root: &Path, settings: &NotifySettings, ends_at: i64) -> Result<b
         if office.is_none() {
             office = Office::open(root, settings)?;
         }
-        if !is_due(&outbox, settings, ends_at)? {
-            return Ok(true);
-        }
-        if unix_us() >= ends_at {
-            return Ok(false);
+        let is_out = !is_due(&outbox, settings, ends_at)?;
+        if is_out || unix_us() >= ends_at {
+            if let Some(office) = office {
+                office.close();
+            }
+            return Ok(is_out);
         }
         rest();
     }
@@ -202,11 +208,8 @@ fn is_due(
     settings: &NotifySettings,
     before_unix_us: i64,
 ) -> Result<bool, OutboxError> {
-    if outbox.is_sending()? {
-        return Ok(true);
-    }
     for channel in &settings.channels {
-        if outbox.next_at(&channel.name)?.is_some_and(|next| next <= before_unix_us) {
+        if outbox.is_due(&channel.name, before_unix_us)? {
             return Ok(true);
         }
     }
@@ -224,10 +227,6 @@ fn is_dead(root: &Path, run: &str) -> io::Result<bool> {
     Ok(true)
 }
 
-fn end_of_service() -> i64 {
-    unix_us().saturating_add(micros(AFTER_MAX))
-}
-
 pub(crate) fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
@@ -236,3 +235,6 @@ pub(crate) fn micros(time: Duration) -> i64 {
 pub(crate) fn rest() {
     std::thread::park_timeout(Duration::from_millis(20));
 }
+
+#[cfg(test)]
+mod tests;

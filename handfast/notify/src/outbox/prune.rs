@@ -26,6 +26,16 @@ impl Outbox {
         self.prune_to(now_unix_us, LETTERS_KEPT_MAX, INCIDENTS_KEPT_MAX, RUNS_KEPT_MAX)
     }
 
+    /// Brings everything into the one file, so that a copy of it is whole: for CI, which carries it from machine to machine.
+    ///
+    /// # Errors
+    ///
+    /// [`OutboxError`].
+    pub fn fold(&self) -> Result<(), OutboxError> {
+        let folded = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        folded.map_err(|error| self.failed(error.into()))
+    }
+
     pub(super) fn prune_to(
         &mut self,
         now_unix_us: i64,

@@ -112,16 +112,22 @@ impl Outbox {
         })
     }
 
-    /// Whether a letter is being sent, by whoever holds the couriers' lock.
+    /// Whether a letter to a channel is being sent, by whoever has the desk, or is to be tried before a moment.
+    ///
+    /// One look: between two, a letter could change from the one to the other.
     ///
     /// # Errors
     ///
     /// [`OutboxError`].
-    pub fn is_sending(&self) -> Result<bool, OutboxError> {
-        let sending =
-            "SELECT EXISTS (SELECT 1 FROM letters WHERE outcome = 'waiting' AND sending = 1)";
-        let sending = self.connection.query_row(sending, [], |row| row.get(0));
-        sending.map_err(|error| self.failed(error.into()))
+    pub fn is_due(&self, channel: &str, before_unix_us: i64) -> Result<bool, OutboxError> {
+        let select = format!(
+            "SELECT EXISTS (SELECT 1 FROM letters WHERE outcome = 'waiting' AND channel = ?1 AND sending = 1) \
+             OR EXISTS (SELECT 1 {NEXT} AND l.next_unix_us <= ?2)"
+        );
+        let due = self.connection.prepare_cached(&select).and_then(|mut select| {
+            select.query_row(params![channel, before_unix_us], |row| row.get(0))
+        });
+        due.map_err(|error| self.failed(error.into()))
     }
 
     /// Lets those be tried again that no channel would have: what was wrong may have been mended.

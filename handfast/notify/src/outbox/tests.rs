@@ -274,7 +274,6 @@ fn what_a_dead_courier_was_sending_goes_again_as_unsure_and_is_counted_where_nob
         let (_, letter) = post.take(channel);
         assert!(!letter.unsure);
     }
-    assert!(post.outbox.is_sending().unwrap());
     assert_eq!(post.outbox.release_orphans().unwrap(), 2);
     for (channel, maybe_twice) in [("bot", 0), ("hook", 1)] {
         let (row, letter) = post.take(channel);
@@ -321,6 +320,43 @@ fn a_refused_letter_is_kept_and_shown_and_tried_again_on_the_next_start() {
     assert_eq!(post.outbox.retry_refused(post.now).unwrap(), 1);
     assert_eq!(post.drain("bot").len(), 3);
     assert!(post.status().refused == 0);
+}
+
+/// Found by the benchmark `incidents`: a courier took the one that was just being sent for none.
+#[test]
+fn a_letter_is_due_before_and_while_it_is_sent() {
+    let mut post = Post::new("");
+    let due = |post: &Post| post.outbox.is_due("bot", post.now).unwrap();
+    assert!(!due(&post));
+    post.red("r1");
+    assert!(due(&post));
+    let (row, _) = post.take("bot");
+    assert!(due(&post), "while it is sent");
+    post.settle(row, &later(Some(Duration::from_secs(9))));
+    assert!(!due(&post), "before it is time");
+    assert!(post.outbox.is_due("bot", post.now + 9 * SECOND).unwrap());
+}
+
+/// Found by the benchmark `incidents`: the newest took the place of what nobody had read.
+#[test]
+fn a_death_is_told_also_where_the_next_run_is_well_before_anything_was_sent() {
+    let mut post = Post::new("");
+    let run = Run::new("dead");
+    post.begin(&run);
+    post.apply(&run, &News::Died);
+    let mut green = Run::new("green");
+    post.begin(&green);
+    green.pass("good");
+    let news = green.end();
+    post.apply(&green, &news);
+    for channel in ["bot", "hook"] {
+        let (row, letter) = post.take(channel);
+        assert_eq!(letter.kind, Kind::Post);
+        assert!(letter.incident.died.is_some() && letter.incident.run == "dead", "{channel}");
+        post.settle(row, &told(Some("ts")));
+        post.now += EDIT_AFTER_US;
+        assert_eq!(post.drain(channel).last(), Some(&Kind::Reply(Note::Recovered)));
+    }
 }
 
 #[test]

@@ -153,7 +153,8 @@ fn write_letters(
     let (mention, held_until_unix_us) = rules.hush(when.now_unix_us);
     let mut number = row.letters;
     for channel in rules.channels_of(step.incident.class) {
-        let told = step.turn != Turn::Opened
+        // Only of the same run: what an earlier one found is not taken back before anybody has read it.
+        let told = step.turn == Turn::Changed
             && told_by_the_post(transaction, row.id, &channel.name, &step.incident)?;
         for kind in incident::letters(step, channel.edits) {
             let mut noticed_unix_us = when.noticed_unix_us;

@@ -24,8 +24,17 @@ pub(super) fn run(args: &Args, project: &Told) -> Result<ExitCode, CommandError>
     for settings in chosen(args, project)? {
         let name = &settings.name;
         Stream::Error.print(&format!("trying {name} ..\n"));
-        let channel = wiring::open(&project.root, settings);
-        let (good, said) = match channel.deliver(&letter(project)?) {
+        let opened = wiring::open(&project.root, settings);
+        for warning in &opened.warnings {
+            Stream::Error.print(&format!("{name}: {warning}\n"));
+        }
+        // What is wrong is said best by a call that tells nobody; then the message itself.
+        let tried = opened.channel.check().map(|_| letter(project));
+        let outcome = match tried {
+            Ok(letter) => opened.channel.deliver(&letter?),
+            Err(outcome) => outcome,
+        };
+        let (good, said) = match outcome {
             Outcome::Told { .. } => (true, "told".to_owned()),
             Outcome::Later { after: Some(after), why } => {
                 (false, format!("not now: {why}; it asks to wait {} s", after.as_secs()))

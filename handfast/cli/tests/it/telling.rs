@@ -1,0 +1,158 @@
+//! What a run finds is told to people.
+
+use std::path::Path;
+
+use handfast_fakeslack::workspace::WEBHOOK_CHANNEL;
+use handfast_fakeslack::{FakeSlack, Settings, Weather};
+
+use crate::support::{Project, Ran};
+use crate::trial::{self, Order};
+
+const TOKEN: &str = "xoxb-fake-token";
+const CHANNEL: &str = "C0FAKE001";
+
+/// The short form of the benchmark `incidents`.
+#[test]
+fn whatever_is_killed_every_incident_is_told() {
+    let order = Order { incidents: 24, seed: 7, workers: 3 };
+    let outcome = trial::run(&order, Path::new(env!("CARGO_BIN_EXE_handfast")));
+    assert!(outcome.broken.is_empty(), "{}\n{:#?}", outcome.report, outcome.broken);
+    assert!(outcome.incidents >= 24);
+}
+
+#[test]
+fn an_incident_is_one_message_from_its_first_failure_to_its_recovery() {
+    let (slack, project) = told();
+    let project = project.scenario("x", RED);
+    let ran = project.run(&["run", "--notify=daily"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.error);
+    let [message] = slack.messages(CHANNEL).try_into().unwrap();
+    assert!(message.text.contains("daily"), "{}", message.text);
+    assert_eq!(project.run(&["run", "--notify=daily"]).code, 1);
+    assert_eq!(slack.messages(CHANNEL).len(), 2, "a note in the thread");
+    let project = project.scenario("x", GREEN);
+    assert_eq!(project.run(&["run", "--notify=daily"]).code, 0);
+    let messages = slack.messages(CHANNEL);
+    assert_eq!(messages.len(), 3, "and another one");
+    assert!(messages[0].edits >= 2, "{:?}", messages[0]);
+    let thread = Some(messages[0].ts.clone());
+    assert!(messages[1..].iter().all(|note| note.thread_ts == thread));
+    assert_eq!(slack.messages(WEBHOOK_CHANNEL).len(), 2, "red and well again");
+    let status = project.run(&["notify", "status"]);
+    assert_eq!(status.code, 0);
+    assert!(status.out.contains("no incident is open"), "{}", status.out);
+    // A green run after it says nothing.
+    assert_eq!(project.run(&["run", "--notify=daily"]).code, 0);
+    assert_eq!(slack.messages(CHANNEL).len(), 3);
+}
+
+#[test]
+fn without_the_option_nobody_is_told_and_without_the_table_it_is_a_mistake() {
+    let (slack, project) = told();
+    let project = project.scenario("x", RED);
+    assert_eq!(project.run(&["run"]).code, 1);
+    assert_eq!(slack.requests(), 0);
+    let project = Project::new("").scenario("x", RED);
+    let ran = project.run(&["run", "--notify"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.error.contains("has no [notify]"), "{}", ran.error);
+}
+
+#[test]
+fn a_run_that_cannot_begin_is_told() {
+    let (slack, project) = told();
+    let project = project.scenario("x", "[[step]]\nnonsense = 1\n");
+    assert_eq!(project.run(&["run", "--notify=daily"]).code, 2);
+    let [message] = slack.messages(CHANNEL).try_into().unwrap();
+    assert!(message.text.contains("infrastructure"), "{}", message.text);
+}
+
+#[test]
+fn a_channel_that_refuses_changes_no_verdict_and_is_shown_with_the_fix() {
+    let (slack, project) = told();
+    let project = project.scenario("x", RED);
+    project.write("token", "xoxb-revoked");
+    let ran = project.run(&["run", "--notify=daily"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.error.contains("not told yet"), "{}", ran.error);
+    assert!(!ran.error.contains("xoxb-revoked"));
+    let status = project.run(&["notify", "status"]);
+    assert_eq!(status.code, 3);
+    assert!(status.out.contains("fix: "), "{}", status.out);
+    assert!(!status.out.contains("xoxb-revoked"));
+    let json: serde_json::Value =
+        serde_json::from_str(&project.run(&["notify", "status", "--json"]).out).unwrap();
+    assert_eq!(json["refused"], 1);
+    assert_eq!(slack.messages(CHANNEL).len(), 0);
+    project.write("token", TOKEN);
+    let delivered = project.run(&["notify", "deliver", "--within", "30s"]);
+    assert_eq!(delivered.code, 0, "{}{}", delivered.out, delivered.error);
+    assert_eq!(slack.messages(CHANNEL).len(), 1, "the next start tries again");
+}
+
+#[test]
+fn a_record_is_told_once() {
+    let (slack, project) = told();
+    let project = project.scenario("x", RED);
+    assert_eq!(project.run(&["run"]).code, 1);
+    let record = project.last_record();
+    for _ in 0..2 {
+        let words = ["notify", "record", record.to_str().unwrap(), "--subject", "nightly"];
+        assert_eq!(project.run(&words).code, 0);
+    }
+    let [message] = slack.messages(CHANNEL).try_into().unwrap();
+    assert!(message.text.contains("nightly"), "{}", message.text);
+    let wal = project.path().join(".handfast/notify.db-wal");
+    assert!(!wal.exists() || wal.metadata().unwrap().len() == 0, "the one file is whole");
+}
+
+#[test]
+fn the_jobs_of_a_ci_run_are_told_from_its_last_one() {
+    let (slack, project) = told();
+    let jobs = |link: &str, results: &[&str]| -> Ran {
+        let link = format!("https://ci.example/runs/{link}");
+        let words = ["notify", "jobs", "--subject", "ci main", "--link", &link];
+        project.run(&[&words, results].concat())
+    };
+    assert_eq!(jobs("1", &["unit=success", "e2e=failure"]).code, 0);
+    let [message] = slack.messages(CHANNEL).try_into().unwrap();
+    let whole = format!("{}{:?}", message.text, message.blocks);
+    assert!(whole.contains("e2e") && whole.contains("runs/1"), "{whole}");
+    assert_eq!(jobs("1", &["unit=success", "e2e=failure"]).code, 0);
+    assert_eq!(slack.messages(CHANNEL).len(), 1, "the same jobs again change nothing");
+    assert_eq!(jobs("2", &["unit=success", "e2e=cancelled"]).code, 0);
+    assert_eq!(slack.messages(CHANNEL).len(), 1, "what was cancelled shows nothing");
+    assert_eq!(jobs("3", &["unit=success", "e2e=success"]).code, 0);
+    assert_eq!(slack.messages(CHANNEL).len(), 2, "well again");
+}
+
+#[test]
+fn a_test_message_says_what_happened_channel_by_channel() {
+    let (slack, project) = told();
+    let ran = project.run(&["notify", "test"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "team: told\nhook: told\n"));
+    assert_eq!(slack.messages(CHANNEL).len(), 1);
+    project.write("token", "xoxb-revoked");
+    let ran = project.run(&["notify", "test", "team"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.out.starts_with("team: no: "), "{}", ran.out);
+    let ran = project.run(&["notify", "test", "nobody"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.error.contains("it has team, hook"), "{}", ran.error);
+}
+
+const RED: &str = "[[step]]\nexpect = \"message.inbox\"\non = [\"b\"]\nhas = { from = \"a\" }\n";
+const GREEN: &str = "[[step]]\ncall = \"message.send\"\nrole = \"a\"\nwith = { to = \"b\", body = { text = \"x\" } }\n";
+
+/// A project that tells a Slack in good weather.
+fn told() -> (FakeSlack, Project) {
+    let slack = FakeSlack::start(Settings::default(), Weather::default()).unwrap();
+    let project = Project::new(&format!(
+        "[[notify.channels]]\nname = \"team\"\nkind = \"slack-bot\"\nchannel = \"{CHANNEL}\"\napi = \"{}\"\nsecret = {{ file = \"token\" }}\n\
+         [[notify.channels]]\nname = \"hook\"\nkind = \"slack-webhook\"\nsecret = {{ file = \"hook\" }}\n",
+        slack.api()
+    ));
+    project.write("token", TOKEN);
+    project.write("hook", &slack.webhook());
+    (slack, project)
+}
