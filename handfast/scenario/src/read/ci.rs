@@ -54,6 +54,11 @@ pub(super) fn ci(node: &Node, can_tell: bool, sink: &mut Sink) -> Option<CiSetti
         let help = "write `gitlab = \".gitlab-ci.yml\"`".to_owned();
         sink.note(fields.span, message, "here", help);
     }
+    if settings.branches.is_empty() {
+        let help = "write `branches = [\"main\"]`, or leave it out".to_owned();
+        let message = "`branches` names no branch".to_owned();
+        sink.note(span(&fields, "branches"), message, "empty", help);
+    }
     if settings.notify && !can_tell {
         let message = "`notify` needs a [notify], which says whom to tell".to_owned();
         let help = "add [notify] with a [[notify.channels]], or leave `notify` out".to_owned();

@@ -53,6 +53,7 @@ fn what_cannot_be_meant_is_refused_where_it_stands() {
     refused("[ci]\nworkflow = \"../w.yml\"\n", &["no file of this project"]);
     refused("[ci]\nworkflow = \"w\"\ngitlab = \"w\"\n", &["are the same file"]);
     refused("[ci]\nbranches = [\"a\\nb\"]\n", &["is no line of text"]);
+    refused("[ci]\nbranches = []\n", &["names no branch"]);
     refused("[ci]\nshards_max = 201\n", &["from 1 to 200"]);
     refused("[ci]\nartifacts_days = 91\n", &["from 1 to 90"]);
     refused("[ci]\nshard_within = \"7h\"\n", &["six hours"]);

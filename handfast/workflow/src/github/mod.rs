@@ -51,7 +51,7 @@ pub fn plain(setting: &Setting<'_>, plain: &Plain) -> Vec<Field> {
     fields.extend(frame(setting, &plain.id, plain.minutes));
     let mut all = steps::prepare(setting);
     all.push(steps::call(setting, &plain.call));
-    all.push(steps::keep_record(setting, &format!("record-{}", plain.id)));
+    all.push(steps::keep_record(setting, &plain.id));
     fields.push(Field::new("steps", Yaml::tables(all)));
     fields
 }

@@ -117,9 +117,10 @@ pub fn upload(setting: &Setting<'_>, name: &str, path: &str) -> Step {
     step
 }
 
-/// Gets what other jobs have kept; all whose names fit the pattern, each in a folder of its own.
-pub fn download(pattern: &str, folder: &str) -> Step {
-    let with = vec![Field::new("pattern", pattern), Field::new("path", folder)];
+/// Gets what other jobs have kept, each in a folder of its own: all, or those whose names fit a pattern.
+pub fn download(pattern: Option<&str>, folder: &str) -> Step {
+    let pattern = pattern.map(|pattern| Field::new("pattern", pattern));
+    let with = pattern.into_iter().chain([Field::new("path", folder)]).collect();
     action("the records of the other jobs", pins::DOWNLOAD, with)
 }
 

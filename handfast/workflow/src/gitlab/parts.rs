@@ -68,11 +68,11 @@ pub fn state_cache(name: &str, path: &str, policy: &str) -> Vec<Field> {
 /// Keeps the record of a run, also of one that failed or ran out of time, under the name of the job.
 pub fn record(setting: &Setting<'_>, job: &str) -> [Field; 2] {
     let copy = format!(
-        "if [ -d .handfast/runs ]; then mkdir -p .handfast/jobs && cp -R .handfast/runs .handfast/jobs/record-{job}; fi"
+        "if [ -d .handfast/runs ]; then mkdir -p .handfast/jobs && cp -R .handfast/runs .handfast/jobs/{job}; fi"
     );
     let reports = vec![Field::new("junit", ".handfast/jobs/*/*/junit.xml")];
     let artifacts = vec![
-        Field::new("name", format!("record-{job}")),
+        Field::new("name", job),
         Field::new("when", "always"),
         Field::new("paths", Yaml::texts(&[".handfast/jobs/"])),
         Field::new("reports", reports),

@@ -40,7 +40,7 @@ fn github(setting: &Setting<'_>) -> Vec<Field> {
     let mut all = vec![steps::checkout()];
     all.extend(steps::restore_build(setting));
     all.push(steps::restore_history());
-    let with = vec![Field::new("name", "shards"), Field::new("path", ".handfast")];
+    let with = vec![Field::new("name", "plan"), Field::new("path", ".handfast")];
     all.push(steps::action("the plan of the shards", pins::DOWNLOAD, with));
     all.extend(steps::set_up(setting));
     for (words, condition) in

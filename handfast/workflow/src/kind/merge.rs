@@ -35,10 +35,10 @@ fn github(setting: &Setting<'_>) -> Vec<Field> {
     let mut all = vec![steps::checkout()];
     all.extend(steps::restore_build(setting));
     all.push(steps::restore_history());
-    all.push(steps::download("shard-*", ".handfast/shards"));
+    all.push(steps::download(Some("shard-*"), ".handfast/shards"));
     all.extend(steps::set_up(setting));
     all.push(steps::call(setting, &words(&["merge", ".handfast/shards"])));
-    all.push(steps::keep_record(setting, "record-merge"));
+    all.push(steps::keep_record(setting, "merge"));
     all.push(steps::save_history());
     fields.push(Field::new("steps", Yaml::tables(all)));
     fields

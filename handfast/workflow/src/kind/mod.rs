@@ -57,6 +57,15 @@ pub fn jobs(setting: &Setting<'_>) -> Result<Vec<Job>, SettingError> {
             });
         }
     }
+    if let Some(job) = setting.ci.jobs.iter().find(|job| job.name.starts_with("shard-")) {
+        return Err(SettingError {
+            message: format!(
+                "[ci.jobs.{}] has a name that the records of the shards have",
+                job.name
+            ),
+            help: "give it a name that does not begin with shard-".to_owned(),
+        });
+    }
     let mut all: Vec<Job> = Vec::new();
     for kind in ALL {
         let more = kind(setting, &all);

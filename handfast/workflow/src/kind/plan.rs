@@ -47,7 +47,7 @@ fn github(setting: &Setting<'_>) -> Vec<Field> {
             Field::new("id", "shards"),
             Field::new("run", Yaml::lines(&script)),
         ]);
-        all.push(steps::upload(setting, "shards", PLAN));
+        all.push(steps::upload(setting, "plan", PLAN));
     }
     all.extend(steps::save_build(setting));
     fields.push(Field::new("steps", Yaml::tables(all)));

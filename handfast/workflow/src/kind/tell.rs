@@ -37,7 +37,7 @@ fn github(setting: &Setting<'_>, before: &[Job]) -> Vec<Field> {
     let mut all = vec![steps::checkout()];
     all.extend(steps::restore_build(setting));
     all.push(cache_step(false));
-    all.push(steps::download("record-*", ".handfast/jobs"));
+    all.push(steps::download(None, ".handfast/jobs"));
     all.extend(steps::set_up(setting));
     // The record of the matrix is that of the job that merges it.
     let result = |job: &&Job| format!("{0}=${{{{ needs.{0}.result }}}}", job.id);
@@ -72,7 +72,7 @@ fn github(setting: &Setting<'_>, before: &[Job]) -> Vec<Field> {
 }
 
 /// What is told already, and what could not be told yet.
-const OUTBOX: &str = ".handfast/notify*";
+const OUTBOX: &str = ".handfast/notify.db*";
 
 fn cache_step(save: bool) -> Vec<Field> {
     let key =
@@ -93,15 +93,26 @@ fn gitlab(setting: &Setting<'_>, before: &[Job]) -> Vec<Field> {
         .filter(|job| job.gitlab.is_some() && job.outcome == Outcome::Recorded)
         .collect();
     let need = |job: &&Job| vec![Field::new("job", job.id.as_str()), Field::new("optional", true)];
-    let names: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
     let mut never = parts::when(REQUEST);
     never.push(Field::new("when", "never"));
     let rules = vec![never, vec![Field::new("when", "always")]];
-    let call = format!(
-        "{} --subject \"ci $CI_COMMIT_REF_NAME\" --link \"$CI_PIPELINE_URL\" --records .handfast/jobs {}",
-        setting.call(&words(&["notify", "jobs"])),
-        names.join(" "),
-    );
+    // GitLab tells no job how another one ended: a record says it, and where there is none its machine died.
+    let names = |only_full: bool| {
+        let jobs = jobs.iter().filter(|job| job.only_full == only_full);
+        jobs.map(|job| job.id.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    let script = [
+        format!("jobs=\"{}\"", names(false)),
+        format!("if [ \"$HANDFAST_FULL\" = true ]; then jobs=\"$jobs {}\"; fi", names(true)),
+        "set --".to_owned(),
+        "for job in $jobs; do".to_owned(),
+        "  if [ -d \".handfast/jobs/$job\" ]; then set -- \"$@\" \"$job=success\"; else set -- \"$@\" \"$job=failure\"; fi".to_owned(),
+        "done".to_owned(),
+        format!(
+            "{} --subject \"ci $CI_COMMIT_REF_NAME\" --link \"$CI_PIPELINE_URL\" --records .handfast/jobs \"$@\"",
+            setting.call(&words(&["notify", "jobs"])),
+        ),
+    ];
     let mut fields = vec![
         Field::new("stage", "tell"),
         Field::new("needs", Yaml::tables(jobs.iter().map(need).collect())),
@@ -110,7 +121,7 @@ fn gitlab(setting: &Setting<'_>, before: &[Job]) -> Vec<Field> {
         environment(),
     ];
     fields.extend(parts::caches(vec![parts::build_cache(setting, "pull"), Some(cache())]));
-    fields.push(parts::script(setting, vec![call]));
+    fields.push(parts::script(setting, vec![script.join("\n") + "\n"]));
     fields
 }
 
