@@ -99,12 +99,16 @@ impl Field {
 
     /// The smallest number from `from` on.
     pub(crate) fn at_or_after(self, from: i8) -> Option<i8> {
-        (from.max(0)..64).find(|number| self.has(*number))
+        let from = u32::try_from(from).unwrap_or(0);
+        let rest = self.bits & u64::MAX.checked_shl(from).unwrap_or(0);
+        if rest == 0 { None } else { i8::try_from(rest.trailing_zeros()).ok() }
     }
 
     /// The greatest number up to `until`.
     pub(crate) fn at_or_before(self, until: i8) -> Option<i8> {
-        (0..=until.min(63)).rev().find(|number| self.has(*number))
+        let above = u32::try_from(until).ok()? + 1;
+        let rest = self.bits & !u64::MAX.checked_shl(above).unwrap_or(0);
+        if rest == 0 { None } else { i8::try_from(63 - rest.leading_zeros()).ok() }
     }
 }
 

@@ -30,6 +30,8 @@ pub const SET_BACK: SignedDuration = SignedDuration::from_hours(26);
 #[derive(Debug, Clone)]
 pub struct Machine {
     jobs: Vec<Job>,
+    /// When the next occurrence of each job is due, beside the place of the job that it follows from.
+    next: Vec<(Option<Timestamp>, Timestamp)>,
     state: State,
     /// What `state` was when it was last given out.
     kept: State,
@@ -71,6 +73,7 @@ impl Machine {
         let kept = state.clone();
         let mut machine = Self {
             jobs: Vec::new(),
+            next: Vec::new(),
             state,
             kept,
             is_stopping: false,
@@ -125,12 +128,7 @@ impl Machine {
         if self.is_stopping {
             return None;
         }
-        let next = |job: &Job| {
-            let progress = self.state.jobs.get(&job.name)?;
-            let next = job.calendar.next_after(progress.through)?;
-            Some(job.due(self.state.seed, next))
-        };
-        self.jobs.iter().filter_map(next).min()
+        self.next.iter().filter_map(|(due, _)| *due).min()
     }
 
     /// What is kept.
@@ -173,6 +171,22 @@ impl Machine {
         }
         self.state.jobs = progresses;
         self.jobs = jobs;
+        self.next = Vec::new();
+        self.look_ahead();
+    }
+
+    /// Finds when the next occurrence of each job is due, where its place has changed.
+    fn look_ahead(&mut self) {
+        let seed = self.state.seed;
+        self.next.resize(self.jobs.len(), (None, Timestamp::MAX));
+        for (job, next) in self.jobs.iter().zip(&mut self.next) {
+            let Some(progress) = self.state.jobs.get(&job.name) else { continue };
+            if next.1 != progress.through {
+                let occurrence = job.calendar.next_after(progress.through);
+                let due = occurrence.map(|occurrence| job.due(seed, occurrence));
+                *next = (due, progress.through);
+            }
+        }
     }
 
     fn forget(&mut self, job: &JobName, owed: Option<Owed>, why: Why) {
@@ -216,6 +230,7 @@ impl Machine {
         for index in 0..self.jobs.len() {
             self.notice(index, now);
         }
+        self.look_ahead();
         let begin = self.claim(now);
         if self.state != self.kept {
             self.kept = self.state.clone();
@@ -233,6 +248,10 @@ impl Machine {
         if progress.through.duration_since(now) > SET_BACK {
             progress.through = now;
             self.notes.push(Note::SetBack { job: name() });
+            return;
+        }
+        if self.next[index].0.is_none_or(|due| now < due) {
+            return;
         }
         let Some(occurrence) = last_due(job, self.state.seed, now) else { return };
         if occurrence <= progress.through {

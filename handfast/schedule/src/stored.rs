@@ -62,7 +62,7 @@ struct StoredLast {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 enum StoredOutcome {
     Exited(u8),
     Died(u8),

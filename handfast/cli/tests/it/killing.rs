@@ -1,15 +1,11 @@
 //! `kill -9` of handfast at a random moment leaves no process.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::process::Stdio;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::moments::{MOMENT_WITHIN, listen};
 use crate::support::Project;
 
 const ROUNDS: u64 = 50;
@@ -22,9 +18,6 @@ const STEPS: &str = "[[step]]\nrole = \"a\"\ncall = \"leave-a-daemon\"\n\
 
 /// Things the peers say they do in one such run, the probe's included: a round is killed at one of them.
 const MOMENTS: u64 = 19;
-
-/// How long the next thing may take: far more than it needs, on a machine that is busy otherwise.
-const MOMENT_WITHIN: Duration = Duration::from_secs(20);
 
 #[test]
 fn fifty_times_kill_at_a_random_moment_leave_nothing() {
@@ -72,29 +65,4 @@ fn ctrl_c_ends_a_run_in_order_and_a_second_one_at_once() {
             assert!(text.ends_with("\n0 passed, 1 failed\n"), "{text}");
         }
     }
-}
-
-struct Moments {
-    address: String,
-    lines: Receiver<String>,
-}
-
-/// Hears what the peers say they do.
-fn listen() -> Moments {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let (sender, lines) = channel();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let sender = sender.clone();
-            thread::spawn(move || {
-                for line in BufReader::new(stream.unwrap()).lines().map_while(Result::ok) {
-                    if sender.send(line).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    Moments { address, lines }
 }

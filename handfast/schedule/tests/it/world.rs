@@ -98,8 +98,12 @@ impl World {
         }
     }
 
-    /// What each job should have begun at each idle moment: its newest occurrence that is due. Returns what was not.
-    pub(crate) fn check_idle(&self, due: &BTreeMap<JobName, Vec<Timestamp>>) -> Vec<String> {
+    /// What each job should have begun at each idle moment: its newest occurrence that fell due at least `slack` before. Returns what was not.
+    pub(crate) fn check_idle(
+        &self,
+        due: &BTreeMap<JobName, Vec<Timestamp>>,
+        slack: SignedDuration,
+    ) -> Vec<String> {
         let mut wrong = Vec::new();
         for (job, due) in due {
             let mut seen = self.seen.iter().filter(|seen| &seen.job == job).peekable();
@@ -108,7 +112,7 @@ impl World {
                 while let Some(seen) = seen.next_if(|seen| seen.began <= *idle) {
                     newest_begun = newest_begun.max(seen.occurrence);
                 }
-                let count = due.partition_point(|due| due <= idle);
+                let count = due.partition_point(|due| *due + slack <= *idle);
                 if let Some(newest) = due[..count].last().filter(|due| **due > newest_begun) {
                     wrong.push(format!("{job}: {newest} had not begun at {idle}"));
                 }

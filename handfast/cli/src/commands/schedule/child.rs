@@ -16,9 +16,14 @@ use crate::around::{SCHEDULED, Scheduled};
 use crate::console::Stream;
 
 /// Starts a run, in a process group of its own: Ctrl-C on a terminal reaches the scheduler alone, which then ends the run in order.
-pub(super) fn start(root: &Path, words: &[String], begin: &Begin) -> io::Result<Child> {
+pub(super) fn start(
+    program: &Path,
+    root: &Path,
+    words: &[String],
+    begin: &Begin,
+) -> io::Result<Child> {
     let mark = Folder::of(root).mark_file();
-    Command::new(std::env::current_exe()?)
+    Command::new(program)
         .arg(SCHEDULED)
         .arg(std::process::id().to_string())
         .arg(mark)

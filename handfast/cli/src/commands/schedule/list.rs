@@ -6,6 +6,7 @@ use handfast_scenario::ExitCode;
 use handfast_schedule::state::Last;
 use handfast_schedule::{Job, Outcome, State};
 use jiff::Timestamp;
+use rustix::process::Pid;
 use serde_json::{Value, json};
 
 use super::next::upcoming;
@@ -28,11 +29,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, around: &Around) -> Result<ExitCode, CommandError> {
     let loaded = load_with_jobs(around)?;
     let folder = Folder::of(&loaded.root);
-    let (state, is_held) = (folder.state()?, folder.is_held());
+    let (state, holder) = (folder.state()?, folder.holder());
     let jobs = &loaded.project.schedule;
     let text = if args.json {
         let jobs: Vec<Value> = jobs.iter().map(|job| value(job, state.as_ref(), now())).collect();
-        let mut text = format!("{:#}", json!({ "is_carried_out": is_held, "jobs": jobs }));
+        let mut text =
+            format!("{:#}", json!({ "carried_out_by": holder.map(Pid::as_raw_pid), "jobs": jobs }));
         text.push('\n');
         text
     } else {
@@ -40,11 +42,11 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<ExitCode, CommandError
         for job in jobs {
             describe(&mut text, job, state.as_ref(), now()).unwrap_or_default();
         }
-        text.push_str(if is_held {
-            "carried out by a running `handfast schedule run`\n"
-        } else {
-            "nobody carries this out: start `handfast schedule run`\n"
-        });
+        match holder {
+            Some(pid) => writeln!(text, "carried out by process {}", pid.as_raw_pid()),
+            None => writeln!(text, "nobody carries this out: start `handfast schedule run`"),
+        }
+        .unwrap_or_default();
         text
     };
     Stream::Out.print(&text);

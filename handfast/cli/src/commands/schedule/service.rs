@@ -1,6 +1,7 @@
 //! `handfast schedule run`
 
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 
 use handfast_runner::project::Loaded;
 use handfast_scenario::ExitCode;
@@ -43,10 +44,21 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<ExitCode, CommandError
         Some(state) => state,
         None => State::new(seed()?),
     };
+    // Asked once: a program that is replaced while this runs is no longer found by asking, but by its path.
+    let program = std::env::current_exe()
+        .map_err(|error| CommandError::infra(&error, "handfast cannot find its own program"))?;
     let mark = held.folder().mark();
     let machine = Machine::new(loaded.project.schedule.clone(), state, mark.as_ref(), now());
-    let service =
-        Service { around, loaded, held, machine, child: None, stop: Stop::No, is_all_passed: true };
+    let service = Service {
+        around,
+        loaded,
+        held,
+        machine,
+        program,
+        child: None,
+        stop: Stop::No,
+        is_all_passed: true,
+    };
     service.live(args.once)
 }
 
@@ -55,6 +67,7 @@ struct Service<'a> {
     loaded: Loaded,
     held: Held,
     machine: Machine,
+    program: PathBuf,
     child: Option<Watched>,
     stop: Stop,
     is_all_passed: bool,
@@ -113,7 +126,7 @@ impl Service<'_> {
         let again = if begin.attempt > 1 { ", once more" } else { "" };
         let (job, due) = (&begin.job, begin.due);
         self.log(&format!("{job}: begins{again}, due {due}: handfast {}", words.join(" ")));
-        match child::start(&self.loaded.root, &words, begin).and_then(Watched::new) {
+        match child::start(&self.program, &self.loaded.root, &words, begin).and_then(Watched::new) {
             Ok(child) => self.child = Some(child),
             Err(error) => {
                 self.log(&format!("{job}: {error}"));

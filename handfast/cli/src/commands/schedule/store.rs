@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use handfast_schedule::mark::MARK_LEN_MAX;
 use handfast_schedule::state::FILE_LEN_MAX;
 use handfast_schedule::{Mark, State, StateError};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
 
-use super::now;
 use crate::error::CommandError;
 
 /// The state of the machine.
@@ -67,10 +67,10 @@ impl Folder {
         self.0.join(MARK)
     }
 
-    /// Whether somebody carries the schedule out.
-    pub(super) fn is_held(&self) -> bool {
-        let Ok(lock) = File::open(self.0.join(LOCK)) else { return false };
-        flock(&lock, FlockOperation::NonBlockingLockShared).is_err()
+    /// The process that carries the schedule out. Asking takes nothing away from one that is just beginning.
+    pub(super) fn holder(&self) -> Option<Pid> {
+        let lock = File::open(self.0.join(LOCK)).ok()?;
+        holder(&lock)
     }
 }
 
@@ -81,16 +81,15 @@ impl Held {
         fs::create_dir_all(&folder.0).map_err(|error| failed(&error, "make", &folder.0))?;
         let opened =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut lock = opened.map_err(|error| failed(&error, "open", &path))?;
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut owner = String::new();
-            lock.take(256).read_to_string(&mut owner).unwrap_or_default();
-            let error = format!("the schedule of this project is carried out by {}", owner.trim());
+        let lock = opened.map_err(|error| failed(&error, "open", &path))?;
+        if fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let who = holder(&lock).map_or_else(
+                || "another process".to_owned(),
+                |pid| format!("process {}", pid.as_raw_nonzero()),
+            );
+            let error = format!("the schedule of this project is carried out by {who}");
             return Err(CommandError::usage_text(error, "end that one first, or leave it to it"));
         }
-        let owner = format!("process {} since {}\n", std::process::id(), now().strftime("%FT%TZ"));
-        let written = lock.set_len(0).and_then(|()| lock.write_all(owner.as_bytes()));
-        written.map_err(|error| failed(&error, "write", &path))?;
         Ok(Self { folder, _lock: lock })
     }
 
@@ -104,6 +103,11 @@ impl Held {
         let path = self.folder.0.join(STATE);
         replace(&path, &state.to_bytes()).map_err(|error| failed(&error, "write", &path))
     }
+}
+
+fn holder(lock: &File) -> Option<Pid> {
+    let found = fcntl_getlk(lock, &Flock::from(FlockType::WriteLock)).ok()??;
+    found.pid
 }
 
 /// Puts a file in the place of another, all of it or nothing.
