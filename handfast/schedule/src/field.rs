@@ -108,7 +108,7 @@ impl Field {
     pub(crate) fn at_or_before(self, until: i8) -> Option<i8> {
         let above = u32::try_from(until).ok()? + 1;
         let rest = self.bits & !u64::MAX.checked_shl(above).unwrap_or(0);
-        if rest == 0 { None } else { i8::try_from(63 - rest.leading_zeros()).ok() }
+        if rest == 0 { None } else { i8::try_from(rest.ilog2()).ok() }
     }
 }
 

@@ -77,7 +77,10 @@ impl World {
 
     /// Lives until `end`.
     pub(crate) fn live(&mut self, end: Timestamp) {
+        // A job is known from the first state that is kept; trouble begins after that.
+        let kill_in = std::mem::take(&mut self.trouble.kill_in);
         self.start();
+        self.trouble.kill_in = kill_in;
         let mut trouble = self.next_trouble();
         loop {
             let deadline = self.machine.as_ref().and_then(Machine::next_deadline);
