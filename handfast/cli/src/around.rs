@@ -25,6 +25,8 @@ pub(crate) struct Around {
     pub(crate) is_journal: bool,
     /// Address of the CI run that it is part of.
     pub(crate) link: Option<String>,
+    /// Set where this is a step of a GitHub job.
+    pub(crate) github: Option<Github>,
     /// Standard output.
     pub(crate) out: Screen,
     /// Standard error.
@@ -40,6 +42,15 @@ pub(crate) struct Scheduled {
     pub(crate) mark: PathBuf,
     /// What it writes there: job, occurrence, attempt.
     pub(crate) claim: String,
+}
+
+/// What a GitHub job tells its steps.
+#[derive(Debug, Clone)]
+pub(crate) struct Github {
+    /// Where the page of this step belongs (`GITHUB_STEP_SUMMARY`).
+    pub(crate) page: Option<PathBuf>,
+    /// Where the repository was checked out (`GITHUB_WORKSPACE`).
+    pub(crate) workspace: Option<PathBuf>,
 }
 
 /// What marks a command line as that of a run which a schedule starts.
@@ -102,6 +113,10 @@ impl Around {
             path: set("PATH"),
             is_journal: set("JOURNAL_STREAM").is_some(),
             link: link(&set),
+            github: set("GITHUB_ACTIONS").filter(|value| value == "true").map(|_| Github {
+                page: set("GITHUB_STEP_SUMMARY").map(PathBuf::from),
+                workspace: set("GITHUB_WORKSPACE").map(PathBuf::from),
+            }),
             out: screen(std::io::stdout().is_terminal()),
             error: screen(std::io::stderr().is_terminal()),
         }

@@ -10,6 +10,7 @@ mod around;
 mod commands;
 mod console;
 mod error;
+mod github;
 
 #[cfg(test)]
 mod documents;

@@ -31,6 +31,8 @@ pub struct Book {
 pub struct RunPage {
     /// Id of the run.
     pub run: String,
+    /// Version of handfast.
+    pub handfast: String,
     /// The command line, program first.
     pub command: Vec<String>,
     /// When it started, microseconds since the Unix epoch.
@@ -526,12 +528,15 @@ impl UnitPage {
 }
 
 fn run_page(event: &RunEvent) -> Option<RunPage> {
-    let RunEvent::RunStarted { run, command, started_unix_us, units, suites, shard, .. } = event
+    let RunEvent::RunStarted {
+        run, handfast, command, started_unix_us, units, suites, shard, ..
+    } = event
     else {
         return None;
     };
     Some(RunPage {
         run: run.clone(),
+        handfast: handfast.clone(),
         command: command.clone(),
         started_unix_us: *started_unix_us,
         units: *units,

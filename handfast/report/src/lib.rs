@@ -9,6 +9,7 @@
 //! 2. [`console`]: lines while it runs and after; [`failure`], [`timeline`], [`table`] are its parts.
 //!    [`shards`]: which part of a whole a run is, and what a merged record was made of.
 //! 3. [`junit`] and [`summary`]: the same for other programs.
+//!    [`ctrf`] in the Common Test Report Format; [`github`] as page and annotations of a GitHub job.
 //! 4. [`html`]: the same as one file to look at.
 //! 5. [`palette`] and [`quantity`]: colours, and times for people.
 
@@ -22,6 +23,8 @@ pub mod timeline;
 pub mod matrix;
 pub mod shards;
 
+pub mod ctrf;
+pub mod github;
 pub mod html;
 pub mod junit;
 pub mod summary;

@@ -1,4 +1,4 @@
-//! Records of runs: `.handfast/runs/<id>/` with `events.jsonl`, `junit.xml`, `summary.json`, `report.html` and `logs/`.
+//! Records of runs: `.handfast/runs/<id>/` with `events.jsonl`, `junit.xml`, `ctrf.json`, `summary.json`, `report.html` and `logs/`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use handfast_report::book::Book;
 use handfast_report::html::HtmlReport;
-use handfast_report::{junit, summary};
+use handfast_report::{ctrf, junit, summary};
 use handfast_scenario::event::{RecordError, read_record};
 use handfast_scenario::{Recorded, RunEvent};
 
@@ -233,6 +233,7 @@ impl EventSink for RecordSink {
         self.logs.clear();
         self.events.flush()?;
         fs::write(self.folder.join("junit.xml"), junit::junit(&self.book)?)?;
+        fs::write(self.folder.join("ctrf.json"), ctrf::text(&self.book)?)?;
         let mut summary = serde_json::to_string_pretty(&summary::summary(&self.book))?;
         summary.push('\n');
         fs::write(self.folder.join("summary.json"), summary)?;

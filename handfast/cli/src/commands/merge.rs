@@ -1,6 +1,6 @@
 //! `handfast merge`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use handfast_history::RunRow;
 use handfast_lab::Clock;
@@ -16,6 +16,7 @@ use super::telling::{NotifyArgs, Telling};
 use crate::around::{Around, Moving, Screen};
 use crate::console::{ConsoleSink, JsonSink, Stream};
 use crate::error::CommandError;
+use crate::github::GithubSink;
 
 /// Make one record of those of all shards, with the exit code of the whole
 ///
@@ -68,7 +69,7 @@ fn work(args: &Args, around: &Around, telling: &Telling) -> Result<ExitCode, Com
         CommandError::infra(&error, "the merged record could not be written")
     };
     let record = RecordSink::create(&folder).map_err(unrecorded)?;
-    let mut sinks = sinks(args, around, &shown);
+    let mut sinks = sinks(args, around, &loaded.root, &shown);
     sinks.insert(0, Box::new(record));
     let settings = loaded.project.notify.as_ref();
     telling.begin(around, &loaded.root, &loaded.project.name, settings, (&head.run, clock))?;
@@ -112,7 +113,7 @@ fn find(folders: &[PathBuf], around: &Around) -> Result<Vec<merge::Found>, Comma
     Ok(found)
 }
 
-fn sinks(args: &Args, around: &Around, record: &str) -> Vec<Box<dyn EventSink>> {
+fn sinks(args: &Args, around: &Around, root: &Path, record: &str) -> Vec<Box<dyn EventSink>> {
     let (stream, screen) =
         if args.json { (Stream::Error, around.error) } else { (Stream::Out, around.out) };
     // Nothing moves in a run that is over.
@@ -122,6 +123,9 @@ fn sinks(args: &Args, around: &Around, record: &str) -> Vec<Box<dyn EventSink>> 
         vec![Box::new(ConsoleSink::new(stream, screen, last_words))];
     if args.json {
         sinks.push(Box::new(JsonSink::default()));
+    }
+    if let Some(github) = GithubSink::of_job(around, root, stream) {
+        sinks.push(Box::new(github));
     }
     sinks
 }

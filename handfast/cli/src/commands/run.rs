@@ -22,6 +22,7 @@ use super::{interruption, matrix};
 use crate::around::Around;
 use crate::console::{ConsoleSink, JsonSink, MatrixForm, MatrixSink, Stream};
 use crate::error::CommandError;
+use crate::github::GithubSink;
 
 /// Run scenarios over real peers
 ///
@@ -181,6 +182,9 @@ pub(super) fn open_sinks(
         Some(Form::Matrix(form)) => sinks.push(Box::new(MatrixSink::new(form))),
         None => {}
     }
+    if let Some(github) = GithubSink::of_job(around, root, stream) {
+        sinks.push(Box::new(github));
+    }
     // Last, because its end waits until what the others say is told.
     let settings = loaded.project.notify.as_ref();
     let run = (session.id.as_str(), session.clock);
@@ -192,7 +196,7 @@ pub(super) fn open_sinks(
 
 /// Where the record of a run is, for the end of its output.
 pub(super) fn last_words(record: &str) -> String {
-    format!("record: {record}/ (report.html, summary.json, junit.xml, events.jsonl)")
+    format!("record: {record}/ (report.html, summary.json, junit.xml, ctrf.json, events.jsonl)")
 }
 
 /// The history of the project at `root`.

@@ -4,6 +4,7 @@
 
 mod broken_peers;
 mod ci;
+mod github;
 mod guides;
 mod infra;
 mod killing;

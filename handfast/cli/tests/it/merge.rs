@@ -54,7 +54,7 @@ fn three_shards_merged_are_what_one_run_is() {
     let summary: Value = serde_json::from_str(&merged.out).unwrap();
     assert_eq!(summary["merged"]["faults"], serde_json::json!([]), "{}", merged.out);
     assert_eq!(summary["units"].as_array().unwrap().len(), 4);
-    for file in ["events.jsonl", "summary.json", "junit.xml", "report.html"] {
+    for file in ["events.jsonl", "summary.json", "junit.xml", "ctrf.json", "report.html"] {
         assert!(record.join(file).is_file(), "{file}");
     }
     let id = record.file_name().unwrap().to_str().unwrap();

@@ -67,7 +67,10 @@ impl Project {
             .args(arguments)
             .current_dir(self.path())
             .env_remove("CARGO")
-            .env_remove("CARGO_TARGET_DIR");
+            .env_remove("CARGO_TARGET_DIR")
+            .env_remove("GITHUB_ACTIONS")
+            .env_remove("GITHUB_STEP_SUMMARY")
+            .env_remove("GITHUB_WORKSPACE");
         command.stdin(Stdio::null());
         command
     }

@@ -46,7 +46,7 @@ pub fn markdown(grid: &Grid) -> String {
 }
 
 /// Text of a peer or a scenario in a cell of a table: nothing in it is Markdown.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for c in tame(text).chars() {
         if "\\|*_`<>[]~".contains(c) {
