@@ -5,7 +5,7 @@
 
 mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ureq::http::Uri;
@@ -97,15 +97,14 @@ impl Budget {
 impl Client {
     /// Waits at most `patience` for an answer. Reads the system's certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, and the proxy from `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
     pub(super) fn new(patience: Duration) -> Self {
-        let certificates: Vec<_> = rustls_native_certs::load_native_certs()
-            .certs
-            .iter()
-            .map(|certificate| Certificate::from_der(certificate.as_ref()).to_owned())
-            .collect();
+        Self::trusting(Arc::clone(ROOTS.get_or_init(system_roots)), patience)
+    }
+
+    fn trusting(certificates: Arc<Vec<Certificate<'static>>>, patience: Duration) -> Self {
         let left = Left::default();
         let roots = certificates.len();
         let tls = TlsConfig::builder()
-            .root_certs(RootCerts::Specific(Arc::new(certificates)))
+            .root_certs(RootCerts::Specific(certificates))
             .unversioned_rustls_crypto_provider(Arc::new(
                 rustls::crypto::aws_lc_rs::default_provider(),
             ))
@@ -210,6 +209,14 @@ fn is_loopback(uri: &Uri) -> bool {
         || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+fn system_roots() -> Arc<Vec<Certificate<'static>>> {
+    let found = rustls_native_certs::load_native_certs().certs;
+    let owned = |certificate: &rustls::pki_types::CertificateDer<'_>| {
+        Certificate::from_der(certificate.as_ref()).to_owned()
+    };
+    Arc::new(found.iter().map(owned).collect())
+}
+
 fn agent(tls: TlsConfig, proxy: Option<Proxy>, left: &Left) -> Agent {
     let config = Agent::config_builder()
         .tls_config(tls)
@@ -262,6 +269,9 @@ fn retry_after(headers: &ureq::http::HeaderMap) -> Option<Duration> {
     };
     Some(asked.min(RETRY_AFTER_MAX))
 }
+
+/// What the system trusts: the same for all channels of a process.
+static ROOTS: OnceLock<Arc<Vec<Certificate<'static>>>> = OnceLock::new();
 
 /// Longest time of one call, its connection included: Slack answers within a second, and who waits longer keeps other letters waiting.
 pub(super) const CALL_MAX: Duration = Duration::from_secs(10);

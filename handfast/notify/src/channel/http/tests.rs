@@ -1,6 +1,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
 use super::*;
 
 /// Serves one connection with `answer`, and closes it.
@@ -105,4 +108,68 @@ fn only_https_or_the_machine_itself() {
     ] {
         assert!(check_address(bad).is_err(), "{bad}");
     }
+}
+
+/// Serves one TLS connection; the certificate is for `localhost` and 127.0.0.1, from the authority in `certificates/ca.pem`.
+fn tls_server(host: &str) -> SocketAddr {
+    let chain =
+        vec![CertificateDer::from_pem_slice(include_bytes!("certificates/server.pem")).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("certificates/server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let listener = TcpListener::bind((host, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let Ok((socket, _)) = listener.accept() else { return };
+        let connection = rustls::ServerConnection::new(Arc::new(config)).unwrap();
+        let mut stream = rustls::StreamOwned::new(connection, socket);
+        let mut heard = [0; 8 * 1024];
+        // A client that does not trust the certificate goes away here.
+        if stream.read(&mut heard).is_ok() {
+            drop(stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"));
+            drop(stream.flush());
+        }
+    });
+    address
+}
+
+fn call_trusting(authority: &[u8], host: &str) -> Call {
+    let authority = Certificate::from_pem(authority).unwrap();
+    let client = Client::trusting(Arc::new(vec![authority]), Duration::from_secs(5));
+    let address = format!("https://{}/path", tls_server(host));
+    let request = Request { method: "POST", address: &address, headers: &[], body: b"{}".to_vec() };
+    client.call(request, Budget::start(Duration::from_secs(5)))
+}
+
+#[test]
+fn a_certificate_of_a_trusted_authority_is_taken() {
+    let call = call_trusting(include_bytes!("certificates/ca.pem"), "127.0.0.1");
+    let Call::Answered(answer) = call else { panic!("{call:?}") };
+    assert_eq!((answer.status, answer.body.as_deref()), (200, Some(&b"ok"[..])));
+}
+
+#[test]
+fn a_certificate_of_a_stranger_or_for_another_host_is_refused_before_anything_is_sent() {
+    for (authority, host) in [
+        (&include_bytes!("certificates/other.pem")[..], "127.0.0.1"),
+        (&include_bytes!("certificates/ca.pem")[..], "127.0.0.2"),
+    ] {
+        let call = call_trusting(authority, host);
+        let Call::Impossible { why, fix } = call else { panic!("{host}: {call:?}") };
+        assert!(why.contains("certificate") && fix.contains("SSL_CERT_FILE"), "{why}; {fix}");
+    }
+}
+
+#[test]
+fn a_machine_without_certificates_says_what_to_install() {
+    let client = Client::trusting(Arc::new(Vec::new()), Duration::from_secs(5));
+    let request =
+        Request { method: "POST", address: "https://x.invalid/", headers: &[], body: Vec::new() };
+    let call = client.call(request, Budget::start(Duration::from_secs(5)));
+    assert!(matches!(call, Call::Impossible { fix, .. } if fix.contains("ca-certificates")));
 }
