@@ -63,7 +63,12 @@ pub fn step(
                 State::Recovered => Turn::Recovered,
                 State::Open => Turn::Changed,
             };
+            let had_failed = (std::mem::take(&mut incident.failures), incident.failures_more);
             refresh(&mut incident, watch, class, now_unix_us);
+            if turn == Turn::Recovered {
+                // A message that turns green still says what it was about.
+                (incident.failures, incident.failures_more) = had_failed;
+            }
             Some(Step { incident, turn })
         }
         News::Died if class == Class::Infra => {

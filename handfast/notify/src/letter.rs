@@ -140,7 +140,7 @@ pub struct Incident {
     pub command: Vec<String>,
     /// Counts of the newest run: so far, or final when it is over.
     pub counts: Counts,
-    /// What failed in the newest run, in the order in which it did; at most [`Incident::FAILURES_MAX`].
+    /// What failed in the newest red run, in the order in which it did; at most [`Incident::FAILURES_MAX`].
     pub failures: Vec<Failure>,
     /// Failures beyond those listed.
     pub failures_more: u64,

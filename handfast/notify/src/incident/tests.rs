@@ -76,6 +76,9 @@ fn a_green_run_closes_and_an_interrupted_one_does_not() {
     let end = run.end();
     let step = after(&run, &end, Class::Product, Some(opened("r1"))).unwrap();
     assert_eq!((step.turn, step.incident.state), (Turn::Recovered, State::Recovered));
+    let had_failed = opened("r1").failures;
+    assert!(!had_failed.is_empty());
+    assert_eq!(step.incident.failures, had_failed, "a green message still says what it was about");
     run.watch.counts.summary.not_run = 3;
     assert_eq!(after(&run, &end, Class::Product, Some(opened("r1"))), None);
 }

@@ -18,7 +18,9 @@ pub(in crate::channel) fn incident() -> Incident {
         run: "2026-11-22T02-00-00Z-7".to_owned(),
         over: true,
         exit_code: Some(1),
-        command: ["handfast", "run", "token/pay", "--seed", "7"].map(str::to_owned).to_vec(),
+        command: ["handfast", "run", "token/pay", "--notify=daily", "--seed", "7"]
+            .map(str::to_owned)
+            .to_vec(),
         counts: Counts {
             done: 120,
             total: 120,

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::text::{block, code, command_line, mrkdwn};
-use super::words::{Tone, counts, ending, lasting, since, title};
+use super::text::{block, code, mrkdwn};
+use super::words::{Tone, command, counts, ending, had_failed, lasting, since, title};
 use crate::letter::{Failure, Incident, Kind, Letter, Mention, Note, Owner, State};
 
 /// A message as the methods of Slack take it.
@@ -66,7 +66,10 @@ fn open(letter: &Letter, headline: &str) -> Vec<Value> {
 }
 
 fn recovered(incident: &Incident, headline: &str) -> Vec<Value> {
-    let told = format!("after {}\nnow: {}", lasting(incident), mrkdwn(&counts(incident), LINE_MAX));
+    let failed = had_failed(incident, |unit| code(unit, UNIT_MAX));
+    let failed = if failed.is_empty() { failed } else { format!("\nhad failed: {failed}") };
+    let counts = mrkdwn(&counts(incident), LINE_MAX);
+    let told = format!("after {}{failed}\nnow: {counts}", lasting(incident));
     vec![section(&format!("{headline}\n{told}")), footer(incident)]
 }
 
@@ -168,7 +171,7 @@ pub(in crate::channel) fn mention_of(owner: &str) -> Option<String> {
 }
 
 fn repeat(incident: &Incident) -> Value {
-    section(&format!("repeat it:\n{}", block(&command_line(&incident.command), COMMAND_MAX)))
+    section(&format!("repeat it:\n{}", block(&command(incident), COMMAND_MAX)))
 }
 
 fn footer(incident: &Incident) -> Value {
@@ -254,7 +257,7 @@ const OWNER_MAX: usize = 60;
 /// Most owners that are named: more than twenty people are nobody.
 const OWNERS_MAX: usize = 20;
 /// Longest id of a member or a group.
-const ID_MAX: usize = 20;
+const ID_MAX: usize = 32;
 /// Longest other line.
 const LINE_MAX: usize = 300;
 /// Longest command line.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::text::plain;
+use super::text::{command_line, plain};
 use crate::letter::{Class, Incident, Kind, Letter, Note, State};
 
 /// How bad a letter is; each service has its own colour for it.
@@ -122,6 +122,25 @@ pub(in crate::channel) fn counts(incident: &Incident) -> String {
     }
 }
 
+/// What to call to see it again: the run's command line, which tells nobody this time.
+pub(in crate::channel) fn command(incident: &Incident) -> String {
+    let told = |word: &&String| *word == "--notify" || word.starts_with("--notify=");
+    let words: Vec<_> = incident.command.iter().filter(|word| !told(word)).cloned().collect();
+    command_line(&words)
+}
+
+/// The units that failed, as many as are read at a glance: `a, b, 3 more`.
+pub(in crate::channel) fn had_failed(incident: &Incident, code: impl Fn(&str) -> String) -> String {
+    let mut named: Vec<_> =
+        incident.failures.iter().take(GLANCE).map(|failure| code(&failure.unit)).collect();
+    let unnamed = incident.failures.len().saturating_sub(GLANCE) as u64;
+    let more = incident.failures_more.saturating_add(unnamed);
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    named.join(", ")
+}
+
 /// How long the incident lasts, or lasted, and over how many runs: `3 red runs in 2 d 4 h`.
 pub(in crate::channel) fn lasting(incident: &Incident) -> String {
     let micros = incident.seen_unix_us.saturating_sub(incident.opened_unix_us);
@@ -161,6 +180,9 @@ fn span(time: Duration) -> String {
         (days, hours, _) => format!("{days} d {hours} h"),
     }
 }
+
+/// How many units are read at a glance.
+const GLANCE: usize = 5;
 
 /// Longest name of a project or subject, characters.
 pub(in crate::channel) const NAME_MAX: usize = 80;

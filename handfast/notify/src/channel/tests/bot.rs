@@ -98,6 +98,21 @@ fn a_look_up_that_fails_posts_nothing() {
 }
 
 #[test]
+fn clocks_may_differ_by_ten_minutes_when_a_message_is_sought() {
+    for (ahead_s, accepted) in [(300, 1), (1_200, 2)] {
+        let slack = slack(generous());
+        let bot = bot(&slack);
+        let place = told(bot.deliver(&letter("k", Kind::Post))).unwrap();
+        let posted_s: i64 = place.0.split(['/', '.']).nth(1).unwrap().parse().unwrap();
+        let mut again = letter("k", Kind::Post);
+        again.unsure = true;
+        again.incident.opened_unix_us = (posted_s + ahead_s) * 1_000_000;
+        told(bot.deliver(&again)).unwrap();
+        assert_eq!(slack.tally("k").accepted, accepted, "{ahead_s} s ahead");
+    }
+}
+
+#[test]
 fn a_message_is_found_beyond_the_first_page() {
     let mut workspace = generous();
     workspace.limits.page_max = 15;

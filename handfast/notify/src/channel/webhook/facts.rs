@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::channel::message::text::{command_line, plain};
-use crate::channel::message::words::{Tone, counts, ending, lasting, since, title};
+use crate::channel::message::text::plain;
+use crate::channel::message::words::{
+    Tone, command, counts, ending, had_failed, lasting, since, title,
+};
 use crate::letter::{Class, Failure, Incident, Kind, Letter, Mention, Note, State};
 
-/// The names that a template has; `docs/guide/notifications.md#templates` explains them.
+/// The names that a template has; `docs/guide/notify.md#templates` explains them.
 #[derive(Debug, Serialize)]
 pub(super) struct Facts {
     key: String,
@@ -40,6 +42,8 @@ pub(super) struct Facts {
     owners: Vec<String>,
     failures: Vec<Failed>,
     failures_more: u64,
+    #[serde(skip)]
+    failed: String,
     summary: handfast_scenario::event::Summary,
 }
 
@@ -92,12 +96,13 @@ impl Facts {
                 .filter(|link| is_link(link))
                 .unwrap_or_default()
                 .to_owned(),
-            command: plain(&command_line(&incident.command), COMMAND_MAX),
+            command: plain(&command(incident), COMMAND_MAX),
             died_in: died_in(incident),
             mention: letter.mention == Mention::Loud,
             owners: owners(incident),
             failures: incident.failures.iter().take(Incident::FAILURES_MAX).map(failed).collect(),
             failures_more: incident.failures_more,
+            failed: had_failed(incident, |unit| plain(unit, TEXT_MAX)),
             summary: incident.counts.summary,
         };
         if letter.kind != Kind::Test {
@@ -112,6 +117,9 @@ impl Facts {
         let mut lines = vec![prose(&self.counts)];
         if self.tone == Tone::Recovered.name() {
             lines.push(format!("after {}", self.lasting));
+            if !self.failed.is_empty() {
+                lines.push(format!("had failed: {}", prose(&self.failed)));
+            }
         } else {
             self.write_worries(&mut lines, prose, &code);
         }

@@ -121,13 +121,13 @@ fn wrong(name: &str, error: &Error) -> Refused {
         .map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
     let fix = match error.kind() {
         minijinja::ErrorKind::UndefinedError => {
-            "it speaks of something that is not there: docs/guide/notifications.md lists the names"
+            "it speaks of something that is not there: docs/guide/notify.md lists the names"
         }
         minijinja::ErrorKind::UnknownFilter => {
             "the filters are cut, lines, markdown, join and length"
         }
         minijinja::ErrorKind::OutOfFuel => "it loops too long: let it list less",
-        _ => "docs/guide/notifications.md shows how templates are written",
+        _ => "docs/guide/notify.md shows how templates are written",
     };
     Refused::new(format!("{name}{line}: {}", plain(&detail, LINE_MAX)), fix)
 }

@@ -153,6 +153,29 @@ fn a_template_that_is_not_there_names_those_that_are() {
     );
 }
 
+fn guide() -> String {
+    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide/notify.md")).unwrap()
+}
+
+#[test]
+fn the_guide_names_everything_that_a_template_can_speak_of() {
+    let facts = serde_json::to_value(super::facts::Facts::of(&letter(Kind::Post))).unwrap();
+    let guide = guide();
+    for name in facts.as_object().unwrap().keys() {
+        assert!(guide.contains(&format!("`{name}`")), "docs/guide/notify.md does not name {name}");
+    }
+}
+
+#[test]
+fn the_template_of_the_guide_makes_json() {
+    let guide = guide();
+    let block = guide.split("```jinja\n").nth(1).and_then(|rest| rest.split("```").next());
+    let template = load(block.unwrap()).unwrap();
+    let made = render(&template, &letter(Kind::Post)).unwrap();
+    assert_eq!(made["failed"], json!(["token/pay[version=1.1]", "message/order"]));
+    assert_eq!(render(&template, &letter(Kind::Reply(Note::Recovered))), None);
+}
+
 proptest! {
     #[test]
     fn any_texts_make_json(text in any::<String>(), kind in 0_usize..4) {
