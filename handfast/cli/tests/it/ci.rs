@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use handfast_fakeslack::{FakeSlack, Settings, Weather};
 use serde_json::Value;
 
 use crate::support::{Project, Ran};
@@ -329,4 +330,120 @@ fn the_workflow_of_this_repository_is_what_its_configuration_says() {
     let told = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(!told.contains("warning"), "{told}");
+}
+
+/// Runs the scripts of a job as GitHub does on a day, with these variables; the exit code of the first that fails, or 0.
+fn play(project: &Project, job: &Value, variables: &[(&str, &str)]) -> (i32, String) {
+    let daily = |step: &&Value| step["if"].is_null() || step["if"] == "${{ env.FULL != 'true' }}";
+    let mut all = String::new();
+    for step in job["steps"].as_array().unwrap().iter().filter(daily) {
+        let Some(script) = step["run"].as_str() else { continue };
+        let mut command = Command::new("bash");
+        command.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script]);
+        command.current_dir(project.path()).env("FULL", "false").envs(variables.iter().copied());
+        let output = command.env_remove("CARGO").env_remove("CARGO_TARGET_DIR").output().unwrap();
+        all.push_str(&String::from_utf8_lossy(&output.stdout));
+        all.push_str(&String::from_utf8_lossy(&output.stderr));
+        if !output.status.success() {
+            return (output.status.code().unwrap(), all);
+        }
+    }
+    (0, all)
+}
+
+/// What an artifact carries from one machine to another.
+fn carry(from: &Project, source: &str, to: &Project, target: &str) {
+    let target = to.path().join(target);
+    fs::create_dir_all(target.parent().unwrap()).unwrap();
+    let (source, target) = (from.path().join(source), target.as_os_str());
+    let copied = Command::new("cp").arg("-R").arg(source).arg(target).status().unwrap();
+    assert!(copied.success());
+}
+
+#[test]
+fn the_jobs_of_the_workflow_do_what_they_are_for() {
+    let more =
+        format!("handfast = [{:?}]\nshard_within = \"1s\"\n", env!("CARGO_BIN_EXE_handfast"));
+    let machine = || {
+        let project = Project::new(&format!("[matrix]\npeers = [\"py\"]\n[ci]\n{more}"));
+        project.scenario("x", "").scenario("y", "").scenario("z", "")
+    };
+    let planner = machine();
+    generated(&planner);
+    let workflow = read(&planner, GITHUB);
+    let document = handfast_workflow::yaml::read(&workflow).unwrap();
+    let jobs = &document["jobs"];
+
+    planner.write("output", "");
+    let output = planner.path().join("output");
+    let (code, told) =
+        play(&planner, &jobs["plan"], &[("GITHUB_OUTPUT", output.to_str().unwrap())]);
+    assert_eq!(code, 0, "{told}");
+    let output = read(&planner, "output");
+    let shards: Value = serde_json::from_str(output.strip_prefix("shards=").unwrap()).unwrap();
+    let shards: Vec<&str> = shards["include"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| job["shard"].as_str().unwrap())
+        .collect();
+    assert!(shards.len() > 1, "{shards:?}");
+
+    let merger = machine();
+    for (index, shard) in shards.iter().enumerate() {
+        let player = machine();
+        carry(&planner, ".handfast/shards.json", &player, ".handfast/shards.json");
+        let (code, told) = play(&player, &jobs["matrix"], &[("SHARD", shard)]);
+        assert_eq!(code, 0, "{told}");
+        carry(&player, ".handfast/runs", &merger, &format!(".handfast/shards/shard-{index}"));
+    }
+    let (code, told) = play(&merger, &jobs["merge"], &[]);
+    assert!(code == 0 && told.contains("3 passed, 0 failed"), "{told}");
+    let (code, told) = play(&machine(), &jobs["unit"], &[]);
+    assert!(code == 0 && told.contains("3 passed, 0 failed"), "{told}");
+
+    let gate = |results: &str| play(&merger, &jobs["gate"], &[("RESULTS", results)]).0;
+    assert_eq!(gate("plan success\nunit success\n"), 0);
+    for result in ["failure", "cancelled", "skipped", ""] {
+        assert_eq!(gate(&format!("plan success\nunit {result}\nmerge success\n")), 1, "{result}");
+    }
+}
+
+#[test]
+fn the_job_that_tells_tells_of_a_machine_that_died_and_of_nothing_when_all_is_green() {
+    let slack = FakeSlack::start(Settings::default(), Weather::default()).unwrap();
+    let channel =
+        "[[notify.channels]]\nname = \"n\"\nkind = \"webhook\"\nsecret = { env = \"HOOK\" }\n";
+    let handfast = format!("handfast = [{:?}]\n", env!("CARGO_BIN_EXE_handfast"));
+    let project = project(&format!("{handfast}notify = true\n{channel}"));
+    generated(&project);
+    let document = handfast_workflow::yaml::read(&read(&project, GITHUB)).unwrap();
+    let hook = slack.hook();
+    let tell = |link: &str, results: &str| {
+        let variables =
+            [("SUBJECT", "ci main"), ("LINK", link), ("RESULTS", results), ("HOOK", hook.as_str())];
+        let (code, told) = play(&project, &document["jobs"]["tell"], &variables);
+        assert_eq!(code, 0, "{told}");
+        slack.hooked()
+    };
+    assert_eq!(tell("https://ci/1", "plan=success\nunit=success\n").len(), 0);
+    let told = tell("https://ci/2", "plan=success\nunit=failure\n");
+    assert_eq!(told.len(), 1, "{told:?}");
+    let text = told[0].to_string();
+    assert!(text.contains("unit") && text.contains("ci main"), "{text}");
+    assert!(tell("https://ci/3", "plan=success\nunit=success\n").len() > 1, "and that it is over");
+}
+
+#[test]
+fn the_gate_forgives_a_skipped_job_only_where_it_belongs_to_the_full_regression() {
+    let project = project("[ci.jobs.long]\nkind = \"scenarios\"\nonly_full = true\n");
+    generated(&project);
+    let document = handfast_workflow::yaml::read(&read(&project, GITHUB)).unwrap();
+    let gate = |full: &str, results: &str| {
+        let variables = [("RESULTS", results), ("FULL", full)];
+        play(&project, &document["jobs"]["gate"], &variables).0
+    };
+    assert_eq!(gate("false", "unit success\nlong skipped\n"), 0);
+    assert_eq!(gate("true", "unit success\nlong skipped\n"), 1);
+    assert_eq!(gate("false", "unit skipped\nlong skipped\n"), 1);
 }

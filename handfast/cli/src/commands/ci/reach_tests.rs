@@ -100,7 +100,7 @@ fn a_job_that_runs_less_is_missed() {
         change(&|jobs| jobs["integration"]["if"] = false.into()),
         change(&|jobs| jobs["integration"]["if"] = "${{ github.actor == 'x' }}".into()),
         change(&|jobs| {
-            jobs["matrix"]["strategy"]["matrix"] = serde_json::json!({ "shard": ["1/2"] })
+            jobs["matrix"]["strategy"]["matrix"] = serde_json::json!({ "shard": ["1/2"] });
         }),
         change(&|jobs| jobs["matrix"]["env"]["SHARD"] = "1/2".into()),
         text("run --category integration", "run --category integration message"),
