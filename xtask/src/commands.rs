@@ -81,7 +81,9 @@ impl Call {
         }
         while let Some(word) = words.next() {
             match word {
-                "--" => break,
+                // What is in brackets may be left out.
+                "--" | "[--" => break,
+                _ if word.starts_with('[') || word.ends_with(']') => {}
                 "-p" | "--package" => call.packages.extend(words.next().map(str::to_owned)),
                 "--bench" | "--test" | "--bin" | "--example" => {
                     let name = words.next()?.to_owned();

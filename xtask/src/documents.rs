@@ -38,19 +38,34 @@ pub struct CommandLine {
     pub words: Vec<String>,
 }
 
-/// All code of all Markdown files below `root`, by file and line.
+/// All code of all Markdown files below `root`, and of the comments in TOML files and Rust sources, by file and line.
 ///
 /// # Errors
 ///
 /// A file that cannot be read ends the walk.
 pub fn code(root: &Path) -> io::Result<Vec<Code>> {
     let mut found = Vec::new();
-    for path in files::below(root, &["md"])? {
+    for path in files::below(root, &["md", "toml", "rs"])? {
         let text = fs::read_to_string(&path)?;
         let file = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-        found.extend(code_of(&file, &text));
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        found.extend(match extension {
+            Some("toml") => code_of(&file, &comments(&text, &["#"])),
+            Some("rs") => code_of(&file, &comments(&text, &["//!", "///"])),
+            _ => code_of(&file, &text),
+        });
     }
     Ok(found)
+}
+
+/// The lines that are comments, without their mark; all other lines are empty.
+fn comments(text: &str, marks: &[&str]) -> String {
+    let comment = |line: &str| {
+        let line = line.trim_start();
+        let comment = marks.iter().find_map(|mark| line.strip_prefix(mark)).unwrap_or_default();
+        comment.to_owned() + "\n"
+    };
+    text.lines().map(comment).collect()
 }
 
 /// The code of one document.
@@ -243,6 +258,13 @@ mod tests {
         let words: Vec<_> = commands.iter().map(|line| (line.line, line.words.join(" "))).collect();
         let expected = [(1, "b"), (1, "c `d`"), (4, "x y"), (8, "yes")];
         assert_eq!(words, expected.map(|(line, words)| (line, words.to_owned())));
+    }
+
+    #[test]
+    fn comments_are_documents_and_what_is_not_is_none() {
+        let text = comments("a = 1 # `x`\n# `y`\n", &["#"]);
+        assert_eq!(code_of("f.toml", &text)[0].text, "y");
+        assert_eq!(code_of("f.toml", &text)[0].line, 2);
     }
 
     #[test]

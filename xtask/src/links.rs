@@ -105,10 +105,9 @@ fn paths(span: &str) -> Vec<String> {
     let is_path = FOLDERS
         .iter()
         .any(|folder| span.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
-    let stands_for_another = span.split('/').any(|part| {
-        part.chars().any(|letter| letter.is_ascii_uppercase())
-            && part.len() > 1
-            && part.chars().all(|letter| letter.is_ascii_uppercase())
+    let stands_for_another = span.split(['/', '.']).any(|part| {
+        let is_word = part.len() > 1 && part != "README";
+        is_word && part.chars().all(|letter| letter.is_ascii_uppercase())
     });
     if !is_path || stands_for_another || span.contains(char::is_whitespace) || span.contains("..") {
         return Vec::new();
