@@ -89,6 +89,7 @@ impl Machine {
             }
         }
         machine.adopt(jobs, now);
+        machine.drop_stale(now);
         machine.step(now);
         machine
     }
@@ -287,7 +288,6 @@ impl Machine {
         if self.state.running.is_some() || self.is_stopping {
             return None;
         }
-        self.drop_stale(now);
         let seed = self.state.seed;
         let owed = self.jobs.iter().filter_map(|job| {
             let owed = self.state.jobs.get(&job.name)?.owed?;
@@ -310,7 +310,7 @@ impl Machine {
         Some(Begin { job: name, occurrence, due, attempt, command })
     }
 
-    /// What was owed when the scheduler ended may be too old when it comes back.
+    /// What was owed when the scheduler ended may be too old when it comes back. While it is there, what waits may wait for long.
     fn drop_stale(&mut self, now: Timestamp) {
         for job in &self.jobs {
             let Some(progress) = self.state.jobs.get_mut(&job.name) else { continue };

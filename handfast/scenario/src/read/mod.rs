@@ -21,6 +21,8 @@ mod verb;
 mod wire;
 
 #[cfg(test)]
+mod schedule_tests;
+#[cfg(test)]
 mod schema_tests;
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use handfast_schedule::job::{CATCH_UP_WITHIN, CATCH_UP_WITHIN_MAX, JOBS_MAX, WORDS_MAX};
 use handfast_schedule::{Calendar, CatchUp, Cron, Job, JobName, Zone};
 
-use super::Sink;
 use super::fields::{Fields, boolean, duration, list, text};
+use super::{Sink, project};
 use crate::document::Node;
 use crate::span::Span;
 use crate::suggestion::nearest;
@@ -103,11 +103,10 @@ fn zone(node: &Node, sink: &mut Sink) -> Option<Zone> {
 fn command(fields: &Fields<'_>, sink: &mut Sink) -> Option<Vec<String>> {
     let example = "[\"run\", \"--all\"]";
     let node = fields.required("command", example, sink)?;
-    let words: Vec<String> =
-        fields.texts("command", sink).into_iter().map(|(word, _)| word.to_owned()).collect();
+    let words = project::command(node, "command", sink)?.words().to_vec();
     let help = format!("write the words after `handfast`, such as {example}");
     let wrong = match words.first().map(String::as_str) {
-        None | Some("") => "`command` has no words",
+        None => "`command` has no words",
         Some("handfast") => "`command` is what stands after `handfast`",
         Some(word) if word.starts_with("__") || REFUSED.contains(&word) => {
             "`command` has no end: it cannot be scheduled"

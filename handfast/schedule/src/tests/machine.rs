@@ -150,6 +150,28 @@ fn what_waits_begins_even_where_nothing_is_caught_up() {
 }
 
 #[test]
+fn what_waits_gets_old_only_while_nobody_is_there() {
+    let mut jobs = vec![job("long", "0 * * * *"), job("short", "5 13 * * *")];
+    jobs[1].catch_up = CatchUp::Within(Duration::from_mins(10));
+    let mut machine = machine(jobs.clone());
+    machine.handle_deadline(at("2026-11-20T13:00:00Z"));
+    begins(&mut machine, &[("long", "2026-11-20T13:00:00Z", 1)]);
+    machine.handle_deadline(at("2026-11-21T12:05:00Z"));
+    let claim = Some(("long 2026-11-20T13:00:00Z 1", Stage::Ended(0)));
+    let mut later = restarted(&machine, claim, jobs, "2026-11-21T12:30:00Z");
+    let (_, told) = drain(&mut later);
+    let (job, occurrence) = (name("short"), at("2026-11-21T12:05:00Z"));
+    assert!(
+        told.contains(&Note::Skipped { job, occurrence, missed: 1, why: Why::TooOld }),
+        "{told:?}"
+    );
+    machine.handle_ended(Outcome::Exited(0), at("2026-11-21T12:30:00Z"));
+    begins(&mut machine, &[("long", "2026-11-21T12:00:00Z", 1)]);
+    machine.handle_ended(Outcome::Exited(0), at("2026-11-21T12:40:00Z"));
+    begins(&mut machine, &[("short", "2026-11-21T12:05:00Z", 1)]);
+}
+
+#[test]
 fn several_at_one_instant_begin_in_the_order_of_the_file() {
     let jobs = vec![job("z", "0 2 * * *"), job("a", "0 2 * * *"), job("m", "0 2 * * *")];
     let mut machine = machine(jobs);
