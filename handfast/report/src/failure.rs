@@ -45,7 +45,7 @@ pub(crate) fn again(
     peers: &BTreeMap<RoleName, PeerName>,
     command: &[String],
 ) -> String {
-    let ours = ["run", "replay", "matrix"];
+    let ours = ["run", "replay", "matrix", "merge"];
     let program = command.iter().take_while(|word| !ours.contains(&word.as_str()));
     let mut words: Vec<String> = program.cloned().collect();
     if words.is_empty() {
@@ -170,6 +170,9 @@ mod tests {
         let command = ["cargo", "handfast", "run", "--all"].map(str::to_owned);
         let again = repeat_command(&book.units()[0], &command);
         assert_eq!(again, "cargo handfast run u1 --peer a=entity --peer b=entity");
+        let command = ["handfast", "merge", "shards"].map(str::to_owned);
+        let again = repeat_command(&book.units()[0], &command);
+        assert_eq!(again, "handfast run u1 --peer a=entity --peer b=entity");
     }
 
     #[test]

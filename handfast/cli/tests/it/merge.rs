@@ -59,7 +59,11 @@ fn three_shards_merged_are_what_one_run_is() {
     }
     let id = record.file_name().unwrap().to_str().unwrap();
     let replayed = project.run(&["replay", id]);
-    replayed.check(1, "5 passed, 1 failed", &["shard 2/3", "exit code 1", "the scenario r"]);
+    replayed.check(
+        1,
+        "5 passed, 1 failed",
+        &["shard 2/3", "exit code 1", "again: handfast run test_unit_r --peer"],
+    );
 }
 
 #[test]
