@@ -23,6 +23,13 @@ pub fn open(root: &Path, channel: &ChannelSettings) -> Opened {
     })
 }
 
+/// What is wrong with those channels that cannot be opened, a sentence each.
+pub fn closed(root: &Path, settings: &NotifySettings) -> Vec<String> {
+    let opened =
+        settings.channels.iter().map(|channel| channel::open(&wired(channel), &environment, root));
+    opened.filter_map(|opened| Some(crate::teller::chain(&opened.err()?))).collect()
+}
+
 /// The settings of a channel as its own module wants them.
 fn wired(channel: &ChannelSettings) -> settings::Settings {
     let secret = |from: &SecretFrom| match from {

@@ -10,9 +10,6 @@ use rusqlite::Connection;
 
 use crate::trial::{Begun, Order, Played};
 
-/// Half of everything is told within this, microseconds.
-const P50_MAX_US: i64 = 2_000_000;
-
 /// Everything is told within this, microseconds.
 const LATEST_US: i64 = 300_000_000;
 
@@ -81,7 +78,7 @@ pub(crate) fn look(order: &Order, slack: &FakeSlack, played: &[Played], took_us:
     outcome.report = report(order, played, &rows, took_us, &outcome, slack.requests());
     writeln!(outcome.report, "by bot token: every message exactly once; by webhook: {twice}")
         .unwrap();
-    latency(&rows, &mut deaths, &mut outcome);
+    latency(order, &rows, &mut deaths, &mut outcome);
     outcome
 }
 
@@ -256,7 +253,9 @@ fn report(
     )
 }
 
-fn latency(rows: &[Row], deaths: &mut Vec<i64>, outcome: &mut Outcome) {
+fn latency(order: &Order, rows: &[Row], deaths: &mut Vec<i64>, outcome: &mut Outcome) {
+    let p50_max =
+        order.half_within.map_or(i64::MAX, |half| i64::try_from(half.as_micros()).unwrap());
     let quantiles = |mut took: Vec<i64>| {
         took.sort_unstable();
         let at = |index: usize| took.get(index).copied().unwrap_or_default();
@@ -275,7 +274,7 @@ fn latency(rows: &[Row], deaths: &mut Vec<i64>, outcome: &mut Outcome) {
         let (half, all) = (seconds(p50), seconds(max));
         writeln!(outcome.report, "{what}: {letters} told, half within {half}, all within {all}")
             .unwrap();
-        if max > LATEST_US || (what == "messages and notes" && p50 > P50_MAX_US) {
+        if max > LATEST_US || (what == "messages and notes" && p50 > p50_max) {
             outcome.broken.push(format!("{what}: half within {half}, all within {all}"));
         }
     }

@@ -25,6 +25,8 @@ pub(crate) struct Order {
     pub(crate) seed: u64,
     /// Projects at the same time.
     pub(crate) workers: u64,
+    /// Within what half of everything has to be told, where that can be asked: not beside other tests.
+    pub(crate) half_within: Option<Duration>,
 }
 
 /// Bad weather: of a hundred requests some 18 do not go well.

@@ -186,6 +186,9 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 proptest! {
+    // Each case is a whole history of runs, twice.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever the runs do: what is open follows from the newest run that said something of the class, runs are counted right,
     /// letters begin with a post, and only a recovery ends an incident.
     #[test]

@@ -87,6 +87,12 @@ impl Service<'_> {
         let mut ears = Ears::open().map_err(unable)?;
         let count = self.machine.jobs().len();
         self.log(&format!("{count} jobs of {}", self.loaded.root.display()));
+        // Said once, here: nobody watches the runs that would say it later.
+        if let Some(settings) = &self.loaded.project.notify {
+            for closed in handfast_notify::wiring::closed(&self.loaded.root, settings) {
+                self.log(&format!("nobody will be told there: {closed}"));
+            }
+        }
         loop {
             self.carry_out()?;
             if self.is_over(once) {
