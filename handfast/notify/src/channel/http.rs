@@ -97,10 +97,15 @@ impl Budget {
 impl Client {
     /// Waits at most `patience` for an answer. Reads the system's certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, and the proxy from `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
     pub(super) fn new(patience: Duration) -> Self {
-        Self::trusting(Arc::clone(ROOTS.get_or_init(system_roots)), patience)
+        let roots = Arc::clone(ROOTS.get_or_init(system_roots));
+        Self::trusting(roots, Proxy::try_from_env(), patience)
     }
 
-    fn trusting(certificates: Arc<Vec<Certificate<'static>>>, patience: Duration) -> Self {
+    fn trusting(
+        certificates: Arc<Vec<Certificate<'static>>>,
+        proxy: Option<Proxy>,
+        patience: Duration,
+    ) -> Self {
         let left = Left::default();
         let roots = certificates.len();
         let tls = TlsConfig::builder()
@@ -111,7 +116,7 @@ impl Client {
             .build();
         Self {
             direct: agent(tls.clone(), None, &left),
-            through_proxy: agent(tls, Proxy::try_from_env(), &left),
+            through_proxy: agent(tls, proxy, &left),
             roots,
             left,
             patience: patience.clamp(Duration::from_millis(1), CALL_MAX),
@@ -218,6 +223,7 @@ fn system_roots() -> Arc<Vec<Certificate<'static>>> {
 }
 
 fn agent(tls: TlsConfig, proxy: Option<Proxy>, left: &Left) -> Agent {
+    let watch = Watch::new(left.clone(), proxy.is_some());
     let config = Agent::config_builder()
         .tls_config(tls)
         .proxy(proxy)
@@ -231,7 +237,7 @@ fn agent(tls: TlsConfig, proxy: Option<Proxy>, left: &Left) -> Agent {
         .max_idle_connections(0)
         .user_agent(concat!("handfast/", env!("CARGO_PKG_VERSION")))
         .build();
-    let connector = DefaultConnector::new().chain(Watch::new(left.clone()));
+    let connector = DefaultConnector::new().chain(watch);
     Agent::with_parts(config, connector, DefaultResolver::default())
 }
 

@@ -110,7 +110,7 @@ fn only_https_or_the_machine_itself() {
     }
 }
 
-/// Serves one TLS connection; the certificate is for `localhost` and 127.0.0.1, from the authority in `certificates/ca.pem`.
+/// Serves one TLS connection; the certificate is for `localhost`, 127.0.0.1 and `hooks.example.test`, from the authority in `certificates/ca.pem`.
 fn tls_server(host: &str) -> SocketAddr {
     let chain =
         vec![CertificateDer::from_pem_slice(include_bytes!("certificates/server.pem")).unwrap()];
@@ -140,7 +140,7 @@ fn tls_server(host: &str) -> SocketAddr {
 
 fn call_trusting(authority: &[u8], host: &str) -> Call {
     let authority = Certificate::from_pem(authority).unwrap();
-    let client = Client::trusting(Arc::new(vec![authority]), Duration::from_secs(5));
+    let client = Client::trusting(Arc::new(vec![authority]), None, Duration::from_secs(5));
     let address = format!("https://{}/path", tls_server(host));
     let request = Request { method: "POST", address: &address, headers: &[], body: b"{}".to_vec() };
     client.call(request, Budget::start(Duration::from_secs(5)))
@@ -167,9 +167,61 @@ fn a_certificate_of_a_stranger_or_for_another_host_is_refused_before_anything_is
 
 #[test]
 fn a_machine_without_certificates_says_what_to_install() {
-    let client = Client::trusting(Arc::new(Vec::new()), Duration::from_secs(5));
+    let client = Client::trusting(Arc::new(Vec::new()), None, Duration::from_secs(5));
     let request =
         Request { method: "POST", address: "https://x.invalid/", headers: &[], body: Vec::new() };
     let call = client.call(request, Budget::start(Duration::from_secs(5)));
     assert!(matches!(call, Call::Impossible { fix, .. } if fix.contains("ca-certificates")));
+}
+
+/// A proxy that leads its one connection to `target`, whatever it is asked for.
+fn proxy(target: SocketAddr) -> Proxy {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let Ok((mut near, _)) = listener.accept() else { return };
+        let mut asked = Vec::new();
+        let mut byte = [0];
+        while !asked.ends_with(b"\r\n\r\n") {
+            if near.read_exact(&mut byte).is_err() {
+                return;
+            }
+            asked.push(byte[0]);
+        }
+        assert!(asked.starts_with(b"CONNECT hooks.example.test:443 "));
+        near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let mut far = std::net::TcpStream::connect(target).unwrap();
+        let (mut near_in, mut far_out) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+        std::thread::spawn(move || {
+            drop(std::io::copy(&mut near_in, &mut far_out));
+            drop(far_out.shutdown(std::net::Shutdown::Both));
+        });
+        drop(std::io::copy(&mut far, &mut near));
+    });
+    Proxy::new(&format!("http://{address}")).unwrap()
+}
+
+fn call_through_proxy(authority: &[u8]) -> Call {
+    let authority = Certificate::from_pem(authority).unwrap();
+    let proxy = proxy(tls_server("127.0.0.1"));
+    let client = Client::trusting(Arc::new(vec![authority]), Some(proxy), Duration::from_secs(5));
+    let request = Request {
+        method: "POST",
+        address: "https://hooks.example.test/path",
+        headers: &[],
+        body: b"{}".to_vec(),
+    };
+    client.call(request, Budget::start(Duration::from_secs(5)))
+}
+
+#[test]
+fn a_proxy_is_used() {
+    let call = call_through_proxy(include_bytes!("certificates/ca.pem"));
+    assert!(matches!(call, Call::Answered(Answer { status: 200, .. })), "{call:?}");
+}
+
+#[test]
+fn what_a_proxy_was_asked_is_no_part_of_the_request() {
+    let call = call_through_proxy(include_bytes!("certificates/other.pem"));
+    assert!(matches!(call, Call::Impossible { .. }), "{call:?}");
 }

@@ -28,11 +28,12 @@ impl Left {
 #[derive(Debug)]
 pub(super) struct Watch {
     left: Left,
+    behind_proxy: bool,
 }
 
 impl Watch {
-    pub(super) fn new(left: Left) -> Self {
-        Self { left }
+    pub(super) fn new(left: Left, behind_proxy: bool) -> Self {
+        Self { left, behind_proxy }
     }
 }
 
@@ -41,10 +42,14 @@ impl<In: Transport> Connector<In> for Watch {
 
     fn connect(
         &self,
-        _details: &ConnectionDetails,
+        details: &ConnectionDetails,
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
-        Ok(chained.map(|inner| Watched { inner, left: self.left.clone() }))
+        // The connection to a proxy is made by this same chain, with a configuration that names no proxy: what it carries is the
+        // greeting, and then what passes the watch of the connection that leads through it.
+        let is_to_proxy = self.behind_proxy && details.config.proxy().is_none();
+        let left = if is_to_proxy { Left::default() } else { self.left.clone() };
+        Ok(chained.map(|inner| Watched { inner, left }))
     }
 }
 
