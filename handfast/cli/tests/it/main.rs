@@ -13,6 +13,7 @@ mod merge;
 mod moments;
 mod outputs;
 mod schedule;
+mod secrets;
 mod selftest;
 mod shards;
 mod stranger;
