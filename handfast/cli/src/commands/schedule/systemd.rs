@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args, around: &Around) -> Result<ExitCode, CommandError
     let loaded = load_with_jobs(around)?;
     let program = std::env::current_exe()
         .map_err(|error| CommandError::infra(&error, "handfast cannot find its own program"))?;
-    let owner = if args.user { Owner::User } else { Owner::Machine { user: own_name()? } };
+    let owner = if args.user { Owner::User } else { Owner::Machine { user: own_name() } };
     let path = around.path.as_ref().map(|path| text(Path::new(path), "PATH")).transpose()?;
     let service = Service {
         project: loaded.project.name.clone(),
@@ -75,6 +75,6 @@ fn text(path: &Path, what: &str) -> Result<String, CommandError> {
 }
 
 /// Whom the service runs as: a number is a name for systemd, too.
-fn own_name() -> Result<String, CommandError> {
-    Ok(rustix::process::getuid().as_raw().to_string())
+fn own_name() -> String {
+    rustix::process::getuid().as_raw().to_string()
 }
