@@ -24,15 +24,15 @@ struct Made {
     is_killed: bool,
 }
 
-fn mark(shard: &str, partition: &str, pieces: u64) -> Option<ShardMark> {
+fn mark(shard: &str, partition: &str, pieces: u64) -> ShardMark {
     let shard: Shard = shard.parse().unwrap();
-    Some(ShardMark { shard, partition: partition.to_owned(), pieces })
+    ShardMark { shard, partition: partition.to_owned(), pieces }
 }
 
 fn shard(shard: &str, run: &'static str, units: &[&'static str]) -> Made {
     Made {
         run,
-        mark: mark(shard, "p", 3),
+        mark: Some(mark(shard, "p", 3)),
         started_unix_us: 1_000_000,
         units: units.iter().map(|unit| (*unit, Verdict::Passed)).collect(),
         unjudged: 0,
@@ -212,8 +212,8 @@ fn a_killed_shard_is_named_and_what_it_found_is_there() {
     let [mut one, _, three] = three();
     one.is_killed = true;
     one.unjudged = 2;
-    one.mark = mark("1/2", "p", 4);
-    let three = Made { mark: mark("2/2", "p", 4), ..three };
+    one.mark = Some(mark("1/2", "p", 4));
+    let three = Made { mark: Some(mark("2/2", "p", 4)), ..three };
     let fault = ["shard 1/2 (run r1", "was killed", "2 of its 3 units"];
     let (_, merged) = check_fault(&[one, three], &fault, ExitCode::Infrastructure);
     assert_eq!((merged.summary.passed, merged.summary.not_run), (1, 2));
@@ -221,7 +221,8 @@ fn a_killed_shard_is_named_and_what_it_found_is_there() {
 
 #[test]
 fn a_torn_last_line_is_that_of_a_killed_shard_and_a_broken_one_is_damage() {
-    let folder = written(&[Made { mark: mark("1/1", "p", 1), ..shard("1/1", "r1", &["u1"]) }]);
+    let folder =
+        written(&[Made { mark: Some(mark("1/1", "p", 1)), ..shard("1/1", "r1", &["u1"]) }]);
     let file = folder.path().join("artifacts/0").join(find::EVENTS);
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, &text[..text.len() - 9]).unwrap();
@@ -269,7 +270,7 @@ fn two_copies_of_one_record_count_once_and_are_named() {
 #[test]
 fn other_partitions_and_whole_runs_are_named() {
     let [one, _, three] = three();
-    let two = Made { mark: mark("2/3", "q", 3), ..shard("2/3", "r2", &["u2"]) };
+    let two = Made { mark: Some(mark("2/3", "q", 3)), ..shard("2/3", "r2", &["u2"]) };
     let folder = written(&[one, two, three]);
     let faults = judged(&folder).faults().to_vec();
     assert_eq!(faults.len(), 2, "{faults:?}");
