@@ -219,8 +219,9 @@ impl Teller {
                 let fix = letter.fix.as_ref().map(|fix| format!(" ({fix})")).unwrap_or_default();
                 format!(": {}: {why}{fix}", letter.channel)
             });
+            let letters = if waiting == 1 { "letter is" } else { "letters are" };
             words.push(format!(
-                "{waiting} letters are not told yet{}; `handfast notify status` shows them",
+                "{waiting} {letters} not told yet{}; `handfast notify status` shows more",
                 why.unwrap_or_default()
             ));
         }
@@ -228,13 +229,16 @@ impl Teller {
     }
 }
 
-/// An error with its causes.
+/// An error with its causes; a cause that its error has named already is not named again.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let why = error.to_string();
+        if !text.ends_with(&why) {
+            text.push_str(": ");
+            text.push_str(&why);
+        }
         cause = error.source();
     }
     text

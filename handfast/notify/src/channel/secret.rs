@@ -109,7 +109,9 @@ pub fn find(
 ) -> Result<Found, SecretError> {
     match from {
         SecretFrom::Environment(name) => {
-            let text = environment(name).ok_or_else(|| SecretError::Unset(name.clone()))?;
+            // A CI service sets the variable of a secret that nobody has set to nothing.
+            let text = environment(name).filter(|text| !text.is_empty());
+            let text = text.ok_or_else(|| SecretError::Unset(name.clone()))?;
             Ok(Found { secret: Secret::new(Zeroizing::new(text))?, warning: None })
         }
         SecretFrom::File(path) => {
@@ -194,6 +196,9 @@ mod tests {
         let nothing = |_: &str| None;
         let unset = find(&SecretFrom::Environment("TOKEN".into()), &nothing, folder.path());
         assert!(unset.unwrap_err().to_string().contains("TOKEN is not set"));
+        let empty =
+            find(&SecretFrom::Environment("TOKEN".into()), &|_| Some(String::new()), folder.path());
+        assert!(empty.unwrap_err().to_string().contains("TOKEN is not set"));
         let absent = find(&SecretFrom::File("slack".into()), &nothing, folder.path());
         assert!(absent.unwrap_err().to_string().contains("slack cannot be read"));
     }

@@ -74,7 +74,10 @@ fn table(status: &Status) -> String {
         latency(all),
         if edits.letters > 0 { format!("; edits: {}", latency(edits)) } else { String::new() },
     );
-    writeln!(text, "{}\n{all}{edits}", parts.join(", ")).unwrap_or_default();
+    writeln!(text, "{}", parts.join(", ")).unwrap_or_default();
+    if status.latency.letters + status.edit_latency.letters > 0 {
+        writeln!(text, "{all}{edits}").unwrap_or_default();
+    }
     text
 }
 
