@@ -16,6 +16,10 @@ use ureq::{Agent, Proxy};
 
 use self::watch::{Left, Watch};
 
+/// At `trace` the library writes the bytes of whole requests to its log, the secret among them, and at `debug` the heads of answers, which
+/// may quote it. So such lines are compiled out of every library, whatever a program sets its log to.
+const _: () = assert!(log::STATIC_MAX_LEVEL as usize <= log::LevelFilter::Info as usize);
+
 /// What came of a call.
 #[derive(Debug)]
 pub(super) enum Call {
