@@ -26,7 +26,7 @@ pub(crate) use child::scheduled;
 
 /// Carry out what handfast.toml says runs by itself
 ///
-/// Every [[schedule]] names a job: a cron expression in a time zone, and the words of a command of handfast. Each occurrence is begun exactly
+/// Every `[[schedule]]` names a job: a cron expression in a time zone, and the words of a command of handfast. Each occurrence is begun exactly
 /// once: a local time that the clock skips falls at the first instant after the gap, one that comes twice the first time. One run makes up for
 /// whatever was missed, and there is never more than one run at once.
 #[derive(Debug, clap::Args)]
