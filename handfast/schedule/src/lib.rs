@@ -10,7 +10,7 @@
 //! 4. [`state`]: what has to survive, byte for byte.
 //!    [`mark`]: what a run writes down of itself.
 //! 5. [`machine`]: from the time to what begins; [`note`]: what it has to tell.
-//! 6. [`unit`]: the same as a service of systemd.
+//! 6. `unit`: the same as a service of systemd.
 
 pub mod cron;
 mod field;

@@ -30,7 +30,7 @@ const COMPLAINTS_MAX: usize = 10;
 ///
 /// # Errors
 ///
-/// The first [`COMPLAINTS_MAX`] things that are wrong.
+/// The first `COMPLAINTS_MAX` things that are wrong.
 pub fn valid(service: Service, text: &str) -> Result<Value, Vec<Invalid>> {
     let document = yaml::read(text).map_err(|error| vec![Invalid::Yaml(error)])?;
     let schema = match service {

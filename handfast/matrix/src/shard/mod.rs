@@ -7,7 +7,7 @@
 //!
 //! 1. [`time`]: what a piece costs a machine.
 //! 2. [`partition`]: which shard each piece is in, and how many shards there are.
-//! 3. [`file`]: a partition as a file, for machines that do not have the same durations.
+//! 3. `file`: a partition as a file, for machines that do not have the same durations.
 
 pub mod file;
 pub mod partition;

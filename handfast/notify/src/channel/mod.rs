@@ -2,7 +2,7 @@
 //!
 //! 1. [`settings`]: what a channel is, as the project file says it.
 //! 2. [`secret`]: tokens, and that they go nowhere else.
-//! 3. [`open`]: from settings to a channel.
+//! 3. `open`: from settings to a channel.
 //! 4. `message`: how a letter looks.
 //! 5. `http`: one call at a time, and whether it may have arrived.
 //! 6. `slack`: a bot's token, or an incoming webhook.

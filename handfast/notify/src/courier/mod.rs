@@ -5,7 +5,7 @@
 //! When the lifeline breaks before the runner has said that the run is over, the runner is dead, and that is told like anything else.
 //! It ends when the run is over and nothing is due, and at the latest [`AFTER_MAX`] after its runner: the outbox keeps what is left.
 //!
-//! - [`serve`]: the process
+//! - `serve`: the process
 //! - [`desk`]: a thread a channel that delivers
 //! - [`handle`]: the runner's end of the lifeline
 

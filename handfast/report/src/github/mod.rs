@@ -2,7 +2,7 @@
 //!
 //! 1. [`failing`]: what made the run fail, in the order in which it is told.
 //! 2. [`annotation`]: workflow commands, at most as many as GitHub shows.
-//! 3. [`page`]: the summary in Markdown, at most as long as GitHub takes.
+//! 3. `page`: the summary in Markdown, at most as long as GitHub takes.
 
 pub mod annotation;
 pub mod failing;

@@ -4,10 +4,10 @@
 //! named, and the exit code is computed from the counts of the whole as for any run. A record is a stream: it is read twice, once to know what
 //! it is a part of, and once more to weave its events into those of the others.
 //!
-//! 1. [`find`]: records in folders; [`lines`]: one record, event by event.
+//! 1. `find`: records in folders; [`lines`]: one record, event by event.
 //! 2. [`part`]: what is known of a record once it was read to its end.
-//! 3. [`judge`]: whether the parts are the whole.
-//! 4. [`weave`]: their events, in the order of their times.
+//! 3. `judge`: whether the parts are the whole.
+//! 4. `weave`: their events, in the order of their times.
 
 use handfast_history::{EndRow, History, HistoryError, RunRow};
 

@@ -1,7 +1,7 @@
 //! The kinds of jobs, one file each: what a project has of it, and how it looks on both services.
 //!
-//! A new kind is a new file here and a line in [`ALL`]. A kind that projects declare (`[ci.jobs.NAME]` with `kind = "..."`) has its
-//! name in [`DECLARED`], too. Kinds come in the order of [`ALL`], and each sees the jobs before it.
+//! A new kind is a new file here and a line in `ALL`. A kind that projects declare (`[ci.jobs.NAME]` with `kind = "..."`) has its
+//! name in [`DECLARED`], too. Kinds come in the order of `ALL`, and each sees the jobs before it.
 
 mod category;
 mod gate;
