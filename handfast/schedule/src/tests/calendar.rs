@@ -87,6 +87,17 @@ fn a_time_that_comes_twice_falls_the_first_time() {
 }
 
 #[test]
+fn nothing_falls_again_in_the_hour_that_comes_again() {
+    let calendar = calendar("30 2 * * *", "Europe/Berlin");
+    // 02:10 and 02:50, the second time.
+    for within in ["2026-10-25T01:10:00Z", "2026-10-25T01:50:00Z"] {
+        let within = within.parse().unwrap();
+        assert_eq!(calendar.last_until(within).unwrap().to_string(), "2026-10-25T00:30:00Z");
+        assert_eq!(calendar.next_after(within).unwrap().to_string(), "2026-10-26T01:30:00Z");
+    }
+}
+
+#[test]
 fn a_day_that_a_zone_left_out_falls_at_its_end() {
     // Samoa went from 29 to 31 December 2011.
     check(

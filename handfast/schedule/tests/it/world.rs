@@ -24,6 +24,9 @@ pub(crate) struct Trouble {
     pub(crate) clock_minutes: i64,
 }
 
+/// Steps at one instant, after which nothing will come of it any more.
+const STEPS_MAX: usize = 1000;
+
 /// One run, as an observer saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -82,6 +85,7 @@ impl World {
         self.start();
         self.trouble.kill_in = kill_in;
         let mut trouble = self.next_trouble();
+        let mut standing = 0;
         loop {
             let deadline = self.machine.as_ref().and_then(Machine::next_deadline);
             let deadline = deadline.map(|at| (at - self.clock).max(self.now));
@@ -89,6 +93,8 @@ impl World {
             let next = [deadline, child, trouble].into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next < end) else { return };
             // A kill may have taken the time beyond what was to come.
+            standing = if next > self.now { 0 } else { standing + 1 };
+            assert!(standing < STEPS_MAX, "it stands still at {}", self.now);
             self.now = next.max(self.now);
             if trouble == Some(next) {
                 self.meet_trouble();
