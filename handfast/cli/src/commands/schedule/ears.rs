@@ -54,7 +54,9 @@ impl Ears {
         deadline: Option<Timestamp>,
         child: Option<&Watched>,
     ) -> io::Result<Heard> {
-        self.timer.set(deadline)?;
+        if self.timer.set(deadline)? {
+            return Ok(Heard::Time);
+        }
         loop {
             let mut polled = vec![
                 PollFd::new(&self.timer, PollFlags::IN),
@@ -94,10 +96,21 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Watches a process.
+    /// Watches a process. One that cannot be watched is ended: nobody would hear of its end.
     pub(super) fn new(child: Child) -> io::Result<Self> {
+        Self::by(child, |pid| Ok(pidfd_open(pid, PidfdFlags::empty())?))
+    }
+
+    fn by(mut child: Child, open: impl FnOnce(Pid) -> io::Result<OwnedFd>) -> io::Result<Self> {
         let pid = Pid::from_child(&child);
-        Ok(Self { child, pid, pidfd: pidfd_open(pid, PidfdFlags::empty())? })
+        match open(pid) {
+            Ok(pidfd) => Ok(Self { child, pid, pidfd }),
+            Err(error) => {
+                child.kill()?;
+                child.wait()?;
+                Err(error)
+            }
+        }
     }
 }
 
@@ -111,5 +124,24 @@ fn take(stream: &mut UnixStream) -> io::Result<bool> {
             Ok(false)
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use rustix::io::Errno;
+    use rustix::process::test_kill_process;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_cannot_be_watched_is_ended() {
+        let child = Command::new("sleep").arg("3600").spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        let watched = Watched::by(child, |_| Err(Errno::MFILE.into()));
+        assert_eq!(watched.unwrap_err().raw_os_error(), Some(Errno::MFILE.raw_os_error()));
+        assert_eq!(test_kill_process(pid), Err(Errno::SRCH), "it is still there");
     }
 }

@@ -27,20 +27,17 @@ impl Timer {
         Ok(Self { descriptor: timerfd_create(TimerfdClockId::Realtime, flags)? })
     }
 
-    /// Becomes readable at `deadline`, or when the clock is set.
-    pub(super) fn set(&self, deadline: Option<Timestamp>) -> io::Result<()> {
+    /// Becomes readable at `deadline`, or when the clock is set. Returns whether the clock was set since the last time: whoever waits then
+    /// has to look again. It is armed in both cases.
+    pub(super) fn set(&self, deadline: Option<Timestamp>) -> io::Result<bool> {
         let (seconds, nanoseconds) = deadline
             .map_or((NEVER_S, 0), |deadline| (deadline.as_second(), deadline.subsec_nanosecond()));
         // A time of zero would take the timer back instead of firing at once.
         let value = Timespec { tv_sec: seconds.max(1), tv_nsec: nanoseconds.max(0).into() };
         let interval = Timespec { tv_sec: 0, tv_nsec: 0 };
         let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
-        timerfd_settime(
-            &self.descriptor,
-            flags,
-            &Itimerspec { it_interval: interval, it_value: value },
-        )?;
-        Ok(())
+        let until = Itimerspec { it_interval: interval, it_value: value };
+        was_clock_set(timerfd_settime(&self.descriptor, flags, &until).map(drop))
     }
 
     /// Whether it has fired.
@@ -54,8 +51,44 @@ impl Timer {
     }
 }
 
+/// What the kernel says of arming. That the clock was set is told once, here or to whoever reads, and by an error although the timer is armed.
+fn was_clock_set(armed: Result<(), Errno>) -> io::Result<bool> {
+    match armed {
+        Ok(()) => Ok(false),
+        Err(Errno::CANCELED) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl AsFd for Timer {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_is_no_failure_to_arm() {
+        assert!(!was_clock_set(Ok(())).unwrap());
+        assert!(was_clock_set(Err(Errno::CANCELED)).unwrap());
+        assert_eq!(
+            was_clock_set(Err(Errno::INVAL)).unwrap_err().kind(),
+            io::ErrorKind::InvalidInput
+        );
+    }
+
+    #[test]
+    fn it_fires_at_what_has_passed_and_not_at_what_is_to_come() {
+        let timer = Timer::new().unwrap();
+        assert!(!timer.set(None).unwrap());
+        assert!(!timer.take().unwrap());
+        assert!(!timer.set(Some(Timestamp::UNIX_EPOCH)).unwrap());
+        poll(&mut [PollFd::new(&timer, PollFlags::IN)], None).unwrap();
+        assert!(timer.take().unwrap());
     }
 }
