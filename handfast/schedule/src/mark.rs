@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::job::JobName;
 use crate::machine::Begin;
-use crate::state::Running;
+use crate::state::{Outcome, Running};
 
 /// Bytes of the file.
 pub const MARK_LEN_MAX: usize = 256;
@@ -58,6 +58,32 @@ impl Claim {
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.job, self.occurrence, self.attempt)
+    }
+}
+
+/// What the system says of the end of a run's process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessEnd {
+    /// It ended with this exit code.
+    Exited(u8),
+    /// It was ended by this signal.
+    Signalled(u8),
+}
+
+/// How a run ended that was watched. What it wrote down of itself decides; the rest says only how one ended that did not come to its end.
+pub fn outcome(
+    mark: Option<&Mark>,
+    running: &Running,
+    end: ProcessEnd,
+    is_stopping: bool,
+) -> Outcome {
+    let stage = mark.filter(|mark| mark.is_of(running)).map(|mark| mark.stage);
+    match (stage, end) {
+        (Some(Stage::Began), _) if is_stopping => Outcome::Interrupted,
+        (Some(Stage::Began), ProcessEnd::Signalled(signal)) => Outcome::Died(signal),
+        (None, ProcessEnd::Exited(1..) | ProcessEnd::Signalled(_)) => Outcome::NotStarted,
+        // Without a last word, as after a panic, its exit code is all there is.
+        (Some(Stage::Ended(code)), _) | (_, ProcessEnd::Exited(code)) => Outcome::Exited(code),
     }
 }
 

@@ -1,10 +1,20 @@
 //! Ctrl-C and SIGTERM: the first ends a run in order, the second ends handfast at once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use handfast_runner::interrupt::Lever;
 use handfast_scenario::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::console::Stream;
+
+/// Signals come to the process as a whole, so does the memory of them.
+static WAS_ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process was asked to end a run: it may have left out a part of it, whatever its exit code.
+pub(crate) fn was_asked() -> bool {
+    WAS_ASKED.load(Ordering::SeqCst)
+}
 
 /// Listens until the runtime ends. What handfast leaves behind when it ends at once, its reapers end.
 pub(crate) async fn listen(lever: Lever) {
@@ -22,6 +32,7 @@ pub(crate) async fn listen(lever: Lever) {
             end_at_once();
         }
         Stream::Error.print("ending the run in order; once more ends it at once\n");
+        WAS_ASKED.store(true, Ordering::SeqCst);
         lever.pull();
     }
 }

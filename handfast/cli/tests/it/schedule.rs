@@ -145,6 +145,9 @@ fn a_stop_ends_the_run_in_order_and_a_second_scheduler_is_refused() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("0 passed, 1 failed"), "the run came to its own end: {said}");
     assert!(said.contains("was interrupted; it begins once more"), "{said}");
+    // A scheduler that was killed before it noted that would have known it from the run.
+    let mark = std::fs::read_to_string(project.path().join(".handfast/schedule.run")).unwrap();
+    assert!(mark.ends_with(" 1 began\n"), "{mark}");
     let mut scheduler = Scheduler::start(&project);
     assert!(scheduler.until("yearly: begins").contains("once more"));
     scheduler.signal(Signal::TERM);

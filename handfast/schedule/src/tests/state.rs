@@ -3,11 +3,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::machine::{at, job};
+use super::machine::{at, job, name};
 use crate::jitter;
 use crate::job::JobName;
-use crate::mark::MARK_LEN_MAX;
-use crate::state::{BEGUN_MAX, FILE_LEN_MAX};
+use crate::mark::ProcessEnd::{Exited, Signalled};
+use crate::mark::{MARK_LEN_MAX, outcome};
+use crate::state::{BEGUN_MAX, FILE_LEN_MAX, Running};
 use crate::{Claim, Machine, Mark, Outcome, Output, Stage, State, StateError};
 
 /// What the file looks like; `docs/design/schedule.md` shows the same.
@@ -126,6 +127,35 @@ fn what_is_damaged_is_refused() {
         .collect();
     let many = format!(r#"{{"format":1,"seed":"0","running":null,"jobs":[{}]}}"#, many.join(","));
     damaged(&many, "more than 32 jobs");
+}
+
+#[test]
+fn what_a_run_wrote_of_itself_decides_how_it_ended() {
+    let claim = || Claim::parse("daily 2026-11-22T01:00:00Z 1").unwrap();
+    let began = at("2026-11-22T01:00:00Z");
+    let running = Running { job: name("daily"), occurrence: began, attempt: 1, began };
+    let of = |stage, end, is_stopping| {
+        let mark = Mark::new(claim(), stage);
+        outcome(Some(&mark), &running, end, is_stopping)
+    };
+    for is_stopping in [false, true] {
+        // It had come to its end, also where it was to be stopped.
+        assert_eq!(of(Stage::Ended(1), Exited(1), is_stopping), Outcome::Exited(1));
+        assert_eq!(of(Stage::Ended(0), Signalled(15), is_stopping), Outcome::Exited(0));
+        // The mark is that of an earlier run, or there is none: it never began.
+        let earlier = Claim::parse("daily 2026-11-21T01:00:00Z 1").unwrap();
+        let earlier = Mark::new(earlier, Stage::Ended(0));
+        for mark in [None, Some(&earlier)] {
+            for end in [Exited(3), Signalled(15)] {
+                assert_eq!(outcome(mark, &running, end, is_stopping), Outcome::NotStarted);
+            }
+        }
+    }
+    // Asked to end it may still pass, with a part of what it was to do.
+    assert_eq!(of(Stage::Began, Exited(0), true), Outcome::Interrupted);
+    assert_eq!(of(Stage::Began, Signalled(9), true), Outcome::Interrupted);
+    assert_eq!(of(Stage::Began, Signalled(9), false), Outcome::Died(9));
+    assert_eq!(of(Stage::Began, Exited(101), false), Outcome::Exited(101));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use super::store::{Folder, replace};
 use crate::around::{SCHEDULED, Scheduled};
+use crate::commands::interruption;
 use crate::console::Stream;
 
 /// Starts a run, in a process group of its own: Ctrl-C on a terminal reaches the scheduler alone, which then ends the run in order.
@@ -36,7 +37,7 @@ pub(super) fn start(
 }
 
 /// Carries out a run that a schedule has started: it ends with the scheduler, begins after what is left of an earlier run is gone, and
-/// writes down that it began and how it ended.
+/// writes down that it began and, unless it was asked to end, how it ended.
 pub(crate) fn scheduled(scheduled: &Scheduled, run: impl FnOnce() -> ExitCode) -> ExitCode {
     let begun = bind(&scheduled.parent).and_then(|()| begin(scheduled));
     let (_alone, claim) = match begun {
@@ -47,6 +48,10 @@ pub(crate) fn scheduled(scheduled: &Scheduled, run: impl FnOnce() -> ExitCode) -
         }
     };
     let code = run();
+    if interruption::was_asked() {
+        // It did not come to its end, and is begun once more.
+        return code;
+    }
     let mark = Mark::new(claim, Stage::Ended(code.number()));
     if let Err(error) = replace(&scheduled.mark, &mark.to_bytes()) {
         Stream::Error.print(&format!("failed to write {}: {error}\n", scheduled.mark.display()));

@@ -2,9 +2,11 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
 use handfast_runner::project::Loaded;
 use handfast_scenario::ExitCode;
+use handfast_schedule::mark::{self, ProcessEnd};
 use handfast_schedule::{Begin, Machine, Outcome, Output, State};
 use rustix::process::{Signal, kill_process};
 
@@ -156,16 +158,10 @@ impl Service<'_> {
     fn ended(&mut self) -> std::io::Result<()> {
         let Some(mut watched) = self.child.take() else { return Ok(()) };
         let status = watched.child.wait()?;
-        let code = status.code().and_then(|code| u8::try_from(code).ok());
-        let outcome = match (code, self.stop) {
-            (Some(0), _) => Outcome::Exited(0),
-            (_, Stop::InOrder | Stop::AtOnce) => Outcome::Interrupted,
-            (Some(code), Stop::No) => Outcome::Exited(code),
-            (None, Stop::No) => {
-                let signal = status.signal().and_then(|signal| u8::try_from(signal).ok());
-                Outcome::Died(signal.unwrap_or_default())
-            }
-        };
+        let Some(running) = self.machine.state().running() else { return Ok(()) };
+        let is_stopping = self.stop != Stop::No;
+        let end = process_end(status);
+        let outcome = mark::outcome(self.held.folder().mark().as_ref(), running, end, is_stopping);
         self.is_all_passed &= outcome == Outcome::Exited(0);
         self.machine.handle_ended(outcome, now());
         Ok(())
@@ -211,6 +207,14 @@ impl Service<'_> {
         } else {
             Stream::Out.print(&format!("{} {line}\n", now().strftime("%FT%TZ")));
         }
+    }
+}
+
+fn process_end(status: ExitStatus) -> ProcessEnd {
+    let small = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
+    match (status.code(), status.signal()) {
+        (Some(code), _) => ProcessEnd::Exited(small(code)),
+        (None, signal) => ProcessEnd::Signalled(signal.map_or(0, small)),
     }
 }
 
