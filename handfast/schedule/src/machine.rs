@@ -20,8 +20,11 @@ pub const ON_TIME: SignedDuration = SignedDuration::from_mins(1);
 /// Up to here missed occurrences are counted; nobody needs to know more.
 pub const COUNT_MAX: usize = 1000;
 
-/// How often an occurrence is begun at most: again only where it was interrupted.
+/// How often an occurrence is begun at most: again only where it was interrupted or could not be started.
 pub const ATTEMPTS_MAX: u8 = 2;
+
+/// What could not be started is tried again after so long.
+pub const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// A clock that is set back further than this was wrong before: the schedule goes on from where the clock is now.
 pub const SET_BACK: SignedDuration = SignedDuration::from_hours(26);
@@ -36,8 +39,17 @@ pub struct Machine {
     /// What `state` was when it was last given out.
     kept: State,
     is_stopping: bool,
+    /// What could not be started, and when it is tried again. A new start of the scheduler tries at once.
+    held_back: BTreeMap<JobName, HeldBack>,
     notes: Vec<Note>,
     outputs: VecDeque<Output>,
+}
+
+/// An occurrence that could not be started.
+#[derive(Debug, Clone, Copy)]
+struct HeldBack {
+    occurrence: Timestamp,
+    until: Timestamp,
 }
 
 /// What the machine wants done, in this order.
@@ -77,6 +89,7 @@ impl Machine {
             state,
             kept,
             is_stopping: false,
+            held_back: BTreeMap::new(),
             notes: Vec::new(),
             outputs: VecDeque::new(),
         };
@@ -129,7 +142,11 @@ impl Machine {
         if self.is_stopping {
             return None;
         }
-        self.next.iter().filter_map(|(due, _)| *due).min()
+        let due = self.next.iter().filter_map(|(due, _)| *due);
+        // The end of what runs is heard of.
+        let is_free = self.state.running.is_none();
+        let again = self.held_back.values().filter(|_| is_free).map(|held| held.until);
+        due.chain(again).min()
     }
 
     /// What is kept.
@@ -209,21 +226,25 @@ impl Machine {
     fn settle(&mut self, running: Running, outcome: Outcome, now: Timestamp) {
         let Running { job, occurrence, attempt, began } = running;
         let took = now.duration_since(began);
+        let is_to_repeat = matches!(outcome, Outcome::Interrupted | Outcome::NotStarted);
         let mut then = Then::NotAgain;
         if let Some(progress) = self.state.jobs.get_mut(&job) {
             progress.last = Some(Last { occurrence, attempt, began, ended: now, outcome });
             if progress.owed.is_some() {
                 then = Then::MadeUp;
-            } else if outcome == Outcome::Interrupted && attempt < ATTEMPTS_MAX {
+            } else if is_to_repeat && attempt < ATTEMPTS_MAX {
                 then = Then::Again;
                 progress.owed = Some(Owed { occurrence, attempt: attempt + 1 });
+                if outcome == Outcome::NotStarted {
+                    let until = now.checked_add(TRY_AGAIN_AFTER).unwrap_or(now);
+                    self.held_back.insert(job.clone(), HeldBack { occurrence, until });
+                }
             }
         }
         self.notes.push(match outcome {
             Outcome::Interrupted => Note::Interrupted { job, occurrence, then },
-            Outcome::Exited(_) | Outcome::Died(_) | Outcome::NotStarted => {
-                Note::Ended { job, occurrence, took, outcome }
-            }
+            Outcome::NotStarted => Note::NotStarted { job, occurrence, then },
+            Outcome::Exited(_) | Outcome::Died(_) => Note::Ended { job, occurrence, took, outcome },
         });
     }
 
@@ -232,6 +253,7 @@ impl Machine {
             self.notice(index, now);
         }
         self.look_ahead();
+        self.let_go(now);
         let begin = self.claim(now);
         if self.state != self.kept {
             self.kept = self.state.clone();
@@ -249,6 +271,11 @@ impl Machine {
         if progress.through.duration_since(now) > SET_BACK {
             progress.through = now;
             self.notes.push(Note::SetBack { job: name() });
+            return;
+        }
+        // Nothing of it can come twice that never came: the clock was wrong when it became known.
+        if progress.begun.is_empty() && progress.owed.is_none() && now < progress.through {
+            progress.through = now;
             return;
         }
         if self.next[index].0.is_none_or(|due| now < due) {
@@ -283,13 +310,26 @@ impl Machine {
         }
     }
 
+    /// Holds nothing back any more whose time has come, or that is not owed any more.
+    fn let_go(&mut self, now: Timestamp) {
+        let jobs = &self.state.jobs;
+        self.held_back.retain(|job, held| {
+            let owed = jobs.get(job).and_then(|progress| progress.owed);
+            let left = held.until.duration_since(now);
+            // More is left than it was to wait: the clock was set back.
+            let waits = SignedDuration::ZERO < left && left <= TRY_AGAIN_AFTER;
+            waits && owed.is_some_and(|owed| owed.occurrence == held.occurrence)
+        });
+    }
+
     /// Claims what has waited longest, unless something runs.
     fn claim(&mut self, now: Timestamp) -> Option<Begin> {
         if self.state.running.is_some() || self.is_stopping {
             return None;
         }
         let seed = self.state.seed;
-        let owed = self.jobs.iter().filter_map(|job| {
+        let free = self.jobs.iter().filter(|job| !self.held_back.contains_key(&job.name));
+        let owed = free.filter_map(|job| {
             let owed = self.state.jobs.get(&job.name)?.owed?;
             Some((job.due(seed, owed.occurrence), owed, job))
         });

@@ -63,6 +63,15 @@ pub enum Note {
         /// What becomes of it.
         then: Then,
     },
+    /// A run could not be started.
+    NotStarted {
+        /// The job.
+        job: JobName,
+        /// The occurrence.
+        occurrence: Timestamp,
+        /// What becomes of it.
+        then: Then,
+    },
     /// A run is over.
     Ended {
         /// The job.
@@ -81,7 +90,7 @@ pub enum Note {
     },
 }
 
-/// What becomes of a run that was interrupted.
+/// What becomes of a run that was interrupted or could not be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     /// It is begun once more.
@@ -124,12 +133,10 @@ impl fmt::Display for Note {
             Self::Waits { job, occurrence, behind } => {
                 write!(f, "{job}: due {occurrence}, waits until {behind} is over")
             }
+            Self::NotStarted { job, occurrence, then } => {
+                write!(f, "{job}: the run due {occurrence} could not be started; {then}")
+            }
             Self::Interrupted { job, occurrence, then } => {
-                let then = match then {
-                    Then::Again => "it begins once more",
-                    Then::MadeUp => "the next one makes up for it",
-                    Then::NotAgain => "it does not begin again",
-                };
                 write!(f, "{job}: the run due {occurrence} was interrupted; {then}")
             }
             Self::Ended { job, occurrence, took, outcome } => {
@@ -140,6 +147,16 @@ impl fmt::Display for Note {
                 write!(f, "{job}: the clock was set back by more than a day, going on from now")
             }
         }
+    }
+}
+
+impl fmt::Display for Then {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Again => "it begins once more",
+            Self::MadeUp => "the next one makes up for it",
+            Self::NotAgain => "it does not begin again",
+        })
     }
 }
 

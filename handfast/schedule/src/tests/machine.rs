@@ -285,6 +285,62 @@ fn a_clock_that_was_years_ahead_stops_nothing() {
 }
 
 #[test]
+fn a_job_that_became_known_while_the_clock_was_ahead_misses_nothing() {
+    let ahead = Machine::new(daily(), State::new(7), None, at("2026-11-21T08:00:00Z"));
+    let mut machine = restarted(&ahead, None, daily(), "2026-11-20T20:00:00Z");
+    assert_eq!(machine.next_deadline(), Some(at("2026-11-21T01:00:00Z")));
+    machine.handle_deadline(at("2026-11-21T01:00:00Z"));
+    begins(&mut machine, &[("daily", "2026-11-21T01:00:00Z", 1)]);
+    // From now on it has something that must not come twice.
+    machine.handle_ended(Outcome::Exited(0), at("2026-11-21T01:05:00Z"));
+    machine.handle_deadline(at("2026-11-21T00:30:00Z"));
+    assert_eq!(machine.next_deadline(), Some(at("2026-11-22T01:00:00Z")));
+}
+
+#[test]
+fn what_could_not_be_started_is_tried_once_more_after_a_minute() {
+    let mut machine = machine(daily());
+    let occurrence = at("2026-11-21T01:00:00Z");
+    let not_started = |then| Note::NotStarted { job: name("daily"), occurrence, then };
+    machine.handle_deadline(at("2026-11-21T01:00:00Z"));
+    begins(&mut machine, &[("daily", "2026-11-21T01:00:00Z", 1)]);
+    machine.handle_ended(Outcome::NotStarted, at("2026-11-21T01:00:01Z"));
+    assert_eq!(begins(&mut machine, &[]), [not_started(Then::Again)]);
+    assert!(!machine.is_idle());
+    assert_eq!(machine.next_deadline(), Some(at("2026-11-21T01:01:01Z")));
+    machine.handle_deadline(at("2026-11-21T01:01:00Z"));
+    begins(&mut machine, &[]);
+    // A new start of the scheduler, and a clock that is set back, do not wait.
+    begins(
+        &mut restarted(&machine, None, daily(), "2026-11-21T01:01:00Z"),
+        &[("daily", "2026-11-21T01:00:00Z", 2)],
+    );
+    let mut set_back = machine.clone();
+    set_back.handle_deadline(at("2026-11-21T00:55:00Z"));
+    begins(&mut set_back, &[("daily", "2026-11-21T01:00:00Z", 2)]);
+    machine.handle_deadline(at("2026-11-21T01:01:01Z"));
+    begins(&mut machine, &[("daily", "2026-11-21T01:00:00Z", 2)]);
+    assert_eq!(machine.next_deadline(), Some(at("2026-11-22T01:00:00Z")));
+    machine.handle_ended(Outcome::NotStarted, at("2026-11-21T01:01:02Z"));
+    assert_eq!(begins(&mut machine, &[]), [not_started(Then::NotAgain)]);
+    assert_eq!(machine.next_deadline(), Some(at("2026-11-22T01:00:00Z")));
+}
+
+#[test]
+fn what_could_not_be_started_holds_no_other_job_back() {
+    let jobs = vec![job("a", "0 2 * * *"), job("b", "0 2 * * *")];
+    let mut machine = machine(jobs);
+    machine.handle_deadline(at("2026-11-21T01:00:00Z"));
+    begins(&mut machine, &[("a", "2026-11-21T01:00:00Z", 1)]);
+    machine.handle_ended(Outcome::NotStarted, at("2026-11-21T01:00:01Z"));
+    begins(&mut machine, &[("b", "2026-11-21T01:00:00Z", 1)]);
+    // Nothing can begin beside it: its end is what is waited for.
+    assert_eq!(machine.next_deadline(), Some(at("2026-11-22T01:00:00Z")));
+    machine.handle_ended(Outcome::Exited(0), at("2026-11-21T01:10:00Z"));
+    begins(&mut machine, &[("a", "2026-11-21T01:00:00Z", 2)]);
+}
+
+#[test]
 fn a_changed_expression_begins_anew() {
     let before = machine(daily());
     let jobs = vec![job("daily", "0 3 * * *")];
