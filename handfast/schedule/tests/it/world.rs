@@ -34,6 +34,12 @@ pub(crate) struct Seen {
     pub(crate) occurrence: Timestamp,
     pub(crate) attempt: u8,
     pub(crate) began: Timestamp,
+    /// What the clock of the machine showed then.
+    pub(crate) shown: Timestamp,
+    /// The latest that it had ever shown by then.
+    pub(crate) shown_latest: Timestamp,
+    /// When it was over; `None`: it was still going on at the end.
+    pub(crate) over: Option<Timestamp>,
     /// `None`: it was still going on at the end.
     pub(crate) finished: Option<bool>,
 }
@@ -45,6 +51,8 @@ pub(crate) struct World {
     now: Timestamp,
     /// By how much the clock is wrong.
     clock: SignedDuration,
+    /// The latest that it has ever shown.
+    shown_latest: Timestamp,
     jobs: Vec<Job>,
     disk: Vec<u8>,
     /// What the last run wrote down of itself, also on the disk.
@@ -66,6 +74,7 @@ impl World {
             chance: Chance::new(seed),
             now,
             clock: SignedDuration::ZERO,
+            shown_latest: now,
             jobs,
             disk: State::new(seed).to_bytes(),
             mark: Vec::new(),
@@ -130,10 +139,32 @@ impl World {
         wrong
     }
 
+    /// Interrupted first attempts that were not made up for: neither by a second one nor by a later begin of their job, although at some moment
+    /// nothing ran or waited any more. One that had become older than `within` by then may be left out.
+    pub(crate) fn check_interrupted(&self, within: SignedDuration) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (index, seen) in self.seen.iter().enumerate() {
+            let (1, Some(false), Some(over)) = (seen.attempt, seen.finished, seen.over) else {
+                continue;
+            };
+            let idle = self.idle.get(self.idle.partition_point(|idle| *idle < over));
+            let Some(idle) = idle.filter(|idle| idle.duration_since(seen.occurrence) <= within)
+            else {
+                continue;
+            };
+            let again = self.seen[index + 1..].iter().find(|again| again.job == seen.job);
+            if again.is_none_or(|again| again.began > *idle) {
+                wrong.push(format!("{seen:?} was not repeated, and nothing waited at {idle}"));
+            }
+        }
+        wrong
+    }
+
     fn start(&mut self) {
         let state = State::parse(&self.disk).unwrap();
         let mark = Mark::parse(&self.mark);
-        self.machine = Some(Machine::new(self.jobs.clone(), state, mark.as_ref(), self.time()));
+        let time = self.time();
+        self.machine = Some(Machine::new(self.jobs.clone(), state, mark.as_ref(), time));
         self.carry_out();
     }
 
@@ -172,21 +203,32 @@ impl World {
         let claim = Claim::of(&begin);
         self.mark = Mark::new(claim.clone(), Stage::Began).to_bytes();
         self.child = Some((over, claim));
+        let shown = self.time();
         self.seen.push(Seen {
             job: begin.job,
             occurrence: begin.occurrence,
             attempt: begin.attempt,
             began: self.now,
+            shown,
+            shown_latest: self.shown_latest,
+            over: None,
             finished: None,
         });
     }
 
     fn end_run(&mut self, outcome: Outcome) {
         let Some((_, claim)) = self.child.take() else { return };
-        let code = if outcome == Outcome::Interrupted { 3 } else { 0 };
-        self.mark = Mark::new(claim, Stage::Ended(code)).to_bytes();
-        self.seen.last_mut().unwrap().finished = Some(outcome != Outcome::Interrupted);
+        // One that was asked to end does not say that it came to its end.
+        if outcome != Outcome::Interrupted {
+            self.mark = Mark::new(claim, Stage::Ended(0)).to_bytes();
+        }
+        self.observe_end(outcome != Outcome::Interrupted);
         self.with(|machine, now| machine.handle_ended(outcome, now));
+    }
+
+    fn observe_end(&mut self, finished: bool) {
+        let seen = self.seen.last_mut().unwrap();
+        (seen.over, seen.finished) = (Some(self.now), Some(finished));
     }
 
     fn is_killed(&mut self) -> bool {
@@ -198,7 +240,7 @@ impl World {
         self.kills += 1;
         self.machine = None;
         if self.child.take().is_some() {
-            self.seen.last_mut().unwrap().finished = Some(false);
+            self.observe_end(false);
         }
         self.come_back();
     }
@@ -254,7 +296,9 @@ impl World {
         }
     }
 
-    fn time(&self) -> Timestamp {
-        self.now + self.clock
+    fn time(&mut self) -> Timestamp {
+        let time = self.now + self.clock;
+        self.shown_latest = self.shown_latest.max(time);
+        time
     }
 }
