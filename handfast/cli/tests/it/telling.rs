@@ -119,12 +119,40 @@ fn the_jobs_of_a_ci_run_are_told_from_its_last_one() {
     let [message] = slack.messages(CHANNEL).try_into().unwrap();
     let whole = format!("{}{:?}", message.text, message.blocks);
     assert!(whole.contains("e2e") && whole.contains("runs/1"), "{whole}");
-    assert_eq!(jobs("1", &["unit=success", "e2e=failure"]).code, 0);
+    let again = jobs("1", &["unit=success", "e2e=failure"]);
+    assert!(again.code == 0 && again.error.contains("was told before"), "{}", again.error);
     assert_eq!(slack.messages(CHANNEL).len(), 1, "the same jobs again change nothing");
-    assert_eq!(jobs("2", &["unit=success", "e2e=cancelled"]).code, 0);
-    assert_eq!(slack.messages(CHANNEL).len(), 1, "what was cancelled shows nothing");
     assert_eq!(jobs("3", &["unit=success", "e2e=success"]).code, 0);
     assert_eq!(slack.messages(CHANNEL).len(), 2, "well again");
+}
+
+#[test]
+fn a_job_that_was_cancelled_or_ran_out_of_time_is_told() {
+    let (slack, project) = told();
+    let jobs = |link: &str, result: &str| {
+        let link = format!("https://ci.example/runs/{link}");
+        let words = ["notify", "jobs", "--subject", "ci main", "--link", &link, "unit=success"];
+        project.run(&[&words[..], &[result]].concat())
+    };
+    assert_eq!(jobs("1", "e2e=cancelled").code, 0);
+    let [message] = slack.messages(CHANNEL).try_into().unwrap();
+    let whole = format!("{}{:?}", message.text, message.blocks);
+    assert!(whole.contains("infrastructure") && whole.contains("out of time"), "{whole}");
+    assert_eq!(jobs("2", "e2e=success").code, 0);
+    assert_eq!(slack.messages(CHANNEL).len(), 2, "well again");
+}
+
+#[test]
+fn every_attempt_of_a_ci_run_is_told_also_with_the_results_of_an_earlier_one() {
+    let (slack, project) = told();
+    for (attempt, result, messages) in [(1, "failure", 1), (2, "success", 2), (3, "failure", 3)] {
+        let link = format!("https://ci.example/runs/9/attempts/{attempt}");
+        let result = format!("e2e={result}");
+        let words = ["notify", "jobs", "--subject", "ci main", "--link", &link, &result];
+        let ran = project.run(&words);
+        assert!(ran.code == 0 && !ran.error.contains("told before"), "{}", ran.error);
+        assert_eq!(slack.messages(CHANNEL).len(), messages, "attempt {attempt}");
+    }
 }
 
 #[test]

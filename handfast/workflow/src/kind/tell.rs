@@ -46,7 +46,8 @@ fn github(setting: &Setting<'_>, before: &[Job]) -> Vec<Field> {
         Field::new("SUBJECT", "ci ${{ github.ref_name }}"),
         Field::new(
             "LINK",
-            "${{ github.server_url }}/${{ github.repository }}/actions/runs/${{ github.run_id }}",
+            // Each attempt is news of its own.
+            "${{ github.server_url }}/${{ github.repository }}/actions/runs/${{ github.run_id }}/attempts/${{ github.run_attempt }}",
         ),
         Field::new("RESULTS", Yaml::lines(&results.collect::<Vec<_>>())),
     ];
@@ -96,6 +97,7 @@ fn gitlab(setting: &Setting<'_>, before: &[Job]) -> Vec<Field> {
     let mut never = parts::when(REQUEST);
     never.push(Field::new("when", "never"));
     let rules = vec![never, vec![Field::new("when", "always")]];
+    // The job's number tells the attempts of a pipeline apart: they have one address.
     // GitLab tells no job how another one ended: a record says it, and where there is none its machine died.
     let names = |only_full: bool| {
         let jobs = jobs.iter().filter(|job| job.only_full == only_full);
@@ -109,7 +111,7 @@ fn gitlab(setting: &Setting<'_>, before: &[Job]) -> Vec<Field> {
         "  if [ -d \".handfast/jobs/$job\" ]; then set -- \"$@\" \"$job=success\"; else set -- \"$@\" \"$job=failure\"; fi".to_owned(),
         "done".to_owned(),
         format!(
-            "{} --subject \"ci $CI_COMMIT_REF_NAME\" --link \"$CI_PIPELINE_URL\" --records .handfast/jobs \"$@\"",
+            "{} --subject \"ci $CI_COMMIT_REF_NAME\" --link \"$CI_PIPELINE_URL#$CI_JOB_ID\" --records .handfast/jobs \"$@\"",
             setting.call(&words(&["notify", "jobs"])),
         ),
     ];

@@ -12,11 +12,13 @@ use handfast_scenario::{ExitCode, duration};
 
 use super::super::telling::subject;
 use super::{Told, record, unusable};
+use crate::console::Stream;
 use crate::error::CommandError;
 
 /// Tell what the jobs of a CI run found, from its last job
 ///
-/// A red job with a record is told from the record; one without a record is told as a machine that died or ran out of time.
+/// A red job with a record is told from the record; one without a red record is told as a machine that died, was cancelled or ran out of time.
+/// Each attempt of a CI run needs a link of its own: the same link with the same results is told once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -26,7 +28,7 @@ pub(super) struct Args {
     /// What the jobs are news of
     #[arg(long, value_name = "SUBJECT")]
     subject: String,
-    /// Address of the run in CI
+    /// Address of the run in CI, another one for each attempt
     #[arg(long, value_name = "URL")]
     link: Option<String>,
     /// A folder with one folder a job, in which the records of its runs are
@@ -96,13 +98,19 @@ pub(super) fn run(args: &Args, project: &Told) -> Result<ExitCode, CommandError>
     }
     watch.conclude(args.jobs.iter().any(|job| job.result == JobResult::Cancelled));
     let mut outbox = project.outbox()?;
-    outbox.begin(&begun, unix_us()).map_err(|error| unusable(&error))?;
+    let is_new = outbox.begin(&begun, unix_us()).map_err(|error| unusable(&error))?;
+    let run = &begun.brief.run;
+    if !is_new && outbox.running(run).map_err(|error| unusable(&error))?.is_none() {
+        Stream::Error.print(&format!(
+            "{run} was told before, with the same link and the same results: nothing is added (is it another attempt? then its --link has to say so)\n"
+        ));
+    }
     let told = outbox.apply(&watch, &News::Ended, &Rules::of(settings), When::now(unix_us()));
     told.map_err(|error| unusable(&error))?;
     project.deliver(args.within)
 }
 
-/// Hears what the records of a job say; of a red job without one, that.
+/// Hears what the records of a job say; of a job that is red or cancelled without a red one, that.
 fn hear(
     job: &Job,
     records: Option<&Path>,
@@ -123,21 +131,39 @@ fn hear(
         JobResult::Failure if !is_red => {
             watch.add_infra(&job.name, "the job failed and left no red record: its machine died, ran out of time, or a step beside handfast failed", settings);
         }
+        // GitHub calls a job cancelled that ran longer than its timeout-minutes.
+        JobResult::Cancelled if !is_red => {
+            watch.add_infra(
+                &job.name,
+                "the job was cancelled or ran out of time, and left no red record",
+                settings,
+            );
+        }
         JobResult::Failure | JobResult::Success | JobResult::Cancelled | JobResult::Skipped => {}
     }
     Ok(())
 }
 
-/// The same for the same jobs of the same CI run, so that telling twice changes nothing.
+/// The same for the same results of the same attempt of a CI run, so that telling twice changes nothing.
 fn run_of(args: &Args) -> String {
     let link = args.link.clone().unwrap_or_else(|| unix_us().to_string());
     let jobs: Vec<String> =
         args.jobs.iter().map(|job| format!("{}={:?}", job.name, job.result)).collect();
     let digest = handfast_notify::outbox::write::short_hash(&format!("{link} {}", jobs.join(" ")));
-    let number = link.rsplit('/').next().unwrap_or_default();
-    let number: String = number.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
-    format!("ci-{number}-{digest:08x}")
+    format!("ci-{}{digest:08x}", numbers(&link))
 }
+
+/// The last two numbers of a link, such as those of a run and its attempt, each with a dash behind it.
+fn numbers(link: &str) -> String {
+    let is_number = |part: &&str| {
+        (1..=NUMBER_LEN_MAX).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let found: Vec<&str> = link.split(['/', '#']).filter(is_number).collect();
+    found[found.len().saturating_sub(2)..].iter().map(|number| format!("{number}-")).collect()
+}
+
+/// Longest number of a CI run, digits.
+const NUMBER_LEN_MAX: usize = 20;
 
 #[cfg(test)]
 mod tests {
@@ -150,5 +176,24 @@ mod tests {
         for wrong in ["unit", "unit=red", "=success", "../x=success", "a b=success"] {
             assert!(wrong.parse::<Job>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn each_attempt_of_a_ci_run_is_a_run_of_its_own() {
+        let run = |link: &str| {
+            run_of(&Args {
+                jobs: vec!["unit=failure".parse().unwrap()],
+                subject: "ci main".to_owned(),
+                link: Some(link.to_owned()),
+                records: None,
+                within: Duration::ZERO,
+            })
+        };
+        let [first, third] = ["1", "3"]
+            .map(|attempt| run(&format!("https://ci.example/runs/17734/attempts/{attempt}")));
+        assert!(first.starts_with("ci-17734-1-"), "{first}");
+        assert!(third.starts_with("ci-17734-3-"), "{third}");
+        assert!(run("https://ci.example/-/pipelines/5#77").starts_with("ci-5-77-"));
+        assert_ne!(run("https://ci.example/x#1"), run("https://ci.example/x#2"));
     }
 }
