@@ -159,7 +159,11 @@ fn numbers(link: &str) -> String {
         (1..=NUMBER_LEN_MAX).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
     };
     let found: Vec<&str> = link.split(['/', '#']).filter(is_number).collect();
-    found[found.len().saturating_sub(2)..].iter().map(|number| format!("{number}-")).collect()
+    let mut numbers = found[found.len().saturating_sub(2)..].join("-");
+    if !numbers.is_empty() {
+        numbers.push('-');
+    }
+    numbers
 }
 
 /// Longest number of a CI run, digits.
