@@ -18,6 +18,10 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 /// Shortest waiting time after a lost answer: the service may still be busy with the first attempt, and is asked for it next.
 pub const BACKOFF_UNSURE: Duration = Duration::from_secs(1);
 
+/// Shortest time from the beginning of an attempt whose courier died in it to the next one: as long as a call may last, since the service may
+/// still be busy with it, and would not be found to have the letter.
+pub const ORPHANED: Duration = Duration::from_secs(10);
+
 /// Longest waiting time that we choose ourselves: with a deadline of minutes no letter may miss the moment at which its channel is back.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
 
@@ -106,9 +110,10 @@ impl Outbox {
     /// [`OutboxError`].
     pub fn release_orphans(&mut self) -> Result<usize, OutboxError> {
         self.transact(|transaction| {
-            let orphans =
-                "UPDATE letters SET sending = 0, unsure = 1 WHERE sending = 1 AND outcome = 'waiting'";
-            Ok(transaction.execute(orphans, [])?)
+            let orphans = "UPDATE letters SET sending = 0, unsure = 1, \
+                 next_unix_us = max(next_unix_us, coalesce(last_unix_us, 0) + ?1) WHERE sending = 1 AND outcome = 'waiting'";
+            let wait = i64::try_from(ORPHANED.as_micros()).unwrap_or_default();
+            Ok(transaction.execute(orphans, [wait])?)
         })
     }
 

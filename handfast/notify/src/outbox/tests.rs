@@ -209,6 +209,28 @@ fn a_message_that_was_never_tried_says_the_newest_at_once() {
 }
 
 #[test]
+fn what_a_waiting_edit_would_overwrite_is_told_by_a_newer_edit() {
+    let mut post = Post::new("");
+    post.red("r1");
+    let mut run = Run::new("r2");
+    post.begin(&run);
+    let news = run.fail("bad").unwrap();
+    post.apply(&run, &news);
+    let news = run.end();
+    post.apply(&run, &news);
+    post.now += EDIT_AFTER_US;
+    let mut last = None;
+    while let Claim::Letter { row, letter } = post.claim("bot") {
+        post.settle(row, &told(Some("ts")));
+        if matches!(letter.kind, Kind::Post | Kind::Edit) {
+            last = Some(letter.incident);
+        }
+    }
+    let last = last.unwrap();
+    assert_eq!((last.run.as_str(), last.over), ("r2", true), "what is read last is the newest");
+}
+
+#[test]
 fn a_later_red_run_goes_on_in_the_thread_and_a_green_one_closes_it() {
     let mut post = Post::new("");
     post.red("r1");
@@ -274,7 +296,12 @@ fn what_a_dead_courier_was_sending_goes_again_as_unsure_and_is_counted_where_nob
         let (_, letter) = post.take(channel);
         assert!(!letter.unsure);
     }
+    let sent = post.now;
+    post.now += SECOND;
     assert_eq!(post.outbox.release_orphans().unwrap(), 2);
+    let next = sent + 10 * SECOND;
+    assert_eq!(post.claim("bot"), Claim::At(next), "the service may still be busy with it");
+    post.now = next;
     for (channel, maybe_twice) in [("bot", 0), ("hook", 1)] {
         let (row, letter) = post.take(channel);
         assert!(letter.unsure, "{channel}");

@@ -189,6 +189,8 @@ fn write_letters(
 }
 
 /// The message of the incident that was never tried says the newest at once; no edit is needed then.
+///
+/// Unless a newer letter waits behind it: an edit among them would overwrite the newest with what it was before.
 fn told_by_the_post(
     transaction: &Transaction<'_>,
     incident: i64,
@@ -198,7 +200,8 @@ fn told_by_the_post(
     let changed = transaction
         .prepare_cached(
             "UPDATE letters SET body = ?4 WHERE incident = ?1 AND channel = ?2 AND kind = ?3 \
-             AND outcome = 'waiting' AND attempts = 0",
+             AND outcome = 'waiting' AND attempts = 0 AND NOT EXISTS (SELECT 1 FROM letters n WHERE n.incident = ?1 \
+             AND n.channel = ?2 AND n.letter > letters.letter AND n.outcome IN ('waiting', 'never'))",
         )?
         .execute(params![incident, channel, text(Kind::Post), text(body)])?;
     Ok(changed > 0)
