@@ -165,7 +165,7 @@ async fn serve(listener: TcpListener, shared: Arc<Mutex<Shared>>) {
 }
 
 async fn connection(stream: TcpStream, fault: Fault, shared: Arc<Mutex<Shared>>) {
-    if matches!(fault, Fault::ResetBefore | Fault::ResetAfter) {
+    if matches!(fault, Fault::ResetBefore | Fault::ResetAfter | Fault::AcceptLate { .. }) {
         // Without lingering, closing is a reset.
         let lingering = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         if lingering.is_err() || fault == Fault::ResetBefore {
@@ -196,6 +196,10 @@ async fn answer(
         Fault::Broken { status } => Reply::broken(status),
         Fault::Silent => std::future::pending().await,
         Fault::ResetBefore => return Err(io::ErrorKind::ConnectionReset.into()),
+        Fault::AcceptLate { after } => {
+            tokio::spawn(accept_late(request, after, pending));
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
         Fault::None | Fault::SilentAfter | Fault::ResetAfter | Fault::Slow { .. } => {
             let reply = lock(&pending.shared).workspace.handle(&request, since_epoch());
             pending.key = reply.accepted.clone();
@@ -210,10 +214,18 @@ async fn answer(
         | Fault::Limited { .. }
         | Fault::Broken { .. }
         | Fault::Silent
+        | Fault::AcceptLate { .. }
         | Fault::ResetBefore => {}
     }
     pending.key = None;
     write(&reply)
+}
+
+/// Takes a request whose client is gone; its answer is lost with `pending`.
+async fn accept_late(request: Request, after: Duration, mut pending: Pending) {
+    tokio::time::sleep(after).await;
+    let reply = lock(&pending.shared).workspace.handle(&request, since_epoch());
+    pending.key = reply.accepted;
 }
 
 /// A letter that was accepted and whose answer has not left: if it never does, that is counted.

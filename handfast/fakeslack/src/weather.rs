@@ -26,6 +26,11 @@ pub enum Fault {
     ResetBefore,
     /// Accepted, and the connection is reset before the answer.
     ResetAfter,
+    /// The connection is reset once it is read, and only then, after some time, it is accepted.
+    AcceptLate {
+        /// After how long.
+        after: Duration,
+    },
     /// Accepted, and answered late.
     Slow {
         /// How late.
@@ -37,7 +42,11 @@ impl Fault {
     /// Whether the request reaches the rules.
     pub fn lets_in(self) -> bool {
         match self {
-            Self::None | Self::SilentAfter | Self::ResetAfter | Self::Slow { .. } => true,
+            Self::None
+            | Self::SilentAfter
+            | Self::ResetAfter
+            | Self::AcceptLate { .. }
+            | Self::Slow { .. } => true,
             Self::Limited { .. } | Self::Broken { .. } | Self::Silent | Self::ResetBefore => false,
         }
     }

@@ -142,6 +142,14 @@ fn told(
         if needs && !any {
             broken.push(format!("{run} ({}) is not told to {channel}", begun.subject));
         }
+        // A webhook has no word of a run that is red in an incident that is open already.
+        if *channel == "team" && begun.red && state == "over" {
+            let of_run = format!("\"run\":\"{run}\"");
+            let is_it = |row: &Row| row.body.contains(&of_run) && row.body.contains(PRODUCT);
+            if !rows.iter().filter(on_channel).any(|row| row.kind != EDIT && is_it(row)) {
+                broken.push(format!("that {run} is red is not told to {channel}"));
+            }
+        }
         if needs && !texts.iter().any(|text| text.contains(&begun.subject)) {
             broken.push(format!("{channel} of Slack has nothing of {}", begun.subject));
         }
@@ -165,6 +173,7 @@ fn told(
 }
 
 const EDIT: &str = "{\"kind\":\"edit\"}";
+const PRODUCT: &str = "\"class\":\"product\"";
 
 fn delivered(rows: &[Row], broken: &mut Vec<String>) {
     for row in rows.iter().filter(|row| !["told", "replaced"].contains(&row.outcome.as_str())) {

@@ -40,16 +40,26 @@ impl Secret {
         &self.0
     }
 
-    /// Takes the secret out of a text that somebody else wrote, such as an answer that quotes the request.
+    /// Takes the secret out of a text that somebody else wrote, such as an answer that quotes the request. The text has to be whole: of a
+    /// secret that was cut in two nobody sees that it is one.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let mut clean = text.replace(self.expose(), HIDDEN);
-        // Of an address, the path is what is secret, and a service may quote it alone.
-        if let Some(path) = self.expose().splitn(4, '/').nth(3)
-            && path.len() >= PATH_MIN
-        {
-            clean = clean.replace(path, HIDDEN);
+        let mut clean = Zeroizing::new(text.to_owned());
+        for part in self.parts() {
+            *clean = clean.replace(part, HIDDEN);
+            let escaped = Zeroizing::new(escaped(part));
+            if *escaped != part {
+                *clean = clean.replace(&**escaped, HIDDEN);
+            }
         }
-        clean
+        std::mem::take(&mut *clean)
+    }
+
+    /// The secret; of an address also the path, each step of it and each value of its query, which a service may quote alone.
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        let path = self.expose().splitn(4, '/').nth(3).unwrap_or_default();
+        let steps = path.split(['/', '?', '&', '=', '#', ';']);
+        let of_path = std::iter::once(path).chain(steps).filter(|part| part.len() >= PART_MIN);
+        std::iter::once(self.expose()).chain(of_path)
     }
 }
 
@@ -57,6 +67,12 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(HIDDEN)
     }
+}
+
+/// As a page of HTML quotes it.
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 /// Why there is no secret.
@@ -153,8 +169,8 @@ fn readable_by_others(_path: &Path) -> Option<String> {
 /// What stands where a secret stood.
 const HIDDEN: &str = "(..)";
 
-/// Shorter paths are words that may stand in any text, and no secrets.
-const PATH_MIN: usize = 8;
+/// Shorter parts of an address are words that may stand in any text, and no secrets.
+const PART_MIN: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -179,6 +195,27 @@ mod tests {
             "no (..) here"
         );
         assert_eq!(secret.redact("cannot POST /services/T0/B0/XXXXXXXX"), "cannot POST /(..)");
+    }
+
+    #[test]
+    fn a_part_of_a_secret_address_is_taken_out_too_also_as_html_quotes_it() {
+        let address = secret("https://x.example/hook/AAAAAAAA/B1?sig=CCCCCCCC&v=DDDDDDDD").unwrap();
+        for quoted in [
+            "AAAAAAAA",
+            "no CCCCCCCC here",
+            "DDDDDDDD",
+            "hook/AAAAAAAA/B1?sig=CCCCCCCC&amp;v=DDDDDDDD",
+        ] {
+            let clean = address.redact(quoted);
+            assert!(!["AAAA", "CCCC", "DDDD"].iter().any(|part| clean.contains(part)), "{clean}");
+        }
+        assert_eq!(
+            address.redact("<a>hook/AAAAAAAA/B1?sig=CCCCCCCC&amp;v=DDDDDDDD</a>"),
+            "<a>(..)</a>"
+        );
+        assert_eq!(address.redact("x.example has no hook B1"), "x.example has no hook B1");
+        let token = secret("a&b<c>d").unwrap();
+        assert_eq!(token.redact("Bearer a&amp;b&lt;c&gt;d"), "Bearer (..)");
     }
 
     #[test]

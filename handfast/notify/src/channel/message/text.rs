@@ -31,6 +31,12 @@ pub(in crate::channel) fn plain(text: &str, max: usize) -> String {
     cut
 }
 
+/// What somebody else said, to be repeated to people. `redact` takes the secrets out: of the whole text, before anything cuts it, and once
+/// more of what is left when the characters that hide are gone.
+pub(in crate::channel) fn said(text: &str, max: usize, redact: impl Fn(&str) -> String) -> String {
+    plain(&redact(&harmless(&redact(text))), max)
+}
+
 /// A command line that a shell takes as it is.
 pub(in crate::channel) fn command_line(words: &[String]) -> String {
     let quoted = |word: &String| {

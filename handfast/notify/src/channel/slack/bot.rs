@@ -12,6 +12,7 @@ use super::lookup::{self, Sought};
 use super::refusal::Refusal;
 use crate::channel::http::{Answer, Budget, Call, Client, Request, check_address};
 use crate::channel::message::slack::{Laid, lay_out};
+use crate::channel::message::text::said;
 use crate::channel::secret::Secret;
 use crate::channel::{CALL_MAX, Channel, Refused};
 use crate::letter::{Kind, Letter, Reference};
@@ -144,7 +145,7 @@ impl Bot {
         match failed {
             Failed::Came(outcome) => outcome,
             Failed::Refused(refusal, retry_after) => {
-                refusal.outcome(retry_after).redacted(&self.token)
+                refusal.redacted(&self.token).outcome(retry_after).redacted(&self.token)
             }
         }
     }
@@ -156,15 +157,11 @@ impl Channel for Bot {
         let place = letter.reference.as_ref().and_then(Place::read);
         let thread = match letter.kind {
             Kind::Post | Kind::Test => None,
-            Kind::Edit => {
-                return match &place {
-                    Some(place) => self.edit(letter, place, budget),
-                    None => Outcome::Never {
-                        why: "it changes a message whose place is not known".to_owned(),
-                        fix: "this is not expected: please report it".to_owned(),
-                    },
-                };
-            }
+            Kind::Edit => match &place {
+                Some(place) => return self.edit(letter, place, budget),
+                // The channel was named while the incident was open: nothing is there that could be changed, and this tells it first.
+                None => None,
+            },
             Kind::Reply(_) => place.as_ref(),
         };
         match self.look(letter, thread, budget) {
@@ -183,7 +180,7 @@ impl Channel for Bot {
         self.method("conversations.history", &page, budget)
             .map_err(|failed| self.outcome(failed))?;
         let named = |name: &str| {
-            crate::channel::message::text::plain(who[name].as_str().unwrap_or("?"), 80)
+            said(who[name].as_str().unwrap_or("?"), NAME_MAX, |text| self.token.redact(text))
         };
         Ok(format!(
             "Slack workspace {}, bot {}, channel {}",
@@ -260,6 +257,9 @@ impl Place {
         Reference(format!("{}/{}", self.channel, self.ts))
     }
 }
+
+/// Longest name of a workspace or a bot that is repeated to people, characters.
+const NAME_MAX: usize = 80;
 
 /// By which the metadata is known to be ours.
 pub(super) const EVENT_TYPE: &str = "handfast_letter";

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::channel::http::{Answer, Budget, Call, Client, Request, check_address};
 use crate::channel::message::slack::{Laid, lay_out};
-use crate::channel::message::text::plain;
+use crate::channel::message::text;
 use crate::channel::secret::Secret;
 use crate::channel::{CALL_MAX, Channel, Refused};
 use crate::letter::{Kind, Letter, Note};
@@ -50,7 +50,7 @@ impl Channel for Incoming {
             Budget::start(CALL_MAX),
         );
         match call {
-            Call::Answered(answer) => outcome(&answer).redacted(&self.address),
+            Call::Answered(answer) => outcome(&answer, &self.address).redacted(&self.address),
             Call::NotSent { why } => Outcome::Later { after: None, why },
             Call::Lost { why } => Outcome::Unsure { why },
             Call::Impossible { why, fix } => Outcome::Never { why, fix },
@@ -62,9 +62,9 @@ impl Channel for Incoming {
     }
 }
 
-fn outcome(answer: &Answer) -> Outcome {
+fn outcome(answer: &Answer, secret: &Secret) -> Outcome {
     let body = answer.body.as_deref().unwrap_or_default();
-    let said = plain(&String::from_utf8_lossy(&body[..body.len().min(SAID_MAX)]), SAID_MAX);
+    let said = text::said(&String::from_utf8_lossy(body), SAID_MAX, |text| secret.redact(text));
     let why = format!("Slack answered with status {}: {said}", answer.status);
     let fix = match (answer.status, said.trim()) {
         (200..=299, _) => return Outcome::Told { reference: None },

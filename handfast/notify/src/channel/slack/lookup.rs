@@ -1,4 +1,4 @@
-//! Whether a letter is there already: its key, sought in the metadata of the channel's newest messages, or of the thread.
+//! Whether a letter is there already: its key, sought in the metadata of the channel's newest messages, or of the thread, as long as there is one.
 //!
 //! A page has up to 100 messages; Slack gives at most 15 a page and one page a minute to apps that are distributed outside its marketplace
 //! (docs.slack.dev/changelog/2025/05/29/rate-limit-changes-for-non-marketplace-apps), and 50 pages a minute to an app of the workspace's own, which this is.
@@ -24,10 +24,11 @@ pub(super) fn find(
     sought: &Sought<'_>,
     call: impl Fn(&str, &Value) -> Result<Value, Failed>,
 ) -> Result<Option<Place>, Failed> {
+    let mut thread = sought.thread;
     let mut cursor = String::new();
     for _ in 0..PAGES_MAX {
         let mut body = json!({ "limit": PAGE_LEN, "include_all_metadata": true });
-        let method = if let Some(place) = sought.thread {
+        let method = if let Some(place) = thread {
             body["channel"] = place.channel.as_str().into();
             body["ts"] = place.ts.as_str().into();
             "conversations.replies"
@@ -40,9 +41,13 @@ pub(super) fn find(
             body["cursor"] = cursor.as_str().into();
         }
         let page = match call(method, &body) {
-            // The thread went with its message, and the letter with the thread.
-            Err(Failed::Refused(refusal, _)) if refusal.error == "thread_not_found" => {
-                return Ok(None);
+            // The thread went with its message, and what is told since then has a place of its own.
+            Err(Failed::Refused(refusal, _))
+                if thread.is_some() && refusal.error == "thread_not_found" =>
+            {
+                thread = None;
+                cursor.clear();
+                continue;
             }
             other => other?,
         };
@@ -52,7 +57,7 @@ pub(super) fn find(
             .find(|message| is_it(message, sought.key))
             .and_then(|message| message["ts"].as_str())
         {
-            let channel = sought.thread.map_or(sought.channel, |place| &place.channel).to_owned();
+            let channel = thread.map_or(sought.channel, |place| &place.channel).to_owned();
             return Ok(Some(Place { channel, ts: ts.to_owned() }));
         }
         let next = page.pointer("/response_metadata/next_cursor").and_then(Value::as_str);

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::channel::message::text::plain;
+use crate::channel::message::text::{plain, said};
+use crate::channel::secret::Secret;
 use crate::outcome::Outcome;
 
 /// An answer with `"ok": false`.
@@ -21,6 +22,12 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// The same without the secret, should the server have repeated it. Its texts are still whole.
+    pub(super) fn redacted(self, secret: &Secret) -> Self {
+        let clean = |text: &str| said(text, usize::MAX, |text| secret.redact(text));
+        Self { error: clean(&self.error), needed: self.needed.as_deref().map(clean) }
+    }
+
     /// What came of an attempt that was answered so.
     pub(super) fn outcome(&self, retry_after: Option<Duration>) -> Outcome {
         let error = plain(&self.error, ERROR_MAX);

@@ -61,6 +61,63 @@ fn after_a_lost_answer_a_note_is_found_in_its_thread() {
     assert_eq!(slack.tally("note"), Tally { accepted: 1, answers_lost: 1 });
 }
 
+/// The pause before an orphan's look-up is for this; the outbox keeps it.
+#[test]
+fn a_message_that_is_accepted_when_nobody_waits_any_more_is_found() {
+    let slack = slack(generous());
+    let bot = bot(&slack);
+    slack.script([Fault::AcceptLate { after: Duration::from_millis(50) }]);
+    assert!(matches!(bot.deliver(&letter("k", Kind::Post)), Outcome::Unsure { .. }));
+    wait_for(&slack, "k");
+    let mut again = letter("k", Kind::Post);
+    again.unsure = true;
+    told(bot.deliver(&again)).unwrap();
+    assert_eq!(slack.tally("k"), Tally { accepted: 1, answers_lost: 1 });
+}
+
+#[test]
+fn after_a_lost_answer_a_note_whose_thread_is_gone_is_found_where_it_stands_alone() {
+    for lost in [Fault::ResetAfter, Fault::AcceptLate { after: Duration::from_millis(50) }] {
+        let slack = slack(generous());
+        let bot = bot(&slack);
+        let place = told(bot.deliver(&letter("post", Kind::Post)));
+        slack.delete(HERE, &slack.messages(HERE)[0].ts);
+        let mut note = with_reference(letter("note", Kind::Reply(Note::Recovered)), place);
+        slack.script([Fault::None, lost]);
+        assert!(matches!(bot.deliver(&note), Outcome::Unsure { .. }));
+        wait_for(&slack, "note");
+        note.unsure = true;
+        told(bot.deliver(&note)).unwrap();
+        assert_eq!(slack.tally("note"), Tally { accepted: 1, answers_lost: 1 }, "{lost:?}");
+    }
+}
+
+#[test]
+fn an_edit_of_what_was_never_posted_here_is_the_post_exactly_once() {
+    let slack = slack(generous());
+    let bot = bot(&slack);
+    slack.script([Fault::ResetAfter]);
+    assert!(matches!(bot.deliver(&letter("edit", Kind::Edit)), Outcome::Unsure { .. }));
+    let mut again = letter("edit", Kind::Edit);
+    again.unsure = true;
+    let place = told(bot.deliver(&again));
+    assert_eq!(slack.tally("edit"), Tally { accepted: 1, answers_lost: 1 });
+    told(bot.deliver(&with_reference(letter("next", Kind::Edit), place)));
+    let messages = slack.messages(HERE);
+    assert_eq!((messages.len(), messages[0].edits), (1, 1), "the next one changes it");
+}
+
+/// Waits until Slack has a letter, and knows that its answer is lost.
+fn wait_for(slack: &FakeSlack, key: &str) {
+    for _ in 0..1_000 {
+        if slack.tally(key).answers_lost > 0 {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    panic!("{key} was not accepted");
+}
+
 #[test]
 fn a_request_that_never_arrived_is_posted_after_the_look_up() {
     for before in [Fault::ResetBefore, Fault::Silent, Fault::Broken { status: 500 }] {

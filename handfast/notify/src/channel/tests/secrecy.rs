@@ -61,6 +61,48 @@ fn what_a_server_repeats_is_not_repeated() {
     }
 }
 
+/// Answers each connection with a text that a cut of any length would go through.
+fn answers(status: &'static str, body: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut heard = vec![0; 64 * 1024];
+            let read = stream.read(&mut heard);
+            assert!(read.is_ok());
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
+            drop(stream.write_all(format!("{head}{body}").as_bytes()));
+        }
+    });
+    address
+}
+
+#[test]
+fn no_part_of_a_secret_is_left_where_an_answer_is_cut() {
+    for before in [85, 90, 95, 185, 190, 195] {
+        let before = "x".repeat(before);
+        let said =
+            format!(r#"{{"ok":false,"error":"{before}{SECRET}","needed":"{before}{SECRET}"}}"#);
+        let api = Some(format!("http://{}/api", answers("200 OK", said)));
+        cut(&*open(Service::SlackBot { channel: HERE.to_owned(), api }, SECRET).unwrap());
+        let said = format!("{before}{SECRET} at /hook/{SECRET}");
+        let address = format!("http://{}/hook/{SECRET}", answers("400 No", said.clone()));
+        cut(&*open(Service::SlackWebhook, &address).unwrap());
+        let service = Service::Webhook {
+            template: "json".to_owned(),
+            method: "POST".to_owned(),
+            headers: BTreeMap::new(),
+        };
+        cut(&*open(service, &address).unwrap());
+    }
+}
+
+fn cut(channel: &dyn Channel) {
+    let outcome = format!("{:?}{:?}", channel.deliver(&letter("k", Kind::Post)), channel.check());
+    assert!(!outcome.contains("xoxb-T") && !outcome.contains("xxo"), "{outcome}");
+}
+
 #[test]
 fn nobody_listening_is_no_reason_to_name_the_secret() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

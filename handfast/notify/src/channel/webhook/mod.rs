@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use self::template::Template;
 use super::http::{Answer, Budget, Call, Client, Request, check_address};
-use super::message::text::plain;
+use super::message::text;
 use super::open::{Place, Refused};
 use super::secret::{self, Secret};
 use super::settings::HeaderFrom;
@@ -71,8 +71,15 @@ impl Webhook {
     }
 
     fn redacted(&self, outcome: Outcome) -> Outcome {
-        let secrets = self.headers.iter().map(|header| &header.value).chain([&self.address]);
-        secrets.fold(outcome, Outcome::redacted)
+        self.secrets().fold(outcome, Outcome::redacted)
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.headers.iter().map(|header| &header.value).chain([&self.address])
+    }
+
+    fn redact(&self, text: &str) -> String {
+        self.secrets().fold(text.to_owned(), |text, secret| secret.redact(&text))
     }
 }
 
@@ -97,7 +104,7 @@ impl Channel for Webhook {
             body: body.into_bytes(),
         };
         let outcome = match self.client.call(request, Budget::start(CALL_MAX)) {
-            Call::Answered(answer) => outcome(&answer),
+            Call::Answered(answer) => outcome(&answer, |text| self.redact(text)),
             Call::NotSent { why } => Outcome::Later { after: None, why },
             Call::Lost { why } => Outcome::Unsure { why },
             Call::Impossible { why, fix } => Outcome::Never { why, fix },
@@ -144,9 +151,9 @@ fn headers(
     Ok(headers)
 }
 
-fn outcome(answer: &Answer) -> Outcome {
+fn outcome(answer: &Answer, redact: impl Fn(&str) -> String) -> Outcome {
     let body = answer.body.as_deref().unwrap_or_default();
-    let said = plain(&String::from_utf8_lossy(&body[..body.len().min(SAID_MAX)]), SAID_MAX);
+    let said = text::said(&String::from_utf8_lossy(body), SAID_MAX, redact);
     let why = format!("the service answered with status {}: {said}", answer.status);
     let fix = match answer.status {
         200..=299 => return Outcome::Told { reference: None },
