@@ -32,13 +32,14 @@ pub struct Cost {
 
 impl History {
     /// What the last run that judged this key said, if the cell need not be played again: it passed, or a peer declared not to
-    /// support it. A cell that failed the last time is played again, whatever runs before that had said.
+    /// support it. A cell that failed the last time is played again, whatever runs before that had said; of verdicts at the same
+    /// moment the one that has it played again counts.
     ///
     /// # Errors
     ///
     /// [`HistoryError`].
     pub fn recall(&self, key: &str) -> Result<Option<Recalled>, HistoryError> {
-        let newest = "SELECT run, verdict, duration_us FROM results WHERE key = ?1 ORDER BY ended_unix_us DESC, run DESC LIMIT 1";
+        let newest = "SELECT run, verdict, duration_us FROM results WHERE key = ?1 ORDER BY ended_unix_us DESC, kind IN ('passed', 'unsupported'), run DESC LIMIT 1";
         let row = self.connection.prepare_cached(newest).and_then(|mut statement| {
             let row = statement.query_row([key], |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))

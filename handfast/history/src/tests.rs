@@ -182,6 +182,34 @@ fn what_failed_the_last_time_is_not_recalled_and_what_passed_since_is() {
 }
 
 #[test]
+fn of_a_pass_and_a_failure_at_the_same_moment_the_failure_counts() {
+    let folder = folder();
+    let mut history = open(&folder);
+    history.judged("r1", &result("u1", failed(), 10)).unwrap();
+    history.judged("r2", &result("u1", Verdict::Passed, 10)).unwrap();
+    assert_eq!(history.recall("k").unwrap(), None);
+}
+
+#[test]
+fn what_is_added_as_a_whole_is_there_as_a_whole_or_not_at_all() {
+    let folder = folder();
+    let mut history = open(&folder);
+    history.begin_whole().unwrap();
+    history.begin(&run("r1")).unwrap();
+    history.judged("r1", &result("u1", Verdict::Passed, 10)).unwrap();
+    // As a kill does.
+    drop(history);
+    let mut history = open(&folder);
+    assert!(!history.has_run("r1").unwrap());
+    history.begin_whole().unwrap();
+    history.begin(&run("r1")).unwrap();
+    history.judged("r1", &result("u1", Verdict::Passed, 10)).unwrap();
+    history.commit_whole().unwrap();
+    drop(history);
+    assert_eq!(count(&open(&folder)), 1);
+}
+
+#[test]
 fn the_cost_of_a_unit_is_that_of_its_last_time() {
     let folder = folder();
     let mut history = filled(&folder);

@@ -1,8 +1,9 @@
 //! What a run adds. Each call is one transaction: after it has returned, a kill of the process takes nothing back.
+//! Between [`History::begin_whole`] and [`History::commit_whole`] all of them together are one.
 
 use handfast_scenario::event::CellLine;
 use handfast_scenario::verdict::Verdict;
-use rusqlite::{Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::store::{History, HistoryError};
 
@@ -96,6 +97,25 @@ pub struct EndRow {
 }
 
 impl History {
+    /// What is added from here on is there as a whole or not at all: until [`History::commit_whole`] nobody else sees it, others that
+    /// write wait, and a kill takes all of it back.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError::Sqlite`].
+    pub fn begin_whole(&mut self) -> Result<(), HistoryError> {
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| self.failed(error))
+    }
+
+    /// What was added since [`History::begin_whole`] is there.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError::Sqlite`]; then none of it is there.
+    pub fn commit_whole(&mut self) -> Result<(), HistoryError> {
+        self.connection.execute_batch("COMMIT").map_err(|error| self.failed(error))
+    }
+
     /// A run begins.
     ///
     /// # Errors
@@ -103,8 +123,8 @@ impl History {
     /// [`HistoryError::Sqlite`], also if there was a run of this id before.
     pub fn begin(&mut self, row: &RunRow) -> Result<(), HistoryError> {
         let command = serde_json::json!(row.command).to_string();
-        self.add(|transaction| {
-            transaction
+        self.add(|connection| {
+            connection
                 .prepare_cached("INSERT INTO runs (run, started_unix_us, handfast, command, seed, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
                 .execute(params![row.run, row.started_unix_us, row.handfast, command, row.seed.to_string(), row.record])?;
             Ok(())
@@ -122,13 +142,13 @@ impl History {
         builds: &[BuildRow],
         cells: &[CellRow],
     ) -> Result<(), HistoryError> {
-        self.add(|transaction| {
+        self.add(|connection| {
             for row in builds {
-                transaction
+                connection
                     .prepare_cached("INSERT INTO builds (run, peer, digest) VALUES (?1, ?2, ?3)")?
                     .execute(params![run, row.peer, row.digest])?;
             }
-            cells.iter().try_for_each(|row| insert_cell(transaction, run, row))
+            cells.iter().try_for_each(|row| insert_cell(connection, run, row))
         })
     }
 
@@ -140,8 +160,8 @@ impl History {
     pub fn judged(&mut self, run: &str, row: &ResultRow) -> Result<(), HistoryError> {
         let verdict = serde_json::json!(row.verdict).to_string();
         let kind = serde_json::json!(row.verdict.kind());
-        self.add(|transaction| {
-            transaction
+        self.add(|connection| {
+            connection
                 .prepare_cached("INSERT INTO results (run, unit, key, kind, verdict, duration_us, cpu_us, ended_unix_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
                 .execute(params![
                     run, row.unit, row.key, kind.as_str(), verdict,
@@ -157,9 +177,9 @@ impl History {
     ///
     /// [`HistoryError::Sqlite`].
     pub fn recalled(&mut self, run: &str, rows: &[RecallRow]) -> Result<(), HistoryError> {
-        self.add(|transaction| {
+        self.add(|connection| {
             for row in rows {
-                transaction
+                connection
                     .prepare_cached(
                         "INSERT INTO recalls (run, unit, from_run) VALUES (?1, ?2, ?3)",
                     )?
@@ -175,8 +195,8 @@ impl History {
     ///
     /// [`HistoryError::Sqlite`], also if it had carried it out before.
     pub fn suite_ended(&mut self, run: &str, row: &SuiteRow) -> Result<(), HistoryError> {
-        self.add(|transaction| {
-            transaction
+        self.add(|connection| {
+            connection
                 .prepare_cached("INSERT INTO suite_results (run, suite, kind, passed, failed, duration_us, ended_unix_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
                 .execute(params![
                     run, row.suite, row.kind, whole(row.passed), whole(row.failed),
@@ -192,8 +212,8 @@ impl History {
     ///
     /// [`HistoryError::Sqlite`].
     pub fn end(&mut self, run: &str, row: &EndRow) -> Result<(), HistoryError> {
-        self.add(|transaction| {
-            transaction
+        self.add(|connection| {
+            connection
                 .prepare_cached(
                     "INSERT INTO ends (run, exit, summary, duration_us) VALUES (?1, ?2, ?3, ?4)",
                 )?
@@ -204,8 +224,11 @@ impl History {
 
     fn add(
         &mut self,
-        insert: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+        insert: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<(), HistoryError> {
+        if !self.connection.is_autocommit() {
+            return insert(&self.connection).map_err(|error| self.failed(error));
+        }
         let added = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -217,12 +240,12 @@ impl History {
     }
 }
 
-fn insert_cell(transaction: &Transaction<'_>, run: &str, row: &CellRow) -> rusqlite::Result<()> {
+fn insert_cell(connection: &Connection, run: &str, row: &CellRow) -> rusqlite::Result<()> {
     let line = &row.line;
     let [a, b] = &line.column;
     let column = row.in_matrix.then(|| (a.as_str(), b.as_str()));
     let expected = line.expected.as_ref().map(|expected| serde_json::json!(expected).to_string());
-    transaction
+    connection
         .prepare_cached(
             "INSERT INTO cells (run, unit, scenario, name, file, category, key, column_a, column_b, peers, protocols, network, expected) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
