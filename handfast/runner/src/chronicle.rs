@@ -20,6 +20,7 @@ pub struct HistorySink {
     history: History,
     run: String,
     record: Option<String>,
+    not_after_unix_us: i64,
     started_unix_us: i64,
     keys: BTreeMap<UnitId, Option<String>>,
     begun: BTreeSet<UnitId>,
@@ -34,6 +35,7 @@ impl HistorySink {
             history,
             run: String::new(),
             record: None,
+            not_after_unix_us: i64::MAX,
             started_unix_us: 0,
             keys: BTreeMap::new(),
             begun: BTreeSet::new(),
@@ -48,6 +50,37 @@ impl HistorySink {
         Self { record: Some(folder), ..self }
     }
 
+    /// No time it writes is later than this, microseconds since the Unix epoch: the clock of the machine that ran may be ahead, and what
+    /// this machine finds from now on is newer.
+    #[must_use]
+    pub fn not_after(self, unix_us: i64) -> Self {
+        Self { not_after_unix_us: unix_us, ..self }
+    }
+
+    /// Makes what was written since [`History::begin_whole`] last, unless a row was refused.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not in the history, no row of it.
+    pub fn commit_whole(mut self) -> io::Result<()> {
+        self.finish()?;
+        self.history.commit_whole().map_err(|error| io::Error::other(chain(&error)))
+    }
+
+    /// Whether the history has something of such an event.
+    pub(crate) fn is_essence(event: &RunEvent) -> bool {
+        matches!(
+            event,
+            RunEvent::RunStarted { .. }
+                | RunEvent::MatrixStarted { .. }
+                | RunEvent::CellRecalled { .. }
+                | RunEvent::UnitStarted { .. }
+                | RunEvent::UnitEnded { .. }
+                | RunEvent::SuiteEnded { .. }
+                | RunEvent::RunEnded { .. }
+        )
+    }
+
     fn write(&mut self, recorded: &Recorded) -> Result<(), HistoryError> {
         let event = &recorded.event;
         if !self.recalls.is_empty() && !matches!(event, RunEvent::CellRecalled { .. }) {
@@ -60,7 +93,7 @@ impl HistorySink {
                 self.started_unix_us = *started_unix_us;
                 self.history.begin(&RunRow {
                     run: run.clone(),
-                    started_unix_us: *started_unix_us,
+                    started_unix_us: self.not_after_unix_us.min(*started_unix_us),
                     handfast: handfast.clone(),
                     command: command.clone(),
                     seed: *seed,
@@ -137,7 +170,7 @@ impl HistorySink {
 
     fn unix_us(&self, recorded: &Recorded) -> i64 {
         let at_us = i64::try_from(recorded.at_us).unwrap_or(i64::MAX);
-        self.started_unix_us.saturating_add(at_us)
+        self.started_unix_us.saturating_add(at_us).min(self.not_after_unix_us)
     }
 
     fn plan(

@@ -14,7 +14,7 @@ use super::selection::load;
 use super::session::new_id;
 use super::telling::{NotifyArgs, Telling};
 use crate::around::{Around, Moving, Screen};
-use crate::console::{ConsoleSink, JsonSink, Stream};
+use crate::console::{ConsoleSink, JsonSink, Stream, failed};
 use crate::error::CommandError;
 use crate::github::GithubSink;
 
@@ -75,17 +75,41 @@ fn work(args: &Args, around: &Around, telling: &Telling) -> Result<ExitCode, Com
     telling.begin(around, &loaded.root, &loaded.project.name, settings, (&head.run, clock))?;
     // Last, because its end waits until what the others say is told.
     sinks.extend(telling.sink());
-    let merged = weave(&judgement, &head, &mut sinks).map_err(unrecorded)?;
-    merge::remember(
-        || handfast_history::History::open(&loaded.root.join(".handfast")),
-        &judgement,
-        &head,
-        &merged,
-    )
-    .map_err(|error| CommandError::infra(&error, "the history could not be written"))?;
+    let merged = merge::weave(&judgement, &head, |recorded| {
+        for sink in &mut sinks {
+            sink.event(recorded);
+        }
+    });
+    let merged =
+        merged.map_err(|error| CommandError::infra(&error, "the records could not be merged"))?;
+    // Each is tried, whatever became of the others.
+    let mut kept = Ok(());
+    for sink in &mut sinks {
+        kept = kept.and(sink.finish().map_err(unrecorded));
+    }
+    kept = kept.and(remember(&loaded.root, &judgement, &head, &merged, clock));
     // Only now: what was merged may be among the oldest.
-    records.make_room().map_err(unrecorded)?;
-    Ok(merged.exit)
+    kept = kept.and(records.make_room().map_err(unrecorded));
+    match kept {
+        // That the product failed is what the whole has found, and stays so.
+        Err(error) if merged.exit == ExitCode::ProductFailure => {
+            failed(&error, around);
+            Ok(merged.exit)
+        }
+        kept => kept.map(|()| merged.exit),
+    }
+}
+
+fn remember(
+    root: &Path,
+    judgement: &Judgement,
+    head: &RunRow,
+    merged: &Merged,
+    clock: Clock,
+) -> Result<(), CommandError> {
+    let open = || handfast_history::History::open(&root.join(".handfast"));
+    merge::remember(open, judgement, head, merged, clock.started_unix_us())
+        .map_err(|error| CommandError::infra(&error, "the history could not be written"))
 }
 
 fn find(folders: &[PathBuf], around: &Around) -> Result<Vec<merge::Found>, CommandError> {
@@ -128,18 +152,4 @@ fn sinks(args: &Args, around: &Around, root: &Path, record: &str) -> Vec<Box<dyn
         sinks.push(Box::new(github));
     }
     sinks
-}
-
-fn weave(
-    judgement: &Judgement,
-    head: &RunRow,
-    sinks: &mut [Box<dyn EventSink>],
-) -> std::io::Result<Merged> {
-    let merged = merge::weave(judgement, head, |recorded| {
-        for sink in &mut *sinks {
-            sink.event(recorded);
-        }
-    });
-    sinks.iter_mut().try_for_each(|sink| sink.finish())?;
-    Ok(merged)
 }

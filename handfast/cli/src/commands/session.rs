@@ -69,10 +69,10 @@ pub(super) fn new_id(clock: Clock) -> Result<String, CommandError> {
     Ok(run_id(clock, random()?))
 }
 
-/// An id that sorts by time and that no other run has: `20261122-093045-1f3c`.
+/// An id that sorts by time and that no other run has: `20261122-093045-1f3c07ab`.
 fn run_id(clock: Clock, random: u64) -> String {
     let started = jiff::Timestamp::from_microsecond(clock.started_unix_us()).unwrap_or_default();
-    format!("{}-{:04x}", started.strftime("%Y%m%d-%H%M%S"), random & 0xffff)
+    format!("{}-{:08x}", started.strftime("%Y%m%d-%H%M%S"), random & 0xffff_ffff)
 }
 
 /// The id of a run that never got a session.

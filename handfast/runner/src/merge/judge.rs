@@ -14,6 +14,9 @@ pub struct Judged {
     pub part: Part,
     /// Whether the same run is there already, so that this copy counts for nothing.
     pub is_copy: bool,
+    /// Whether what it says can be believed without looking at it: a shard of this whole, readable to its end or to where it was killed,
+    /// that does not contradict itself and is the only one with the id of its run.
+    pub is_sound: bool,
 }
 
 /// What was found out about the parts.
@@ -34,19 +37,12 @@ impl Judgement {
             key(one).cmp(&key(other)).then_with(|| one.shown.cmp(&other.shown))
         });
         let mut judgement = Self::default();
-        let mut runs: BTreeMap<String, String> = BTreeMap::new();
         for part in parts {
-            let first = runs.get(&part.run).filter(|_| !part.run.is_empty()).cloned();
-            if let Some(first) = &first {
-                judgement.fault(format!(
-                    "run {} is there twice, in {first} and in {}: it counts once",
-                    part.run, part.shown
-                ));
-            }
-            runs.entry(part.run.clone()).or_insert_with(|| part.shown.clone());
-            judgement.parts.push(Judged { part, is_copy: first.is_some() });
+            let is_copy = judgement.other_of_its_run(&part);
+            judgement.parts.push(Judged { part, is_copy, is_sound: false });
         }
         let whole = judgement.partition();
+        judgement.sound(whole.as_ref());
         judgement.each_alone(whole.as_ref());
         if let Some(whole) = &whole {
             judgement.all_there(whole);
@@ -97,6 +93,49 @@ impl Judgement {
         self.faults.push(fault);
     }
 
+    /// Names the record before this one that has the same id; whether this one is a copy of it, and not another record of that id.
+    fn other_of_its_run(&mut self, part: &Part) -> bool {
+        if part.run.is_empty() {
+            return false;
+        }
+        let same = |judged: &&Judged| judged.part.run == part.run;
+        let content = |judged: &&Judged| judged.part.content == part.content;
+        let others = self.parts.iter().filter(same);
+        if let Some(first) = others.clone().find(content) {
+            self.fault(format!(
+                "run {} is there twice, in {} and in {}: it counts once",
+                part.run, first.part.shown, part.shown
+            ));
+            return true;
+        }
+        let first = others.map(|judged| judged.part.shown.clone()).next();
+        if let Some(first) = first {
+            self.fault(format!(
+                "run {} is there twice with different content, in {first} and in {}: both count",
+                part.run, part.shown
+            ));
+        }
+        false
+    }
+
+    fn sound(&mut self, whole: Option<&ShardMark>) {
+        let mut times: BTreeMap<String, usize> = BTreeMap::new();
+        for judged in self.parts.iter().filter(|judged| !judged.is_copy) {
+            *times.entry(judged.part.run.clone()).or_default() += 1;
+        }
+        for judged in &mut self.parts {
+            let part = &judged.part;
+            let belongs = part.mark.as_ref().zip(whole);
+            let belongs = belongs.is_some_and(|(mark, whole)| same_partition(mark, whole));
+            let is_alone = times.get(&part.run) == Some(&1);
+            judged.is_sound = belongs
+                && is_alone
+                && !judged.is_copy
+                && part.broken.is_none()
+                && contradiction(part).is_none();
+        }
+    }
+
     /// The partition that most parts have; of several the first.
     fn partition(&self) -> Option<ShardMark> {
         let mut counts: Vec<(ShardMark, usize)> = Vec::new();
@@ -134,10 +173,9 @@ impl Judgement {
             faults.extend(
                 contradiction(part).map(|what| format!("{name} contradicts itself: {what}")),
             );
-            if part.end.is_none() || part.broken.is_some() {
-                let lost = part.pieces().saturating_sub(part.judged);
-                self.not_run = self.not_run.saturating_add(count(lost));
-            }
+            let said = part.end.map_or(0, |end| end.summary.not_run);
+            let lost = count(part.pieces().saturating_sub(part.judged)).saturating_sub(said);
+            self.not_run = self.not_run.saturating_add(lost);
         }
         self.faults.extend(faults);
     }
@@ -243,6 +281,13 @@ fn contradiction(part: &Part) -> Option<String> {
         if said != found {
             return Some(format!("{what}: {said} by its end, {found} by its events"));
         }
+    }
+    let accounted = count(part.judged).saturating_add(said.not_run);
+    if accounted != count(part.pieces()) {
+        return Some(format!(
+            "{} units and suites by its beginning, {accounted} with a verdict or not run by its end",
+            part.pieces()
+        ));
     }
     let follows = ExitCode::of(&said);
     let empty = part.pieces() == 0 && ExitCode::of_empty_shard(&said) == end.exit;

@@ -55,6 +55,11 @@ impl Lines {
         Ok(Self { reader, line: 0, text: String::new(), is_over: false })
     }
 
+    /// The line of the event that was read last.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     fn read(&mut self) -> Result<Option<Recorded>, LineError> {
         self.text.clear();
         self.line += 1;

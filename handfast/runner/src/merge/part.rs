@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use handfast_matrix::key::{Digest, Stream};
 use handfast_scenario::event::{CellLine, Expected, ShardMark, Summary};
 use handfast_scenario::name::{PeerName, SuiteName};
 use handfast_scenario::plan::UnitId;
@@ -47,6 +48,10 @@ pub struct Part {
     pub end: Option<PartEnd>,
     /// What its events add up to.
     pub tally: Tally,
+    /// How many events it has, as far as it can be read.
+    pub events: usize,
+    /// A digest of the lines of these events: copies have the same.
+    pub content: Option<Digest>,
     /// Why its events end before their end.
     pub broken: Option<String>,
 }
@@ -79,20 +84,24 @@ impl Part {
     /// Reads a record to its end, or as far as it can be read.
     pub fn read(found: Found) -> Self {
         let mut part = Self { shown: found.shown, file: found.file, ..Self::default() };
-        let lines = match Lines::open(&part.file) {
+        let mut lines = match Lines::open(&part.file) {
             Ok(lines) => lines,
             Err(error) => return Self { broken: Some(error.to_string()), ..part },
         };
         let mut expected: BTreeMap<UnitId, Expected> = BTreeMap::new();
-        for line in lines {
+        let mut content = Stream::default();
+        while let Some(line) = lines.next() {
             match line {
                 Ok(recorded) => {
+                    content.push(lines.text().as_bytes());
+                    part.events += 1;
                     part.last_us = recorded.at_us.max(part.last_us);
                     part.event(recorded.event, &mut expected);
                 }
                 Err(error) => part.broken = Some(error.to_string()),
             }
         }
+        part.content = Some(content.finish());
         part
     }
 

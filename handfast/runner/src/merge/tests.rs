@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
-use handfast_history::RunRow;
-use handfast_scenario::event::{FORMAT, Outcome, Shard, ShardMark, Summary};
+use handfast_history::{ResultRow, RunRow};
+use handfast_scenario::event::{CellLine, FORMAT, Outcome, Shard, ShardMark, Summary};
 use handfast_scenario::name::{CategoryName, PeerName, RoleName, SuiteName};
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::Verdict;
@@ -120,6 +121,9 @@ fn head() -> RunRow {
     }
 }
 
+/// The time of the machine that merges.
+const NOW: i64 = 5_000_000;
+
 /// Records, each in a folder of its number.
 fn written(made: &[Made]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -135,7 +139,7 @@ fn judged(folder: &TempDir) -> Judgement {
 
 fn woven(judgement: &Judgement) -> (Vec<Recorded>, Merged) {
     let mut events = Vec::new();
-    let merged = weave(judgement, &head(), |recorded| events.push(recorded.clone()));
+    let merged = weave(judgement, &head(), |recorded| events.push(recorded.clone())).unwrap();
     (events, merged)
 }
 
@@ -310,9 +314,9 @@ fn the_history_has_every_shard_once_under_its_own_run() {
     let merged = woven(&judgement).1;
     let place = folder.path().join("history");
     let open = || History::open(&place);
-    remember(open, &judgement, &head(), &merged).unwrap();
+    remember(open, &judgement, &head(), &merged, NOW).unwrap();
     let again = RunRow { run: "merged-2".to_owned(), ..head() };
-    remember(open, &judgement, &again, &merged).unwrap();
+    remember(open, &judgement, &again, &merged, NOW).unwrap();
     let history = open().unwrap();
     for run in ["r1", "r2", "r3", "merged", "merged-2"] {
         assert!(history.has_run(run).unwrap(), "{run}");
@@ -320,6 +324,180 @@ fn the_history_has_every_shard_once_under_its_own_run() {
     let costs = history.usual_costs(["u1", "u2"]).unwrap();
     assert_eq!((costs["u1"].duration_us, costs["u2"].duration_us), (5, 5));
     assert_eq!(history.usual_suite_costs(["cargo"]).unwrap()["cargo"].duration_us, 9);
+}
+
+/// A record of one matrix cell with the key `k`, the only shard of its partition.
+fn cell_record(
+    folder: &TempDir,
+    run: &'static str,
+    started_unix_us: i64,
+    verdict: Verdict,
+) -> Judgement {
+    let mut made = shard("1/1", run, &["u1"]);
+    (made.mark, made.started_unix_us) = (Some(mark("1/1", "p", 1)), started_unix_us);
+    made.units[0].1 = verdict;
+    let mut events = made.events();
+    let peer = PeerName::new("py").unwrap();
+    let cell = CellLine {
+        unit: UnitId::new("u1"),
+        scenario: "u1".to_owned(),
+        name: "u1".to_owned(),
+        file: "x.toml".to_owned(),
+        category: CategoryName::new("unit").unwrap(),
+        column: [peer.clone(), peer.clone()],
+        peers: BTreeMap::new(),
+        protocols: BTreeMap::new(),
+        network: "none".to_owned(),
+        key: Some("k".to_owned()),
+        expected: None,
+    };
+    let (peers, builds, faults) = (vec![peer], BTreeMap::new(), Vec::new());
+    let event = RunEvent::MatrixStarted { peers, builds, cells: vec![cell], faults };
+    events.insert(1, Recorded { at_us: 0, event });
+    let place = folder.path().join(run);
+    fs::create_dir_all(&place).unwrap();
+    let text: String = events.iter().map(Recorded::to_line).collect();
+    fs::write(place.join(find::EVENTS), text).unwrap();
+    judge(find(&[place]).unwrap())
+}
+
+fn remembered(place: &Path, judgement: &Judgement, run: &str) {
+    let merged = woven(judgement).1;
+    let head = RunRow { run: run.to_owned(), ..head() };
+    remember(|| History::open(place), judgement, &head, &merged, NOW).unwrap();
+}
+
+#[test]
+fn a_pass_of_a_machine_whose_clock_is_ahead_does_not_outlive_a_later_failure_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("history");
+    let ahead = cell_record(&folder, "r1", NOW * 1_000, Verdict::Passed);
+    remembered(&place, &ahead, "m1");
+    assert_eq!(History::open(&place).unwrap().recall("k").unwrap().unwrap().run, "r1");
+    let local = ResultRow {
+        unit: "u1".to_owned(),
+        key: Some("k".to_owned()),
+        verdict: failed(),
+        duration_us: 1,
+        cpu_us: 1,
+        ended_unix_us: NOW,
+    };
+    History::open(&place).unwrap().judged("local", &local).unwrap();
+    assert_eq!(History::open(&place).unwrap().recall("k").unwrap(), None);
+}
+
+#[test]
+fn a_record_with_a_fault_of_its_own_is_not_remembered_and_a_killed_one_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("history");
+    let sound = cell_record(&folder, "r1", 0, Verdict::Passed);
+    let file = folder.path().join("r1").join(find::EVENTS);
+    let text = fs::read_to_string(&file).unwrap();
+    let again = || judge(find(&[folder.path().join("r1")]).unwrap());
+    let contradicted = text.replace("\"passed\":1", "\"passed\":2");
+    let damaged = text.clone() + "{}\n";
+    let whole = text.replace("\"shard\":{", "\"other\":{");
+    for (at, bad) in [contradicted, damaged, whole].into_iter().enumerate() {
+        assert_ne!(bad, text);
+        fs::write(&file, bad).unwrap();
+        assert_eq!(again().faults().len(), 1, "{:?}", again().faults());
+        remembered(&place, &again(), &format!("m{at}"));
+        let history = History::open(&place).unwrap();
+        assert!(!history.has_run("r1").unwrap() && history.recall("k").unwrap().is_none(), "{at}");
+    }
+    fs::write(&file, &text[..text.len() - 9]).unwrap();
+    remembered(&place, &again(), "m8");
+    assert!(History::open(&place).unwrap().recall("k").unwrap().is_some());
+    drop(sound);
+}
+
+#[test]
+fn the_parts_of_another_partition_are_not_remembered() {
+    let [one, _, three] = three();
+    let two = Made { mark: Some(mark("2/3", "q", 3)), ..shard("2/3", "r2", &["u2"]) };
+    let folder = written(&[one, two, three]);
+    let place = folder.path().join("history");
+    remembered(&place, &judged(&folder), "merged");
+    let history = History::open(&place).unwrap();
+    assert_eq!(["r1", "r2", "r3"].map(|run| history.has_run(run).unwrap()), [true, false, true]);
+}
+
+#[test]
+fn a_history_that_refuses_one_record_has_the_others() {
+    let folder = written(&three());
+    let place = folder.path().join("history");
+    let judgement = judged(&folder);
+    let merged = woven(&judgement).1;
+    fs::remove_file(folder.path().join("artifacts/0").join(find::EVENTS)).unwrap();
+    let open = || History::open(&place);
+    remember(open, &judgement, &head(), &merged, NOW).unwrap_err();
+    let history = open().unwrap();
+    let runs = ["r1", "r2", "r3", "merged"].map(|run| history.has_run(run).unwrap());
+    assert_eq!(runs, [false, true, true, true]);
+}
+
+#[test]
+fn a_record_that_is_gone_or_other_the_second_time_ends_the_merge() {
+    let folder = written(&three());
+    let file = folder.path().join("artifacts/1").join(find::EVENTS);
+    let text = fs::read_to_string(&file).unwrap();
+    let judgement = judged(&folder);
+    let again = || weave(&judgement, &head(), |_| ()).unwrap_err().to_string();
+    let first = text.lines().next().unwrap();
+    fs::write(&file, format!("{first}\n")).unwrap();
+    assert!(again().contains("had 4 events when it was judged and has 1 now"), "{}", again());
+    fs::write(&file, format!("{first}\n{{}}\n")).unwrap();
+    assert!(
+        again().contains("shard 2/3 (run r2") && again().contains("read a second"),
+        "{}",
+        again()
+    );
+    fs::write(&file, format!("{text}{}\n", text.lines().last().unwrap())).unwrap();
+    assert!(again().contains("has 5 now"), "{}", again());
+    fs::remove_file(&file).unwrap();
+    assert!(again().contains("cannot be opened a second time"), "{}", again());
+}
+
+#[test]
+fn two_records_with_one_id_and_different_content_both_count_and_are_named() {
+    let [one, two, three] = three();
+    let mut collided = shard("1/3", "r1", &["u1"]);
+    collided.units[0].1 = failed();
+    let folder = written(&[one, two, three, collided]);
+    let judgement = judged(&folder);
+    assert!(
+        judgement.faults()[0].contains("run r1 is there twice with different content"),
+        "{judgement:?}"
+    );
+    let merged = woven(&judgement).1;
+    assert_eq!((merged.summary.passed, merged.summary.failed), (1, 2));
+    let place = folder.path().join("history");
+    remembered(&place, &judgement, "merged");
+    assert!(!History::open(&place).unwrap().has_run("r1").unwrap());
+}
+
+#[test]
+fn a_torn_copy_does_not_hide_the_failure_of_the_whole_one() {
+    let mut made = shard("1/1", "r1", &["u1", "u2"]);
+    made.mark = Some(mark("1/1", "p", 2));
+    made.units[1].1 = failed();
+    let folder = written(&[shard("1/1", "r1", &[]), made]);
+    let whole = fs::read_to_string(folder.path().join("artifacts/1").join(find::EVENTS)).unwrap();
+    let torn: String = whole.split_inclusive('\n').take(3).collect();
+    fs::write(folder.path().join("artifacts/0").join(find::EVENTS), torn).unwrap();
+    let merged = woven(&judged(&folder)).1;
+    assert_eq!((merged.summary.failed, merged.exit), (1, ExitCode::ProductFailure));
+}
+
+#[test]
+fn a_record_that_says_nothing_of_a_piece_is_named_and_the_piece_counted() {
+    let [mut one, mut two, three] = three();
+    (one.unjudged, two.units[0].1) = (1, Verdict::Passed);
+    let made = [one, two, three]
+        .map(|made| Made { mark: made.mark.map(|mark| ShardMark { pieces: 4, ..mark }), ..made });
+    let fault = ["2 units and suites by its beginning, 1 with a verdict or not run"];
+    let (_, merged) = check_fault(&made, &fault, ExitCode::Infrastructure);
+    assert_eq!(merged.summary.not_run, 1);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::io;
 
 use handfast_history::RunRow;
 use handfast_scenario::event::{CellLine, Expected, FORMAT, Summary};
@@ -10,7 +11,7 @@ use handfast_scenario::plan::UnitId;
 use handfast_scenario::{ExitCode, Recorded, RunEvent};
 
 use super::judge::Judgement;
-use super::lines::Lines;
+use super::lines::{LineError, Lines};
 use super::part::{MatrixPart, Part, count};
 use crate::tally::Tally;
 
@@ -25,13 +26,57 @@ pub struct Merged {
     pub duration_us: u64,
 }
 
+/// Why there is no whole: a record is not there a second time as it was judged.
+#[derive(Debug, thiserror::Error)]
+pub enum WeaveError {
+    /// It cannot be opened any more.
+    #[error("{record} cannot be opened a second time")]
+    Open {
+        /// Which.
+        record: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It cannot be read any more.
+    #[error("{record} cannot be read a second time")]
+    Read {
+        /// Which.
+        record: String,
+        /// Why.
+        #[source]
+        source: LineError,
+    },
+    /// It has other events now.
+    #[error(
+        "{record} had {judged} events when it was judged and has {found} now: is its run still going on?"
+    )]
+    Changed {
+        /// Which.
+        record: String,
+        /// Events the first time.
+        judged: usize,
+        /// Events that were found the second time, at least.
+        found: usize,
+    },
+}
+
 /// Says the events of the parts as one run with this head. Where two parts have a unit or suite of the same name, which a partition does not,
 /// the second one is called `NAME #2`, so that both are seen.
-pub fn weave(judgement: &Judgement, head: &RunRow, mut say: impl FnMut(&Recorded)) -> Merged {
+///
+/// # Errors
+///
+/// [`WeaveError`]; what was said until then has no end, as that of a run that was killed.
+pub fn weave(
+    judgement: &Judgement,
+    head: &RunRow,
+    mut say: impl FnMut(&Recorded),
+) -> Result<Merged, WeaveError> {
     let parts: Vec<&Part> =
         judgement.parts().iter().filter(|part| !part.is_copy).map(|part| &part.part).collect();
     let names = Names::of(&parts);
     let cells = matrix(&parts, &names);
+    let mut woven = Woven::of(&parts, &names)?;
     say(&Recorded { at_us: 0, event: started(&parts, head) });
     let (shards, faults) = (judgement.lines(), judgement.faults().to_vec());
     let notes = judgement.notes().to_vec();
@@ -49,7 +94,7 @@ pub fn weave(judgement: &Judgement, head: &RunRow, mut say: impl FnMut(&Recorded
         });
     }
     let mut last_us = 0;
-    for recorded in Woven::of(&parts, &names) {
+    while let Some(recorded) = woven.next()? {
         count(&mut tally, &recorded.event, &expected);
         last_us = recorded.at_us.max(last_us);
         say(&Recorded { at_us: last_us, event: recorded.event });
@@ -60,7 +105,7 @@ pub fn weave(judgement: &Judgement, head: &RunRow, mut say: impl FnMut(&Recorded
     let duration_us = durations.max().unwrap_or_default().max(last_us);
     let exit = ExitCode::of(&summary);
     say(&Recorded { at_us: duration_us, event: RunEvent::RunEnded { summary, exit, duration_us } });
-    Merged { summary, exit, duration_us }
+    Ok(Merged { summary, exit, duration_us })
 }
 
 /// When the first part started, microseconds since the Unix epoch.
@@ -224,27 +269,41 @@ impl Names {
 /// The events of the parts that belong to units and suites.
 struct Woven<'a> {
     names: &'a Names,
-    lines: Vec<Option<(u64, Lines)>>,
+    threads: Vec<Thread<'a>>,
     next: BTreeMap<usize, Recorded>,
     due: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
+/// A part that is read for the second time.
+struct Thread<'a> {
+    part: &'a Part,
+    offset_us: u64,
+    /// Nothing where there was nothing the first time either.
+    lines: Option<Lines>,
+    events: usize,
+}
+
 impl<'a> Woven<'a> {
-    fn of(parts: &[&Part], names: &'a Names) -> Self {
-        // A file that cannot be opened any more ends at once; that it was damaged is known from before.
-        let open = |part: &&Part| Some((offset_us(parts, part), Lines::open(&part.file).ok()?));
-        let lines: Vec<_> = parts.iter().map(open).collect();
-        let mut woven = Self { names, lines, next: BTreeMap::new(), due: BinaryHeap::new() };
-        (0..parts.len()).for_each(|part| woven.pull(part));
-        woven
+    fn of(parts: &[&'a Part], names: &'a Names) -> Result<Self, WeaveError> {
+        let thread = |part: &&'a Part| {
+            let lines = match Lines::open(&part.file) {
+                Ok(lines) => Some(lines),
+                Err(_) if part.events == 0 && part.broken.is_some() => None,
+                Err(source) => return Err(WeaveError::Open { record: part.name(), source }),
+            };
+            Ok(Thread { part, offset_us: offset_us(parts, part), lines, events: 0 })
+        };
+        let threads = parts.iter().map(thread).collect::<Result<Vec<_>, _>>()?;
+        let mut woven = Self { names, threads, next: BTreeMap::new(), due: BinaryHeap::new() };
+        (0..parts.len()).try_for_each(|part| woven.pull(part))?;
+        Ok(woven)
     }
 
     /// Takes the next event of a part that belongs to the whole.
-    fn pull(&mut self, part: usize) {
-        let Some(Some((offset_us, lines))) = self.lines.get_mut(part) else { return };
-        for recorded in lines.by_ref().map_while(Result::ok) {
-            let mut recorded = recorded;
-            recorded.at_us = recorded.at_us.saturating_add(*offset_us);
+    fn pull(&mut self, part: usize) -> Result<(), WeaveError> {
+        let Some(thread) = self.threads.get_mut(part) else { return Ok(()) };
+        while let Some(mut recorded) = thread.read()? {
+            recorded.at_us = recorded.at_us.saturating_add(thread.offset_us);
             if frames(&recorded.event) {
                 continue;
             }
@@ -256,7 +315,33 @@ impl<'a> Woven<'a> {
             }
             self.due.push(Reverse((recorded.at_us, part)));
             self.next.insert(part, recorded);
-            return;
+            break;
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<Recorded>, WeaveError> {
+        let Some(Reverse((_, part))) = self.due.pop() else { return Ok(None) };
+        let recorded = self.next.remove(&part);
+        self.pull(part)?;
+        Ok(recorded)
+    }
+}
+
+impl Thread<'_> {
+    /// The next event; there must be as many as the first time.
+    fn read(&mut self) -> Result<Option<Recorded>, WeaveError> {
+        let judged = self.part.events;
+        let line = self.lines.as_mut().and_then(Iterator::next);
+        self.events += usize::from(matches!(line, Some(Ok(_))));
+        let (record, found) = (|| self.part.name(), self.events);
+        match line {
+            Some(Ok(recorded)) if found <= judged => Ok(Some(recorded)),
+            None if found == judged => Ok(None),
+            // Where it was damaged the first time.
+            Some(Err(_)) if found == judged && self.part.broken.is_some() => Ok(None),
+            Some(Err(source)) => Err(WeaveError::Read { record: record(), source }),
+            Some(Ok(_)) | None => Err(WeaveError::Changed { record: record(), judged, found }),
         }
     }
 }
@@ -270,15 +355,4 @@ fn frames(event: &RunEvent) -> bool {
             | RunEvent::MatrixStarted { .. }
             | RunEvent::RunEnded { .. }
     )
-}
-
-impl Iterator for Woven<'_> {
-    type Item = Recorded;
-
-    fn next(&mut self) -> Option<Recorded> {
-        let Reverse((_, part)) = self.due.pop()?;
-        let recorded = self.next.remove(&part);
-        self.pull(part);
-        recorded
-    }
 }

@@ -46,7 +46,7 @@ Examples:
   handfast notify test                              a message to every channel, that says that it is a test
   handfast notify status                            what is open, what is not told yet and why
   handfast notify deliver --within 1min             send what is left, from cron or at the end of a CI job
-  handfast notify record .handfast/runs/20261122-093045-1f3c --subject daily";
+  handfast notify record .handfast/runs/20261122-093045-1f3c07ab --subject daily";
 
 /// Send what is left, here and now
 ///
