@@ -77,6 +77,8 @@ pub(crate) struct Screen {
     pub(crate) palette: Palette,
     /// Whether lines can be redrawn.
     pub(crate) moving: Moving,
+    /// Whether a GitHub job reads it and takes some lines for commands.
+    pub(crate) is_job: bool,
 }
 
 /// Whether lines can be redrawn.
@@ -94,7 +96,9 @@ impl Around {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let dumb = set("TERM").is_some_and(|term| term == "dumb");
         let colours = set("NO_COLOR").is_none() && !dumb;
+        let is_job = set("GITHUB_ACTIONS").is_some_and(|value| value == "true");
         let screen = |is_terminal: bool| Screen {
+            is_job,
             palette: if is_terminal && colours { Palette::Coloured } else { Palette::Plain },
             moving: if is_terminal && !dumb { Moving::Redrawn } else { Moving::Lasting },
         };
@@ -113,7 +117,7 @@ impl Around {
             path: set("PATH"),
             is_journal: set("JOURNAL_STREAM").is_some(),
             link: link(&set),
-            github: set("GITHUB_ACTIONS").filter(|value| value == "true").map(|_| Github {
+            github: is_job.then(|| Github {
                 page: set("GITHUB_STEP_SUMMARY").map(PathBuf::from),
                 workspace: set("GITHUB_WORKSPACE").map(PathBuf::from),
             }),

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 
 use handfast_report::book::Book;
 use handfast_report::console::{Cells, Console};
+use handfast_report::github::disarmed;
 use handfast_report::palette::{Ink, Palette};
 use handfast_report::quantity::{clipped, tame, time};
 use handfast_report::{matrix, summary, table};
@@ -37,6 +38,13 @@ impl Stream {
     }
 }
 
+impl Screen {
+    /// Text as this screen can take it: for a GitHub job nothing in it is a command.
+    fn shown(self, text: String) -> String {
+        if self.is_job { disarmed(&text) } else { text }
+    }
+}
+
 /// Prints what the parser of the command line has to say: help and version are no errors.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     error.print().unwrap_or_default();
@@ -53,9 +61,10 @@ pub(crate) fn failed(error: &CommandError, around: &Around) -> ExitCode {
     let handler =
         miette::GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
     match handler.render_report(&mut text, error.report.as_ref()) {
-        Ok(()) => Stream::Error.print(&text),
-        Err(_) => Stream::Error.print(&format!("{}\n", error.report)),
+        Ok(()) => {}
+        Err(_) => text = format!("{}\n", error.report),
     }
+    Stream::Error.print(&around.error.shown(text));
     error.code
 }
 
@@ -100,7 +109,7 @@ impl ConsoleSink {
         }
         let mut all = self.erase();
         all.push_str(text);
-        self.stream.print(&all);
+        self.stream.print(&self.screen.shown(all));
     }
 
     /// The codes that take the passing lines away.
@@ -240,9 +249,8 @@ impl EventSink for JsonSink {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        let mut text = serde_json::to_string_pretty(&summary::summary(&self.book))?;
-        text.push('\n');
-        Stream::Out.print(&text);
+        let text = serde_json::to_string_pretty(&summary::summary(&self.book))?;
+        Stream::Out.print(&json(&text));
         Ok(())
     }
 }
@@ -278,13 +286,18 @@ impl EventSink for MatrixSink {
     fn finish(&mut self) -> io::Result<()> {
         let text = match self.form {
             MatrixForm::Json => {
-                serde_json::to_string_pretty(&matrix::json::summary(&self.book))? + "\n"
+                json(&serde_json::to_string_pretty(&matrix::json::summary(&self.book))?)
             }
             MatrixForm::Markdown => matrix::markdown::markdown(self.book.grid()),
         };
         Stream::Out.print(&text);
         Ok(())
     }
+}
+
+/// JSON as it is printed: the same value, in which a GitHub job finds no `##[`, which can only stand in a string.
+fn json(text: &str) -> String {
+    text.replace("##[", "##\\u005b") + "\n"
 }
 
 /// How many lines the terminal has.

@@ -42,6 +42,30 @@ fn a_run_in_a_github_job_leaves_a_page_and_annotations() {
 }
 
 #[test]
+fn what_a_peer_logs_is_no_command_to_the_job() {
+    let say = |text: &str| {
+        format!(
+            "[[step]]\nrole = \"b\"\ncall = \"noise\"\nwith = {{ lines = 1, text = \"{text}\" }}\n"
+        )
+    };
+    let steps = say("::stop-commands::x") + &say("so ##[error]it is") + FAILING;
+    let project = Project::new("").scenario("bad", &steps);
+    let output = step(&project, &["run"]).output().unwrap();
+    project.assert_nothing_left();
+    let out = String::from_utf8(output.stdout).unwrap();
+    for shown in ["| ::stop-commands::x 0\n", "so ## [error]it is 0\n"] {
+        assert!(out.contains(shown), "{shown}\n{out}");
+    }
+    let commands: Vec<&str> =
+        out.lines().filter(|line| line.trim_start().starts_with("::")).collect();
+    assert!(commands.len() == 1 && commands[0].starts_with("::error file="), "{out}");
+    let output = step(&project, &["replay", "last", "--json"]).output().unwrap();
+    assert!(!String::from_utf8(output.stdout).unwrap().contains("##["));
+    let elsewhere = project.run(&["replay", "last"]).out;
+    assert!(elsewhere.contains("    ::stop-commands::x 0\n"), "{elsewhere}");
+}
+
+#[test]
 fn with_json_the_annotations_are_beside_it() {
     let project = project();
     let output = step(&project, &["run", "--json"]).output().unwrap();

@@ -45,6 +45,37 @@ pub fn annotations(failing: &[Failing], prefix: &str) -> String {
     text
 }
 
+/// What the console shows, so that nothing in it is a workflow command: a job reads both streams of a step, takes a line that begins with
+/// `::` after blanks for one, and `##[` wherever it stands. Before the first goes a bar, into the second a space.
+///
+/// Whether characters that cannot be seen count for the job is not relied on.
+pub fn disarmed(text: &str) -> String {
+    let mut disarmed = String::with_capacity(text.len());
+    for line in text.split_inclusive(['\n', '\r']) {
+        let mut seen = line.chars().filter(char::is_ascii_graphic);
+        let mut rest = line;
+        if [seen.next(), seen.next()] == [Some(':'); 2] {
+            rest = line.trim_start();
+            disarmed.push_str(&line[..line.len() - rest.len()]);
+            disarmed.push_str("| ");
+        }
+        let mut hashes = 0;
+        for c in rest.chars() {
+            if c == '[' && hashes > 1 {
+                disarmed.push(' ');
+            }
+            match c {
+                '#' => hashes += 1,
+                ' ' => hashes = 0,
+                c if c.is_ascii_graphic() => hashes = 0,
+                _ => {}
+            }
+            disarmed.push(c);
+        }
+    }
+    disarmed
+}
+
 /// A message in a workflow command.
 pub(super) fn data(text: &str) -> String {
     let text: Vec<String> =

@@ -8,7 +8,7 @@ pub mod annotation;
 pub mod failing;
 pub mod page;
 
-pub use annotation::annotations;
+pub use annotation::{annotations, disarmed};
 pub use page::page;
 
 #[cfg(test)]

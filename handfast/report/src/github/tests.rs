@@ -37,6 +37,23 @@ fn what_has_a_meaning_in_a_command_is_escaped() {
 }
 
 #[test]
+fn what_a_peer_logs_is_no_command_on_the_console() {
+    let same = ["", "a::b\n", "error[E0308]: # [x] #[test]\n  --> x::y\n", "PASS  1 ms  a\n\n"];
+    assert!(same.iter().all(|text| disarmed(text) == *text));
+    for (hostile, shown) in [
+        ("    ::stop-commands::x\n", "    | ::stop-commands::x\n"),
+        ("a\n\t\u{a0}::error::x", "a\n\t\u{a0}| ::error::x"),
+        ("done\r::add-mask::a\r\n", "done\r| ::add-mask::a\r\n"),
+        ("\u{200d}:\u{ad}:error::x", "| \u{200d}:\u{ad}:error::x"),
+        ("log ##[error]x ###[group]", "log ## [error]x ### [group]"),
+        ("#\u{200b}#\0[error]", "#\u{200b}#\0 [error]"),
+    ] {
+        assert_eq!(disarmed(hostile), shown);
+        assert_eq!(disarmed(shown), shown);
+    }
+}
+
+#[test]
 fn of_too_many_failures_the_rest_is_counted_in_words() {
     let many = |count: usize| -> Vec<Failing> {
         (0..count).map(|at| one(&format!("t{at}"), "r")).collect()
