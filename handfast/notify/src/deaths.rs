@@ -27,11 +27,12 @@ pub fn bury(
     Ok(true)
 }
 
-/// Tells of every run whose runner is dead and that nobody has said to be over; their ids.
+/// Tells of every run whose runner is dead and that nobody has said to be over; their ids. One that cannot be told keeps no other
+/// from being told.
 ///
 /// # Errors
 ///
-/// [`OutboxError`], also where the system does not say who lives.
+/// The first [`OutboxError`], also where the system does not say who lives, once all the others are told.
 pub fn sweep(
     outbox: &mut Outbox,
     root: &Path,
@@ -39,18 +40,32 @@ pub fn sweep(
     now_unix_us: i64,
 ) -> Result<Vec<String>, OutboxError> {
     let mut found = Vec::new();
-    for unfinished in outbox.unfinished()? {
-        let run = &unfinished.watch.brief.run;
-        if is_alive(root, run)? {
-            continue;
-        }
-        let beat = presence::last_beat(root, run).unwrap_or_default();
-        let noticed_unix_us = beat.max(unfinished.seen_unix_us).min(now_unix_us);
-        if bury(outbox, root, run, rules, When { now_unix_us, noticed_unix_us })? {
-            found.push(run.clone());
+    let mut first = None;
+    for run in outbox.unfinished()? {
+        match find(outbox, root, &run, rules, now_unix_us) {
+            Ok(true) => found.push(run),
+            Ok(false) => {}
+            Err(error) => first = first.or(Some(error)),
         }
     }
-    Ok(found)
+    first.map_or(Ok(found), Err)
+}
+
+/// Tells of one run if its runner is dead.
+fn find(
+    outbox: &mut Outbox,
+    root: &Path,
+    run: &str,
+    rules: &Rules,
+    now_unix_us: i64,
+) -> Result<bool, OutboxError> {
+    if is_alive(root, run)? {
+        return Ok(false);
+    }
+    let Some(unfinished) = outbox.running(run)? else { return Ok(false) };
+    let beat = presence::last_beat(root, run).unwrap_or_default();
+    let noticed_unix_us = beat.max(unfinished.seen_unix_us).min(now_unix_us);
+    bury(outbox, root, run, rules, When { now_unix_us, noticed_unix_us })
 }
 
 fn is_alive(root: &Path, run: &str) -> Result<bool, OutboxError> {

@@ -22,6 +22,17 @@ pub struct ChannelRule {
     /// Whether it can change a message; then it can also be asked for one.
     pub edits: bool,
     classes: BTreeSet<Class>,
+    quiet: Option<Quiet>,
+}
+
+impl ChannelRule {
+    /// Until when a letter that was held before is held once more, as it would go in quiet hours again. Quiet days without an end hold
+    /// nothing twice.
+    pub fn held_again(&self, now_unix_us: i64) -> Option<i64> {
+        let quiet = self.quiet.as_ref().filter(|quiet| quiet.then == QuietThen::Hold)?;
+        let end = quiet::ends(quiet, now_unix_us)?;
+        quiet::ends(quiet, end).is_none().then_some(end)
+    }
 }
 
 impl Rules {
@@ -31,6 +42,7 @@ impl Rules {
             name: channel.name.clone(),
             edits: matches!(channel.service, ChannelService::SlackBot { .. }),
             classes: channel.classes.iter().map(|class| class_of(*class)).collect(),
+            quiet: settings.quiet.clone(),
         });
         Self { channels: channels.collect(), quiet: settings.quiet.clone() }
     }

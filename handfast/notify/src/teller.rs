@@ -7,12 +7,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use handfast_lab::Clock;
 use handfast_scenario::notify::NotifySettings;
 use handfast_scenario::{ExitCode, Recorded, RunEvent};
 
-use crate::clock::unix_us;
+use crate::clock::{elapsed, unix_us};
 use crate::courier::handle::Handle;
-use crate::courier::micros;
+use crate::courier::rest;
 use crate::deaths;
 use crate::outbox::write::When;
 use crate::outbox::{Outbox, OutboxError, folder};
@@ -28,6 +29,12 @@ pub const COURIERS_MAX: u32 = 200;
 
 /// Shortest time between the first two starts of a courier; doubled with each further one, to 16 s.
 const RESTART_AFTER: Duration = Duration::from_millis(250);
+
+/// Sentences for the console that one teller keeps.
+const SAID_MAX: usize = 20;
+
+/// Longest look at the courier between two looks at everything else, at the end.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// How often a runner gives a sign of life.
 const BEAT: Duration = Duration::from_secs(1);
@@ -53,12 +60,15 @@ pub struct Teller {
     presence: Option<Presence>,
     courier: Option<Handle>,
     started: u32,
-    restart_at: i64,
-    beat_at: i64,
+    clock: Clock,
+    restart_at: Duration,
+    beat_at: Duration,
     /// News that could not be kept yet.
     pending: VecDeque<News>,
     over: bool,
     trouble: Option<String>,
+    /// What the console is to say whatever comes, at most [`SAID_MAX`].
+    said: Vec<String>,
 }
 
 impl Teller {
@@ -73,7 +83,9 @@ impl Teller {
         let now = unix_us();
         let presence = Presence::announce(&means.root, &brief.run)
             .map_err(|source| OutboxError::File { path: means.root.clone(), source })?;
-        deaths::sweep(&mut outbox, &means.root, &rules, now)?;
+        // What is wrong with an earlier run does not silence this one.
+        let swept = deaths::sweep(&mut outbox, &means.root, &rules, now).err();
+        let said = swept.map(|error| format!("not told of an earlier run: {}", chain(&error)));
         let watch = Watch::new(brief);
         outbox.begin(&watch, now)?;
         let mut teller = Self {
@@ -84,13 +96,15 @@ impl Teller {
             presence: Some(presence),
             courier: None,
             started: 0,
-            restart_at: 0,
-            beat_at: 0,
+            clock: Clock::start(),
+            restart_at: Duration::ZERO,
+            beat_at: Duration::ZERO,
             pending: VecDeque::new(),
             over: false,
             trouble: None,
+            said: said.into_iter().collect(),
         };
-        teller.keep_courier(now);
+        teller.keep_courier();
         Ok(teller)
     }
 
@@ -119,34 +133,44 @@ impl Teller {
 
     /// Is given the time, about ten times a second.
     pub fn tick(&mut self) {
-        let now = unix_us();
+        let now = elapsed(&self.clock);
         if now >= self.beat_at {
-            self.beat_at = now.saturating_add(micros(BEAT));
+            self.beat_at = now + BEAT;
             if let Some(presence) = &self.presence {
-                presence.beat(now);
+                presence.beat(unix_us());
             }
         }
-        self.keep_courier(now);
+        self.keep_courier();
         if !self.pending.is_empty() {
             self.keep_news();
         }
     }
 
-    /// Waits until everything due is told, at most [`WAIT_MAX`]; what the console is to say.
-    pub fn finish(mut self) -> Vec<String> {
-        let deadline = unix_us().saturating_add(micros(WAIT_MAX));
-        self.keep_news();
-        // From here on nobody takes this runner for a dead one that was at work.
-        self.presence = None;
+    /// Waits until everything due is told, at most [`WAIT_MAX`] and until somebody is in a `hurry`; what the console is to say.
+    pub fn finish(mut self, hurry: impl Fn() -> bool) -> Vec<String> {
+        let clock = Clock::start();
         loop {
-            let now = unix_us();
-            self.keep_courier(now);
-            let left = u64::try_from(deadline - now).unwrap_or_default();
-            let Some(courier) = &mut self.courier else { break };
-            courier.over();
-            if courier.has_done(Duration::from_micros(left.min(500_000))) || left == 0 {
+            self.keep_news();
+            let is_kept = self.pending.is_empty();
+            if is_kept {
+                // From here on nobody takes this runner for a dead one that was at work.
+                self.presence = None;
+            }
+            self.keep_courier();
+            let left = WAIT_MAX.saturating_sub(elapsed(&clock));
+            let is_told = match &mut self.courier {
+                // What is over before that is kept would never be told.
+                Some(courier) if is_kept => {
+                    courier.over();
+                    courier.has_done(left.min(GLANCE))
+                }
+                Some(_) => false,
+                None => is_kept,
+            };
+            if is_told || left.is_zero() || hurry() {
                 break;
             }
+            rest();
         }
         self.last_words()
     }
@@ -163,8 +187,14 @@ impl Teller {
     fn keep_news(&mut self) {
         while let Some(news) = self.pending.front() {
             let kept = self.outbox.apply(&self.watch, news, &self.rules, When::now(unix_us()));
+            let said = kept.as_ref().map(|applied| applied.said.clone()).unwrap_or_default();
             if !self.note(kept) {
                 return;
+            }
+            for sentence in said {
+                if self.said.len() < SAID_MAX && !self.said.contains(&sentence) {
+                    self.said.push(sentence);
+                }
             }
             self.pending.pop_front();
         }
@@ -187,12 +217,13 @@ impl Teller {
     }
 
     /// Starts a courier where none lives, unless the run is told.
-    fn keep_courier(&mut self, now_unix_us: i64) {
+    fn keep_courier(&mut self) {
         let lives = self.courier.as_mut().is_some_and(Handle::is_alive);
-        if lives || now_unix_us < self.restart_at || self.started >= COURIERS_MAX {
+        let now = elapsed(&self.clock);
+        if lives || now < self.restart_at || self.started >= COURIERS_MAX {
             return;
         }
-        self.restart_at = now_unix_us.saturating_add(micros(RESTART_AFTER) << self.started.min(6));
+        self.restart_at = now + RESTART_AFTER * (1 << self.started.min(6));
         self.started += 1;
         match Handle::start(&self.means.program, &self.means.root, &self.watch.brief.run) {
             Ok(courier) => self.courier = Some(courier),
@@ -204,7 +235,7 @@ impl Teller {
     }
 
     fn last_words(&self) -> Vec<String> {
-        let mut words: Vec<String> = Vec::new();
+        let mut words = self.said.clone();
         if let Some(trouble) = &self.trouble {
             words.push(format!("not told: {trouble}"));
         }
@@ -243,3 +274,6 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

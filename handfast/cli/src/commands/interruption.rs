@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: the first ends a run in order, the second ends handfast at once.
+//! Ctrl-C and SIGTERM: the first ends a run in order, the second ends handfast at once; after the run, the first ends the wait until
+//! it is told.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,6 +7,7 @@ use handfast_runner::interrupt::Lever;
 use handfast_scenario::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::telling::Wait;
 use crate::console::Stream;
 
 /// Signals come to the process as a whole, so does the memory of them.
@@ -17,7 +19,7 @@ pub(crate) fn was_asked() -> bool {
 }
 
 /// Listens until the runtime ends. What handfast leaves behind when it ends at once, its reapers end.
-pub(crate) async fn listen(lever: Lever) {
+pub(crate) async fn listen(lever: Lever, wait: Wait) {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
     loop {
         tokio::select! {
@@ -28,7 +30,11 @@ pub(crate) async fn listen(lever: Lever) {
             }
             _ = terminate.recv() => {}
         }
-        if lever.is_pulled() {
+        if wait.end() {
+            Stream::Error.print("not waiting until all is told; once more ends it at once\n");
+            continue;
+        }
+        if lever.is_pulled() || wait.is_ended() {
             end_at_once();
         }
         Stream::Error.print("ending the run in order; once more ends it at once\n");

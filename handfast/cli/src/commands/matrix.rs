@@ -111,9 +111,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         matrix,
         shard,
     };
-    let code = carry_out(loaded, Plan::default(), session, mouth, order)?;
-    ear.finish().map_err(|error| CommandError::infra(&error, "the run could not be recorded"))?;
-    Ok(code)
+    carry_out(loaded, Plan::default(), session, (mouth, ear), order, telling)
 }
 
 impl Args {

@@ -102,9 +102,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         matrix,
         shard,
     };
-    let code = carry_out(loaded, plan, session, mouth, order)?;
-    ear.finish().map_err(|error| CommandError::infra(&error, "the run could not be recorded"))?;
-    Ok(code)
+    carry_out(loaded, plan, session, (mouth, ear), order, telling)
 }
 
 /// What a run consists of: units and suites, and with `all` the cells of all pairs of peers.
@@ -205,13 +203,14 @@ pub(super) fn open_history(root: &Path) -> Result<History, CommandError> {
         .map_err(|error| CommandError::infra(&error, "the history cannot be used"))
 }
 
-/// Carries out a plan to its end.
+/// Carries out a plan until all of it is recorded and told. Ctrl-C and SIGTERM are heard all the time.
 pub(super) fn carry_out(
     loaded: Loaded,
     plan: Plan,
     session: Session,
-    mouth: Mouth,
+    (mouth, ear): (Mouth, Ear),
     order: Order,
+    telling: &Telling,
 ) -> Result<ExitCode, CommandError> {
     let (lever, interrupt) = Lever::new();
     let history = open_history(&loaded.root)?;
@@ -224,10 +223,20 @@ pub(super) fn carry_out(
         history: Some(history),
         interrupt,
     };
-    let runtime = runtime()?;
-    runtime.spawn(interruption::listen(lever));
-    let (_, code) = runtime.block_on(run::run(means, plan, order));
+    // It listens until its end, after that of the run's own: no task of the run may keep the ear from ending.
+    let listening = listening()?;
+    listening.spawn(interruption::listen(lever, telling.wait()));
+    let (_, code) = runtime()?.block_on(run::run(means, plan, order));
+    telling.run_is_over();
+    ear.finish().map_err(|error| CommandError::infra(&error, "the run could not be recorded"))?;
+    drop(listening);
     Ok(code)
+}
+
+fn listening() -> Result<tokio::runtime::Runtime, CommandError> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.map_err(|error| CommandError::infra(&error, "nobody can listen for Ctrl-C"))
 }
 
 /// The runtime of a command that starts processes.

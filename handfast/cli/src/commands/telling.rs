@@ -1,5 +1,6 @@
 //! `--notify`: what a run finds is told while it runs.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use handfast_lab::Clock;
@@ -35,6 +36,27 @@ pub(crate) struct NotifyArgs {
 pub(crate) struct Telling {
     subject: Option<String>,
     shared: Arc<Mutex<Shared>>,
+    wait: Wait,
+}
+
+/// The wait at the end, until what a run found is told.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wait(Arc<(AtomicBool, AtomicBool)>);
+
+impl Wait {
+    fn begin(&self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends it. `false`: it has not begun, or was ended before.
+    pub(crate) fn end(&self) -> bool {
+        self.0.0.load(Ordering::Relaxed) && !self.0.1.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether somebody ended it.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.0.1.load(Ordering::Relaxed)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +73,7 @@ impl NotifyArgs {
         work: impl FnOnce(&Telling) -> Result<ExitCode, CommandError>,
     ) -> Result<ExitCode, CommandError> {
         let subject = self.notify.as_deref().map(subject).transpose()?;
-        let telling = Telling { subject, shared: Arc::default() };
+        let telling = Telling { subject, ..Telling::default() };
         let result = work(&telling);
         if let Err(error) = &result {
             telling.refused(error, around);
@@ -101,6 +123,18 @@ impl Telling {
         Ok(())
     }
 
+    /// The wait at its end.
+    pub(crate) fn wait(&self) -> Wait {
+        self.wait.clone()
+    }
+
+    /// The run is over: who is waited for from now on is only who tells.
+    pub(crate) fn run_is_over(&self) {
+        if self.subject.is_some() {
+            self.wait.begin();
+        }
+    }
+
     /// What hears the run, if it is to be told.
     pub(crate) fn sink(&self) -> Option<Box<dyn EventSink>> {
         self.lock().teller.as_ref()?;
@@ -141,7 +175,7 @@ impl Telling {
     fn finish(&self) {
         let teller = self.lock().teller.take();
         if let Some(teller) = teller {
-            let notes = teller.finish();
+            let notes = teller.finish(|| self.wait.is_ended());
             self.lock().notes.extend(notes);
         }
     }

@@ -15,7 +15,7 @@ use crate::support::Project;
 const JOB: &str = "[[schedule]]\nname = \"yearly\"\ncron = \"0 0 1 1 *\"\ncommand = [\"run\"]\ncatch_up_within = \"366d\"\n";
 
 /// As if nothing had been done since 2020, written as the documentation says.
-const BEHIND: &str = r#"{"format":1,"seed":"0","running":null,"jobs":[
+pub(crate) const BEHIND: &str = r#"{"format":1,"seed":"0","running":null,"jobs":[
     {"name":"yearly","cron":"0 0 1 1 *","zone":"UTC","through":"2020-06-01T00:00:00Z","owed":null,"begun":[],"last":null}
 ]}"#;
 

@@ -1,11 +1,15 @@
 //! What a run finds is told to people.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use handfast_fakeslack::workspace::WEBHOOK_CHANNEL;
 use handfast_fakeslack::{FakeSlack, Limits, Settings, Weather};
+use rustix::process::{Pid, Signal, kill_process};
 
+use crate::schedule::BEHIND;
 use crate::support::{Project, Ran};
 use crate::trial::{self, Order};
 
@@ -92,6 +96,44 @@ fn a_channel_that_refuses_changes_no_verdict_and_is_shown_with_the_fix() {
 }
 
 #[test]
+fn a_job_of_the_schedule_sends_what_is_left() {
+    let job = "[[schedule]]\nname = \"yearly\"\ncron = \"0 0 1 1 *\"\ncommand = [\"notify\", \"deliver\"]\ncatch_up_within = \"366d\"\n";
+    let (slack, project) = told_and(job);
+    let project = project.scenario("x", RED);
+    project.write("token", "xoxb-revoked");
+    assert_eq!(project.run(&["run", "--notify=daily"]).code, 1);
+    assert_eq!(slack.messages(CHANNEL).len(), 0);
+    project.write("token", TOKEN);
+    project.write(".handfast/schedule.json", BEHIND);
+    let ran = project.run(&["schedule", "run", "--once"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.error);
+    assert!(ran.out.contains(": handfast notify deliver\n"), "nothing is added: {}", ran.out);
+    assert_eq!(slack.messages(CHANNEL).len(), 1);
+}
+
+#[test]
+fn ctrl_c_and_sigterm_end_the_wait_until_all_is_told_and_keep_the_verdict() {
+    let project = Project::new(
+        "[[notify.channels]]\nname = \"team\"\nkind = \"slack-bot\"\nchannel = \"C1\"\napi = \"http://127.0.0.1:1/api\"\nsecret = { file = \"token\" }\n",
+    );
+    project.write("token", TOKEN);
+    let project = project.scenario("x", RED);
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut command = project.command(&["run", "--notify=daily"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut handfast = command.spawn().unwrap();
+        let mut lines = BufReader::new(handfast.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().starts_with("record: ")));
+        kill_process(Pid::from_child(&handfast), signal).unwrap();
+        let output = handfast.wait_with_output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains("not waiting until all is told"), "{error}");
+        assert!(error.contains("not told yet"), "{error}");
+    }
+}
+
+#[test]
 fn a_record_is_told_once() {
     let (slack, project) = told();
     let project = project.scenario("x", RED);
@@ -175,13 +217,18 @@ const GREEN: &str = "[[step]]\ncall = \"message.send\"\nrole = \"a\"\nwith = { t
 
 /// A project that tells a Slack in good weather.
 fn told() -> (FakeSlack, Project) {
+    told_and("")
+}
+
+/// The same with more in the project file.
+fn told_and(more: &str) -> (FakeSlack, Project) {
     // Nobody waits here for Slack's own pace.
     let limits = Limits { pace: Duration::from_millis(10), ..Limits::default() };
     let settings = Settings { limits, ..Settings::default() };
     let slack = FakeSlack::start(settings, Weather::default()).unwrap();
     let project = Project::new(&format!(
         "[[notify.channels]]\nname = \"team\"\nkind = \"slack-bot\"\nchannel = \"{CHANNEL}\"\napi = \"{}\"\nsecret = {{ file = \"token\" }}\n\
-         [[notify.channels]]\nname = \"hook\"\nkind = \"slack-webhook\"\nsecret = {{ file = \"hook\" }}\n",
+         [[notify.channels]]\nname = \"hook\"\nkind = \"slack-webhook\"\nsecret = {{ file = \"hook\" }}\n{more}",
         slack.api()
     ));
     project.write("token", TOKEN);

@@ -7,11 +7,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use handfast_lab::Clock;
 use handfast_scenario::notify::NotifySettings;
 
-use super::{CourierError, micros, rest};
+use super::{CourierError, rest};
 use crate::channel::Channel;
-use crate::clock::unix_us;
+use crate::clock::{elapsed, unix_us};
 use crate::outbox::queue::{Claim, backoff};
 use crate::outbox::{Outbox, OutboxError, folder};
 use crate::outcome::Outcome;
@@ -30,6 +31,9 @@ const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// Tries to note what came of an attempt; after that the letter goes again as unsure.
 const SETTLE_MAX: u32 = 5;
+
+/// Pause between two of these tries: what is wrong with the file may pass.
+const SETTLE_PAUSE: Duration = Duration::from_millis(500);
 
 /// The threads of the one courier that delivers.
 #[derive(Debug)]
@@ -76,8 +80,9 @@ impl Office {
         let Some(desk) = Desk::take(root)? else { return Ok(None) };
         let mut outbox = Outbox::open(&folder(root))?;
         outbox.release_orphans()?;
-        outbox.retry_refused(unix_us())?;
+        // In this order: what was refused for too long is forgotten before it would be tried again.
         outbox.prune(unix_us())?;
+        outbox.retry_refused(unix_us())?;
         let bell = Arc::new(Bell::default());
         let rules = Rules::of(settings);
         let mut clerks = Vec::new();
@@ -95,8 +100,8 @@ impl Office {
     pub fn close(self) {
         self.bell.closed.store(true, Ordering::Relaxed);
         self.bell.ring();
-        let ends_at = unix_us().saturating_add(micros(CLOSE_MAX));
-        while self.clerks.iter().any(|clerk| !clerk.is_finished()) && unix_us() < ends_at {
+        let clock = Clock::start();
+        while self.clerks.iter().any(|clerk| !clerk.is_finished()) && elapsed(&clock) < CLOSE_MAX {
             rest();
         }
     }
@@ -128,13 +133,18 @@ impl Clerk {
 
     fn deliver(&self, heard: &mut u64) -> Result<(), OutboxError> {
         let mut outbox = Outbox::open(&folder(&self.root))?;
-        let (mut in_vain, mut paused_until) = (0_u64, 0_i64);
+        // Whatever is marked is what this clerk could not settle: nobody else sends to its channel.
+        outbox.release_orphans_of(&self.rule.name)?;
+        let clock = Clock::start();
+        let (mut in_vain, mut paused_until) = (0_u64, Duration::ZERO);
         while !self.bell.is_closed() {
-            let now = unix_us();
-            if now < paused_until {
-                self.bell.wait(heard, until(paused_until, now));
+            if let Some(left) =
+                paused_until.checked_sub(elapsed(&clock)).filter(|left| !left.is_zero())
+            {
+                self.bell.wait(heard, left);
                 continue;
             }
+            let now = unix_us();
             match outbox.claim(&self.rule, now)? {
                 Claim::Letter { row, letter } => {
                     let outcome = catch_unwind(AssertUnwindSafe(|| self.channel.deliver(&letter)));
@@ -142,9 +152,9 @@ impl Clerk {
                         why: "the channel's code panicked, which is a mistake of handfast"
                             .to_owned(),
                     });
-                    settle(&mut outbox, row, &outcome)?;
+                    self.settle(&mut outbox, row, &outcome)?;
                     in_vain = if outcome.is_told() { 0 } else { in_vain + 1 };
-                    paused_until = unix_us().saturating_add(pause(&outcome, in_vain));
+                    paused_until = elapsed(&clock).saturating_add(pause(&outcome, in_vain));
                 }
                 Claim::At(moment) => self.bell.wait(heard, until(moment, now).min(LOOK)),
                 Claim::Nothing => self.bell.wait(heard, LOOK),
@@ -152,25 +162,26 @@ impl Clerk {
         }
         Ok(())
     }
-}
 
-fn settle(outbox: &mut Outbox, row: i64, outcome: &Outcome) -> Result<(), OutboxError> {
-    let mut tries = 1;
-    loop {
-        match outbox.settle(row, outcome, unix_us(), dice()) {
-            Err(_) if tries < SETTLE_MAX => tries += 1,
-            other => return other,
+    fn settle(&self, outbox: &mut Outbox, row: i64, outcome: &Outcome) -> Result<(), OutboxError> {
+        let mut tries = 1;
+        loop {
+            match outbox.settle(row, outcome, unix_us(), dice()) {
+                Err(_) if tries < SETTLE_MAX && !self.bell.is_closed() => tries += 1,
+                other => return other,
+            }
+            std::thread::park_timeout(SETTLE_PAUSE);
         }
     }
 }
 
-/// How long the whole channel is left alone, microseconds: as long as it asks for, and a little more with every attempt in vain.
-fn pause(outcome: &Outcome, in_vain: u64) -> i64 {
+/// How long the whole channel is left alone: as long as it asks for, and a little more with every attempt in vain.
+fn pause(outcome: &Outcome, in_vain: u64) -> Duration {
     match outcome {
-        Outcome::Told { .. } | Outcome::Never { .. } => 0,
-        Outcome::Later { after: Some(after), .. } => micros(*after),
+        Outcome::Told { .. } | Outcome::Never { .. } => Duration::ZERO,
+        Outcome::Later { after: Some(after), .. } => *after,
         Outcome::Later { after: None, .. } | Outcome::Unsure { .. } => {
-            micros(backoff(in_vain, dice()).min(PAUSE_MAX))
+            backoff(in_vain, dice()).min(PAUSE_MAX)
         }
     }
 }

@@ -19,9 +19,10 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use handfast_lab::Clock;
 use handfast_scenario::notify::NotifySettings;
 
-use crate::clock::unix_us;
+use crate::clock::{elapsed, unix_us};
 use crate::config;
 use crate::deaths;
 use crate::outbox::write::When;
@@ -130,72 +131,124 @@ fn listen(mut stream: impl Read + Send + 'static) -> io::Result<Receiver<Heard>>
 ///
 /// # Errors
 ///
-/// [`CourierError`]; the next courier goes on with what is left.
+/// [`CourierError`]: what this courier cannot begin without, and what was wrong to its end; the next courier goes on with what is left.
 pub(crate) fn serve(
     root: &Path,
     run: &str,
     lifeline: &Receiver<Heard>,
     after_max: Duration,
 ) -> Result<(), CourierError> {
-    let end_of_service = || unix_us().saturating_add(micros(after_max));
     let settings = config::read(root)?.settings;
     let rules = Rules::of(&settings);
     let mut outbox = Outbox::open(&folder(root))?;
+    let clock = Clock::start();
     let mut office: Option<Office> = None;
-    let mut ends_at: Option<i64> = None;
+    let mut ends_at: Option<Duration> = None;
+    let mut end = End::None;
+    let mut look_at = Duration::ZERO;
+    // What goes wrong here may pass, a full disk for one: it is tried again at each look, to the end.
+    let mut trouble: Option<CourierError> = None;
     loop {
-        if office.is_none() {
-            office = Office::open(root, &settings)?;
+        if office.is_none() && elapsed(&clock) >= look_at {
+            office = noted(Office::open(root, &settings), &mut trouble).flatten();
         }
         match lifeline.recv_timeout(LOOK) {
             Ok(Heard::News) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Heard::Over) => {
-                ends_at = ends_at.or(Some(end_of_service()));
+                ends_at = ends_at.or(Some(elapsed(&clock).saturating_add(after_max)));
             }
             Ok(Heard::Broken) | Err(RecvTimeoutError::Disconnected) => {
                 if ends_at.is_none() {
-                    let when = When::now(unix_us());
-                    if is_dead(root, run)? {
-                        deaths::bury(&mut outbox, root, run, &rules, when)?;
-                    }
-                    ends_at = Some(end_of_service());
+                    end = End::Broken { at: elapsed(&clock), noticed_unix_us: unix_us() };
+                    ends_at = Some(elapsed(&clock).saturating_add(after_max));
                 }
             }
         }
         if let Some(office) = &office {
             office.wake();
         }
-        if let Some(ends_at) = ends_at {
-            let is_idle = !is_due(&outbox, &settings, ends_at)?;
-            if is_idle || unix_us() >= ends_at {
-                if let Some(office) = office {
-                    office.close();
-                }
-                return Ok(());
-            }
-            rest();
+        let now = elapsed(&clock);
+        let Some(ends_at) = ends_at else { continue };
+        if now >= look_at {
+            look_at = now + LOOK;
+            let looked = end.look((root, run), &mut outbox, &rules, now);
+            end = noted(looked, &mut trouble).unwrap_or(end);
         }
+        let left = ends_at.saturating_sub(now);
+        let before_unix_us = unix_us().saturating_add(micros(left));
+        let is_due =
+            noted(is_due(&outbox, &settings, before_unix_us).map_err(Into::into), &mut trouble);
+        let is_idle = end == End::None && is_due == Some(false);
+        if is_idle || left.is_zero() {
+            if let Some(office) = office {
+                office.close();
+            }
+            return trouble.filter(|_| !is_idle).map_or(Ok(()), Err);
+        }
+        rest();
     }
+}
+
+/// How the runner came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It lives, said that its run is over, or its death is kept.
+    None,
+    /// It let go of its lifeline without a word.
+    Broken {
+        /// When, since the courier began.
+        at: Duration,
+        /// The same on the clock that people set, microseconds since the Unix epoch.
+        noticed_unix_us: i64,
+    },
+}
+
+impl End {
+    /// Looks whether the runner is dead, and keeps its death.
+    fn look(
+        self,
+        (root, run): (&Path, &str),
+        outbox: &mut Outbox,
+        rules: &Rules,
+        now: Duration,
+    ) -> Result<Self, CourierError> {
+        let Self::Broken { at, noticed_unix_us } = self else { return Ok(self) };
+        if presence::is_alive(root, run)? {
+            return Ok(if now.saturating_sub(at) >= DYING_MAX { Self::None } else { self });
+        }
+        deaths::bury(outbox, root, run, rules, When { now_unix_us: unix_us(), noticed_unix_us })?;
+        Ok(Self::None)
+    }
+}
+
+/// What was done; what went wrong is noted for the end.
+fn noted<T>(done: Result<T, CourierError>, trouble: &mut Option<CourierError>) -> Option<T> {
+    done.map_err(|error| *trouble = Some(error)).ok()
 }
 
 /// Delivers what is due before `ends_at` (microseconds since the Unix epoch), here and now; whether everything due is out.
 ///
 /// # Errors
 ///
-/// [`CourierError`].
+/// [`CourierError`]; that a death of an earlier run could not be told is said once the letters are out.
 pub fn deliver(root: &Path, settings: &NotifySettings, ends_at: i64) -> Result<bool, CourierError> {
+    let clock = Clock::start();
+    let within = u64::try_from(ends_at.saturating_sub(unix_us())).unwrap_or_default();
+    let within = Duration::from_micros(within);
     let mut outbox = Outbox::open(&folder(root))?;
-    deaths::sweep(&mut outbox, root, &Rules::of(settings), unix_us())?;
+    let swept = deaths::sweep(&mut outbox, root, &Rules::of(settings), unix_us());
     let mut office: Option<Office> = None;
     loop {
         if office.is_none() {
             office = Office::open(root, settings)?;
         }
-        let is_out = !is_due(&outbox, settings, ends_at)?;
-        if is_out || unix_us() >= ends_at {
+        let left = within.saturating_sub(elapsed(&clock));
+        let is_out = !is_due(&outbox, settings, unix_us().saturating_add(micros(left)))?;
+        if is_out || left.is_zero() {
             if let Some(office) = office {
                 office.close();
             }
+            swept?;
             return Ok(is_out);
         }
         rest();
@@ -214,17 +267,6 @@ fn is_due(
         }
     }
     Ok(false)
-}
-
-fn is_dead(root: &Path, run: &str) -> io::Result<bool> {
-    let deadline = unix_us().saturating_add(micros(DYING_MAX));
-    while presence::is_alive(root, run)? {
-        if unix_us() >= deadline {
-            return Ok(false);
-        }
-        rest();
-    }
-    Ok(true)
 }
 
 pub(crate) fn micros(time: Duration) -> i64 {

@@ -106,6 +106,50 @@ fn the_next_start_tells_of_a_runner_that_died_with_its_courier() {
     assert_eq!(deaths::sweep(&mut book, root.path(), &rules, now).unwrap(), [""; 0]);
     let status = book.status(Duration::from_mins(5), now).unwrap();
     assert_eq!(status.untold[0].noticed_unix_us, now - 60_000_000, "its last sign of life");
-    assert_eq!(book.apply(&dead.watch, &News::Died, &rules, When::now(now)).unwrap(), 0);
+    assert_eq!(book.apply(&dead.watch, &News::Died, &rules, When::now(now)).unwrap().letters, 0);
     drop(presence);
+}
+
+/// The tables of a project, for what no code of ours writes.
+fn raw(root: &Path, statements: &str) {
+    let book = rusqlite::Connection::open(folder(root).join(crate::outbox::FILE)).unwrap();
+    book.execute_batch(statements).unwrap();
+}
+
+#[test]
+fn a_run_that_cannot_be_read_is_named_and_keeps_no_other_from_being_told() {
+    let root = project();
+    let mut book = outbox(root.path());
+    let rules = Rules::of(&config::read(root.path()).unwrap().settings);
+    for run in ["a-bad", "b-good"] {
+        book.begin(&Run::new(run).watch, unix_us()).unwrap();
+    }
+    raw(root.path(), "UPDATE runs SET body = 'no JSON' WHERE run = 'a-bad'");
+    let error = deaths::sweep(&mut book, root.path(), &rules, unix_us()).unwrap_err();
+    assert!(error.to_string().contains("the run a-bad"), "{error}");
+    assert_eq!(book.unfinished().unwrap(), ["a-bad"], "the other one is told");
+    assert_eq!(book.status(Duration::from_mins(5), unix_us()).unwrap().open.len(), 1);
+}
+
+#[test]
+fn a_death_that_cannot_be_kept_at_once_is_kept_later() {
+    let root = project();
+    let run = Run::new("r");
+    outbox(root.path()).begin(&run.watch, unix_us()).unwrap();
+    let full = "CREATE TRIGGER full BEFORE INSERT ON incidents BEGIN SELECT RAISE(ABORT, 'disk full'); END";
+    raw(root.path(), full);
+    let (lifeline, heard) = channel::<Heard>();
+    drop(lifeline);
+    let path = root.path().to_owned();
+    let courier = std::thread::spawn(move || serve(&path, "r", &heard, Duration::from_secs(4)));
+    // Its first tries are in vain.
+    let clock = Clock::start();
+    while elapsed(&clock) < Duration::from_secs(1) {
+        rest();
+        assert!(!courier.is_finished(), "it does not give up");
+    }
+    raw(root.path(), "DROP TRIGGER full");
+    drop(courier.join().unwrap());
+    let status = outbox(root.path()).status(Duration::from_mins(5), unix_us()).unwrap();
+    assert_eq!(status.open.len(), 1, "the death is kept");
 }

@@ -69,14 +69,6 @@ pub enum OutboxError {
         /// Its format.
         found: i32,
     },
-    /// There is no room for another letter or incident.
-    #[error("the outbox {} is full: {what}; `handfast notify status` shows why nothing gets out", path.display())]
-    Full {
-        /// The file.
-        path: PathBuf,
-        /// What is too much.
-        what: String,
-    },
     /// SQLite failed.
     #[error("failed to use the outbox {}", path.display())]
     Sqlite {
@@ -155,7 +147,6 @@ impl Outbox {
         match trouble {
             Trouble::Sqlite(source) => OutboxError::Sqlite { path, source },
             Trouble::Row(what) => OutboxError::Row { path, what },
-            Trouble::Full(what) => OutboxError::Full { path, what },
         }
     }
 }
@@ -165,7 +156,6 @@ impl Outbox {
 enum Trouble {
     Sqlite(rusqlite::Error),
     Row(String),
-    Full(String),
 }
 
 impl From<rusqlite::Error> for Trouble {

@@ -17,7 +17,7 @@ pub const LETTERS_KEPT_MAX: usize = 20_000;
 pub const INCIDENTS_KEPT_MAX: usize = 2_000;
 
 impl Outbox {
-    /// Forgets what is old. Nothing that waits, no open incident and no run that lasts is ever forgotten.
+    /// Forgets what is old, refused letters with those that wait for them too. Nothing else that waits, no open incident and no run that lasts is ever forgotten.
     ///
     /// # Errors
     ///
@@ -47,6 +47,17 @@ impl Outbox {
         let oldest = now_unix_us.saturating_sub(kept_us);
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.transact(|transaction| {
+            // What waits for a message that was refused would go without it once that is forgotten.
+            transaction.execute(
+                "DELETE FROM letters WHERE outcome = 'waiting' AND EXISTS (\
+                 SELECT 1 FROM letters e WHERE e.incident = letters.incident AND e.channel = letters.channel \
+                 AND e.outcome = 'never' AND e.kind = '{\"kind\":\"post\"}' AND e.noticed_unix_us < ?1)",
+                [oldest],
+            )?;
+            transaction.execute(
+                "DELETE FROM letters WHERE outcome = 'never' AND noticed_unix_us < ?1",
+                [oldest],
+            )?;
             transaction.execute(
                 "DELETE FROM letters WHERE outcome IN ('told', 'replaced') AND (noticed_unix_us < ?1 OR letter IN (\
                  SELECT letter FROM letters WHERE outcome IN ('told', 'replaced') ORDER BY letter DESC LIMIT -1 OFFSET ?2))",

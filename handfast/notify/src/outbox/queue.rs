@@ -28,6 +28,10 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(20);
 /// Longest waiting time that a channel may ask for; one that asks for more is asked again after this.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
 
+/// A letter that is to be tried later than any pause allows was put off by a clock that has been set back since: it is due. What quiet
+/// hours hold is not meant.
+const FAR: Duration = Duration::from_mins(90);
+
 /// Attempts that are kept of a letter, the newest.
 pub const ATTEMPTS_KEPT_MAX: i64 = 100;
 
@@ -50,6 +54,9 @@ pub enum Claim {
     Nothing,
 }
 
+/// When a letter is to be tried, if what lies behind `?2` is too far.
+const MOMENT: &str = "(CASE WHEN l.next_unix_us > ?2 AND l.next_unix_us IS NOT l.held_until_unix_us THEN 0 ELSE l.next_unix_us END)";
+
 /// The letter that is next: of those of one incident the first, unless the incident's message cannot be told.
 const NEXT: &str = "FROM letters l WHERE l.outcome = 'waiting' AND l.sending = 0 AND l.channel = ?1 AND NOT EXISTS (\
      SELECT 1 FROM letters e WHERE e.incident = l.incident AND e.channel = l.channel AND e.letter < l.letter \
@@ -64,7 +71,7 @@ impl Outbox {
     ///
     /// [`OutboxError`].
     pub fn claim(&mut self, channel: &ChannelRule, now_unix_us: i64) -> Result<Claim, OutboxError> {
-        if let Some(moment) = self.next_at(&channel.name)? {
+        if let Some(moment) = self.next_at(&channel.name, now_unix_us)? {
             if moment > now_unix_us {
                 return Ok(Claim::At(moment));
             }
@@ -79,12 +86,11 @@ impl Outbox {
     /// # Errors
     ///
     /// [`OutboxError`].
-    pub fn next_at(&self, channel: &str) -> Result<Option<i64>, OutboxError> {
-        let select = format!("SELECT min(l.next_unix_us) {NEXT}");
-        let next = self
-            .connection
-            .prepare_cached(&select)
-            .and_then(|mut select| select.query_row([channel], |row| row.get(0)));
+    pub fn next_at(&self, channel: &str, now_unix_us: i64) -> Result<Option<i64>, OutboxError> {
+        let select = format!("SELECT min({MOMENT}) {NEXT}");
+        let next = self.connection.prepare_cached(&select).and_then(|mut select| {
+            select.query_row(params![channel, far(now_unix_us)], |row| row.get(0))
+        });
         next.map_err(|error| self.failed(error.into()))
     }
 
@@ -117,6 +123,19 @@ impl Outbox {
         })
     }
 
+    /// The same for one channel: for who delivers to it alone and could not note what came of an attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`OutboxError`].
+    pub fn release_orphans_of(&mut self, channel: &str) -> Result<usize, OutboxError> {
+        self.transact(|transaction| {
+            let orphans = "UPDATE letters SET sending = 0, unsure = 1 \
+                 WHERE sending = 1 AND outcome = 'waiting' AND channel = ?1";
+            Ok(transaction.execute(orphans, [channel])?)
+        })
+    }
+
     /// Whether a letter to a channel is being sent, by whoever has the desk, or is to be tried before a moment.
     ///
     /// One look: between two, a letter could change from the one to the other.
@@ -127,10 +146,11 @@ impl Outbox {
     pub fn is_due(&self, channel: &str, before_unix_us: i64) -> Result<bool, OutboxError> {
         let select = format!(
             "SELECT EXISTS (SELECT 1 FROM letters WHERE outcome = 'waiting' AND channel = ?1 AND sending = 1) \
-             OR EXISTS (SELECT 1 {NEXT} AND l.next_unix_us <= ?2)"
+             OR EXISTS (SELECT 1 {NEXT} AND {MOMENT} <= ?3)"
         );
         let due = self.connection.prepare_cached(&select).and_then(|mut select| {
-            select.query_row(params![channel, before_unix_us], |row| row.get(0))
+            let values = params![channel, far(before_unix_us), before_unix_us];
+            select.query_row(values, |row| row.get(0))
         });
         due.map_err(|error| self.failed(error.into()))
     }
@@ -158,18 +178,40 @@ pub fn backoff(attempts: u64, dice: u64) -> Duration {
         + Duration::from_micros(dice % (2 * quarter))
 }
 
+/// The moment behind which no letter of ours is put off.
+fn far(now_unix_us: i64) -> i64 {
+    now_unix_us.saturating_add(i64::try_from(FAR.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Holds what was held before once more, where it would go in the middle of the next quiet hours.
+fn hold_again(
+    transaction: &Transaction<'_>,
+    channel: &ChannelRule,
+    now_unix_us: i64,
+) -> Result<(), Trouble> {
+    let Some(end) = channel.held_again(now_unix_us) else { return Ok(()) };
+    transaction
+        .prepare_cached(
+            "UPDATE letters SET held_until_unix_us = ?3, next_unix_us = ?3 WHERE outcome = 'waiting' AND sending = 0 \
+             AND channel = ?1 AND held_until_unix_us IS NOT NULL AND next_unix_us <= ?2",
+        )?
+        .execute(params![channel.name, now_unix_us, end])?;
+    Ok(())
+}
+
 fn claim(
     transaction: &Transaction<'_>,
     channel: &ChannelRule,
     now_unix_us: i64,
 ) -> Result<Claim, Trouble> {
+    hold_again(transaction, channel, now_unix_us)?;
     let select = format!(
         "SELECT l.letter, l.key, l.kind, l.mention, l.body, l.unsure, l.incident, l.attempts {NEXT} \
-         AND l.next_unix_us <= ?2 ORDER BY l.next_unix_us, l.letter LIMIT 1"
+         AND {MOMENT} <= ?3 ORDER BY l.next_unix_us, l.letter LIMIT 1"
     );
     let found = transaction
         .prepare_cached(&select)?
-        .query_row(params![channel.name, now_unix_us], |row| {
+        .query_row(params![channel.name, far(now_unix_us), now_unix_us], |row| {
             let texts: [String; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
             let numbers: (i64, bool, Option<i64>, i64) =
                 (row.get(0)?, row.get(5)?, row.get(6)?, row.get(7)?);

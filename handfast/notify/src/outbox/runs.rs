@@ -49,25 +49,19 @@ impl Outbox {
         noted
     }
 
-    /// The runs of which nobody has said that they are over.
+    /// The ids of the runs of which nobody has said that they are over.
     ///
     /// # Errors
     ///
     /// [`OutboxError`].
-    pub fn unfinished(&self) -> Result<Vec<Unfinished>, OutboxError> {
-        let read = || {
-            let mut select = self.connection.prepare_cached(
-                "SELECT body, seen_unix_us FROM runs WHERE state = 'running' ORDER BY run",
-            )?;
-            let rows = select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
-            let mut found = Vec::new();
-            for row in rows {
-                let (body, seen_unix_us) = row?;
-                found.push(Unfinished { watch: json(&body, "a run")?, seen_unix_us });
-            }
-            Ok(found)
+    pub fn unfinished(&self) -> Result<Vec<String>, OutboxError> {
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let mut select = self
+                .connection
+                .prepare_cached("SELECT run FROM runs WHERE state = 'running' ORDER BY run")?;
+            select.query_map([], |row| row.get(0))?.collect()
         };
-        read().map_err(|trouble| self.failed(trouble))
+        read().map_err(|error| self.failed(error.into()))
     }
 
     /// The run of this id, if nobody has said that it is over.
@@ -86,7 +80,7 @@ impl Outbox {
             .optional();
         let found = found.map_err(|error| self.failed(error.into()))?;
         let read = |(body, seen_unix_us): (String, i64)| {
-            Ok(Unfinished { watch: json(&body, "a run")?, seen_unix_us })
+            Ok(Unfinished { watch: json(&body, &format!("the run {run}"))?, seen_unix_us })
         };
         found.map(read).transpose().map_err(|trouble| self.failed(trouble))
     }

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::queue::{BACKOFF_MAX, BACKOFF_UNSURE, Claim, backoff};
-use super::write::{EDIT_AFTER_US, WAITING_MAX, When};
+use super::write::{Applied, EDIT_AFTER_US, OPEN_MAX, WAITING_MAX, When};
 use super::*;
 use crate::letter::{Kind, Letter, Note, Reference};
 use crate::outcome::Outcome;
@@ -33,6 +33,10 @@ impl Post {
     }
 
     fn apply(&mut self, run: &Run, news: &News) -> usize {
+        self.said(run, news).letters
+    }
+
+    fn said(&mut self, run: &Run, news: &News) -> Applied {
         self.outbox.apply(&run.watch, news, &self.rules, When::now(self.now)).unwrap()
     }
 
@@ -485,24 +489,124 @@ fn old_letters_and_too_many_are_forgotten_but_none_that_waits() {
     }
 }
 
-#[test]
-fn a_channel_takes_no_more_letters_than_its_limit() {
-    let mut post = Post::new("");
-    post.red("r");
+/// Fills the channel `bot` with letters that nobody takes.
+fn fill(post: &Post, outcome: &str) {
     let fill = format!(
         "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {WAITING_MAX}) \
          INSERT INTO letters (key, incident, channel, kind, mention, body, noticed_unix_us, next_unix_us, outcome) \
-         SELECT 'k' || i, 1, 'bot', kind, mention, body, noticed_unix_us, next_unix_us, 'waiting' FROM n, letters WHERE letter = 1"
+         SELECT 'k' || i, 1, 'bot', kind, mention, body, noticed_unix_us, next_unix_us, '{outcome}' FROM n, letters WHERE letter = 1"
+    );
+    post.outbox.connection.execute_batch(&fill).unwrap();
+}
+
+#[test]
+fn a_channel_takes_no_more_letters_than_its_limit_and_silences_no_other() {
+    for outcome in ["waiting", "never"] {
+        let mut post = Post::new("");
+        post.red("r");
+        fill(&post, outcome);
+        let mut run = Run::new("r2");
+        run.watch.brief.subject = "other".to_owned();
+        post.begin(&run);
+        let news = run.fail("bad").unwrap();
+        let applied = post.said(&run, &news);
+        assert_eq!(applied.letters, 1, "{outcome}: the other channel's");
+        assert_eq!(applied.said.len(), 1);
+        assert!(applied.said[0].contains("the channel bot is told nothing more"), "{applied:?}");
+        assert_eq!(post.sql("SELECT count(*) FROM incidents"), 2, "{outcome}");
+        assert_eq!(post.drain("hook").len(), 2, "{outcome}");
+        let bot = "SELECT count(*) FROM letters WHERE channel = 'bot'";
+        assert_eq!(post.sql(bot), WAITING_MAX, "{outcome}");
+    }
+}
+
+#[test]
+fn an_incident_too_many_closes_the_oldest_and_says_so() {
+    let mut post = Post::new("");
+    post.red("r");
+    let fill = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {OPEN_MAX}) \
+         INSERT INTO incidents (key, project, subject, class, state, opened_unix_us, changed_unix_us, letters, body) \
+         SELECT 'k' || i, project, 's' || i, class, state, opened_unix_us, changed_unix_us + i, 1, body FROM n, incidents WHERE incident = 1"
     );
     post.outbox.connection.execute_batch(&fill).unwrap();
     let mut run = Run::new("r2");
     run.watch.brief.subject = "other".to_owned();
     post.begin(&run);
     let news = run.fail("bad").unwrap();
-    let full = post.outbox.apply(&run.watch, &news, &post.rules, When::now(post.now)).unwrap_err();
-    assert!(matches!(full, OutboxError::Full { .. }), "{full}");
-    let open = post.sql("SELECT count(*) FROM incidents");
-    assert_eq!(open, 1, "what cannot be told is not taken for told");
+    let applied = post.said(&run, &news);
+    assert_eq!(applied.letters, 2);
+    assert!(applied.said[0].contains("the oldest, daily-"), "{applied:?}");
+    assert_eq!(post.sql("SELECT count(*) FROM incidents WHERE state = 'open'"), OPEN_MAX);
+    assert_eq!(post.sql("SELECT incident FROM incidents WHERE state <> 'open'"), 1);
+}
+
+#[test]
+fn what_a_channel_refused_for_too_long_is_forgotten_with_what_waits_for_it() {
+    let mut post = Post::new("");
+    post.red("r1");
+    let (row, _) = post.take("bot");
+    post.settle(row, &Outcome::Never { why: "no".to_owned(), fix: "no".to_owned() });
+    post.red("r2");
+    let bot = "SELECT count(*) FROM letters WHERE channel = 'bot' AND outcome <> 'replaced'";
+    assert_eq!(post.sql(bot), 3);
+    post.outbox.prune(post.now).unwrap();
+    assert_eq!(post.sql(bot), 3);
+    post.outbox.prune(post.now + 31 * 24 * 3_600 * SECOND).unwrap();
+    assert_eq!(post.sql(bot), 0);
+    let waiting = "SELECT count(*) FROM letters WHERE outcome = 'waiting'";
+    assert_eq!(post.sql(waiting), 1, "what was never refused waits on");
+}
+
+#[test]
+fn a_clerk_takes_back_what_it_could_not_settle_and_nothing_of_others() {
+    let mut post = Post::new("");
+    post.red("r1");
+    post.take("bot");
+    post.take("hook");
+    assert_eq!(post.outbox.release_orphans_of("bot").unwrap(), 1);
+    let (_, letter) = post.take("bot");
+    assert!(letter.unsure);
+    assert_eq!(post.claim("hook"), Claim::Nothing, "that one is still being sent");
+}
+
+#[test]
+fn a_held_letter_that_nobody_sent_in_time_is_held_again() {
+    // 1970-01-01 00:16:40 UTC.
+    let day = 24 * 3_600 * SECOND;
+    let mut post = Post::new("quiet = { from = \"00:00\", to = \"01:00\" }");
+    post.red("r1");
+    post.now += day;
+    assert!(matches!(post.claim("bot"), Claim::Nothing | Claim::At(_)), "quiet once more");
+    assert_eq!(post.claim("bot"), Claim::At(day + 3_600 * SECOND));
+    assert_eq!(post.sql("SELECT count(*) FROM letters WHERE held_until_unix_us > 86400000000"), 1);
+    post.now = day + 3_600 * SECOND;
+    assert_eq!(post.drain("bot"), [Kind::Post]);
+}
+
+#[test]
+fn quiet_days_without_an_end_hold_nothing_for_ever() {
+    let days = "days = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]";
+    let mut post = Post::new(&format!("quiet = {{ from = \"00:00\", to = \"01:00\", {days} }}"));
+    post.red("r1");
+    let Claim::At(end) = post.claim("bot") else { panic!() };
+    post.now = end;
+    assert_eq!(post.drain("bot"), [Kind::Post]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_puts_no_letter_off() {
+    let mut post = Post::new("");
+    post.now += 30 * 24 * 3_600 * SECOND;
+    post.red("r1");
+    let (row, _) = post.take("bot");
+    post.settle(row, &later(None));
+    post.now -= 24 * 3_600 * SECOND;
+    assert!(post.outbox.is_due("bot", post.now).unwrap());
+    assert_eq!(post.drain("bot"), [Kind::Post]);
+    let mut post = Post::new("quiet = { from = \"00:00\", to = \"12:00\" }");
+    post.red("r1");
+    assert_eq!(post.claim("bot"), Claim::At(12 * 3_600 * SECOND), "what is held is not meant");
 }
 
 #[test]

@@ -8,17 +8,18 @@ use crate::letter::{Class, Incident, Kind, Mention};
 use crate::rules::Rules;
 use crate::watch::{News, Watch};
 
-/// Letters of one channel that may wait; what comes then is refused, and told on the console.
+/// Letters of one channel that may wait or be refused; what comes then is not told there, which the console says.
 pub const WAITING_MAX: i64 = 10_000;
 
-/// Incidents that may be open.
+/// Incidents that may be open; one more closes the oldest.
 pub const OPEN_MAX: i64 = 1_000;
 
 /// How long an edit waits for others that would replace it, microseconds.
 pub const EDIT_AFTER_US: i64 = 1_000_000;
 
 impl Outbox {
-    /// Takes in the news of a run: what its incidents become, the letters that tell it, and how far the run is. How many letters there are.
+    /// Takes in the news of a run: what its incidents become, the letters that tell it, and how far the run is.
+    /// A channel that is full gets none, and one incident too many closes the oldest: both are said.
     ///
     /// News of a run that is over already change nothing, whoever brings them: its end is told once.
     ///
@@ -31,17 +32,17 @@ impl Outbox {
         news: &News,
         rules: &Rules,
         when: When,
-    ) -> Result<usize, OutboxError> {
+    ) -> Result<Applied, OutboxError> {
         self.transact(|transaction| {
+            let mut applied = Applied::default();
             let state: Option<String> = transaction
                 .query_row("SELECT state FROM runs WHERE run = ?1", [&watch.brief.run], |row| {
                     row.get(0)
                 })
                 .optional()?;
             if state.as_deref() != Some("running") {
-                return Ok(0);
+                return Ok(applied);
             }
-            let mut written = 0;
             for class in incident::touched(news) {
                 let open = open(transaction, watch, *class)?;
                 let (row, open) = open.map_or((None, None), |(row, open)| (Some(row), Some(open)));
@@ -49,8 +50,8 @@ impl Outbox {
                 else {
                     continue;
                 };
-                let row = keep(transaction, watch, row, &step)?;
-                written += write_letters(transaction, &row, &step, rules, when)?;
+                let row = keep(transaction, watch, row, &step, &mut applied)?;
+                write_letters(transaction, &row, &step, (rules, when), &mut applied)?;
             }
             let state = match news {
                 News::Failed(_) => "running",
@@ -58,9 +59,18 @@ impl Outbox {
                 News::Died => "died",
             };
             runs::note(transaction, watch, state, when.now_unix_us)?;
-            Ok(written)
+            Ok(applied)
         })
     }
+}
+
+/// What came of news.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Letters that were written.
+    pub letters: usize,
+    /// What could not be kept as it should, in words for the console.
+    pub said: Vec<String>,
 }
 
 /// The moment of news, microseconds since the Unix epoch.
@@ -108,6 +118,7 @@ fn keep(
     watch: &Watch,
     row: Option<Row>,
     step: &Step,
+    applied: &mut Applied,
 ) -> Result<Row, Trouble> {
     let incident = &step.incident;
     if let Some(row) = row {
@@ -116,14 +127,7 @@ fn keep(
             .execute(params![row.id, word(incident.state), incident.seen_unix_us, text(incident)])?;
         return Ok(row);
     }
-    let open: i64 = transaction.query_row(
-        "SELECT count(*) FROM incidents WHERE state = 'open'",
-        [],
-        |row| row.get(0),
-    )?;
-    if open >= OPEN_MAX {
-        return Err(Trouble::Full(format!("{open} incidents are open")));
-    }
+    make_room(transaction, applied)?;
     let key = key_of(watch, incident.class);
     transaction
         .prepare_cached(
@@ -143,13 +147,32 @@ fn keep(
     Ok(Row { id: transaction.last_insert_rowid(), key, letters: 0 })
 }
 
+/// Closes the incidents that nothing was heard of for longest, where too many are open: they would keep every new one out.
+fn make_room(transaction: &Transaction<'_>, applied: &mut Applied) -> Result<(), Trouble> {
+    let mut select = transaction.prepare_cached(
+        "SELECT incident, key FROM incidents WHERE state = 'open' \
+         ORDER BY changed_unix_us DESC, incident DESC LIMIT -1 OFFSET ?1",
+    )?;
+    let oldest = select.query_map([OPEN_MAX - 1], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let oldest: Vec<(i64, String)> = oldest.collect::<Result<_, _>>()?;
+    for (incident, key) in oldest {
+        transaction
+            .prepare_cached("UPDATE incidents SET state = 'recovered' WHERE incident = ?1")?
+            .execute([incident])?;
+        applied.said.push(format!(
+            "more than {OPEN_MAX} incidents are open: the oldest, {key}, is closed without a word to anybody"
+        ));
+    }
+    Ok(())
+}
+
 fn write_letters(
     transaction: &Transaction<'_>,
     row: &Row,
     step: &Step,
-    rules: &Rules,
-    when: When,
-) -> Result<usize, Trouble> {
+    (rules, when): (&Rules, When),
+    applied: &mut Applied,
+) -> Result<(), Trouble> {
     let (mention, held_until_unix_us) = rules.hush(when.now_unix_us);
     let mut number = row.letters;
     for channel in rules.channels_of(step.incident.class) {
@@ -179,13 +202,17 @@ fn write_letters(
                 held_until_unix_us,
                 next_unix_us: due,
             };
-            insert(transaction, &letter)?;
+            match insert(transaction, &letter)? {
+                None => applied.letters += 1,
+                // The others are told all the same.
+                Some(full) => applied.said.push(full),
+            }
         }
     }
     transaction
         .prepare_cached("UPDATE incidents SET letters = ?2 WHERE incident = ?1")?
         .execute(params![row.id, number])?;
-    Ok(usize::try_from(number - row.letters).unwrap_or_default())
+    Ok(())
 }
 
 /// The message of the incident that was never tried says the newest at once; no edit is needed then.
@@ -239,13 +266,16 @@ struct NewLetter<'a> {
     next_unix_us: i64,
 }
 
-fn insert(transaction: &Transaction<'_>, row: &NewLetter<'_>) -> Result<(), Trouble> {
+/// Writes a letter; where its channel is full, says so instead.
+fn insert(transaction: &Transaction<'_>, row: &NewLetter<'_>) -> Result<Option<String>, Trouble> {
     let waiting: i64 = transaction
-        .prepare_cached("SELECT count(*) FROM letters WHERE outcome = 'waiting' AND channel = ?1")?
+        .prepare_cached(
+            "SELECT count(*) FROM letters WHERE outcome IN ('waiting', 'never') AND channel = ?1",
+        )?
         .query_row([row.channel], |row| row.get(0))?;
     if waiting >= WAITING_MAX {
-        return Err(Trouble::Full(format!(
-            "{waiting} letters wait for the channel {}",
+        return Ok(Some(format!(
+            "the channel {} is told nothing more: {WAITING_MAX} letters wait for it; `handfast notify status` shows why",
             row.channel
         )));
     }
@@ -265,7 +295,7 @@ fn insert(transaction: &Transaction<'_>, row: &NewLetter<'_>) -> Result<(), Trou
             row.held_until_unix_us,
             row.next_unix_us
         ])?;
-    Ok(())
+    Ok(None)
 }
 
 /// `daily-1a2b3c4d:product:20261122-093045-1f3c`: short and plain, and of no other project, subject, class or run.

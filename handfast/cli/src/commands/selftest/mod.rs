@@ -24,6 +24,7 @@ use super::interruption;
 use super::run::runtime;
 use super::selection::load;
 use super::session::Session;
+use super::telling::Wait;
 use crate::around::Around;
 use crate::console::{ProgressSink, Stream};
 use crate::error::CommandError;
@@ -85,7 +86,7 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
         .map_err(|error| CommandError::infra(&error, "no thread for the outputs"))?;
     let (lever, interrupt) = Lever::new();
     let runtime = runtime()?;
-    runtime.spawn(interruption::listen(lever));
+    runtime.spawn(interruption::listen(lever, Wait::default()));
     let (stream, screen) =
         if args.json { (Stream::Error, around.error) } else { (Stream::Out, around.out) };
     let min_caught = loaded.project.selftest.min_caught;
