@@ -153,3 +153,13 @@ fn folders_without_records_are_told_apart_from_folders_that_are_not_there() {
     assert!(ran.error.contains("nowhere"), "{}", ran.error);
     assert!(!Path::new(&project.path().join(".handfast/runs")).exists());
 }
+
+#[test]
+fn a_history_that_cannot_be_written_does_not_hide_that_the_product_failed() {
+    let project = project();
+    shards(&project, &[1, 2, 3]);
+    project.write(".handfast/history.db", "x".repeat(200).as_str());
+    let merged = project.run(&["merge", "shards"]);
+    assert_eq!(merged.code, 1, "{}{}", merged.out, merged.error);
+    assert!(merged.error.contains("the history could not be written"), "{}", merged.error);
+}
