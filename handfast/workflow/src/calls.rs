@@ -28,11 +28,11 @@ pub enum Occasion {
 
 /// The calls that happen on an occasion, whatever the outcome of other jobs.
 ///
-/// A job or step under a condition that is not known counts as one that does not run.
+/// A job or step under a condition that is not known counts as one that does not run, and so does one whose failure is forgiven.
 pub fn calls(setting: &Setting<'_>, service: Service, file: &Value, on: Occasion) -> Vec<Call> {
     match service {
         Service::GitHub => on_github(setting, file, on),
-        Service::GitLab => on_gitlab(setting, file, on),
+        Service::GitLab => on_gitlab(setting, file, on, false),
     }
 }
 
@@ -44,9 +44,13 @@ fn on_github(setting: &Setting<'_>, file: &Value, on: Occasion) -> Vec<Call> {
             None => job.get("if").is_none(),
             Some(condition) => condition == full && on == Occasion::Full,
         };
+        let runs = runs && !is_forgiven(&job["continue-on-error"]);
         let is_sharded = job["strategy"]["matrix"] == "${{ fromJSON(needs.plan.outputs.shards) }}"
             && job["env"]["SHARD"] == "${{ matrix.shard }}";
         for step in job["steps"].as_array().into_iter().flatten().filter(|_| runs) {
+            if is_forgiven(&step["continue-on-error"]) {
+                continue;
+            }
             let happens = match (step.get("if").and_then(Value::as_str), on) {
                 (None, _) => step.get("if").is_none(),
                 (Some(condition), Occasion::Daily) => condition == "${{ env.FULL != 'true' }}",
@@ -59,23 +63,33 @@ fn on_github(setting: &Setting<'_>, file: &Value, on: Occasion) -> Vec<Call> {
     calls
 }
 
-fn on_gitlab(setting: &Setting<'_>, file: &Value, on: Occasion) -> Vec<Call> {
+/// Whether a job or step can fail and nobody hears of it.
+fn is_forgiven(value: &Value) -> bool {
+    !value.is_null() && *value != false
+}
+
+/// `is_child`: the pipeline is the one that the plan writes for the shards. Only there all jobs of a matrix are the whole.
+fn on_gitlab(setting: &Setting<'_>, file: &Value, on: Occasion, is_child: bool) -> Vec<Call> {
     let mut calls = Vec::new();
-    for (name, job) in file.as_object().into_iter().flatten() {
+    // A job whose name begins with a dot never runs.
+    let jobs = file.as_object().into_iter().flatten().filter(|(name, _)| !name.starts_with('.'));
+    for (name, job) in jobs {
         let only_full = serde_json::json!([{ "if": gitlab::FULL }]);
         let runs = match job.get("rules") {
             None => job.get("when").is_none(),
             Some(rules) => *rules == only_full && on == Occasion::Full,
         };
+        let runs = runs && !is_forgiven(&job["allow_failure"]);
+        let is_sharded = is_child && job["parallel"]["matrix"].is_array();
         for line in job["script"].as_array().into_iter().flatten().filter(|_| runs) {
             let line = line.as_str().unwrap_or_default();
             let chosen = branch(line, on);
-            calls.extend(in_script(setting, name, chosen, job["parallel"]["matrix"].is_array()));
+            calls.extend(in_script(setting, name, chosen, is_sharded));
         }
         let triggers = job["trigger"]["include"][0]["artifact"] == kind::CHILD && runs;
         if triggers && let Ok(child) = yaml::read(&gitlab::child(setting, &["1/1".to_owned()])) {
             calls.extend(
-                on_gitlab(setting, &child, on)
+                on_gitlab(setting, &child, on, true)
                     .into_iter()
                     .map(|call| Call { job: name.clone(), ..call }),
             );

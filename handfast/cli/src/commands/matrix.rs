@@ -115,6 +115,11 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
 }
 
 impl Args {
+    /// Whether a shard is chosen.
+    pub(super) fn is_part(&self) -> bool {
+        self.shard.is_part()
+    }
+
     /// Which cells these arguments choose, without the choice of a shard.
     pub(super) fn ask(&self, loaded: &Loaded) -> Result<Ask, CommandError> {
         let filters = self.filters.iter().chain(&self.scenario).cloned().collect();

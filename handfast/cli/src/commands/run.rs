@@ -130,6 +130,11 @@ pub(super) fn whole(
 }
 
 impl Args {
+    /// Whether a shard is chosen.
+    pub(super) fn is_part(&self) -> bool {
+        self.shard.is_part()
+    }
+
     /// What these arguments choose, without the choice of a shard.
     pub(super) fn chosen(&self, loaded: &Loaded) -> Result<(Plan, Option<Ask>), CommandError> {
         let (mut plan, ask) = whole(loaded, &self.selection, self.all, self.repeat)?;

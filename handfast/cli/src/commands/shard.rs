@@ -32,6 +32,11 @@ pub(crate) struct ShardArgs {
 }
 
 impl ShardArgs {
+    /// Whether something can be left out.
+    pub(crate) fn is_part(&self) -> bool {
+        self.shard.is_some_and(|shard| shard.count() > 1)
+    }
+
     /// Leaves of what a run would do what is in this part, and says which part it is.
     pub(crate) fn cut(
         &self,

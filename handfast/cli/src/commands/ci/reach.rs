@@ -54,12 +54,17 @@ pub(super) fn everything(loaded: &Loaded, is_full: bool) -> Result<BTreeSet<Item
     Ok(items)
 }
 
-/// What these calls run, read as the program itself reads its command line. A call that it would not take runs nothing.
+/// What these calls run, read as the program itself reads its command line. A call that it would not take runs nothing, and a
+/// shard that was chosen by hand counts as nothing: which part it is shows only when it runs.
 pub(super) fn reached(loaded: &Loaded, calls: &[Call]) -> BTreeSet<Item> {
     let mut items = BTreeSet::new();
     for call in calls {
         let words = std::iter::once("handfast").chain(call.words.iter().map(String::as_str));
         let Ok(cli) = Cli::try_parse_from(words) else { continue };
+        let of_run = matches!(&cli.command, Command::Run(args) if args.is_part());
+        if of_run || matches!(&cli.command, Command::Matrix(args) if args.is_part()) {
+            continue;
+        }
         if let Command::Run(args) = &cli.command
             && let Ok((plan, ask)) = args.chosen(loaded)
         {
