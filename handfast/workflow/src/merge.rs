@@ -1,13 +1,14 @@
 //! Three texts into one: what was generated last (the base), what people made of it, what is generated now.
 //!
-//! Own lines are never touched. A region changes as in a three-way merge: whoever has changed it since the base wins; where both have,
-//! their lines are merged, and where those meet, nothing is decided here: that is a [`Conflict`].
+//! Own lines are never touched, and those that continue a region (steps behind a job) stay with it. A region changes as in a three-way
+//! merge: whoever has changed it since the base wins; where both have, their lines are merged, and where those meet, nothing is decided
+//! here: that is a [`Conflict`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::region::{Part, Parts, Region};
 
-/// A region that both sides have changed where they meet.
+/// A region that both sides have changed where they meet, or that cannot go because somebody's own lines continue it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// The region.
@@ -18,14 +19,16 @@ pub struct Conflict {
     pub ours: Option<String>,
     /// What it would be.
     pub generated: Option<String>,
+    /// The first of somebody's own lines that continue the region, which is to go: alone they would continue another one.
+    pub continued: Option<String>,
 }
 
-/// Who wins a conflict.
+/// Who wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Take {
-    /// What stands in the file.
+    /// Where both meet, what stands in the file.
     Ours,
-    /// What is generated.
+    /// In every region what is generated; also where it alone was edited or taken out.
     Generated,
 }
 
@@ -36,7 +39,7 @@ pub enum Take {
 ///
 /// # Errors
 ///
-/// Every [`Conflict`], if `take` does not say who wins.
+/// Every [`Conflict`], if `take` does not say who wins; and a region that is to go, if own lines continue it.
 pub fn merge(
     base: Option<&Parts>,
     ours: &Parts,
@@ -57,26 +60,49 @@ pub fn merge(
             generated: text(generated, name),
         };
         let text = match (three.decide(), take) {
-            (Decision::Becomes(text), _) => text,
-            (Decision::Open, Some(Take::Ours)) => three.ours.map(str::to_owned),
-            (Decision::Open, Some(Take::Generated)) => three.generated.map(str::to_owned),
-            (Decision::Open, None) => {
-                conflicts.push(Conflict {
-                    region: name.clone(),
-                    line: ours.line_of(name),
-                    ours: three.ours.map(str::to_owned),
-                    generated: three.generated.map(str::to_owned),
-                });
-                continue;
-            }
+            (_, Some(Take::Generated)) => Some(three.generated.map(str::to_owned)),
+            (Decision::Becomes(text), _) => Some(text),
+            (Decision::Open, Some(Take::Ours)) => Some(three.ours.map(str::to_owned)),
+            (Decision::Open, None) => None,
         };
-        decided.insert(name.as_str(), text);
+        let goes = three.ours.is_some() && text == Some(None);
+        let continued = goes.then(|| continuation(ours, name)).flatten();
+        match (text, continued, take) {
+            (Some(_), Some(_), Some(Take::Ours)) => {
+                decided.insert(name.as_str(), three.ours.map(str::to_owned));
+            }
+            (Some(text), None, _) => {
+                decided.insert(name.as_str(), text);
+            }
+            (None, continued, _) | (Some(_), continued @ Some(_), _) => conflicts.push(Conflict {
+                region: name.clone(),
+                line: ours.line_of(name),
+                ours: three.ours.map(str::to_owned),
+                generated: three.generated.map(str::to_owned),
+                continued: continued.map(str::to_owned),
+            }),
+        }
     }
     if conflicts.is_empty() { Ok(assemble(ours, generated, &decided)) } else { Err(conflicts) }
 }
 
 fn text<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
     parts.region(name).map(|region| region.text.as_str())
+}
+
+/// The first of the own lines behind a region that continue it, as a step continues a job: they are indented deeper than its marks.
+fn continuation<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    let at = parts.0.iter().position(|part| is_region(part, name))?;
+    let (Part::Generated(region), Part::Own(own)) = (parts.0.get(at)?, parts.0.get(at + 1)?) else {
+        return None;
+    };
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let says = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    own.lines().find(says).filter(|line| indent(line) > indent(&region.text))
+}
+
+fn is_region(part: &Part, name: &str) -> bool {
+    matches!(part, Part::Generated(region) if region.name == name)
 }
 
 /// One region in three texts.
@@ -164,23 +190,33 @@ fn assemble(ours: &Parts, generated: &Parts, decided: &BTreeMap<&str, Option<Str
     Parts(parts).text()
 }
 
-/// Puts a new region behind the one that it follows where it was generated.
+/// Puts a new region behind the one that it follows where it was generated, and behind the own lines that follow that one: they may
+/// continue it.
 fn insert(parts: &mut Vec<Part>, after: Option<&str>, region: Part) {
-    let is_there =
-        |part: &Part| matches!(part, Part::Generated(known) if Some(known.name.as_str()) == after);
-    let Some(at) = parts.iter().position(is_there) else {
+    let found = after.and_then(|name| parts.iter().position(|part| is_region(part, name)));
+    let Some(at) = found else {
         let first = parts.len().min(1);
         parts.insert(first, Part::Own("\n".to_owned()));
         parts.insert(first, region);
         return;
     };
+    let is_last = at + 2 >= parts.len();
     if let Some(Part::Generated(before)) = parts.get_mut(at)
         && !before.text.ends_with('\n')
     {
         before.text.push('\n');
     }
-    parts.insert(at + 1, region);
-    parts.insert(at + 1, Part::Own("\n".to_owned()));
+    if let Some(Part::Own(own)) = parts.get_mut(at + 1) {
+        if !own.is_empty() && !own.ends_with('\n') {
+            own.push('\n');
+        }
+        if own != "\n" && !own.ends_with("\n\n") {
+            own.push('\n');
+        }
+    }
+    let behind = if is_last { "" } else { "\n" };
+    parts.insert(at + 2, Part::Own(behind.to_owned()));
+    parts.insert(at + 2, region);
 }
 
 #[cfg(test)]

@@ -92,6 +92,60 @@ fn a_region_that_was_taken_out_stays_out_until_it_changes() {
 }
 
 #[test]
+fn whoever_takes_what_is_generated_gets_every_region_of_it() {
+    let base = file(&[("a", "a: 1\n"), ("b", "b: 1\n"), ("c", "c: 1\n")]);
+    let ours = edited(&file(&[("a", "a: 1\n"), ("c", "c: 1\n")]), "c: 1", "c: 2");
+    check(&base, &ours, &base, &ours.text());
+    for known in [Some(&base), None] {
+        let took = merge(known, &ours, &base, Some(Take::Generated)).unwrap();
+        assert_eq!(took, base.text());
+    }
+}
+
+#[test]
+fn own_lines_that_continue_a_region_stay_with_it() {
+    let base = file(&[("a", "a:\n  x: 1\n"), ("c", "c: 1\n")]);
+    let ours = edited(&base, "# <<< handfast: a\n", "# <<< handfast: a\n\n  # more\n  y: 2\n");
+    let generated = file(&[("a", "a:\n  x: 1\n"), ("b", "b: 1\n"), ("c", "c: 1\n")]);
+    let merged = ours.text().replace(
+        "# >>> handfast: c",
+        "# >>> handfast: b\nb: 1\n# <<< handfast: b\n\n# >>> handfast: c",
+    );
+    check(&base, &ours, &generated, &merged);
+    let last = edited(&base, "c: 1\n# <<< handfast: c\n", "c:\n# <<< handfast: c\n  y: 2");
+    let known = file(&[("a", "a:\n  x: 1\n"), ("c", "c:\n")]);
+    let generated = file(&[("a", "a:\n  x: 1\n"), ("c", "c:\n"), ("d", "d: 1\n")]);
+    let merged = format!("{}\n\n# >>> handfast: d\nd: 1\n# <<< handfast: d\n", last.text());
+    check(&known, &last, &generated, &merged);
+}
+
+#[test]
+fn a_region_that_own_lines_continue_does_not_go_in_silence() {
+    let base = file(&[("a", "a: 1\n"), ("b", "b:\n  x: 1\n")]);
+    let generated = file(&[("a", "a: 1\n")]);
+    let with = |own: &str| {
+        let end = "# <<< handfast: b\n";
+        merge_all(&base, &edited(&base, end, &format!("{end}{own}")), &generated)
+    };
+    let [none, ours, took] = with("\n# more\n  y: 2\n");
+    for conflicts in [none.unwrap_err(), took.unwrap_err()] {
+        let [conflict] = conflicts.as_slice() else { panic!("{conflicts:?}") };
+        assert_eq!((conflict.region.as_str(), conflict.line), ("b", Some(7)));
+        assert_eq!(conflict.continued.as_deref(), Some("  y: 2"));
+    }
+    assert!(ours.unwrap().contains("b:\n  x: 1\n# <<< handfast: b\n\n# more\n  y: 2\n"));
+    for harmless in ["y: 2\n", "# more\n", "  # more\n", "\n\n"] {
+        assert!(with(harmless).into_iter().all(|merged| merged.is_ok()), "{harmless:?}");
+    }
+}
+
+/// The same with each answer to who wins.
+fn merge_all(base: &Parts, ours: &Parts, generated: &Parts) -> [Result<String, Vec<Conflict>>; 3] {
+    [None, Some(Take::Ours), Some(Take::Generated)]
+        .map(|take| merge(Some(base), ours, generated, take))
+}
+
+#[test]
 fn without_a_base_only_what_is_the_same_is_sure() {
     let ours = file(&[("a", "a: 1\n"), ("gone", "x: 1\n")]);
     let generated = file(&[("a", "a: 1\n"), ("b", "b: 1\n")]);

@@ -1,5 +1,6 @@
 //! `handfast ci`: the same bytes each time, other people's lines left alone, and whatever is not true any more named.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -104,20 +105,44 @@ fn own_lines(text: &str) -> Vec<&str> {
     own
 }
 
-/// Puts lines of somebody's own behind a region, or before them all; a job only where jobs can stand.
+/// Regions that some of the configurations of the test do not have.
+const COMING_AND_GOING: [&str; 2] = ["job pay", "job tell"];
+
+/// Which job each of somebody's own steps is part of.
+fn owners(text: &str) -> BTreeMap<String, String> {
+    let document = handfast_workflow::yaml::read(text).unwrap();
+    let mut owners = BTreeMap::new();
+    for (name, job) in document["jobs"].as_object().unwrap() {
+        for step in job["steps"].as_array().unwrap() {
+            let own = step["run"].as_str().filter(|run| run.starts_with("echo own "));
+            owners.extend(own.map(|run| (run.to_owned(), name.clone())));
+        }
+    }
+    owners
+}
+
+/// Puts lines of somebody's own behind a region, or before them all; a job only where jobs can stand, a step only behind a job.
 fn edit_by_chance(text: &str, number: usize, dice: &mut Dice) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let ends: Vec<usize> =
         (0..lines.len()).filter(|at| lines[*at].trim().starts_with("# <<< handfast: ")).collect();
     let own: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].starts_with("# own")).collect();
     let comment = format!("# own {number}");
-    let job = format!("  own-{number}:\n    runs-on: mine\n    steps:\n      - run: echo {number}");
+    let job =
+        format!("  own-{number}:\n    runs-on: mine\n    steps:\n      - run: echo own {number}");
+    let stays = |at: &&usize| {
+        !lines[**at].ends_with(": head")
+            && !COMING_AND_GOING.iter().any(|name| lines[**at].ends_with(name))
+    };
+    let jobs: Vec<usize> = ends.iter().filter(stays).copied().collect();
+    let step = format!("      - run: echo own {number}");
     let mut lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
-    match dice.below(5) {
+    match dice.below(6) {
         0 => lines.insert(0, comment),
         1 if !own.is_empty() => lines[own[dice.below(own.len())]] = comment,
         2 if !own.is_empty() => drop(lines.remove(own[dice.below(own.len())])),
         3 => lines.insert(ends[dice.below(ends.len())] + 1, comment),
+        4 => lines.insert(jobs[dice.below(jobs.len())] + 1, step),
         _ => lines.insert(ends[dice.below(ends.len())] + 1, job),
     }
     format!("{}\n", lines.join("\n"))
@@ -146,10 +171,51 @@ fn a_hundred_edits_outside_of_the_regions_survive_while_the_configuration_change
         generated(&project);
         let after = read(&project, GITHUB);
         assert_eq!(own_lines(&before), own_lines(&after), "round {round}");
+        assert_eq!(owners(&before), owners(&after), "round {round}");
         assert_eq!(found(&project, &[]).0, 0, "round {round}");
         generated(&project);
         assert_eq!(read(&project, GITHUB), after, "again, round {round}");
     }
+}
+
+#[test]
+fn a_job_that_goes_does_not_leave_somebodys_steps_to_another_one() {
+    let project = project("[ci.jobs.pay]\nkind = \"scenarios\"\nrun = [\"unit_x\"]\n");
+    generated(&project);
+    let end = "  # <<< handfast: job pay\n";
+    edit(&project, GITHUB, end, &format!("{end}      - run: echo mine\n"));
+    let before = read(&project, GITHUB);
+    configure(&project, "");
+    for take in [&[][..], &["--take", "generated"]] {
+        let ran = project.run(&[&["ci", "generate"], take].concat());
+        assert_eq!(ran.code, 2, "{}", ran.out);
+        for part in ["job pay", "- run: echo mine", "your own lines", "--take ours"] {
+            assert!(ran.error.contains(part), "{part:?} is missing in {}", ran.error);
+        }
+        assert_eq!(read(&project, GITHUB), before, "nothing is written");
+    }
+    assert_eq!(found(&project, &[]).1[0], "conflict");
+    edit(&project, GITHUB, "      - run: echo mine\n", "");
+    generated(&project);
+    assert_eq!(found(&project, &[]).0, 0);
+}
+
+#[test]
+fn whoever_takes_what_is_generated_gets_a_job_back_that_was_taken_out() {
+    let project = project("");
+    generated(&project);
+    let text = read(&project, GITHUB);
+    let from = text.find("  # >>> handfast: job unit\n").unwrap();
+    let end = "  # <<< handfast: job unit\n\n";
+    let to = text.find(end).unwrap() + end.len();
+    // Its name is gone from where other jobs wait for it, too.
+    let without = format!("{}{}", &text[..from], &text[to..]).replace("      - unit\n", "");
+    project.write(GITHUB, &without);
+    let (code, kinds, _) = found(&project, &["--allow-edits"]);
+    assert_eq!((code, kinds), (2, vec!["unreached".to_owned(), "unreached".to_owned()]));
+    assert_eq!(project.run(&["ci", "generate", "--take", "generated"]).code, 0);
+    assert_eq!(read(&project, GITHUB), text);
+    assert_eq!(found(&project, &[]).0, 0);
 }
 
 #[test]
@@ -196,7 +262,14 @@ fn a_region_that_somebody_edited_or_took_out_is_found_and_named_with_its_line() 
     let to = text.find("  # <<< handfast: job unit\n").unwrap();
     project.write(GITHUB, &format!("{}{}", &text[..from], &text[to + 27..]));
     let (code, kinds, _) = found(&project, &["--allow-edits"]);
-    assert_eq!((code, kinds), (2, vec!["unreached".to_owned(), "unreached".to_owned()]));
+    // Others wait for it: GitHub would not take the file.
+    assert_eq!((code, kinds), (2, vec!["invalid".to_owned()]));
+    assert!(
+        project
+            .run(&["ci", "check"])
+            .out
+            .contains("the job gate needs the job unit, which is not there")
+    );
     assert!(found(&project, &[]).1.contains(&"removed".to_owned()));
 }
 
@@ -239,6 +312,7 @@ fn a_file_that_nobody_could_merge_is_left_alone() {
     edit(&project, GITHUB, "# <<< handfast: head\n", "");
     let ran = project.run(&["ci", "generate"]);
     assert!(ran.code == 2 && ran.error.contains("stands within"), "{}", ran.error);
+    assert!(ran.error.contains(&format!("as they stand in {GITHUB}.base")), "{}", ran.error);
     assert!(found(&project, &[]).1.contains(&"marks".to_owned()));
 }
 

@@ -71,7 +71,7 @@ impl Apart {
         match self {
             Self::Marks(error) => (
                 format!("{file}: {error}"),
-                "put the marks back as `handfast ci generate --dry-run` shows them in the file beside it".to_owned(),
+                format!("put the marks back as they stand in {file}.base"),
             ),
             Self::Foreign => (
                 format!("{file} is there and was not written by handfast"),
@@ -79,10 +79,18 @@ impl Apart {
             ),
             Self::Conflicts(conflicts) => (
                 conflicts.iter().map(|conflict| shown(file, conflict)).collect::<Vec<_>>().join("\n"),
-                "keep what stands in the file with `handfast ci generate --take ours`, or drop it with `--take generated`".to_owned(),
+                fix(conflicts),
             ),
         }
     }
+}
+
+fn fix(conflicts: &[Conflict]) -> String {
+    let keep = "keep what stands in the file with `handfast ci generate --take ours`";
+    if conflicts.iter().any(|conflict| conflict.continued.is_some()) {
+        return format!("{keep}, or move or delete your own lines behind the region");
+    }
+    format!("{keep}, or drop it with `--take generated`")
 }
 
 /// A conflict with both texts.
@@ -91,6 +99,12 @@ fn shown(file: &str, conflict: &Conflict) -> String {
         Some(line) => format!("{file}:{line}"),
         None => file.to_owned(),
     };
+    if let Some(own) = &conflict.continued {
+        return format!(
+            "{place}: the region {:?} is generated no more, and your own lines behind it continue it:\n    {own}\n",
+            conflict.region,
+        );
+    }
     let text = |text: &Option<String>| match text {
         Some(text) => text.lines().flat_map(|line| ["    ", line, "\n"]).collect(),
         None => "    (not there)\n".to_owned(),

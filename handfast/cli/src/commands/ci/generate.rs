@@ -23,16 +23,16 @@ pub(crate) struct Args {
     /// Show what would change, write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Who wins where an edit inside a generated region and the new generation meet
+    /// Who wins: what stands in the file, where an edit and the new generation meet; or what is generated, in every region
     #[arg(long, value_name = "WHO")]
     take: Option<Taken>,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Taken {
-    /// What stands in the file
+    /// Where both meet, what stands in the file
     Ours,
-    /// What is generated
+    /// Every region as it is generated: edits inside are dropped, regions that were taken out come back
     Generated,
 }
 
@@ -40,7 +40,7 @@ const EXAMPLES: &str = "\
 Examples:
   handfast ci generate                    after every change of handfast.toml that `handfast ci check` asks for
   handfast ci generate --dry-run          what would change?
-  handfast ci generate --take generated   drop edits inside generated regions that are in the way
+  handfast ci generate --take generated   drop all edits inside generated regions, and put back those that were taken out
 
 Exit codes: 0 written, or nothing to write; 2 an edit is in the way, or a file would not be valid: then no file is written.";
 
@@ -94,7 +94,7 @@ fn check_valid(file: &OnDisk, merged: &str) -> Result<(), CommandError> {
         complaints.iter().map(|complaint| format!("  {complaint}")).collect();
     let name = file.file();
     let error = format!("{name} would not be valid any more:\n{}", complaints.join("\n"));
-    let help = "mend your own lines in it (`handfast ci check` names the place), or drop them with `--take generated`";
+    let help = "mend your own lines in it (`handfast ci check` names the place)";
     Err(CommandError::usage_text(error, help))
 }
 
