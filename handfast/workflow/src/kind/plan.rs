@@ -8,9 +8,12 @@ use crate::job::{Job, Outcome};
 use crate::setting::{Setting, Word, words, written};
 use crate::yaml::{Field, Yaml};
 
+/// The name of the job.
+pub(super) const ID: &str = "plan";
+
 pub(super) fn jobs(setting: &Setting<'_>, _before: &[Job]) -> Vec<Job> {
     vec![Job {
-        id: "plan".to_owned(),
+        id: ID.to_owned(),
         about: "Are these files up to date? How many shards does the matrix have, by what earlier runs took?".to_owned(),
         github: Some(github(setting)),
         gitlab: Some(gitlab(setting)),
@@ -65,16 +68,19 @@ fn gitlab(setting: &Setting<'_>) -> Vec<Field> {
         script.push(format!("{} > {CHILD}", setting.call(&child)));
         caches.push(Some(parts::history_cache("pull")));
     }
+    // What is there only if all went well tells the job `tell` that it did.
+    script.push(format!("mkdir -p {DONE} && echo done > {DONE}/done"));
     let mut fields = vec![Field::new("stage", "plan"), parts::timeout(setting.minutes(BUDGET))];
     fields.extend(parts::caches(caches));
     fields.push(parts::script(setting, script));
-    if has_matrix {
-        let artifacts =
-            vec![Field::new("paths", Yaml::texts(&[PLAN, CHILD])), parts::expiry(setting)];
-        fields.push(Field::new("artifacts", artifacts));
-    }
+    let paths = if has_matrix { vec![PLAN, CHILD, DONE] } else { vec![DONE] };
+    let artifacts = vec![Field::new("paths", Yaml::texts(&paths)), parts::expiry(setting)];
+    fields.push(Field::new("artifacts", artifacts));
     fields
 }
+
+/// Where other jobs have their records; this one has none.
+const DONE: &str = ".handfast/jobs/plan";
 
 /// The pipeline of the shards on GitLab.
 pub(crate) const CHILD: &str = ".handfast/child.yml";

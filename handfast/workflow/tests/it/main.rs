@@ -124,6 +124,22 @@ fn the_gate_waits_for_every_job_but_the_one_that_tells() {
     }
 }
 
+#[test]
+fn on_gitlab_a_plan_that_failed_is_told() {
+    let [_, gitlab] = files(SMALL).unwrap().try_into().unwrap();
+    let document = valid(Service::GitLab, &gitlab.parts.text()).unwrap();
+    let (plan, tell) = (&document["plan"], &document["tell"]);
+    let need = serde_json::json!({ "job": "plan", "optional": true });
+    assert!(tell["needs"].as_array().unwrap().contains(&need));
+    let told = tell["script"].as_array().unwrap().last().unwrap().as_str().unwrap();
+    assert!(told.starts_with("jobs=\"plan "), "{told}");
+    // Its last line leaves what tells that all went well, which is kept only then.
+    let last = plan["script"].as_array().unwrap().last().unwrap().as_str().unwrap();
+    assert!(last.contains("> .handfast/jobs/plan/"), "{last}");
+    assert!(plan["artifacts"]["paths"].as_array().unwrap().contains(&".handfast/jobs/plan".into()));
+    assert!(plan["artifacts"]["when"].is_null(), "only on success");
+}
+
 /// What a project can say in `[ci]`, with texts that YAML and shells have their own ideas about.
 fn configuration() -> impl Strategy<Value = String> {
     let text = || "[ -~]{1,12}".prop_map(|text| format!("{text:?}"));
