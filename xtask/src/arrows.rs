@@ -85,6 +85,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("entity-transport", &["entity-wire"]),
+    ("entity-moltbook", &["entity-crypto"]),
+    ("entity-moltbook-client", &["entity-moltbook"]),
+    // It shares no code with the client, so that the two cannot be wrong alike.
+    ("entity-moltbook-fake", &[]),
     (
         "entity-node",
         &[
@@ -97,6 +101,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "entity-transfer",
             "entity-peer",
             "entity-transport",
+            "entity-moltbook",
+            "entity-moltbook-client",
         ],
     ),
     ("handfast-schedule", &[]),
@@ -173,6 +179,7 @@ const PURE: &[&str] = &[
     "entity-wallet",
     "entity-transfer",
     "entity-peer",
+    "entity-moltbook",
     "handfast-simulation",
     "handfast-schedule",
     "handfast-scenario",
@@ -195,6 +202,8 @@ const IMPURE_LIBRARIES: &[&str] = &[
     "getrandom",
     "tempfile",
     "signal-hook",
+    "ureq",
+    "rustls",
 ];
 
 #[cfg(test)]
