@@ -4,6 +4,7 @@ mod console;
 #[cfg(feature = "flaws")]
 mod flaw;
 mod jwt;
+mod moltbook;
 mod options;
 mod outbox;
 mod passphrase;
@@ -56,6 +57,7 @@ enum Command {
     Transfer(transfer::TransferArgs),
     Token(token::TokenArgs),
     Jwt(jwt::JwtArgs),
+    Moltbook(moltbook::MoltbookArgs),
     Shim(shim::ShimArgs),
 }
 
@@ -79,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Transfer(args) => transfer::run(args),
         Command::Token(args) => token::run(args),
         Command::Jwt(args) => jwt::run(args),
+        Command::Moltbook(args) => moltbook::run(args),
         Command::Shim(args) => shim::run(args),
     };
     match outcome {

@@ -113,6 +113,15 @@ fn every_command_has_help_with_examples() {
         &["token", "certificate"],
         &["token", "audit"],
         &["token", "verify"],
+        &["moltbook"],
+        &["moltbook", "status"],
+        &["moltbook", "budget"],
+        &["moltbook", "profile"],
+        &["moltbook", "read"],
+        &["moltbook", "post"],
+        &["moltbook", "comment"],
+        &["moltbook", "verify"],
+        &["moltbook", "check"],
         &["shim"],
     ];
     for arguments in commands {
@@ -145,6 +154,7 @@ Commands:
   transfer  Send files to peers, and see what comes and goes
   token     Move tokens, and see what moved
   jwt       Issue and verify tokens by which peers show who they are
+  moltbook  Read and write on Moltbook, within its budgets
   shim      Speak the peer contract on standard input and output
   help      Print this message or the help of the given subcommand(s)
 

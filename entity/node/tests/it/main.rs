@@ -7,6 +7,7 @@ mod crash;
 mod documents;
 mod endpoints;
 mod flaws;
+mod moltbook_cli;
 mod nodes;
 mod session_kills;
 mod storage;
