@@ -94,6 +94,7 @@ fn begin(tag: &BytesStart<'_>, cases: &mut Vec<Case>, open: bool) -> bool {
                 attribute(tag, "message").map(|text| format!("{text}\n")).unwrap_or_default();
         } else if is(tag, "skipped") {
             case.outcome = CaseOutcome::Skipped;
+            case.output = attribute(tag, "message").unwrap_or_default();
         }
     }
     open
@@ -132,7 +133,7 @@ mod tests {
             <testcase classname="c" name="good" time="0.25"/>
             <testcase classname="c" name="bad"><failure message="no">trace</failure></testcase>
             <testcase classname="c" name="broken"><error message="x"/></testcase>
-            <testcase classname="c" name="left"><skipped/></testcase>
+            <testcase classname="c" name="left"><skipped message="no key"/></testcase>
         </testsuite></testsuites>"#;
         let cases = check(
             text,
@@ -145,6 +146,7 @@ mod tests {
         );
         assert_eq!(cases[0].duration, Some(Duration::from_millis(250)));
         assert_eq!(cases[1].output, "no\ntrace");
+        assert_eq!(cases[3].output, "no key");
     }
 
     #[test]

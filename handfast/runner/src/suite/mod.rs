@@ -90,9 +90,10 @@ impl Teller<'_> {
                 self.failed += 1;
                 Outcome::Failed { reason: case.output }
             }
-            CaseOutcome::Skipped => {
+            CaseOutcome::Skipped if case.output.is_empty() => {
                 Outcome::Skipped { reason: "the suite leaves it out".to_owned() }
             }
+            CaseOutcome::Skipped => Outcome::Skipped { reason: case.output },
         };
         let parts = [case.binary.as_str(), case.name.as_str()];
         let name: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();

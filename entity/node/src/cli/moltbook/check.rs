@@ -14,7 +14,9 @@ use entity_moltbook::exchange::Failure;
 use entity_moltbook::inbound::Sort;
 use entity_moltbook::reply::judge::Why;
 use entity_moltbook::reply::read;
-use entity_moltbook::words::{Id, PostText, Submolt, Title};
+use entity_moltbook::words::{
+    BadWord, COMMENT_TEXT_MAX, CommentText, Id, POST_TEXT_MAX, PostText, Submolt, Title,
+};
 use entity_moltbook_client::{CallError, Client};
 
 use super::common::{Account, failed};
@@ -51,20 +53,27 @@ enum Live {
 /// A case of the catalogue, and what it needs.
 struct Case {
     name: &'static str,
-    needs: Live,
-    run: fn(&Client) -> Result<(), String>,
+    run: Run,
 }
 
-/// Those that a service that is in order can show; the rest need one that breaks, which is the fake.
+enum Run {
+    /// This program shows it by itself.
+    Here(fn() -> Result<(), String>),
+    /// It takes a service, and leave to go so far.
+    There(Live, fn(&Client) -> Result<(), String>),
+}
+
+/// Those that this program shows alone or a service that is in order; the rest need one that breaks, which is the fake.
 const CASES: &[Case] = &[
-    Case { name: "TC-MB-001 a valid key connects", needs: Live::Read, run: connects },
-    Case { name: "TC-MB-005 a post is read", needs: Live::Read, run: reads },
+    Case { name: "TC-MB-006 an empty text is refused", run: Run::Here(refuses_nothing) },
+    Case { name: "TC-MB-007 an over-long text is refused", run: Run::Here(refuses_too_much) },
+    Case { name: "TC-MB-001 a valid key connects", run: Run::There(Live::Read, connects) },
+    Case { name: "TC-MB-005 a post is read", run: Run::There(Live::Read, reads) },
     Case {
         name: "TC-MB-014 what is not there is not found",
-        needs: Live::Read,
-        run: finds_nothing,
+        run: Run::There(Live::Read, finds_nothing),
     },
-    Case { name: "TC-MB-004 a post gets an id", needs: Live::Write, run: posts },
+    Case { name: "TC-MB-004 a post gets an id", run: Run::There(Live::Write, posts) },
 ];
 
 /// What became of a case.
@@ -76,10 +85,8 @@ enum Ended {
 
 pub(super) fn run(args: CheckArgs) -> Result<(), Failed> {
     let reason = match (args.live, args.account.has_key()) {
-        (Live::No, _) => {
-            Some("not proved: --live, or ENTITY_MOLTBOOK_LIVE, does not allow to ask the service")
-        }
-        (_, false) => Some("not proved: there is no key (--key-file or ENTITY_MOLTBOOK_KEY_FILE)"),
+        (Live::No, _) => Some("--live, or ENTITY_MOLTBOOK_LIVE, does not allow to ask the service"),
+        (_, false) => Some("there is no key (--key-file or ENTITY_MOLTBOOK_KEY_FILE)"),
         (Live::Read | Live::Write, true) => None,
     };
     let client = match reason {
@@ -89,16 +96,7 @@ pub(super) fn run(args: CheckArgs) -> Result<(), Failed> {
     let results: Vec<(&str, Ended)> = CASES
         .iter()
         .map(|case| {
-            let result = match (&client, reason) {
-                (Some(_), _) if case.needs > args.live => {
-                    Ended::LeftOut("not proved: --live write does not stand there".to_owned())
-                }
-                (Some(client), _) => {
-                    (case.run)(client).map_or_else(Ended::Failed, |()| Ended::Passed)
-                }
-                (None, reason) => Ended::LeftOut(reason.unwrap_or_default().to_owned()),
-            };
-            (case.name, result)
+            (case.name, ended(case, args.live, client.as_ref(), reason.unwrap_or_default()))
         })
         .collect();
     for (name, result) in &results {
@@ -120,6 +118,33 @@ pub(super) fn run(args: CheckArgs) -> Result<(), Failed> {
             &format!("find the service as it is known: {bad} checks failed"),
             None,
         ))
+    }
+}
+
+fn ended(case: &Case, live: Live, client: Option<&Client>, reason: &str) -> Ended {
+    let result = match (&case.run, client) {
+        (Run::Here(run), _) => run(),
+        (Run::There(..), None) => return Ended::LeftOut(reason.to_owned()),
+        (Run::There(needs, _), Some(_)) if *needs > live => {
+            return Ended::LeftOut("--live write does not stand there".to_owned());
+        }
+        (Run::There(_, run), Some(client)) => run(client),
+    };
+    result.map_or_else(Ended::Failed, |()| Ended::Passed)
+}
+
+fn refuses_nothing() -> Result<(), String> {
+    match (PostText::new(" \n"), CommentText::new("")) {
+        (Err(BadWord::Empty(_)), Err(BadWord::Empty(_))) => Ok(()),
+        taken => Err(format!("{taken:?}")),
+    }
+}
+
+fn refuses_too_much() -> Result<(), String> {
+    let (post, comment) = ("x".repeat(POST_TEXT_MAX + 1), "x".repeat(COMMENT_TEXT_MAX + 1));
+    match (PostText::new(&post), CommentText::new(&comment)) {
+        (Err(BadWord::Long { .. }), Err(BadWord::Long { .. })) => Ok(()),
+        _ => Err("a text over the limit was taken".to_owned()),
     }
 }
 
@@ -150,7 +175,7 @@ fn finds_nothing(client: &Client) -> Result<(), String> {
 }
 
 fn posts(client: &Client) -> Result<(), String> {
-    let word = |error: entity_moltbook::words::BadWord| error.to_string();
+    let word = |error: BadWord| error.to_string();
     let draft = Draft {
         submolt: Submolt::new("general").map_err(word)?,
         title: Title::new("A check of a client").map_err(word)?,
@@ -171,7 +196,7 @@ fn write_junit(path: &Path, results: &[(&str, Ended)]) -> Result<(), Failed> {
         let inner = match result {
             Ended::Passed => String::new(),
             Ended::Failed(why) => format!("<failure message=\"{}\"/>", escaped(why)),
-            Ended::LeftOut(why) => format!("<skipped message=\"{}\"/>", escaped(why)),
+            Ended::LeftOut(why) => format!("<skipped message=\"not proved: {}\"/>", escaped(why)),
         };
         let _ = writeln!(
             xml,
