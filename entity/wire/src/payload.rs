@@ -12,6 +12,7 @@
 //! - [`chunk_1_0`]: the pieces of a large payload of 1.0.
 //! - [`chunk`]: the messages of a chunked transfer of 1.1.
 //! - [`token`]: certified token transfers of 1.1.
+//! - [`dht`]: contacts, signed records and the messages of the distributed hash table of 1.1.
 //! - [`task`]: what one peer asks of another, and what became of it, in 1.1.
 //! - [`capability`], [`error`], [`signal`]: messages of both versions.
 
@@ -19,6 +20,7 @@ pub mod capability;
 pub mod chunk;
 pub mod chunk_1_0;
 pub mod control;
+pub mod dht;
 pub mod error;
 pub mod handshake_1_0;
 pub mod handshake_1_1;
@@ -31,7 +33,9 @@ pub mod static_sealing_1_0;
 pub mod task;
 pub mod token;
 
-use crate::json::{FieldError, Problem, Value};
+use entity_crypto::signing::{PublicKey, Signature};
+
+use crate::json::{FieldError, Fields, Object, Problem, Value};
 
 /// A list of texts as a JSON array.
 fn texts(list: &[String]) -> Value {
@@ -41,6 +45,43 @@ fn texts(list: &[String]) -> Value {
 /// Wants a text of at most `max` bytes.
 fn bounded(field: &'static str, text: &str, max: usize) -> Result<String, FieldError> {
     if text.len() > max { Err(Problem::TooLong { max }.of(field)) } else { Ok(text.to_owned()) }
+}
+
+/// Refuses fields that a type does not name.
+fn exact(object: &Object, named: &[&str]) -> Result<(), FieldError> {
+    if object.iter().all(|(key, _)| named.contains(&key)) {
+        Ok(())
+    } else {
+        Err(Problem::Invalid { expected: "an object with exactly the fields of its type" }.of("*"))
+    }
+}
+
+fn key(fields: Fields<'_>, field: &'static str) -> Result<PublicKey, FieldError> {
+    fields.read(field, "64 lower-case hex digits of an Ed25519 public key", |text| {
+        PublicKey::from_hex(text).ok()
+    })
+}
+
+fn signature(fields: Fields<'_>) -> Result<Signature, FieldError> {
+    fields.read("signature", "base64 of 64 bytes", |text| Signature::from_base64(text).ok())
+}
+
+/// Reads a list of objects of at most `max` entries.
+fn list<T>(
+    fields: Fields<'_>,
+    field: &'static str,
+    max: usize,
+    read: impl Fn(&Object) -> Result<T, FieldError>,
+) -> Result<Vec<T>, FieldError> {
+    let items = fields.array(field)?;
+    if items.len() > max {
+        return Err(Problem::TooLong { max }.of(field));
+    }
+    let one = |item: &Value| {
+        let object = item.as_object();
+        read(object.ok_or(Problem::WrongType { expected: "an array of objects" }.of(field))?)
+    };
+    items.iter().map(one).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-use entity_crypto::signing::SigningKey;
+use entity_crypto::signing::{PublicKey, Signature, SigningKey};
 use proptest::prelude::*;
 
 use super::*;
 use crate::canonical;
-use crate::json::{self, RULES_1_1};
+use crate::json::{self, Fields, Object, RULES_1_1, Value};
 use crate::kind::MessageKind;
 use crate::time::Timestamp;
 
