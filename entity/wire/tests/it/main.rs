@@ -1,9 +1,11 @@
-//! The wire against recorded traffic: every vector was made by running the earlier peer.
+//! The wire against vectors that it did not make itself: recorded traffic of the earlier peer, and records that another
+//! implementation has signed.
 
 #![expect(clippy::unwrap_used, reason = "a vector that does not read is a failed test")]
 
 mod canonical;
 mod data;
+mod dht;
 mod envelope_1_0;
 mod envelope_1_1;
 mod handshake_1_0;
