@@ -72,6 +72,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("entity-ledger", &["entity-crypto", "entity-flaw", "entity-wire", "entity-journal"]),
     ("entity-wallet", &["entity-crypto", "entity-wire"]),
     ("entity-transfer", &["entity-crypto", "entity-wire", "entity-journal"]),
+    ("entity-dht", &["entity-crypto", "entity-wire", "entity-journal"]),
     (
         "entity-peer",
         &[
@@ -131,6 +132,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "entity-journal",
             "entity-ledger",
             "entity-transfer",
+            "entity-dht",
             "entity-peer",
             "handfast-faults",
         ],
@@ -178,6 +180,7 @@ const PURE: &[&str] = &[
     "entity-ledger",
     "entity-wallet",
     "entity-transfer",
+    "entity-dht",
     "entity-peer",
     "entity-moltbook",
     "handfast-simulation",
