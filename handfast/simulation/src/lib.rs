@@ -12,10 +12,12 @@
 //! | [`network`] | requests and answers under way |
 //! | [`history`] | what happened, and its fingerprint |
 //! | [`laws`] | what has to hold in every run |
+//! | [`dht`] | another world: very many bare nodes of the distributed hash table |
 //! | [`run`] | a seed from its plan to its verdict; many seeds on all cores |
 //!
 //! `docs/design/simulation.md` says why it is like this.
 
+pub mod dht;
 pub mod history;
 pub mod laws;
 pub mod machine;

@@ -1,5 +1,6 @@
 //! Runs from seeds, and crashes at every batch.
 
+mod dht;
 mod every_batch;
 mod liars;
 mod seeds;
