@@ -184,6 +184,15 @@ fn a_bucket_has_2_and_a_table_10_contacts_of_one_subnet() {
 }
 
 #[test]
+fn a_table_has_10_contacts_of_one_subnet_however_many_a_bucket_may_have() {
+    let config = Config { subnet_in_bucket_max: 100, ..config(20) };
+    let mut table = Table::new(node(0).id(), &config, START);
+    let beside = |seed: u16| node_at(seed, &format!("http://20.0.0.{seed}:80"));
+    let added = (1..=250).filter(|seed| table.heard(&beside(*seed), START) == Heard::Added);
+    assert_eq!(added.count(), 10);
+}
+
+#[test]
 fn one_address_is_one_contact_also_where_everybody_is_local() {
     let mut table = table(20);
     assert_eq!(table.heard(&node_at(1, "http://127.0.0.1:4001"), START), Heard::Added);
