@@ -59,6 +59,10 @@ pub struct Config {
     pub circuit_failures_max: u32,
     /// The bounds of chunked transfers of 1.1.
     pub transfers: TransferConfig,
+    /// Whether we take part in WebSockets: our base address serves `/ws`, and we dial those who say the same.
+    ///
+    /// Source: docs/protocol/1.1.md#websocket
+    pub websocket: bool,
     /// The bounds of everything that grows.
     pub limits: Limits,
 }
@@ -83,6 +87,7 @@ impl Config {
             heartbeat: Heartbeat::default(),
             circuit_failures_max: 5,
             transfers: TransferConfig::default(),
+            websocket: false,
             limits: Limits::default(),
         }
     }

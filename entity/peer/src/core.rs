@@ -317,6 +317,7 @@ impl Core {
         let parcel = Parcel {
             peer: peer.clone(),
             address: address.to_owned(),
+            takes_sockets: entry.as_ref().is_some_and(|entry| entry.takes_sockets),
             request: Request::Message(body),
             attempts,
             is_answer: purpose.is_answer(),

@@ -69,6 +69,7 @@ impl Core {
         let parcel = Parcel {
             peer: peer.clone(),
             address: entry.address.clone(),
+            takes_sockets: entry.takes_sockets,
             request: Request::Health,
             attempts,
             is_answer: false,

@@ -58,6 +58,8 @@ pub(crate) struct Parcel<P> {
     pub(crate) peer: PeerName,
     /// Where to.
     pub(crate) address: String,
+    /// Whether it takes WebSockets there.
+    pub(crate) takes_sockets: bool,
     /// What.
     pub(crate) request: Request,
     /// How stubbornly.
@@ -208,6 +210,7 @@ impl<P> Outbox<P> {
             id: attempt,
             peer: parcel.peer.clone(),
             address: parcel.address.clone(),
+            takes_sockets: parcel.takes_sockets,
             request: parcel.request.clone(),
             timeout: parcel.attempts.timeout(),
         })

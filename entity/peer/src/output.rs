@@ -51,6 +51,10 @@ pub struct Transmit {
     pub peer: PeerName,
     /// The base address, as configured.
     pub address: String,
+    /// Whether the peer has said that it takes WebSockets there, and so do we.
+    ///
+    /// Source: docs/protocol/1.1.md#websocket
+    pub takes_sockets: bool,
     /// What to ask.
     pub request: Request,
     /// The time the attempt as a whole may take.

@@ -67,11 +67,12 @@ impl Peer {
         now: Timestamp,
     ) -> Result<Self, RestoreError> {
         let is_restart = stored.left().next().is_some();
-        let core = Core::restore(config, key, seed, &mut stored)?;
+        let mut core = Core::restore(config, key, seed, &mut stored)?;
         let features = Features::restore(&core, &mut stored, now)?;
         let v1_0 = v1_0::State::new(&core.config, is_restart.then_some(now));
         let numbered = features.durable.places();
         let v1_1 = v1_1::State::restore(&core.config, &mut stored, &numbered, now)?;
+        v1_1.restore_sockets(&mut core);
         let mut peer = Self { core, links: Links::default(), features, v1_0, v1_1 };
         peer.resume_links(now);
         peer.features.restored(&mut peer.core);

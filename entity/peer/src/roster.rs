@@ -36,6 +36,8 @@ pub(crate) struct Entry {
     pub(crate) stats: PeerStats,
     /// What it said it can do.
     pub(crate) capabilities: Option<Object>,
+    /// Whether we have agreed on WebSockets in the latest handshake.
+    pub(crate) takes_sockets: bool,
     /// Whether a session with it is wanted at all times.
     pub(crate) connect: bool,
     /// How it came here.
@@ -171,6 +173,7 @@ impl Entry {
             circuit: Circuit::default(),
             stats: PeerStats::default(),
             capabilities: None,
+            takes_sockets: false,
             connect: false,
             came,
         }

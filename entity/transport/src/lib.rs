@@ -5,9 +5,11 @@
 //! http::client   one attempt per call over pooled keep-alive connections
 //! http::address  `http://host:port/prefix`, parsed once
 //! http::limits   every figure that bounds the two, with its reason
+//! ws             WebSockets: messages both ways over one connection, accepted by the same server or dialled
 //! ```
 //!
-//! HTTP is the only wire so far; a trait over several wires arrives together with the second one.
-//! The rules of the wire are in `docs/protocol/1.0.md#transport` and `docs/protocol/1.0.md#client-rules`.
+//! The rules of the wires are in `docs/protocol/1.0.md#transport`, `docs/protocol/1.0.md#client-rules` and
+//! `docs/protocol/1.1.md#websocket`.
 
 pub mod http;
+pub mod ws;

@@ -12,6 +12,7 @@
 //! - [`payload`]: one file for each family of payloads.
 //! - [`jwt`]: tokens by which a peer shows a third party who it is.
 //! - [`reply`]: what an HTTP answer says, written and read.
+//! - [`socket`]: what a WebSocket carries besides envelopes.
 //!
 //! The way of a message: `&[u8]` → [`decode::decode`] → `Unverified` → `verify` → `Envelope` →
 //! `payload::…::from_object`. The way out: `Draft` → `sign` → bytes.
@@ -26,6 +27,7 @@ pub mod kind;
 pub mod limits;
 pub mod payload;
 pub mod reply;
+pub mod socket;
 pub mod time;
 pub mod v1_0;
 pub mod v1_1;

@@ -124,3 +124,6 @@ pub const CHUNKED_1_0_LEN_MAX: usize = 8 * 1_024 * 1_024;
 ///
 /// Source: `docs/protocol/1.0.md#chunks`.
 pub const CHUNKED_1_0_PIECES_MAX: u32 = 4_096;
+
+/// Longest body of an answer over a WebSocket, in bytes: what is kept of an answer of HTTP. Guessed.
+pub const SOCKET_ANSWER_LEN_MAX: usize = 64 * 1024;

@@ -6,6 +6,7 @@ fn parcel(attempts: Attempts) -> Parcel<u8> {
     Parcel {
         peer: "b".parse().unwrap(),
         address: "http://b".to_owned(),
+        takes_sockets: false,
         request: Request::Message(Bytes::from_static(b"same bytes")),
         attempts,
         is_answer: false,

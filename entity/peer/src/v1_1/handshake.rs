@@ -6,6 +6,7 @@ use entity_session::v1_1::state::{self, SessionState};
 use entity_wire::code::ErrorCode;
 use entity_wire::id::SessionId;
 use entity_wire::kind::MessageKind;
+use entity_wire::socket::WEBSOCKET;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
@@ -118,6 +119,7 @@ impl State {
             core.event(PeerEvent::PeerAdded { peer: peer.clone() });
         }
         core.prove(&peer, readied.key, Version::V1_1);
+        self.note_sockets(core, readied.session);
         self.yielded.remove(&peer);
         let id = SessionName::from(readied.session);
         let role = role(readied.role);
@@ -127,6 +129,22 @@ impl State {
             self.post_step(core, step, now);
         }
         Ok(())
+    }
+
+    /// Notes what was agreed on about WebSockets in the sessions that were kept.
+    pub(crate) fn restore_sockets(&self, core: &mut Core) {
+        for view in self.sessions.views() {
+            self.note_sockets(core, view.session);
+        }
+    }
+
+    /// Notes whether WebSockets were agreed on in a session that is ready.
+    pub(super) fn note_sockets(&self, core: &mut Core, session: SessionId) {
+        let Some(ready) = self.sessions.ready(session) else { return };
+        let has_it = ready.capabilities().contains(WEBSOCKET);
+        if let Some(entry) = core.roster.get_mut(ready.peer().as_str()) {
+            entry.takes_sockets = has_it;
+        }
     }
 
     /// Takes the outcome of a posted step. Steps 2 to 6 are also followed by the peer's own messages, so that a good

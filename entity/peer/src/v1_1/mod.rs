@@ -30,6 +30,8 @@ use entity_session::v1_1::sessions::{self, Sessions};
 use entity_session::v1_1::state;
 use entity_wire::id::{MessageNumber, SessionId};
 use entity_wire::kind::MessageKind;
+use entity_wire::payload::handshake_1_1::{Capabilities, REQUIRED_CAPABILITIES};
+use entity_wire::socket::WEBSOCKET;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
@@ -122,7 +124,7 @@ impl State {
             .collect();
         let address = config.address.clone();
         let config = sessions::Config {
-            offer: Offer { supported_versions, address, ..Offer::default() },
+            offer: Offer { supported_versions, address, capabilities: offered(config) },
             rate_limits: config.rate_limits.clone(),
             nonces: NonceLimits { senders_max: config.limits.peers_max, ..defaults.nonces },
             renewal: config.renewal,
@@ -232,6 +234,12 @@ impl State {
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         [self.sessions.next_deadline(), self.renewals_deadline()].into_iter().flatten().min()
     }
+}
+
+/// Returns what step 1 of a handshake says we can do.
+fn offered(config: &Config) -> Capabilities {
+    let websocket = config.websocket.then_some(WEBSOCKET);
+    Capabilities::new(REQUIRED_CAPABILITIES.into_iter().chain(websocket))
 }
 
 /// Returns this node as the author of messages.

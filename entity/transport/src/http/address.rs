@@ -3,22 +3,32 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The address of a peer: `http://host[:port][/prefix]`, parsed once.
+/// The address of a peer: `http://host[:port][/prefix]`, parsed once; `ws://` for one that takes messages over WebSockets alone.
 ///
 /// The prefix has no slash at its end and is put before every path. Credentials, queries and fragments are refused: an
 /// address names a place, and nothing in it may change what is sent there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
+    scheme: Scheme,
     host: String,
     port: u16,
     prefix: String,
 }
 
+/// What a peer takes at its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
+    /// HTTP, and perhaps WebSockets.
+    Http,
+    /// WebSockets alone.
+    Ws,
+}
+
 /// Why a text is not an [`Address`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAddress {
-    /// The text does not start with `http://`.
-    #[error("address does not start with `http://`")]
+    /// The text does not start with `http://` or `ws://`.
+    #[error("address does not start with `http://` or `ws://`")]
     Scheme,
     /// The part between `http://` and the first slash is not `host` or `host:port`.
     #[error("address has no valid `host:port`")]
@@ -33,6 +43,11 @@ pub enum InvalidAddress {
 impl Address {
     /// The port of an address that names none.
     pub const DEFAULT_PORT: u16 = 80;
+
+    /// What the peer takes there.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
 
     /// The host: a name, an IPv4 address, or an IPv6 address without its brackets.
     pub fn host(&self) -> &str {
@@ -63,7 +78,9 @@ impl FromStr for Address {
     type Err = InvalidAddress;
 
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
-        let rest = text.strip_prefix("http://").ok_or(InvalidAddress::Scheme)?;
+        let http = text.strip_prefix("http://").map(|rest| (Scheme::Http, rest));
+        let ws = || text.strip_prefix("ws://").map(|rest| (Scheme::Ws, rest));
+        let (scheme, rest) = http.or_else(ws).ok_or(InvalidAddress::Scheme)?;
         let (authority, prefix) = match rest.find('/') {
             Some(slash) => rest.split_at(slash),
             None => (rest, ""),
@@ -75,13 +92,17 @@ impl FromStr for Address {
             return Err(InvalidAddress::Path);
         }
         let (host, port) = split_authority(authority)?;
-        Ok(Self { host: host.to_ascii_lowercase(), port, prefix: prefix.to_owned() })
+        Ok(Self { scheme, host: host.to_ascii_lowercase(), port, prefix: prefix.to_owned() })
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "http://{}{}", self.authority(), self.prefix)
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Ws => "ws",
+        };
+        write!(formatter, "{scheme}://{}{}", self.authority(), self.prefix)
     }
 }
 
@@ -131,6 +152,8 @@ mod tests {
         check("http://127.0.0.1:8001/", Ok("http://127.0.0.1:8001"));
         check("http://Peer-A.example", Ok("http://peer-a.example:80"));
         check("http://[::1]:9/a/b/", Ok("http://[::1]:9/a/b"));
+        check("ws://[::1]:9/a", Ok("ws://[::1]:9/a"));
+        check("wss://127.0.0.1:1", Err(InvalidAddress::Scheme));
         check("https://127.0.0.1:1", Err(InvalidAddress::Scheme));
         check("127.0.0.1:1", Err(InvalidAddress::Scheme));
         check("http://", Err(InvalidAddress::Authority));

@@ -43,6 +43,10 @@ pub(crate) const NOT_FOUND: Answer = Answer::fixed(404, r#"{"detail":"Not Found"
 pub(crate) const METHOD_NOT_ALLOWED: Answer =
     Answer::fixed(405, r#"{"detail":"Method Not Allowed"}"#);
 
+/// The answer to a request for a WebSocket that is none, or is one of another subprotocol (`docs/protocol/1.1.md#websocket`).
+pub(crate) const NOT_A_WEBSOCKET: Answer =
+    Answer::fixed(400, r#"{"detail":"Bad Request: not a WebSocket of entity.v1"}"#);
+
 /// The answer to a body that did not arrive in time.
 pub(crate) const BODY_TOO_SLOW: Answer = Answer::fixed(408, r#"{"detail":"Request Timeout"}"#);
 

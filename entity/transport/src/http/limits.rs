@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::ws::SocketLimits;
+
 /// Bounds on what the callers of a server may cost it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerLimits {
@@ -27,6 +29,8 @@ pub struct ServerLimits {
     pub connections_per_host_max: usize,
     /// Time that open requests get to finish when the server stops.
     pub drain_timeout: Duration,
+    /// What a WebSocket may cost; each gives its place among the connections of HTTP back.
+    pub sockets: SocketLimits,
 }
 
 impl ServerLimits {
@@ -50,6 +54,7 @@ impl Default for ServerLimits {
             connections_max: 1024,
             connections_per_host_max: 512,
             drain_timeout: Duration::from_secs(2),
+            sockets: SocketLimits::default(),
         }
     }
 }

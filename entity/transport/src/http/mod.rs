@@ -7,9 +7,9 @@ pub mod client;
 pub mod limits;
 mod pool;
 pub mod server;
-mod slots;
+pub(crate) mod slots;
 
-pub use address::Address;
+pub use address::{Address, Scheme};
 pub use answer::Answer;
 pub use client::{Call, Client, Failure};
 pub use hyper::Method;

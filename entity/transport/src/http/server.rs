@@ -26,6 +26,7 @@ use super::answer::{self, Answer};
 use super::body::{self, BodyError};
 use super::limits::ServerLimits;
 use super::slots::{Slot, Slots};
+use crate::ws::{self, NotUpgraded, Receiver, Sockets};
 
 /// The methods that endpoints have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,11 @@ pub struct Request<'a> {
 pub trait Handler: Send + Sync + 'static {
     /// The method of the endpoint at `path`, or nothing if there is none (404). Another method is answered 405.
     fn endpoint(&self, path: &str) -> Option<Verb>;
+
+    /// Who takes the WebSocket at `path`; nobody where there is none.
+    fn socket(&self, _path: &str) -> Option<Arc<dyn Receiver>> {
+        None
+    }
 
     /// Answers one request. It may wait, but not long: the connection and its share of the budget for bodies wait with it.
     fn answer(&self, request: Request<'_>) -> impl Future<Output = Answer> + Send;
@@ -96,6 +102,7 @@ impl Server {
         let shared = Arc::new(Shared {
             handler,
             limits: self.limits,
+            sockets: Sockets::new(self.limits.sockets),
             body_budget: Semaphore::new(self.limits.bodies_max_bytes.min(Semaphore::MAX_PERMITS)),
         });
         let mut stop = pin!(stop);
@@ -115,7 +122,11 @@ impl Server {
         }
         drop(self.listener);
         let _ = stopping.send(true);
-        if tokio::time::timeout(self.limits.drain_timeout, slots.all_free()).await.is_err() {
+        let all_ended = async {
+            slots.all_free().await;
+            shared.sockets.close_all().await;
+        };
+        if tokio::time::timeout(self.limits.drain_timeout, all_ended).await.is_err() {
             debug!("connections still open at the end of the drain time are cut");
         }
     }
@@ -125,6 +136,7 @@ impl Server {
 struct Shared<H> {
     handler: Arc<H>,
     limits: ServerLimits,
+    sockets: Sockets,
     /// One permit a byte of the large bodies in memory.
     body_budget: Semaphore,
 }
@@ -152,7 +164,7 @@ async fn connection<H: Handler>(
         // Twice the head limit, because the buffer holds the beginning of the body too; hyper takes no less than 8 KiB.
         .max_buf_size((limits.head_max_bytes * 2).max(8192))
         .max_header_size(limits.head_max_bytes);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let outcome = tokio::select! {
         outcome = &mut serving => outcome,
         _ = stopping.changed() => {
@@ -171,6 +183,15 @@ async fn respond<H: Handler>(
     request: hyper::Request<Incoming>,
     remote: SocketAddr,
 ) -> Response<Full<Bytes>> {
+    if request.method() == Method::GET
+        && let Some(receiver) = shared.handler.socket(request.uri().path())
+    {
+        return match ws::upgrade(&shared.sockets, request, (remote, receiver)) {
+            Ok(response) => response,
+            Err(NotUpgraded::Request) => response(answer::NOT_A_WEBSOCKET),
+            Err(NotUpgraded::Full) => response(answer::overloaded()),
+        };
+    }
     let (head, mut body) = request.into_parts();
     let path = head.uri.path();
     let Some(verb) = shared.handler.endpoint(path) else {

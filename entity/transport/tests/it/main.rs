@@ -4,4 +4,5 @@
 
 mod client;
 mod server;
+mod sockets;
 mod support;
