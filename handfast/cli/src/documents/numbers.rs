@@ -34,7 +34,7 @@ fn the_cells_are_as_many_as_the_documents_say() {
     let names = peers.iter().map(|peer| format!("`{peer}`")).collect::<Vec<_>>().join(" and ");
     let ask = Ask { peers, ..Ask::default() };
     let count = cells(&loaded.project, &loaded.scenarios, &ask).unwrap().len();
-    check("TESTING.md", &format!("{count} cells 2 min"));
+    check("TESTING.md", &format!(", {count} cells"));
     check("TESTING.md", &format!("{count} cells of {names}"));
 }
 
