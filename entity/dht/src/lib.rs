@@ -21,7 +21,7 @@
 //! | [`registry`] | [`Announcer`] and [`registry::resolve`]: entities by id and by capability |
 //! | [`discovery`] | [`Discovery`] |
 //!
-//! No node uses this crate yet. Source: `docs/protocol/1.1.md#distributed-hash-table`.
+//! Source: `docs/protocol/1.1.md#distributed-hash-table`.
 
 pub mod checked;
 pub mod config;

@@ -84,6 +84,20 @@ impl Inbound {
     }
 }
 
+/// What a message answers; `None` for a question and for a farewell.
+pub fn answered_by(message: &DhtMessage) -> Option<RequestId> {
+    match message {
+        DhtMessage::Pong { request }
+        | DhtMessage::Found { request, .. }
+        | DhtMessage::Stored { request, .. } => Some(*request),
+        DhtMessage::Ping { .. }
+        | DhtMessage::Find { .. }
+        | DhtMessage::Get { .. }
+        | DhtMessage::Store { .. }
+        | DhtMessage::Leave => None,
+    }
+}
+
 impl Question {
     /// The message that asks it.
     pub fn to_message(&self, request: RequestId) -> DhtMessage {

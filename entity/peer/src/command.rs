@@ -15,6 +15,7 @@ use entity_wire::payload::task::{Capability, Reward, TaskOutcome, TaskRefusal};
 use entity_wire::v1_0::Flavour;
 use entity_wire::version::Version;
 
+use crate::dht::{DhtCommand, DhtError, DhtResult};
 use crate::name::PeerName;
 use crate::output::FailureKind;
 use crate::tokens::{TokenCommand, TokenError, TokenResult};
@@ -100,6 +101,8 @@ pub enum Command {
     },
     /// Something with tokens.
     Token(TokenCommand),
+    /// Something with the distributed hash table.
+    Dht(DhtCommand),
     /// Withdraws a command that is not done yet; it ends with [`CommandError::Cancelled`], this one with `Done`. What
     /// was sent for it stays sent.
     Cancel {
@@ -225,6 +228,8 @@ pub enum CommandResult {
     Transfer(TransferId),
     /// The end of a [`Command::Token`].
     Token(TokenResult),
+    /// The end of a [`Command::Dht`].
+    Dht(DhtResult),
 }
 
 /// What became of a sent message.
@@ -364,6 +369,9 @@ pub enum CommandError {
     /// A [`Command::Token`] failed.
     #[error(transparent)]
     Token(TokenError),
+    /// A [`Command::Dht`] failed.
+    #[error(transparent)]
+    Dht(DhtError),
     /// Caller: withdrawn.
     #[error("finish: cancelled")]
     Cancelled,
@@ -387,6 +395,7 @@ impl CommandError {
             }
             Self::Refused { code, .. } => code.unwrap_or(ErrorCode::InvalidMessage),
             Self::Token(_) => ErrorCode::TransferRefused,
+            Self::Dht(error) => error.code(),
             Self::Handshake { code, .. } => *code,
             Self::Overloaded { .. }
             | Self::CircuitOpen { .. }
@@ -417,6 +426,7 @@ impl CommandError {
             | Self::Handshake { .. }
             | Self::TimedOut { .. }
             | Self::Token(_)
+            | Self::Dht(_)
             | Self::Cancelled => None,
         }
     }
@@ -442,6 +452,7 @@ impl CommandError {
             | Self::Handshake { .. }
             | Self::TimedOut { .. }
             | Self::Token(_)
+            | Self::Dht(_)
             | Self::Cancelled => None,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub use crate::dht::DhtConfig;
 use entity_crypto::identity::PeerId;
 pub use entity_session::rate_limit::{Rate, RateLimits};
 pub use entity_session::v1_1::session::{InvalidLimits, RenewalLimits, SessionLimits};
@@ -63,6 +64,8 @@ pub struct Config {
     ///
     /// Source: docs/protocol/1.1.md#websocket
     pub websocket: bool,
+    /// The part in the distributed hash table; `None` takes none.
+    pub dht: Option<DhtConfig>,
     /// The bounds of everything that grows.
     pub limits: Limits,
 }
@@ -88,6 +91,7 @@ impl Config {
             circuit_failures_max: 5,
             transfers: TransferConfig::default(),
             websocket: false,
+            dht: None,
             limits: Limits::default(),
         }
     }
@@ -252,6 +256,8 @@ pub struct Limits {
     pub durable_messages_max: usize,
     /// Bytes of the bodies of durable messages kept for all peers.
     pub durable_bytes_max: usize,
+    /// Peers that were met through the table; the one that was used longest ago gives way.
+    pub guests_max: usize,
     /// How long a peer may take to complete a handshake we opened.
     pub handshake_timeout: Duration,
 }
@@ -270,6 +276,7 @@ impl Default for Limits {
             durable_bytes_per_peer_max: 8 << 20,
             durable_messages_max: 32_768,
             durable_bytes_max: 64 << 20,
+            guests_max: 384,
             handshake_timeout: Duration::from_secs(30),
         }
     }

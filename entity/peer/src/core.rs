@@ -12,6 +12,7 @@ use entity_wire::code::ErrorCode;
 use entity_wire::id::{MessageId, SessionId};
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::chunk::TransferId;
+use entity_wire::payload::dht::RequestId;
 use entity_wire::payload::task::Capability;
 use entity_wire::reply::Answer;
 use entity_wire::time::Timestamp;
@@ -87,6 +88,8 @@ pub(crate) enum Reason {
     Wake(CommandId),
     /// An attempt to send a durable message, which are counted.
     Durable(MessageId, u32),
+    /// A question of the table to a node.
+    Dht(RequestId),
 }
 
 /// Which message of a transfer.
@@ -135,6 +138,8 @@ pub(crate) enum News {
     Heard { peer: PeerName },
     /// A peer that could not be reached may be reached again.
     Reachable { peer: PeerName },
+    /// A peer that nobody named is to be forgotten, unless something of it is still needed.
+    Forget { peer: PeerName },
     /// A message is too large for one envelope of 1.1: these are the bytes of its body.
     Oversized { reason: Reason, to: PeerName, kind: MessageKind, body: Vec<u8> },
 }
@@ -178,6 +183,7 @@ impl Reason {
             | Self::Question
             | Self::Heartbeat
             | Self::Durable(..)
+            | Self::Dht(..)
             | Self::Transfer(..)
             | Self::Piece(_) => None,
         }
@@ -249,12 +255,23 @@ impl Core {
     }
 
     /// Puts a peer that nobody configured into the roster; says whether there was room.
-    pub(crate) fn add_stranger(&mut self, peer: &PeerName, address: String) -> bool {
-        let added = self.roster.add(peer.clone(), address, None, Origin::Stranger).is_ok();
+    pub(crate) fn add_stranger(&mut self, peer: &PeerName, address: String, came: Origin) -> bool {
+        let added = self.roster.add(peer.clone(), address, None, came).is_ok();
         if added {
             self.keep_peer(peer);
         }
         added
+    }
+
+    /// Takes the address that a peer named in a completed handshake, where nobody configured another one.
+    pub(crate) fn note_address(&mut self, peer: &PeerName, address: Option<String>) {
+        let Some(entry) = self.roster.get_mut(peer.as_str()) else { return };
+        if let Some(address) = address.filter(|address| *address != entry.address)
+            && entry.came != Origin::Operator
+        {
+            entry.address = address;
+            self.keep_peer(peer);
+        }
     }
 
     /// Keeps what the roster knows of a peer.
@@ -392,6 +409,7 @@ impl Core {
             | (Reason::Answer | Reason::Question | Reason::Heartbeat, _) => {}
             (
                 reason @ (Reason::Durable(..)
+                | Reason::Dht(..)
                 | Reason::Wake(_)
                 | Reason::Transfer(..)
                 | Reason::Piece(_)),

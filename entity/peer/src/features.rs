@@ -18,6 +18,7 @@ use entity_wire::time::Timestamp;
 
 use crate::command::{CommandError, Receipt};
 use crate::core::{Core, Reason};
+use crate::dht::Dht;
 use crate::durable::Durable;
 use crate::name::PeerName;
 use crate::output::Received;
@@ -38,6 +39,8 @@ pub(crate) struct Features {
     /// Messages that are kept until the other side has them.
     pub(crate) durable: Durable,
     pub(crate) transfers: Transfers,
+    /// The part in the distributed hash table.
+    pub(crate) dht: Dht,
 }
 
 impl Features {
@@ -47,7 +50,7 @@ impl Features {
     ///
     /// A record of a room is damaged.
     pub(crate) fn restore(
-        core: &Core,
+        core: &mut Core,
         stored: &mut Stored,
         now: Timestamp,
     ) -> Result<Self, RestoreError> {
@@ -55,12 +58,14 @@ impl Features {
         let transfers = Transfers::restore(core.config.transfers.clone(), stored, now)?;
         let tokens = Tokens::restore(core, stored, now)?;
         let (tasks, signals) = (Tasks::restore(stored)?, Signals::default());
-        Ok(Self { tasks, tokens, signals, durable, transfers })
+        let dht = Dht::restore(core, stored, now)?;
+        Ok(Self { tasks, tokens, signals, durable, transfers, dht })
     }
 
     /// Lets every room go on with what it kept.
-    pub(crate) fn restored(&mut self, core: &mut Core) {
+    pub(crate) fn restored(&mut self, core: &mut Core, now: Timestamp) {
         self.transfers.drain(core);
+        self.dht.restored(core, now);
     }
 
     /// Hands an accepted message to its room.
@@ -73,6 +78,7 @@ impl Features {
             }
             Feature::Token => self.tokens.handle_message(core, received, now),
             Feature::Transfer => self.transfers.handle_message(core, received, now),
+            Feature::Dht => self.dht.handle_message(core, received, now),
             Feature::WakeUp => self.signals.handle_wake_up(core, received, now),
             Feature::Error => self.signals.handle_error(received),
             // That a heartbeat came is all it says; the others never come here: `routing::destination` says so.
@@ -87,10 +93,16 @@ impl Features {
         }
     }
 
-    /// Tells every room that a session with `peer` is ready.
-    pub(crate) fn session_ready(&mut self, core: &mut Core, peer: &PeerName, now: Timestamp) {
+    /// Tells every room that a session with `peer` is ready, and whether both sides take part in the table.
+    pub(crate) fn session_ready(
+        &mut self,
+        core: &mut Core,
+        (peer, is_in_table): (&PeerName, bool),
+        now: Timestamp,
+    ) {
         self.transfers.session_ready(core, peer, now);
         self.tokens.session_ready(core, peer, now);
+        self.dht.session_ready(core, (peer, is_in_table), now);
     }
 
     /// Tells a room what became of a message that it sent.
@@ -111,6 +123,7 @@ impl Features {
                     self.signals.wake_failed(core, command, error);
                 }
             }
+            Reason::Dht(request) => self.dht.finished(core, request, &result, now),
             // These end in `Core::finish_send`.
             Reason::Send(_)
             | Reason::Ping(..)
@@ -128,6 +141,7 @@ impl Features {
         self.transfers.expire(core, now);
         self.signals.expire(core, now);
         self.tokens.expire(core, now);
+        self.dht.expire(core, now);
     }
 
     /// Returns when [`Features::expire`] has something to do.
@@ -137,6 +151,7 @@ impl Features {
             self.signals.next_deadline(),
             self.transfers.next_deadline(),
             self.tokens.next_deadline(core),
+            self.dht.next_deadline(core),
         ];
         deadlines.into_iter().flatten().min()
     }

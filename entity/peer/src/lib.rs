@@ -23,6 +23,8 @@
 //! | `record`, `restore` | what is kept, and starting with it |
 //! | [`inherit`] | what is kept when the key changes |
 //! | `features` | the rooms of everything built on sessions and messages |
+//! | [`dht`] | the part in the distributed hash table and the registry over it |
+//! | `discovery` | who knows a peer, whichever way |
 //! | `tasks` | tasks that peers delegate to each other |
 //! | `routing` | which feature a message goes to |
 //! | `durable` | messages that are kept until the other side has them |
@@ -37,6 +39,7 @@
 
 pub mod command;
 pub mod config;
+pub mod dht;
 pub mod inbound;
 pub mod inherit;
 pub mod output;
@@ -46,6 +49,7 @@ pub mod view;
 mod capabilities;
 mod circuit;
 mod core;
+mod discovery;
 mod durable;
 mod features;
 mod health;

@@ -150,6 +150,7 @@ fn refuses_version(error: &CommandError, version: Version) -> bool {
         | CommandError::Unreachable { .. }
         | CommandError::TimedOut { .. }
         | CommandError::Token(_)
+        | CommandError::Dht(_)
         | CommandError::Cancelled => false,
     }
 }

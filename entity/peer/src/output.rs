@@ -17,6 +17,7 @@ use entity_wire::kind::MessageKind;
 use entity_wire::version::Version;
 
 use crate::command::{CommandError, CommandId, CommandResult};
+use crate::dht::DhtEvent;
 use crate::name::PeerName;
 use crate::tokens::TokenEvent;
 use crate::view::{Role, SessionName, TaskView};
@@ -223,6 +224,8 @@ pub enum PeerEvent {
     TransferFailed(TransferView),
     /// Something happened in the ledger.
     Token(TokenEvent),
+    /// Something happened in the distributed hash table.
+    Dht(DhtEvent),
 }
 
 /// A message as its handler sees it.

@@ -21,6 +21,7 @@ use crate::name::PeerName;
 use crate::outbox::Outcome;
 use crate::output::{Delivery, DeliveryId, Output, PeerEvent};
 use crate::restore::RestoreError;
+use crate::roster::Origin;
 use crate::view::SessionView;
 use crate::{v1_0, v1_1};
 
@@ -68,14 +69,14 @@ impl Peer {
     ) -> Result<Self, RestoreError> {
         let is_restart = stored.left().next().is_some();
         let mut core = Core::restore(config, key, seed, &mut stored)?;
-        let features = Features::restore(&core, &mut stored, now)?;
+        let features = Features::restore(&mut core, &mut stored, now)?;
         let v1_0 = v1_0::State::new(&core.config, is_restart.then_some(now));
         let numbered = features.durable.places();
         let v1_1 = v1_1::State::restore(&core.config, &mut stored, &numbered, now)?;
         v1_1.restore_sockets(&mut core);
         let mut peer = Self { core, links: Links::default(), features, v1_0, v1_1 };
         peer.resume_links(now);
-        peer.features.restored(&mut peer.core);
+        peer.features.restored(&mut peer.core, now);
         peer.settle(now);
         // Each room takes its own spaces; what nobody takes was written by somebody who knew more.
         match stored.left().next() {
@@ -164,12 +165,18 @@ impl Peer {
             }
             Command::Delegate(task) => self.delegate(id, task),
             Command::CompleteTask(end) => self.complete_task(id, end),
-            Command::SetCapabilities { able } => capabilities::set(&mut self.core, id, able),
+            Command::SetCapabilities { able } => {
+                capabilities::set(&mut self.core, id, able);
+                self.features.dht.announce_soon(&self.core, now);
+            }
             Command::Transfer(transfer) => {
                 self.features.transfers.begin(&mut self.core, id, transfer, now);
             }
             Command::CancelTransfer { id: transfer } => {
                 self.features.transfers.cancel(&mut self.core, id, transfer, now);
+            }
+            Command::Dht(command) => {
+                self.features.dht.handle_command(&mut self.core, id, command, now);
             }
             Command::Token(command) => {
                 self.features.tokens.handle_command(&mut self.core, id, command, now);
@@ -235,6 +242,7 @@ impl Peer {
     /// what is under way. Drain [`Peer::poll_output`] and keep what it gives; going on afterwards does no harm.
     pub fn handle_shutdown(&mut self) {
         self.v1_1.close_books();
+        self.features.dht.handle_shutdown(&mut self.core);
     }
 
     /// Returns when [`Peer::handle_deadline`] has something to do.
@@ -257,9 +265,13 @@ impl Peer {
 
     /// Takes up the relations to the peers that were kept.
     fn resume_links(&mut self, now: Timestamp) {
-        let known = self.core.roster.iter().map(|(name, entry)| (name.clone(), entry.connect));
-        for (name, connect) in known.collect::<Vec<_>>() {
-            self.core.start_probing(&name, now);
+        let known =
+            self.core.roster.iter().map(|(name, entry)| (name.clone(), entry.connect, entry.came));
+        for (name, connect, came) in known.collect::<Vec<_>>() {
+            // Whom the table has met is asked by the table.
+            if came != Origin::Guest {
+                self.core.start_probing(&name, now);
+            }
             let link = self.links.to(&name);
             link.keep = connect;
             link.reopen(now);
@@ -330,7 +342,7 @@ impl Peer {
                         version,
                         role,
                     });
-                    self.features.session_ready(&mut self.core, &peer, now);
+                    self.tell_features(&peer, now);
                     self.features.durable.session_is(&mut self.core, &peer, (&id, version), now);
                     for waiter in waiters {
                         self.resume_waiter(&peer, waiter, now);
@@ -344,7 +356,7 @@ impl Peer {
                         generation,
                     });
                     self.heard(&peer, now);
-                    self.features.session_ready(&mut self.core, &peer, now);
+                    self.tell_features(&peer, now);
                     let session = (&id, Version::V1_1);
                     self.features.durable.session_is(&mut self.core, &peer, session, now);
                     for waiter in waiters {
@@ -374,12 +386,18 @@ impl Peer {
                     self.features.finished(&mut self.core, reason, result, now);
                 }
                 News::Send(reason, message) => self.send(reason, message, now),
+                News::Forget { peer } => self.forget_guest(&peer, now),
                 News::Oversized { reason, to, kind, body } => {
                     let message = (&to, &kind, body);
                     self.features.transfers.send_message(&mut self.core, reason, message, now);
                 }
             }
         }
+    }
+
+    fn tell_features(&mut self, peer: &PeerName, now: Timestamp) {
+        let is_in_table = self.v1_1.has_table(peer);
+        self.features.session_ready(&mut self.core, (peer, is_in_table), now);
     }
 
     fn session_ready(&mut self, peer: &PeerName) -> impl Iterator<Item = Waiter> + use<> {

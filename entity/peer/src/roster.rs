@@ -51,6 +51,8 @@ pub(crate) enum Origin {
     Operator,
     /// It came by itself.
     Stranger,
+    /// It was met through the table, and may be forgotten where there are too many of those.
+    Guest,
 }
 
 impl Origin {
@@ -59,12 +61,15 @@ impl Origin {
         match self {
             Self::Operator => "operator",
             Self::Stranger => "stranger",
+            Self::Guest => "guest",
         }
     }
 
     /// Reads the word.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
-        [Self::Operator, Self::Stranger].into_iter().find(|origin| origin.as_str() == text)
+        [Self::Operator, Self::Stranger, Self::Guest]
+            .into_iter()
+            .find(|origin| origin.as_str() == text)
     }
 }
 
@@ -118,6 +123,21 @@ impl Roster {
         }
         self.entries.insert(name, Entry::new(address, key, came));
         Ok(Added::New)
+    }
+
+    /// Puts a peer in that the table has told of, under a key that it has to prove; says whether there was room.
+    pub(crate) fn add_guest(
+        &mut self,
+        name: PeerName,
+        address: String,
+        key: Option<PublicKey>,
+    ) -> bool {
+        let is_added = self.add(name.clone(), address, key, Origin::Guest).is_ok();
+        if let Some(entry) = self.entries.get_mut(&name).filter(|_| is_added) {
+            // No operator has vouched for it.
+            entry.trust = KeyTrust::FirstUse;
+        }
+        is_added
     }
 
     /// Forgets a peer, and returns what is to be done so that it stays forgotten.

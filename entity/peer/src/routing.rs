@@ -27,6 +27,8 @@ pub(crate) enum Feature {
     WakeUp,
     /// A sign of life.
     Heartbeat,
+    /// Questions and answers of the distributed hash table.
+    Dht,
     /// Says that something of ours failed on the other side.
     Error,
     /// Kept for whoever reads the inbox.
@@ -44,7 +46,7 @@ pub(crate) fn destination(feature: Feature) -> (bool, bool) {
         | Feature::CapabilityResponse
         | Feature::Inbox => (true, false),
         // A heartbeat shows that its sender lives, as whatever it signs does; nobody reads it.
-        Feature::Token | Feature::Transfer | Feature::Heartbeat => (false, true),
+        Feature::Token | Feature::Transfer | Feature::Heartbeat | Feature::Dht => (false, true),
         Feature::Task | Feature::WakeUp | Feature::Error => (true, true),
     }
 }
@@ -89,6 +91,14 @@ pub(crate) fn feature(kind: &MessageKind) -> Feature {
         | Kind::ChunkAck
         | Kind::ChunkResend
         | Kind::ChunkComplete => Feature::Transfer,
+        Kind::DhtPing
+        | Kind::DhtPong
+        | Kind::DhtFind
+        | Kind::DhtGet
+        | Kind::DhtFound
+        | Kind::DhtStore
+        | Kind::DhtStored
+        | Kind::DhtLeave => Feature::Dht,
         Kind::WakeUp | Kind::WakeUpAck => Feature::WakeUp,
         Kind::Heartbeat => Feature::Heartbeat,
         Kind::Error => Feature::Error,

@@ -94,6 +94,22 @@ kinds! {
     AccountQuery = "account_query",
     /// `account_state`: the state of an account, as a member sees it.
     AccountState = "account_state",
+    /// `dht_ping`: asks a node of the table for a sign of life.
+    DhtPing = "dht_ping",
+    /// `dht_pong`: is one.
+    DhtPong = "dht_pong",
+    /// `dht_find`: asks for the contacts nearest to a point.
+    DhtFind = "dht_find",
+    /// `dht_get`: asks for records.
+    DhtGet = "dht_get",
+    /// `dht_found`: answers both.
+    DhtFound = "dht_found",
+    /// `dht_store`: asks for a record to be stored.
+    DhtStore = "dht_store",
+    /// `dht_stored`: says what became of it.
+    DhtStored = "dht_stored",
+    /// `dht_leave`: the sender leaves the table.
+    DhtLeave = "dht_leave",
     /// `handshake`: first message of the 1.0 handshake.
     Handshake = "handshake",
     /// `handshake_ack`: second message of the 1.0 handshake.
@@ -145,6 +161,23 @@ impl MessageKind {
                 | Self::RekeyRequest
                 | Self::RekeyAck
                 | Self::SessionClose
+        )
+    }
+
+    /// Whether this is a message of the distributed hash table.
+    ///
+    /// Source: `docs/protocol/1.1.md#dht-messages`.
+    pub fn is_dht(&self) -> bool {
+        matches!(
+            self,
+            Self::DhtPing
+                | Self::DhtPong
+                | Self::DhtFind
+                | Self::DhtGet
+                | Self::DhtFound
+                | Self::DhtStore
+                | Self::DhtStored
+                | Self::DhtLeave
         )
     }
 
@@ -202,6 +235,13 @@ mod tests {
             assert_eq!(MessageKind::from_text(kind.as_str()), *kind);
         }
         assert_eq!(MessageKind::from_text("Ping"), MessageKind::Other("Ping".to_owned()));
+    }
+
+    #[test]
+    fn the_messages_of_the_table_are_those_of_its_payloads() {
+        let dht = MessageKind::NAMED.iter().filter(|kind| kind.is_dht());
+        let texts: Vec<_> = dht.map(MessageKind::as_str).collect();
+        assert_eq!(texts, crate::payload::dht::DhtMessage::KINDS);
     }
 
     #[test]

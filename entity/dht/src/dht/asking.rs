@@ -74,6 +74,16 @@ impl Dht {
         }
     }
 
+    /// Whether a node owes the answer to this question. What nobody asked for need not be checked.
+    pub fn expects(&self, from: NodeId, request: RequestId) -> bool {
+        self.asked.get(&request).is_some_and(|asked| asked.to.id() == from)
+    }
+
+    /// Who was asked this question and has not answered.
+    pub fn whom(&self, request: RequestId) -> Option<NodeId> {
+        self.asked.get(&request).map(|asked| asked.to.id())
+    }
+
     /// Takes that a question could not be asked, or that its node cannot be reached.
     pub fn handle_unreachable(&mut self, to: NodeId, request: RequestId, now: Timestamp) {
         if self.asked.get(&request).is_some_and(|asked| asked.to.id() == to) {

@@ -122,6 +122,11 @@ impl Dht {
         self.event(Event::Joined { contacts: self.table.len() });
     }
 
+    /// Has the contacts kept as they are, before an orderly end.
+    pub fn handle_shutdown(&mut self) {
+        self.save();
+    }
+
     /// Keeps the contacts that answer, and drops those that are gone.
     pub(super) fn save(&mut self) {
         self.save_at = None;

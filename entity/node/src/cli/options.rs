@@ -8,6 +8,7 @@ use tokio::runtime::Builder;
 
 use super::console::{Failed, Kind, LogFormat, start_log};
 use crate::config::choice::{Profile, Trust};
+use crate::config::dht::{Bootstrap, DhtTable, Lifetime as DhtLifetime};
 use crate::config::heartbeat::Period;
 use crate::config::sessions::{Idle, Lifetime, SessionsTable};
 use crate::config::{self, Overrides};
@@ -50,6 +51,15 @@ pub(crate) struct Behaviour {
     /// How long a session of 1.1 lives at all, `1s` to `24h` [default: 24h]
     #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_LIFETIME")]
     session_lifetime: Option<Lifetime>,
+    /// Whether to take part in the distributed hash table, which also meets strangers unless `--trust pinned` is given [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_DHT")]
+    dht: Option<bool>,
+    /// Whom to ask first in the table, may be given many times: id=NAME,address=http://HOST:PORT,key=64 HEX
+    #[arg(long, value_name = "PEER")]
+    bootstrap: Vec<Bootstrap>,
+    /// How long records about this entity live in the table, `1s` to `24h` [default: 2h]
+    #[arg(long, value_name = "TIME", env = "ENTITY_DHT_LIFETIME")]
+    dht_lifetime: Option<DhtLifetime>,
 }
 
 impl Behaviour {
@@ -61,6 +71,12 @@ impl Behaviour {
             connect: self.connect,
             legacy_token_transfer: self.legacy_token_transfer,
             heartbeat: self.heartbeat,
+            dht: DhtTable {
+                enabled: self.dht,
+                bootstrap: self.bootstrap,
+                lifetime: self.dht_lifetime,
+                ..DhtTable::default()
+            },
             sessions: SessionsTable { idle: self.session_idle, lifetime: self.session_lifetime },
             ..others
         }

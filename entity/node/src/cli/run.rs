@@ -75,6 +75,7 @@ In the profile hardened, `GET /peers` and `GET /stats` answer callers on this ma
 Examples:
   entity run
   entity run --id entity-a --listen 0.0.0.0:8001 --advertise http://192.0.2.1:8001
+  entity run --dht --bootstrap id=entity-c,address=http://192.0.2.3:8003,key=KEY
   entity run --protocol 1.0 --profile compat --peer id=entity-b,address=http://127.0.0.1:8002,key=KEY
   ENTITY_LISTEN=127.0.0.1:0 entity run --log debug --log-format json
 
@@ -108,6 +109,15 @@ Example of entity.toml:
   open_per_peer = 16             # at once, each way, 1 to 1024
   bytes_per_peer = \"4GiB\"        # of all open ones together; at least one of that size
   expiry = \"30m\"                 # without progress, 1m to 24h
+
+  [dht]                          # the distributed hash table: finding each other
+  enabled = true                 # meets strangers, unless trust = \"pinned\" is written above
+  lifetime = \"2h\"                # of records about this entity, 1s to 24h
+
+  [[dht.bootstrap]]              # whom to ask first; kept contacts are asked, too
+  id = \"entity-c\"
+  address = \"http://192.0.2.3:8003\"
+  key = \"64 HEX\"
 
   [circuit]
   failures = 5                   # deliveries in a row, then nothing is tried for a while

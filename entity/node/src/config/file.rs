@@ -32,6 +32,16 @@
 //! bytes_per_peer = "4GiB"      # of all open ones together; at least one of that size
 //! expiry = "30m"               # without progress, 1m to 24h
 //!
+//! [dht]                        # the distributed hash table
+//! enabled = true
+//! lifetime = "2h"              # of records about this entity, 1s to 24h; renewed at half
+//! k = 20                       # contacts in a bucket, storers of a record, 1 to 20; alpha, paths: of lookups
+//!
+//! [[dht.bootstrap]]            # whom to ask first
+//! id = "entity-c"
+//! address = "http://192.0.2.3:8003"
+//! key = "<64 hex>"
+//!
 //! [circuit]
 //! failures = 5                 # deliveries in a row, then nothing is tried for a while
 //!
@@ -60,6 +70,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
+use super::dht::DhtTable;
 use super::heartbeat::HeartbeatTable;
 use super::sessions::SessionsTable;
 use super::transfers::TransfersTable;
@@ -108,6 +119,9 @@ pub struct ConfigFile {
     /// How much may be transferred.
     #[serde(default)]
     pub transfers: TransfersTable,
+    /// The part in the distributed hash table.
+    #[serde(default)]
+    pub dht: DhtTable,
     /// When nothing is tried for a while.
     #[serde(default)]
     pub circuit: CircuitTable,

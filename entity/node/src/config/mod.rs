@@ -1,6 +1,7 @@
 //! What the operator decides: file, environment and flags, in rising precedence.
 //!
 //! - [`choice`]: the words an operator writes, shared by all three.
+//! - [`dht`]: the part in the distributed hash table.
 //! - [`heartbeat`]: how often peers are asked whether they live.
 //! - [`mod@file`]: `entity.toml`, with errors that point into it.
 //! - [`sessions`]: when sessions end.
@@ -10,6 +11,7 @@
 //! Flags and environment arrive together as [`Overrides`]: the command line library reads both and prefers flags.
 
 pub mod choice;
+pub mod dht;
 pub mod file;
 pub mod heartbeat;
 pub mod sessions;
@@ -21,11 +23,12 @@ use std::path::PathBuf;
 use entity_crypto::identity::PeerId;
 use entity_peer::Config;
 use entity_peer::config::{
-    AutoConnect, Heartbeat, LegacyTransfers, RateLimits, SessionLimits, TransferConfig,
+    AutoConnect, DhtConfig, Heartbeat, LegacyTransfers, RateLimits, SessionLimits, TransferConfig,
 };
 use entity_wallet::KeyName;
 
 use choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
+use dht::DhtTable;
 use file::ConfigFile;
 use heartbeat::Period;
 use sessions::SessionsTable;
@@ -64,6 +67,8 @@ pub struct Overrides {
     pub heartbeat: Option<Period>,
     /// When sessions end.
     pub sessions: SessionsTable,
+    /// The part in the distributed hash table.
+    pub dht: DhtTable,
     /// Where the node keeps its files.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.
@@ -103,6 +108,8 @@ pub struct Settings {
     pub sessions: SessionLimits,
     /// How much may be transferred.
     pub transfers: TransferConfig,
+    /// The part in the distributed hash table; `None` takes none.
+    pub dht: Option<DhtConfig>,
     /// How many deliveries to a peer fail in a row before nothing is tried for a while.
     pub circuit_failures: NonZeroU32,
     /// Messages a sender may spend, by type.
@@ -122,13 +129,16 @@ impl Settings {
                 None => peers.push(peer),
             }
         }
+        let dht = file.dht.part(overrides.dht);
+        // The table is made of strangers: whoever takes part meets them, unless it is told not to.
+        let usual_trust = if dht.is_some() { Trust::FirstUse } else { Trust::Pinned };
         Self {
             id: overrides.id.or(file.id),
             listen: overrides.listen.or(file.listen).unwrap_or_default(),
             advertise: overrides.advertise.or(file.advertise),
             protocol: overrides.protocol.or(file.protocol).unwrap_or(Protocol::Both),
             profile: overrides.profile.or(file.profile).unwrap_or(Profile::Hardened),
-            trust: overrides.trust.or(file.trust).unwrap_or(Trust::Pinned),
+            trust: overrides.trust.or(file.trust).unwrap_or(usual_trust),
             connect: overrides.connect.or(file.connect).unwrap_or(true),
             legacy_token_transfer: overrides
                 .legacy_token_transfer
@@ -140,6 +150,7 @@ impl Settings {
             heartbeat: file.heartbeat.heartbeat(overrides.heartbeat),
             sessions: file.sessions.limits(overrides.sessions),
             transfers: file.transfers.bounds(),
+            dht,
             circuit_failures: file.circuit.failures(),
             rate_limits: file.rate_limits.limits(),
             peers,
@@ -159,6 +170,7 @@ impl Settings {
         config.heartbeat = self.heartbeat;
         config.sessions = self.sessions;
         config.transfers = self.transfers.clone();
+        config.dht.clone_from(&self.dht);
         config.circuit_failures_max = self.circuit_failures.get();
         config.legacy_transfers = if self.legacy_token_transfer {
             LegacyTransfers::Kept
@@ -198,6 +210,21 @@ mod tests {
     }
 
     #[test]
+    fn who_takes_part_in_the_table_meets_strangers_unless_told_not_to() {
+        let trust = |text: &str| {
+            let settings =
+                Settings::resolve(Overrides::default(), file(text), PathBuf::from("data"));
+            let config = settings.peer_config("a".parse().unwrap());
+            (config.dht.is_some(), config.trust)
+        };
+        let (pinned, first_use) =
+            (entity_peer::config::Trust::Pinned, entity_peer::config::Trust::FirstUse);
+        assert_eq!(trust(""), (false, pinned));
+        assert_eq!(trust("[dht]\nenabled = true\n"), (true, first_use));
+        assert_eq!(trust("trust = 'pinned'\n[dht]\nenabled = true\n"), (true, pinned));
+    }
+
+    #[test]
     fn configured_rates_leave_the_others_of_a_peer_as_they_are() {
         let limits = |text: &str| {
             let settings =
@@ -224,6 +251,7 @@ mod tests {
         assert_eq!(config.address.as_deref(), Some("http://a:1"));
         let (idle, lifetime) = (config.sessions.idle(), config.sessions.lifetime());
         assert_eq!((idle.as_secs(), lifetime.as_secs()), (60, 7_200));
+        assert!(config.dht.is_none());
         let transfers = config.transfers;
         assert_eq!(
             (transfers.transfer_bytes_max, transfers.bytes_per_peer_max),

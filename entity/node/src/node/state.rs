@@ -176,6 +176,7 @@ impl State {
             | PeerEvent::MessageGivenUp { .. }
             | PeerEvent::HandshakeFailed { .. }
             | PeerEvent::Token(_)
+            | PeerEvent::Dht(_)
             | PeerEvent::TaskReceived(_)
             | PeerEvent::TaskAccepted(_)
             | PeerEvent::TaskRefused(_)

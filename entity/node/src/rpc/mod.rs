@@ -7,6 +7,7 @@
 //! - [`session`]: one conversation: concurrent requests, withdrawal, events.
 
 mod delivery;
+mod dht;
 mod file;
 mod keys;
 pub mod lines;
@@ -149,6 +150,7 @@ impl From<CommandError> for RpcError {
             | CommandError::UnknownTransfer { .. }
             | CommandError::Transfer { .. }
             | CommandError::Token(_)
+            | CommandError::Dht(_)
             | CommandError::TooLarge { .. }
             | CommandError::Overloaded { .. }
             | CommandError::CircuitOpen { .. }

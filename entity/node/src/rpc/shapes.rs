@@ -39,6 +39,10 @@ pub const EVENTS: &[&str] = &[
     "token.refused",
     "token.receipt",
     "token.equivocation",
+    "dht.joined",
+    "dht.alone",
+    "dht.left",
+    "dht.misbehaved",
 ];
 
 /// One peer in `peer.list`.
@@ -209,6 +213,7 @@ pub(crate) fn event_line(numbered: &Numbered) -> Option<String> {
             notice("handshake.failed", n, &failed)
         }
         PeerEvent::Token(event) => return super::token_shapes::event_line(event, n),
+        PeerEvent::Dht(event) => super::dht::event_line(event, n),
         PeerEvent::TaskReceived(task) => notice("task.received", n, &TaskShape::from(task)),
         PeerEvent::TaskAccepted(task) => notice("task.accepted", n, &TaskShape::from(task)),
         PeerEvent::TaskRefused(task) => notice("task.refused", n, &TaskShape::from(task)),

@@ -417,6 +417,7 @@ fn is_final(error: &CommandError) -> bool {
         | CommandError::UnknownTransfer { .. }
         | CommandError::Transfer { .. }
         | CommandError::Token(_)
+        | CommandError::Dht(_)
         | CommandError::TooLarge { .. } => true,
         CommandError::UnknownSession { .. }
         | CommandError::KeyMismatch { .. }

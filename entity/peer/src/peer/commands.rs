@@ -21,7 +21,7 @@ use crate::features::Features;
 use crate::link::Waiter;
 use crate::name::PeerName;
 use crate::output::PeerEvent;
-use crate::roster::{AddError, Added, Origin};
+use crate::roster::{AddError, Added, Entry, Origin};
 use crate::transfers::TRANSFER_NEEDS_1_1;
 use crate::v1_1::takeable;
 use crate::view::SessionName;
@@ -64,6 +64,20 @@ impl Peer {
             let error = CommandError::UnknownPeer { name: name.clone() };
             return self.core.done(id, Err(error));
         }
+        self.forget_peer(name, now);
+        self.core.done(id, Ok(CommandResult::Done));
+    }
+
+    /// Forgets a peer that was met through the table, unless something for it is kept.
+    pub(super) fn forget_guest(&mut self, name: &PeerName, now: Timestamp) {
+        let is_guest = |entry: &Entry| entry.came == Origin::Guest;
+        let is_needed = self.features.durable.views().any(|kept| kept.to == *name);
+        if self.core.roster.get(name.as_str()).is_some_and(is_guest) && !is_needed {
+            self.forget_peer(name, now);
+        }
+    }
+
+    fn forget_peer(&mut self, name: &PeerName, now: Timestamp) {
         let sessions = self.sessions().into_iter().filter(|session| session.peer == *name);
         for session in sessions.collect::<Vec<_>>() {
             let _was_ready = self.v1_1.close(&mut self.core, &session.id, now)
@@ -76,7 +90,6 @@ impl Peer {
         }
         self.features.durable.forget(&mut self.core, name);
         self.core.forget_peer(name);
-        self.core.done(id, Ok(CommandResult::Done));
     }
 
     pub(super) fn open_session(&mut self, id: CommandId, to: PeerName, now: Timestamp) {
@@ -151,6 +164,11 @@ impl Peer {
         {
             return self.core.finish_send(reason, Err(error), now);
         }
+        if let Reason::Dht(..) = reason
+            && let Err(error) = self.may_ask(&message.to, now)
+        {
+            return self.core.finish_send(reason, Err(error), now);
+        }
         let opens = self.opens_by_itself();
         let is_doubted = opens && self.is_doubted(&message.to, now);
         let sent = match self.live_version(&message.to, now) {
@@ -220,6 +238,7 @@ impl Peer {
                 | Reason::Transfer(..)
                 | Reason::Wake(_)
                 | Reason::Piece(_)
+                | Reason::Dht(..)
                 | Reason::Durable(..),
             ) => {}
             (Err(error), reason) => self.core.finish_send(reason, Err(error), now),
@@ -255,6 +274,17 @@ impl Peer {
         self.features.durable.reachable(peer, now);
         if self.live_version(peer, now).is_none() {
             self.links.to(peer).reopen(now);
+        }
+    }
+
+    /// Questions of the table go to those alone who take part in it.
+    fn may_ask(&self, to: &PeerName, now: Timestamp) -> Result<(), CommandError> {
+        match self.live_version(to, now) {
+            None if self.core.config.protocols.includes(Version::V1_1) => Ok(()),
+            Some(Version::V1_1) if self.v1_1.has_table(to) => Ok(()),
+            None | Some(Version::V0_3 | Version::V1_0 | Version::V1_1) => {
+                Err(CommandError::Malformed { reason: "the peer takes no part in the table" })
+            }
         }
     }
 
@@ -296,6 +326,7 @@ impl Peer {
             || self.v1_0.withdraw(command)
             || self.v1_1.withdraw(command)
             || self.features.tokens.withdraw(command)
+            || self.features.dht.withdraw(command)
             || self.features.transfers.withdraw(&mut self.core, command, now);
         let was_waking = self.features.signals.forget(command);
         if self.core.cancel(command) || was_waiting || was_waking {

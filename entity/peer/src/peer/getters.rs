@@ -10,6 +10,7 @@ use entity_wire::time::Timestamp;
 
 use super::Peer;
 use crate::config::Config;
+use crate::dht::DhtView;
 use crate::name::PeerName;
 use crate::output::Received;
 use crate::view::{ErrorView, KeptView, PeerStats, PeerView, QueueStats, SessionView, TaskView};
@@ -93,6 +94,11 @@ impl Peer {
     /// Returns the ledger that this peer takes part in.
     pub fn ledger(&self) -> Option<&Ledger> {
         self.features.tokens.ledger()
+    }
+
+    /// Returns what can be seen of the part in the distributed hash table; `None` where there is none.
+    pub fn dht(&self) -> Option<DhtView> {
+        self.features.dht.view()
     }
 
     /// Returns the accounts of this identity that are in use, by number; 0 is the identity's own key.

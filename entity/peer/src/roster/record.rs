@@ -1,11 +1,11 @@
 //! The roster as it is kept: space `roster`, one record a peer, under its name.
 //!
 //! ```text
-//! {"address", "came": "operator" | "stranger", "connect": bool, "key"?, "proved"?, "trust": "pinned" | "first_use",
+//! {"address", "came": "operator" | "stranger" | "guest", "connect": bool, "key"?, "proved"?, "trust": "pinned" | "first_use",
 //!  "capabilities"?}
 //! ```
 //!
-//! A record is written when one of these changes, never for a message.
+//! Versions before the table do not read a `guest`. A record is written when one of these changes, never for a message.
 
 use entity_crypto::signing::PublicKey;
 use entity_journal::{Space, Stored, Write};
@@ -74,7 +74,7 @@ fn read(fields: Fields<'_>) -> Result<Entry, entity_wire::json::FieldError> {
     let mut entry = Entry::new(
         fields.text("address")?.to_owned(),
         fields.read_optional("key", "a public key", |text| PublicKey::from_hex(text).ok())?,
-        fields.read("came", "`operator` or `stranger`", Origin::from_text)?,
+        fields.read("came", "`operator`, `stranger` or `guest`", Origin::from_text)?,
     );
     entry.trust = fields.read("trust", "`pinned` or `first_use`", KeyTrust::from_text)?;
     entry.proved = fields.read_optional("proved", "a version", Version::from_text)?;
@@ -138,7 +138,7 @@ mod tests {
         let error = Roster::restore(&mut stored, 1).unwrap_err().to_string();
         assert_eq!(
             error,
-            "the record b of roster is damaged: field came: not `operator` or `stranger`"
+            "the record b of roster is damaged: field came: not `operator`, `stranger` or `guest`"
         );
     }
 }

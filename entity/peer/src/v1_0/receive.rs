@@ -186,6 +186,7 @@ impl State {
             | Feature::Token
             | Feature::Task
             | Feature::Transfer
+            | Feature::Dht
             | Feature::WakeUp
             | Feature::Heartbeat
             | Feature::Error

@@ -11,7 +11,7 @@ use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
 use super::refusal::refuse;
-use super::{State, author, role};
+use super::{DHT, State, author, role};
 use crate::command::CommandError;
 use crate::config::Trust;
 use crate::core::{Core, News, refusal};
@@ -19,6 +19,7 @@ use crate::inbound::Refusal;
 use crate::name::PeerName;
 use crate::outbox::Outcome;
 use crate::output::{CloseReason, PeerEvent};
+use crate::roster::Origin;
 use crate::view::SessionName;
 
 impl State {
@@ -110,9 +111,11 @@ impl State {
     ) -> Result<(), Refusal> {
         let peer = PeerName::from(&readied.peer);
         if readied.standing == Standing::FirstUse && core.roster.get(peer.as_str()).is_none() {
-            let address = readied.address.unwrap_or_default();
+            let address = readied.address.clone().unwrap_or_default();
             let has_room = core.roster.has_room_for_strangers();
-            if !has_room || !core.add_stranger(&peer, address) {
+            let came =
+                if self.lists(readied.session, DHT) { Origin::Guest } else { Origin::Stranger };
+            if !has_room || !core.add_stranger(&peer, address, came) {
                 self.sessions.abandon(readied.session);
                 return Err(refuse(ErrorCode::ServiceUnavailable, None, Some(peer.as_str())));
             }
@@ -120,6 +123,7 @@ impl State {
         }
         core.prove(&peer, readied.key, Version::V1_1);
         self.note_sockets(core, readied.session);
+        core.note_address(&peer, readied.address);
         self.yielded.remove(&peer);
         let id = SessionName::from(readied.session);
         let role = role(readied.role);

@@ -124,7 +124,7 @@ impl State {
             .collect();
         let address = config.address.clone();
         let config = sessions::Config {
-            offer: Offer { supported_versions, address, capabilities: offered(config) },
+            offer: Offer { capabilities: offered(config), supported_versions, address },
             rate_limits: config.rate_limits.clone(),
             nonces: NonceLimits { senders_max: config.limits.peers_max, ..defaults.nonces },
             renewal: config.renewal,
@@ -174,6 +174,18 @@ impl State {
     pub(crate) fn is_doubted(&self, peer: &PeerName) -> bool {
         let current = peer.as_peer_id().and_then(|peer| self.sessions.current(&peer));
         current.is_some_and(|session| self.doubted.contains(&session))
+    }
+
+    /// Says whether both sides of a session list this capability.
+    pub(crate) fn lists(&self, session: SessionId, capability: &str) -> bool {
+        let ready = self.sessions.ready(session);
+        ready.is_some_and(|ready| ready.capabilities().contains(capability))
+    }
+
+    /// Says whether messages of the table may go in the session that a message to the peer would take.
+    pub(crate) fn has_table(&self, peer: &PeerName) -> bool {
+        let current = peer.as_peer_id().and_then(|peer| self.sessions.current(&peer));
+        current.is_some_and(|session| self.lists(session, DHT))
     }
 
     /// Forgets that the peer has answered as if it did not know the live session.
@@ -236,10 +248,16 @@ impl State {
     }
 }
 
+/// What both sides list who take part in the table.
+///
+/// Source: docs/protocol/1.1.md#distributed-hash-table
+pub(crate) const DHT: &str = "dht";
+
 /// Returns what step 1 of a handshake says we can do.
 fn offered(config: &Config) -> Capabilities {
     let websocket = config.websocket.then_some(WEBSOCKET);
-    Capabilities::new(REQUIRED_CAPABILITIES.into_iter().chain(websocket))
+    let dht = config.dht.is_some().then_some(DHT);
+    Capabilities::new(REQUIRED_CAPABILITIES.into_iter().chain(websocket).chain(dht))
 }
 
 /// Returns this node as the author of messages.

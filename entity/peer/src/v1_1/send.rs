@@ -313,7 +313,7 @@ fn receipt_of(sent: &Sent) -> Receipt {
 
 /// Says whether a message that is lost is sent again as another one, by the rules of its room.
 fn is_repeated(reason: Reason) -> bool {
-    is_durable(reason) || matches!(reason, Reason::Transfer(_, Part::Chunk(_)))
+    is_durable(reason) || matches!(reason, Reason::Transfer(_, Part::Chunk(_)) | Reason::Dht(..))
 }
 
 /// Says whether a message is kept and sent again by the room `durable`.

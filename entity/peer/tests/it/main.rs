@@ -4,6 +4,7 @@
 
 mod between;
 mod commands;
+mod dht;
 mod durable;
 mod first_use;
 mod golden_errors;

@@ -181,7 +181,7 @@ pub fn may_be_chunked(kind: &MessageKind) -> bool {
             | MessageKind::AccountQuery
             | MessageKind::AccountState
     );
-    !kind.is_protocols_own() && !is_chunk && !is_token
+    !kind.is_protocols_own() && !is_chunk && !is_token && !kind.is_dht()
 }
 
 fn refused() -> Ending {

@@ -7,8 +7,6 @@
 //! - [`presence`]: [`Presence`]: what the registry writes into a record.
 //! - [`message`]: [`DhtMessage`], every message by its type.
 //!
-//! No node sends these yet: the types of these messages are not in [`crate::kind`].
-//!
 //! Source: `docs/protocol/1.1.md#distributed-hash-table`.
 
 pub mod contact;
