@@ -10,6 +10,7 @@ mod flaws;
 mod moltbook_cli;
 mod nodes;
 mod session_kills;
+mod sockets;
 mod storage;
 mod support;
 mod token_cli;
