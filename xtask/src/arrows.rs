@@ -73,6 +73,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("entity-wallet", &["entity-crypto", "entity-wire"]),
     ("entity-transfer", &["entity-crypto", "entity-wire", "entity-journal"]),
     ("entity-dht", &["entity-crypto", "entity-wire", "entity-journal"]),
+    ("entity-bridge", &["entity-crypto", "entity-wire", "entity-journal"]),
     (
         "entity-peer",
         &[
@@ -102,6 +103,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "entity-wallet",
             "entity-transfer",
             "entity-dht",
+            "entity-bridge",
             "entity-peer",
             "entity-transport",
             "entity-moltbook",
@@ -183,6 +185,7 @@ const PURE: &[&str] = &[
     "entity-wallet",
     "entity-transfer",
     "entity-dht",
+    "entity-bridge",
     "entity-peer",
     "entity-moltbook",
     "handfast-simulation",

@@ -13,6 +13,7 @@
 //! - [`jwt`]: tokens by which a peer shows a third party who it is.
 //! - [`reply`]: what an HTTP answer says, written and read.
 //! - [`socket`]: what a WebSocket carries besides envelopes.
+//! - [`relay`]: what a relay, its members and those who send by it say on a WebSocket.
 //!
 //! The way of a message: `&[u8]` → [`decode::decode`] → `Unverified` → `verify` → `Envelope` →
 //! `payload::…::from_object`. The way out: `Draft` → `sign` → bytes.
@@ -26,6 +27,7 @@ pub mod jwt;
 pub mod kind;
 pub mod limits;
 pub mod payload;
+pub mod relay;
 pub mod reply;
 pub mod socket;
 pub mod time;

@@ -56,13 +56,13 @@ fn exact(object: &Object, named: &[&str]) -> Result<(), FieldError> {
     }
 }
 
-fn key(fields: Fields<'_>, field: &'static str) -> Result<PublicKey, FieldError> {
+pub(crate) fn key(fields: Fields<'_>, field: &'static str) -> Result<PublicKey, FieldError> {
     fields.read(field, "64 lower-case hex digits of an Ed25519 public key", |text| {
         PublicKey::from_hex(text).ok()
     })
 }
 
-fn signature(fields: Fields<'_>) -> Result<Signature, FieldError> {
+pub(crate) fn signature(fields: Fields<'_>) -> Result<Signature, FieldError> {
     fields.read("signature", "base64 of 64 bytes", |text| Signature::from_base64(text).ok())
 }
 

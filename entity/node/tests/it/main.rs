@@ -10,7 +10,6 @@ mod flaws;
 mod moltbook_cli;
 mod nodes;
 mod session_kills;
-mod sockets;
 mod storage;
 mod support;
 mod token_cli;
