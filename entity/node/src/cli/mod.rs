@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod console;
+mod dht;
 #[cfg(feature = "flaws")]
 mod flaw;
 mod jwt;
@@ -56,6 +57,7 @@ enum Command {
     Task(task::TaskArgs),
     Transfer(transfer::TransferArgs),
     Token(token::TokenArgs),
+    Dht(dht::DhtArgs),
     Jwt(jwt::JwtArgs),
     Moltbook(moltbook::MoltbookArgs),
     Shim(shim::ShimArgs),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Task(args) => task::run(args),
         Command::Transfer(args) => transfer::run(args),
         Command::Token(args) => token::run(args),
+        Command::Dht(args) => dht::run(args),
         Command::Jwt(args) => jwt::run(args),
         Command::Moltbook(args) => moltbook::run(args),
         Command::Shim(args) => shim::run(args),

@@ -4,10 +4,13 @@
 mod cli;
 mod contract;
 mod crash;
+mod dht_cli;
+mod dht_network;
 mod documents;
 mod endpoints;
 mod flaws;
 mod moltbook_cli;
+mod network;
 mod nodes;
 mod session_kills;
 mod storage;

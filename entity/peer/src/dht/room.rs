@@ -90,6 +90,12 @@ impl Dht {
         let mut bootstrap =
             core.config.dht.as_ref().map(|config| config.bootstrap.clone()).unwrap_or_default();
         bootstrap.retain(|contact| pin(core, contact));
+        // Who ended before its contacts were kept still knows whom it has met.
+        if room.part.discovery.table().table().is_empty() {
+            let guests = core.roster.iter().filter(|(_, entry)| entry.came == Origin::Guest);
+            let met = guests.filter_map(|(name, _)| node_of(core, name));
+            bootstrap.extend(met.map(|node| node.contact().clone()));
+        }
         // It has not left: it has just begun.
         let _joining = room.part.discovery.join(bootstrap, core.wall(now));
         room.drain(core, now);

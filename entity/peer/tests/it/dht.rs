@@ -301,6 +301,23 @@ fn who_leaves_hands_over_and_who_starts_again_needs_no_bootstrap() {
 }
 
 #[test]
+fn who_ends_before_its_contacts_are_kept_joins_through_those_it_has_met() {
+    let mut world = World::new(["p0", "p1", "p2"].map(|id| {
+        let mut member = member(id, if id == "p0" { &[] } else { &["p0"] });
+        member.dht.as_mut().unwrap().table.save_after = Duration::from_hours(1);
+        member
+    }));
+    world.advance(Duration::from_secs(5));
+    assert_eq!(world.peer("p2").dht().unwrap().contacts.len(), 2);
+    world.unreachable.push("p0".to_owned());
+    world.restart("p2");
+    world.advance(Duration::from_secs(5));
+    let view = world.peer("p2").dht().unwrap();
+    let ids: Vec<_> = view.contacts.iter().map(|held| held.contact.entity_id().as_str()).collect();
+    assert_eq!(ids, ["p1"]);
+}
+
+#[test]
 fn who_takes_no_part_says_so() {
     let outside = Config { dht: None, ..member("b", &[]) };
     let mut world = World::new([member("a", &[]), outside]);
