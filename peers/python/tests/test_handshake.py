@@ -50,7 +50,7 @@ def test_both_ends_have_the_same_keys_in_opposite_directions() -> None:
     assert one.traffic[0].seal_key == other.traffic[0].open_key
     assert one.traffic[0].open_key == other.traffic[0].seal_key
     assert one.secrets.confirmed == other.secrets.confirmed is not None
-    body, sequence = one.seal("message", {"text": "hello"}, START.wall, bytes(16), number=1)
+    body, sequence, _ = one.seal("message", {"text": "hello"}, START.wall, bytes(16), number=1)
     assert sequence == 3
     message = read(body)
     assert message.verify(ALICE.public)

@@ -122,6 +122,8 @@ class World:
         self.machines: Dict[str, Machine] = {}
         self.count = itertools.count(1)
         self.sent: List[Tuple[str, str, JsonObject]] = []
+        self.carried: List[Tuple[str, str, bytes]] = []
+        """Every POST: who sent it, to which endpoint, what."""
         self.tamper: Callable[[str, str, bytes], Optional[bytes]] = lambda sender, to, body: body
         self._events: List[Tuple[int, int, Callable[[], None]]] = []
 
@@ -157,6 +159,8 @@ class World:
                 sender.core.handle_transmitted(what.id, status, body, error, self.now)
                 sender.flush()
 
+        if what.method == "POST":
+            self.carried.append((sender.config.name, what.path, what.body))
         if what.method == "POST" and what.body:
             try:
                 self.sent.append((sender.config.name, to.config.name if to else "?", json.loads(what.body)))

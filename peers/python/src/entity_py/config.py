@@ -35,12 +35,19 @@ class Config:
     session_sealing: bool = True
     """Whether sessions of 1.0 are sealed."""
     legacy_token_transfer: bool = False
+    frames: bool = True
+    """Whether `compact_frames` is listed; without it everything in a session is a signed envelope."""
     rates: Mapping[str, Rate] = field(default_factory=dict)
     advertise: Optional[str] = None
     test_peer: bool = False
     folder: str = ""
     """Where files go; empty: a folder of this process that is gone with it."""
     log: Callable[[str, str], None] = lambda level, text: None
+
+    @property
+    def abilities(self) -> Tuple[str, ...]:
+        """What a handshake lists besides what every side has."""
+        return tuple(name for name, has in (("compact_frames", self.frames),) if has)
 
     def speaks(self, version: str) -> bool:
         """Whether this version is enabled."""
@@ -72,6 +79,12 @@ def parse_flag(text: str, where: str) -> bool:
     if text not in ("true", "false"):
         raise ConfigError(f"{where}: {text!r} is neither true nor false")
     return text == "true"
+
+
+def _word(text: str, where: str, words: Tuple[str, ...]) -> str:
+    if text not in words:
+        raise ConfigError(f"{where}: {text!r} is none of {', '.join(words)}")
+    return text
 
 
 def parse_rates(text: str, where: str) -> Dict[str, Rate]:
@@ -148,6 +161,7 @@ def _environment(env: Mapping[str, str], test_peer: bool, level: str, rates: Map
         heartbeat=heartbeat,
         session_lifetime=None if lifetime is None else parse_duration(lifetime, "ENTITY_SESSION_LIFETIME"),
         legacy_token_transfer=parse_flag(env.get("ENTITY_LEGACY_TOKEN_TRANSFER", "false"), "ENTITY_LEGACY_TOKEN_TRANSFER"),
+        frames=_word(env.get("ENTITY_FRAMES", "never"), "ENTITY_FRAMES", ("auto", "never")) == "auto",
         rates=rates,
         advertise=env.get("HANDFAST_ADVERTISE") or None,
         test_peer=test_peer,

@@ -308,12 +308,12 @@ class Basics(Feature):
         told: JsonObject = {
             "protocol_version": core.config.versions[-1],
             "protocol_versions": list(core.config.versions),
-            "capabilities": list(CAPABILITIES),
+            "capabilities": [*CAPABILITIES, *core.config.abilities],
             "supported_msg_types": sorted(core.kinds) + ["message", "ping", "status"],
             "crypto_features": {
                 "ed25519_signing": True, "signature_verification": True, "replay_protection": core.config.hardened, "payload_encryption": True,
             },  # fmt: skip
-            "endpoints": ["/", "/health", "/peers", "/stats", "/public-key", "/message"],
+            "endpoints": ["/", "/health", "/peers", "/stats", "/public-key", "/message", "/frame"],
             "entity_id": core.name,
         }
         if self.abilities:

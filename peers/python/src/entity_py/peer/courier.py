@@ -9,9 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, FrozenSet, Optional
 
+from ..codes import STATUS
 from ..encoding import SECOND
 from ..strictjson import NotJson, parse
 from ..times import Now, Timers
+from ..v11.frame import join
 from .outputs import Transmit
 from .roster import Peer
 
@@ -68,6 +70,24 @@ class Outcome:
         return self.status == 200
 
 
+MESSAGE, FRAME = "/message", "/frame"
+
+
+def read_frame_outcome(status: Optional[int], body: bytes, error: str = "") -> Outcome:
+    """What the answer to a request with one frame says: its one result. An answer over a socket has none, and its status counts."""
+    if status != 200 or not body:
+        return read_outcome(status, body, error)
+    try:
+        value: Any = parse(body[:65_536]).value
+    except NotJson:
+        value = None
+    results = value.get("results") if isinstance(value, dict) else None
+    if not isinstance(results, list) or len(results) != 1 or not isinstance(results[0], str):
+        return Outcome(500, "HTTP_200", "an answer without the result of the frame")
+    code = results[0][:64]
+    return Outcome(200) if code == "ok" else Outcome(STATUS.get(code, 400), code, code)
+
+
 def read_outcome(status: Optional[int], body: bytes, error: str = "") -> Outcome:
     """What an answer says. A body that is not understood is no reason to fail: the status counts."""
     if status == 200:
@@ -108,7 +128,7 @@ class Delivery:
     counted: bool
     tried: int = 0
     method: str = "POST"
-    path: str = "/message"
+    path: str = MESSAGE
 
 
 class Courier:
@@ -133,9 +153,13 @@ class Courier:
         limit: int = ATTEMPT_LIMIT,
         final_codes: FrozenSet[str] = NO_CODES,
         counted: bool = True,
+        is_frame: bool = False,
     ) -> None:
-        """Begins; `done` is called once, never before this returns."""
-        self._try(Delivery(peer, url, body, done, attempts, limit, final_codes, counted), now)
+        """Begins; `done` is called once, never before this returns. The body of a frame is the frame."""
+        delivery = Delivery(peer, url, body, done, attempts, limit, final_codes, counted)
+        if is_frame:
+            delivery.body, delivery.path = join([body]), FRAME
+        self._try(delivery, now)
 
     def get(self, peer: Peer, url: str, path: str, limit: int, done: Done, now: Now) -> None:
         """One GET."""
@@ -162,7 +186,8 @@ class Courier:
         delivery = self._under_way.pop(number, None)
         if delivery is None:
             return
-        outcome = read_outcome(status, body, error)
+        outcome = (read_frame_outcome if delivery.path == FRAME else read_outcome)(status, body, error)
+        status = outcome.status
         if delivery.method == "POST":
             if status is None or status >= 500:
                 delivery.peer.circuit.failed(now.mono, self._draw(1)[0])

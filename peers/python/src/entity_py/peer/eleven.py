@@ -5,17 +5,19 @@ Resumption and rekeying are in `renewal`. Source: docs/protocol/1.1.md from "Ord
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Union
 
 from ..codes import CallRefused, Refusal
 from ..crypto import sha256
-from ..encoding import SECOND, uuid4_of
+from ..encoding import SECOND, to_base64, uuid4_of
 from ..strictjson import JsonObject
 from ..times import MINUTE, Now, Timer
 from ..v11.envelope import Envelope, Plain, Writer
+from ..v11.frame import Frame
 from ..v11.handshake import CHALLENGE_AGE, HANDSHAKE_AGE, Initiator, Me, Responder, identity_key
 from ..v11.numbers import BLOCK, read_ranges
-from ..v11.session import ABSOLUTE, IDLE, LINGER, RESPONDER, Session, Traffic, decode
+from ..v11.session import ABSOLUTE, IDLE, LINGER, RESPONDER, Sealed, Session, Traffic, decode
 from . import outbox as outboxes
 from .courier import HANDSHAKE_LIMIT, Outcome
 from .feature import Message
@@ -47,6 +49,19 @@ USED_KEPT_EVERY = 5 * MINUTE
 YIELD_WAIT = 2 * SECOND
 """How long the side that was told HANDSHAKE_IN_PROGRESS waits for the other's handshake."""
 REASON_MAX = 1_024
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A message of a session that was opened, in whichever form it came."""
+
+    session: Session
+    traffic: Traffic
+    outer: Union[Envelope, Frame]
+    kind: str
+    plain: Plain
+    size: int
+    data: Optional[bytes] = None
 
 
 class Eleven:
@@ -132,7 +147,8 @@ class Eleven:
     def me(self) -> Me:
         """This side of a handshake."""
         config = self.core.config
-        return Me(self.core.name, self.core.key, self.core.random, config.versions, config.advertise or self.core.address)
+        address = config.advertise or self.core.address
+        return Me(self.core.name, self.core.key, self.core.random, config.versions, address, config.abilities)
 
     def shake(self, now: Now) -> None:
         """Sends step 1."""
@@ -225,6 +241,11 @@ class Eleven:
         if self.session is not None and self.session.id == id:
             return self.session
         return next((session for session in self.old if session.id == id), None)
+
+    def knows(self, id: str) -> bool:
+        """Whether a session or a handshake has this id."""
+        held = [self.session, *self.old, self.initiator, self.responder]
+        return any(item is not None and item.id == id for item in held)
 
     def _repeat(self, envelope: Envelope, now: Now) -> bool:
         """Check 8: a byte-identical repeat gets the stored answer."""
@@ -442,7 +463,8 @@ class Eleven:
         peer_key = self.peer.key
         writer = Writer(self.core.key, self.core.name, self.peer.name, id)
         session = decode(record, writer, now, self.core.outbox.places(id))
-        if peer_key != session.peer_key or session.is_over(now, self.core.config.session_lifetime):
+        lists_no_more = session.has_frames and not self.core.config.frames
+        if peer_key != session.peer_key or session.is_over(now, self.core.config.session_lifetime) or lists_no_more:
             self.core.persist("session", id, None)
             return
         self.session = session
@@ -474,10 +496,29 @@ class Eleven:
         traffic, sealed = session.look(envelope, now.mono)
         self.peer.rates.look(envelope.kind, now.mono)
         plain = session.open(envelope, traffic, sealed)
-        self._look_inside(session, envelope, plain)
-        confirmed = session.record(envelope, traffic, now)
-        self.peer.rates.take(envelope.kind, now.mono)
-        if envelope.kind not in UNCOUNTED:
+        self._opened(Arrived(session, traffic, envelope, envelope.kind, plain, len(envelope.body)), now)
+
+    def handle_frame(self, frame: Frame, now: Now) -> None:
+        """docs/protocol/1.1.md#compact-frames: session, window, seal, time, rate. Raises Refusal."""
+        self._end_expired(now)
+        session = self.find(frame.session)
+        if session is None:
+            code = "ENCRYPTION_NOT_READY" if self.knows(frame.session) else "SESSION_NOT_FOUND"
+            raise Refusal(code, "no session that is ready")
+        traffic = session.look_frame(frame, now.mono)
+        inner = session.open_frame(frame, traffic)
+        if abs(inner.wall - now.wall) > AGE_MAX:
+            raise Refusal("EXPIRED_TIMESTAMP", f"{(inner.wall - now.wall) // SECOND} s from the clock here")
+        self.peer.rates.look(inner.kind, now.mono)
+        self._opened(Arrived(session, traffic, frame, inner.kind, inner.plain, frame.size, inner.data), now)
+
+    def _opened(self, arrived: "Arrived", now: Now) -> None:
+        """Checks 15 and 16, of an envelope and of a frame."""
+        session, traffic, kind, plain = arrived.session, arrived.traffic, arrived.kind, arrived.plain
+        self._look_inside(arrived)
+        confirmed = session.record(arrived.outer, traffic, now)
+        self.peer.rates.take(kind, now.mono)
+        if kind not in UNCOUNTED:
             self.peer.stats.received += 1
         session.may_send = True
         self.line.heard(now)
@@ -488,14 +529,14 @@ class Eleven:
             session.used_kept = now.wall
             self.keep(session)
         self.acknowledged(session, plain.ack, now)
-        if envelope.kind in CONTROL_KINDS:
-            self._control(session, envelope.kind, plain.body, traffic, now)
+        if kind in CONTROL_KINDS:
+            self._control(session, kind, plain.body, traffic, now)
         else:
-            self._take(session, envelope, plain, now)
+            self._take(arrived, now)
 
-    def _look_inside(self, session: Session, envelope: Envelope, plain: Plain) -> None:
+    def _look_inside(self, arrived: "Arrived") -> None:
         """What of an opened message is refused before it counts."""
-        kind = envelope.kind
+        session, kind, plain = arrived.session, arrived.kind, arrived.plain
         if kind in OLD_HANDSHAKE_KINDS or kind in STEP_KINDS:
             raise Refusal("INVALID_STATE", f"{kind} in a session that is ready")
         if kind in CONTROL_KINDS:
@@ -505,7 +546,7 @@ class Eleven:
         elif plain.number is None:
             raise Refusal("INVALID_MESSAGE", "no number")
         else:
-            session.into.look(plain.number, len(envelope.body))
+            session.into.look(plain.number, arrived.size)
         if plain.ack >= session.out.next:
             raise Refusal("INVALID_MESSAGE", "an ack of a number that was never sent")
 
@@ -522,15 +563,16 @@ class Eleven:
         if self.line.waiting or self.core.outbox.has(self.peer.name):
             self.core.soon(self.line.pump)
 
-    def _take(self, session: Session, envelope: Envelope, plain: Plain, now: Now) -> None:
+    def _take(self, arrived: "Arrived", now: Now) -> None:
         """A numbered message: its turn may be now, or later, or over."""
+        session, plain = arrived.session, arrived.plain
         number = plain.number or 0
         message = Message(
-            self.peer.name, envelope.kind, plain.body, "1.1", session.id, envelope.sequence, number, True, plain.durable
+            self.peer.name, arrived.kind, plain.body, "1.1", session.id, arrived.outer.sequence, number, True, plain.durable, arrived.data
         )
         if session.into.is_old(number):
             session.into.unacknowledged += 1
-        session.into.hold(number, message, len(envelope.body))
+        session.into.hold(number, message, arrived.size)
         self._turns(session, now)
 
     def _turns(self, session: Session, now: Now) -> None:
@@ -582,14 +624,14 @@ class Eleven:
         """Sends a control message."""
         if not session.can_seal():
             return
-        sealed, _ = session.seal(kind, body, now.wall, self.core.random(16))
+        sealed = session.seal(kind, body, now.wall, self.core.random(16))
         self._cancel(f"{session.id} ack")
 
         def ended(outcome: Outcome, then: Now) -> None:
             if outcome.code in ("SESSION_NOT_FOUND", "SESSION_EXPIRED"):
                 self.doubt(session, then)
 
-        self.core.courier.post(self.peer, self.address, sealed, ended, now, attempts=attempts, counted=False)
+        self.core.courier.post(self.peer, self.address, sealed.body, ended, now, attempts=attempts, counted=False, is_frame=sealed.is_frame)
 
     # -- sending
 
@@ -604,7 +646,7 @@ class Eleven:
             return
         while self.line.waiting and self._in_flight < IN_FLIGHT_MAX and session.out.has_room() and session.can_seal():
             out = self.line.take()
-            if out is not None and out.size > self.core.large_from and self.core.large is not None:
+            if out is not None and out.chunk is None and out.size > self.core.large_from and self.core.large is not None:
                 self.core.large(self.line, out, now)
             elif out is not None:
                 self._send_volatile(session, out, now)
@@ -615,13 +657,13 @@ class Eleven:
         number = session.out.take(None, now.mono)
         if session.out.reserved != reserved:
             self.keep(session)
-        body, sequence = session.seal(out.kind, out.body, now.wall, self.core.random(16), number=number)
+        sealed = self._seal_volatile(session, out, number, now)
         self._cancel(f"{session.id} ack")
         self._sweep(session, now)
         self._in_flight += 1
 
         def finish(status: Optional[int], code: str, detail: Optional[str], then: Now) -> None:
-            out.done(Outcome(status, code, detail, session.id, sequence, number, "1.1", True), then)
+            out.done(Outcome(status, code, detail, session.id, sealed.sequence, number, "1.1", True), then)
 
         def ended(outcome: Outcome, then: Now) -> None:
             self._in_flight -= 1
@@ -640,9 +682,15 @@ class Eleven:
             finish(200, "", None, then)
 
         self.core.courier.post(
-            self.peer, self.address, body, ended, now, attempts=out.attempts, final_codes=WAIT_FOR_ACK,
-            counted=out.kind not in UNCOUNTED,
+            self.peer, self.address, sealed.body, ended, now, attempts=out.attempts, final_codes=WAIT_FOR_ACK,
+            counted=out.kind not in UNCOUNTED, is_frame=sealed.is_frame,
         )
+
+    def _seal_volatile(self, session: Session, out: "Outgoing", number: int, now: Now) -> Sealed:
+        if out.chunk is None or not session.has_frames:
+            body = out.body if out.chunk is None else {**out.body, **encoded_chunk(out.chunk)}
+            return session.seal(out.kind, body, now.wall, self.core.random(16), number=number)
+        return session.seal_chunk(now.wall, number, out.body["transfer_id"], out.body["index"], out.chunk)
 
     def send_beat(self, count: int, done: Callable[[Outcome, Now], None], now: Now) -> None:
         """A heartbeat: an ordinary volatile message of one attempt."""
@@ -653,7 +701,7 @@ class Eleven:
         number = session.out.take(None, now.mono)
         if session.out.reserved != reserved:
             self.keep(session)
-        body, _ = session.seal("heartbeat", {"sequence": count}, now.wall, self.core.random(16), number=number)
+        sealed = session.seal("heartbeat", {"sequence": count}, now.wall, self.core.random(16), number=number)
         self._sweep(session, now)
 
         def ended(outcome: Outcome, then: Now) -> None:
@@ -663,7 +711,7 @@ class Eleven:
                     self.doubt(session, then)
             done(outcome, then)
 
-        self.core.courier.post(self.peer, self.address, body, ended, now, attempts=1)
+        self.core.courier.post(self.peer, self.address, sealed.body, ended, now, attempts=1, is_frame=sealed.is_frame)
 
     def _lost(self, session: Session, number: int, now: Now) -> None:
         if session.out.give_up(number) is not None:
@@ -731,7 +779,7 @@ class Eleven:
             return
         kept.attempts += 1
         kept.under_way = True
-        body, _ = session.seal(kept.kind, kept.body, now.wall, self.core.random(16), number=kept.number, durable=kept.id)
+        sealed = session.seal(kept.kind, kept.body, now.wall, self.core.random(16), number=kept.number, durable=kept.id)
         self._cancel(f"{session.id} ack")
 
         def ended(outcome: Outcome, then: Now) -> None:
@@ -747,7 +795,8 @@ class Eleven:
             if outcome.ok:
                 self.core.soon(self.line.pump)
 
-        self.core.courier.post(self.peer, self.address, body, ended, now, attempts=1, counted=kept.attempts == 1)
+        counted = kept.attempts == 1
+        self.core.courier.post(self.peer, self.address, sealed.body, ended, now, attempts=1, counted=counted, is_frame=sealed.is_frame)
 
     def _again(self, session: Session, kept: Kept, now: Now) -> None:
         kept.again = None
@@ -795,6 +844,11 @@ class Eleven:
 
     at = _at
     cancel = _cancel
+
+
+def encoded_chunk(data: bytes) -> JsonObject:
+    """docs/protocol/1.1.md#chunk: its bytes in an envelope, with their digest."""
+    return {"data": to_base64(data), "sha256": sha256(data).hex()}
 
 
 def no_session(id: str) -> CallRefused:

@@ -36,6 +36,8 @@ class Message:
     sealed: bool
     durable: Optional[str]
     """Id of a durable message."""
+    data: Optional[bytes] = None
+    """The bytes of a chunk that came as a frame of its own kind."""
 
 
 @dataclass(frozen=True)

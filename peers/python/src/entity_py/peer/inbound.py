@@ -13,6 +13,7 @@ from ..strictjson import JsonObject, NotJson, Parsed, TooMany, canonical, compac
 from ..times import Now
 from ..v10 import envelope as old
 from ..v11 import envelope as new
+from ..v11 import frame as frames
 from .courier import old_code
 from .limits import OldLimiters
 from .ten import AGE_MAX, HANDSHAKE_KINDS, Ten
@@ -48,8 +49,9 @@ class Inbound:
         """Answers one request."""
         looks = {"/": self._root, "/health": self._health, "/peers": self._peers, "/stats": self._stats, "/public-key": self._key}
         path = path.split("?", 1)[0]
-        if path == "/message":
-            return self._message(body, now) if method == "POST" else _detail(405, "Method Not Allowed")
+        if path in ("/message", "/frame"):
+            take = self._message if path == "/message" else self._frames
+            return take(body, now) if method == "POST" else _detail(405, "Method Not Allowed")
         look = looks.get(path)
         if look is None:
             return _detail(404, "Not Found")
@@ -192,6 +194,43 @@ class Inbound:
             error["retry_after_ms"] = refusal.retry_after_ms
             retry = (refusal.retry_after_ms + 999) // 1000
         return refusal.status, compact({"detail": detail, "error": error}), retry
+
+    # -- frames
+
+    def _frames(self, body: bytes, now: Now) -> Answer:
+        """docs/protocol/1.1.md#compact-frames: each frame has a result of its own."""
+        if not self.core.config.speaks("1.1"):
+            return _detail(404, "Not Found")
+        try:
+            found = frames.split(body)
+        except Refusal as refusal:
+            return self._new_refused(None, refusal)
+        return 200, compact({"results": [self._frame_result(frame, now) for frame in found]}), None
+
+    def _frame_result(self, data: bytes, now: Now) -> str:
+        status, answer, _ = self.frame(data, now)
+        return "ok" if status == 200 else str(parse(answer).value["error"]["code"])
+
+    def frame(self, data: bytes, now: Now) -> Answer:
+        """Answers one frame, as a message of its own is answered."""
+        name: Optional[str] = None
+        try:
+            frame = frames.read(data)
+            lines = [line for line in self.core.lines.values() if line.eleven.knows(frame.session)]
+            if not lines:
+                raise Refusal("SESSION_NOT_FOUND", "no such session")
+            # An id is its initiator's choice, so two peers may have the same: the seal tells whose frame it is.
+            for line in lines:
+                name = line.peer.name
+                try:
+                    line.eleven.handle_frame(frame, now)
+                    break
+                except Refusal as refusal:
+                    if refusal.code != "DECRYPTION_FAILED" or line is lines[-1]:
+                        raise
+        except Refusal as refusal:
+            return self._new_refused(name, refusal)
+        return self._passed()
 
     # -- 1.0
 

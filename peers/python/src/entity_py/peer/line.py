@@ -40,6 +40,8 @@ class Outgoing:
     attempts: int = ATTEMPTS
     only_new: bool = False
     """It has no place in 1.0."""
+    chunk: Optional[bytes] = None
+    """The bytes of a chunk: where the session has frames they go in one of their own kind, else as `body` says when it is asked."""
 
 
 Opened = Callable[[Union[JsonObject, CallRefused]], None]

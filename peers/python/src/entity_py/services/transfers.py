@@ -371,7 +371,8 @@ class Transfers(Feature):
 
     def _take_chunk(self, core: "Core", message: Message, id: str, now: Now) -> None:
         index, data, sha256 = (message.body.get(name) for name in ("index", "data", "sha256"))
-        if not is_count(index, 2**53 - 1) or not isinstance(data, str) or not is_digest(sha256):
+        raw = message.data
+        if not is_count(index, 2**53 - 1) or raw is None and (not isinstance(data, str) or not is_digest(sha256)):
             return
         into = self.into.get((message.peer, id))
         if into is None:
@@ -389,7 +390,8 @@ class Transfers(Feature):
         length, start = into.offer.length(index), index * into.offer.chunk_size
         part, files = into.part, self.files
         core.work(
-            lambda: files.write(part, start, length, data, str(sha256)), lambda result, then: self._wrote(core, into, index, result, then)
+            lambda: files.write(part, start, length, str(data), str(sha256)) if raw is None else files.write_raw(part, start, length, raw),
+            lambda result, then: self._wrote(core, into, index, result, then),
         )
 
     def _wrote(self, core: "Core", into: Incoming, index: int, result: Any, now: Now) -> None:
@@ -586,9 +588,7 @@ class Transfers(Feature):
                 self._say_failed(core, out.peer, offer.id, "storage", now)
                 self._end_out(core, out, "storage", now)
                 return
-            data, sha256 = result
-            body = {"transfer_id": offer.id, "index": index, "data": data, "sha256": sha256}
-            if not self._say(core, out.peer, "chunk", body, now, always=False, attempts=1, done=sent):
+            if not self._say_chunk(core, out.peer, {"transfer_id": offer.id, "index": index}, result, now, sent):
                 out.lost(index, round)
 
         def sent(outcome: Outcome, now: Now) -> None:
@@ -652,12 +652,19 @@ class Transfers(Feature):
     def _say(
         self, core: "Core", peer: str, kind: str, body: JsonObject, now: Now, always: bool = True, attempts: int = 3, done: Optional[Done] = None
     ) -> bool:
+        return self._send(core, peer, Letter(kind, body, len(canonical(body)), done or _ignore, attempts=attempts, only_new=True), now, always)
+
+    def _say_chunk(self, core: "Core", peer: str, body: JsonObject, data: bytes, now: Now, done: Done) -> bool:
+        """One chunk; what form it has is known when it is sealed."""
+        return self._send(core, peer, Letter("chunk", body, len(data) + 256, done, attempts=1, only_new=True, chunk=data), now, False)
+
+    @staticmethod
+    def _send(core: "Core", peer: str, letter: Letter, now: Now, always: bool) -> bool:
         line = core.lines.get(peer)
         if line is None or line.speaks() != "1.1":
             return False
-        size = len(body["data"]) + 256 if kind == "chunk" else len(canonical(body))
         try:
-            line.send(Letter(kind, body, size, done or _ignore, attempts=attempts, only_new=True), now, always=always)
+            line.send(letter, now, always=always)
         except CallRefused:
             return False
         return True

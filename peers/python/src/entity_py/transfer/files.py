@@ -5,7 +5,6 @@ A part is written under a name that no peer chooses; a whole file gets its last 
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import os
@@ -57,13 +56,13 @@ class Files:
         _sync_folder(path.parent)
         return str(path), len(data), hashlib.sha256(data).hexdigest()
 
-    def read(self, path: str, start: int, length: int) -> Tuple[str, str]:
-        """One chunk: its base64 and its digest."""
+    def read(self, path: str, start: int, length: int) -> bytes:
+        """One chunk."""
         with open(path, "rb", buffering=0) as file:
             data = os.pread(file.fileno(), length, start)
         if len(data) != length:
             raise OSError(f"{path}: became shorter while it was sent")
-        return base64.b64encode(data).decode("ascii"), hashlib.sha256(data).hexdigest()
+        return data
 
     # -- receiving
 
@@ -78,7 +77,7 @@ class Files:
         return False
 
     def write(self, part: str, start: int, length: int, data: str, sha256: str) -> str:
-        """One chunk: `written`; `digest` where it is not the announced one, `length` where it is no chunk."""
+        """One chunk in base64: `written`; `digest` where it is not the announced one, `length` where it is no chunk."""
         try:
             raw = binascii.a2b_base64(data)
         except ValueError:
@@ -87,6 +86,12 @@ class Files:
             return "length"
         if hashlib.sha256(raw).hexdigest() != sha256:
             return "digest"
+        return self.write_raw(part, start, length, raw)
+
+    def write_raw(self, part: str, start: int, length: int, raw: bytes) -> str:
+        """One chunk that came as it is, under a seal: `written`, or `length`."""
+        if len(raw) != length:
+            return "length"
         descriptor = os.open(self._in("parts", part), os.O_WRONLY | os.O_CLOEXEC)
         try:
             at = 0

@@ -149,14 +149,18 @@ class Plain:
     body: JsonObject
     durable: Optional[str]
 
-    def encode(self) -> bytes:
-        """Canonical JSON."""
+    def fields(self) -> JsonObject:
+        """The fields that are there."""
         plain: JsonObject = {"ack": self.ack, "body": self.body}
         if self.number is not None:
             plain["number"] = self.number
         if self.durable is not None:
             plain["durable"] = self.durable
-        return canonical(plain)
+        return plain
+
+    def encode(self) -> bytes:
+        """Canonical JSON."""
+        return canonical(self.fields())
 
 
 def seal_body(writer: Writer, key: bytes, generation: int, head: JsonObject, plain: Plain) -> bytes:
@@ -197,6 +201,11 @@ def read_plain(data: bytes) -> Plain:
     value = parsed.value
     if parsed.duplicates or parsed.floats or not isinstance(value, dict):
         raise Refusal("INVALID_MESSAGE", "plaintext: duplicate, float, or no object")
+    return plain_of(value)
+
+
+def plain_of(value: JsonObject) -> Plain:
+    """What every plaintext has, whatever it travels in. Raises Refusal(INVALID_MESSAGE)."""
     number, ack, body, durable = value.get("number"), value.get("ack"), value.get("body"), value.get("durable")
     if "number" in value and (not _counts(number) or number == 0):
         raise Refusal("INVALID_MESSAGE", "plaintext: number")

@@ -21,7 +21,8 @@ from .envelope import Envelope, Writer, unsigned
 from .schedule import Keys, first_keys, transcript
 from .session import INITIATOR, RESPONDER, Session
 
-CAPABILITIES = ["e2e_encryption", "aes_256_gcm", "x25519", "6step_handshake"]
+CAPABILITIES = ("e2e_encryption", "aes_256_gcm", "x25519", "6step_handshake")
+"""What every side has; what a node has besides is in `Me`."""
 CHALLENGE_AGE = 30 * SECOND
 HANDSHAKE_AGE = 60 * SECOND
 LIST_MAX = 64
@@ -42,6 +43,13 @@ class Me:
     """What `supported_versions` says."""
     address: Optional[str]
     """What `address` of step 1 says."""
+    abilities: Tuple[str, ...] = ()
+    """Capabilities besides those that every side has."""
+
+    @property
+    def capabilities(self) -> List[str]:
+        """All that this side lists."""
+        return [*CAPABILITIES, *self.abilities]
 
 
 def _refuse(code: str, why: str) -> Refusal:
@@ -104,6 +112,8 @@ class _Handshake:
         self.began = now
         self.challenged = now.mono
         self.steps: Dict[bytes, Optional[bytes]] = {}
+        self.agreed: List[str] = []
+        """The capabilities that both sides listed."""
         self._secret = me.draw(32)
         self._signed: List[bytes] = []
         self._keys: Optional[Keys] = None
@@ -154,7 +164,7 @@ class _Handshake:
 
     def _session(self, now: Now) -> Session:
         assert self._keys is not None
-        session = Session(self.writer, self.peer, self.key, self.role, now)
+        session = Session(self.writer, self.peer, self.key, self.role, now, self.agreed)
         session.install(0, self._keys, now.mono, send=True)
         session.secrets.pending = (0, self._keys.resumption)
         session.traffic[0].next_sequence = 2
@@ -203,7 +213,7 @@ class Initiator(_Handshake):
             "ephemeral_public_key": to_base64(x25519_public(self._secret)),
             "identity_key": me.key.public.hex(),
             "supported_versions": list(me.versions),
-            "capabilities": list(CAPABILITIES),
+            "capabilities": me.capabilities,
             "challenge": to_base64(me.draw(32)),
         }
         if key:
@@ -247,9 +257,10 @@ class Initiator(_Handshake):
         _bytes(payload, "challenge", 32)
         if identity_key(payload) != self.key:
             raise _refuse("UNKNOWN_SENDER", "identity_key is not the key that signs")
-        offered = iter(CAPABILITIES)
-        if not all(item in offered for item in _texts(payload.get("capabilities"))):
+        offered, agreed = iter(self.me.capabilities), _texts(payload.get("capabilities"))
+        if not all(item in offered for item in agreed):
             raise _refuse("INVALID_MESSAGE", "capabilities that were not offered, or in another order")
+        self.agreed = agreed
         self._check_challenge(envelope, _value(envelope), "responder")
         self._signed.append(envelope.signed)
         self._agree(ephemeral)
@@ -269,7 +280,7 @@ class Initiator(_Handshake):
         self._signed.append(envelope.signed)
         self.session = self._session(now)
         body = {"step": 5, "session_id": self.id, "confirmed": True, "ready": True, "transcript": transcript(self._signed[:4]).hex()}
-        sealed, _ = self.session.seal("session_confirm", body, now.wall, self.me.draw(16))
+        sealed = self.session.seal("session_confirm", body, now.wall, self.me.draw(16)).body
         self._signed.append(unsigned(sealed))
         return sealed
 
@@ -322,6 +333,8 @@ class Responder(_Handshake):
         if mine is not None and mine != self.me.key.public.hex():
             raise _refuse("UNKNOWN_RECIPIENT", "peer_identity_key is somebody else's")
         self._signed.append(envelope.signed)
+        mine_too = frozenset(self.me.capabilities)
+        self.agreed = [item for item in offered if item in mine_too]
         answer: JsonObject = {
             "step": 2,
             "handshake_version": "1.1",
@@ -329,7 +342,7 @@ class Responder(_Handshake):
             "identity_key": self.me.key.public.hex(),
             "challenge": to_base64(self.me.draw(32)),
             "accepted_version": "1.1",
-            "capabilities": [item for item in offered if item in CAPABILITIES],
+            "capabilities": self.agreed,
         }
         body = self._write_challenged("handshake_init_ack", 0, answer, "responder", now)
         self._agree(ephemeral)
@@ -370,7 +383,7 @@ class Responder(_Handshake):
             "encryption_active": True,
             "transcript": transcript(self._signed[:5]).hex(),
         }
-        sealed, _ = session.seal("ready", body, now.wall, self.me.draw(16))
+        sealed = session.seal("ready", body, now.wall, self.me.draw(16)).body
         self._signed.append(unsigned(sealed))
         self.session = session
         return sealed

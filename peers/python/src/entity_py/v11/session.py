@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 from ..codes import Refusal
 from ..encoding import SECOND, parse_hex
 from ..times import HOUR, Now
+from . import frame as frames
 from .envelope import Envelope, Plain, Writer, open_sealed, seal_body, sealed_parts
+from .frame import Frame, Inner
 from .numbers import InNumbers, OutNumbers
 from .schedule import Keys
 from .window import ReplayWindow
@@ -28,6 +30,18 @@ GENERATION_MAX = 65_535
 
 INITIATOR = "initiator"
 RESPONDER = "responder"
+
+
+NEEDS_ENVELOPE = frozenset({"session_confirm", "ready", "rekey", "rekey_request", "rekey_ack", "session_close"})
+"""Types that a session begins, renews and ends with: signed, also where everything else goes in frames."""
+
+
+class Sealed(NamedTuple):
+    """A sealed message on its way: as an envelope, or as one frame."""
+
+    body: bytes
+    sequence: int
+    is_frame: bool = False
 
 
 @dataclass
@@ -86,12 +100,14 @@ class Secrets:
 class Session:
     """One session with one peer, from the end of its handshake to its own."""
 
-    def __init__(self, writer: Writer, peer: str, peer_key: bytes, role: str, now: Now) -> None:
+    def __init__(self, writer: Writer, peer: str, peer_key: bytes, role: str, now: Now, capabilities: Iterable[str] = ()) -> None:
         self.writer = writer
         self.id = writer.session
         self.peer = peer
         self.peer_key = peer_key
         self.role = role
+        self.capabilities: FrozenSet[str] = frozenset(capabilities)
+        """What both sides listed in the handshake."""
         self.created = now
         self.used = now.mono
         self.used_kept = now.wall
@@ -171,41 +187,73 @@ class Session:
 
     def seal(
         self, kind: str, body: Dict[str, Any], wall: int, nonce: bytes, number: Optional[int] = None, durable: Optional[str] = None
-    ) -> Tuple[bytes, int]:
-        """The request body and its sequence number. Each pair (generation, sequence) is used once."""
+    ) -> Sealed:
+        """What is sent. Each pair (generation, sequence) is used once, in whichever form."""
+        traffic, sequence = self._next()
+        plain = Plain(number, self.into.handled, body, durable)
+        self.into.unacknowledged = 0
+        if self.has_frames and kind not in NEEDS_ENVELOPE:
+            frame = frames.seal_message(traffic.seal_key, self.writer.session, traffic.generation, sequence, kind, wall, plain)
+            return Sealed(frame, sequence, True)
+        head = self.writer.head(kind, sequence, wall, nonce)
+        return Sealed(seal_body(self.writer, traffic.seal_key, traffic.generation, head, plain), sequence)
+
+    def seal_chunk(self, wall: int, number: int, transfer: str, index: int, data: bytes) -> Sealed:
+        """One chunk as a frame of its own kind."""
+        traffic, sequence = self._next()
+        ack, self.into.unacknowledged = self.into.handled, 0
+        key, generation = traffic.seal_key, traffic.generation
+        return Sealed(frames.seal_chunk(key, self.writer.session, generation, sequence, wall, number, ack, transfer, index, data), sequence, True)
+
+    def _next(self) -> Tuple[Traffic, int]:
         if self.sending is None:
             raise RuntimeError("a suspended session has no keys to seal with")
         traffic = self.traffic[self.sending]
         sequence = traffic.next_sequence
         traffic.next_sequence += 1
         traffic.sent += 1
-        head = self.writer.head(kind, sequence, wall, nonce)
-        plain = Plain(number, self.into.handled, body, durable)
-        self.into.unacknowledged = 0
-        return seal_body(self.writer, traffic.seal_key, traffic.generation, head, plain), sequence
+        return traffic, sequence
+
+    @property
+    def has_frames(self) -> bool:
+        """docs/protocol/1.1.md#compact-frames: both sides listed them."""
+        return frames.CAPABILITY in self.capabilities
 
     def look(self, envelope: Envelope, now: int) -> Tuple[Traffic, bytes]:
         """Checks 11 and 12: the generation is held and the sequence new in it. Raises Refusal."""
         if not envelope.is_sealed:
             raise Refusal("ENCRYPTION_REQUIRED", f"{envelope.kind} in plain text")
         generation, sealed = sealed_parts(envelope.payload)
+        return self._look(generation, envelope.sequence, now), sealed
+
+    def look_frame(self, frame: Frame, now: int) -> Traffic:
+        """The same of a frame. Raises Refusal."""
+        if not self.has_frames:
+            raise Refusal("INVALID_MESSAGE", "frames were not agreed on")
+        return self._look(frame.generation, frame.sequence, now)
+
+    def _look(self, generation: int, sequence: int, now: int) -> Traffic:
         self.bury(now)
         traffic = self.traffic.get(generation)
         if traffic is None:
             if not self.traffic:
                 raise Refusal("SESSION_NOT_FOUND", "the keys of this session are gone")
             raise Refusal("SEQUENCE_ERROR", f"no keys of generation {generation}")
-        if not traffic.window.is_new(envelope.sequence):
-            raise Refusal("SEQUENCE_ERROR", f"sequence {envelope.sequence} was seen, or is behind the window")
-        return traffic, sealed
+        if not traffic.window.is_new(sequence):
+            raise Refusal("SEQUENCE_ERROR", f"sequence {sequence} was seen, or is behind the window")
+        return traffic
 
     def open(self, envelope: Envelope, traffic: Traffic, sealed: bytes) -> Plain:
         """Check 14. Raises Refusal(DECRYPTION_FAILED)."""
         return open_sealed(envelope, traffic.open_key, traffic.generation, sealed)
 
-    def record(self, envelope: Envelope, traffic: Traffic, now: Now) -> bool:
+    def open_frame(self, frame: Frame, traffic: Traffic) -> Inner:
+        """The same of a frame. Raises Refusal."""
+        return frames.open_frame(frame, traffic.open_key)
+
+    def record(self, arrived: Union[Envelope, Frame], traffic: Traffic, now: Now) -> bool:
         """Check 15. True where this message shows for the first time that the other side has these keys."""
-        traffic.window.record(envelope.sequence)
+        traffic.window.record(arrived.sequence)
         traffic.received += 1
         self.used = self.heard = now.mono
         return self.secrets.confirm(traffic.generation)
@@ -223,6 +271,7 @@ class Session:
                 "peer": self.peer,
                 "peer_key": self.peer_key.hex(),
                 "role": self.role,
+                "capabilities": sorted(self.capabilities),
                 "created": self.created.wall,
                 "used": self.used_kept,
                 "confirmed": pair(self.secrets.confirmed),
@@ -240,7 +289,8 @@ class Session:
 def decode(record: bytes, writer: Writer, now: Now, places: Dict[int, str]) -> Session:
     """A session as it was kept: suspended. Raises ValueError, KeyError."""
     value = json.loads(record)
-    session = Session(writer, value["peer"], parse_hex(value["peer_key"], 32), value["role"], now)
+    # A record of before there were frames has no capabilities.
+    session = Session(writer, value["peer"], parse_hex(value["peer_key"], 32), value["role"], now, value.get("capabilities", ()))
     session.created = Now(now.mono - max(0, now.wall - value["created"]), value["created"])
     session.used = now.mono - max(0, now.wall - value["used"])
     session.used_kept = value["used"]
