@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use entity_moltbook::budget::Book;
+use entity_moltbook::duty::memory::Memory;
 use entity_moltbook::exchange::{Exchange, Failure, Patience, Step};
 use entity_moltbook::reply::judge::Answered;
 use entity_moltbook::reply::{Arrival, Trouble};
 use entity_moltbook::{ApiKey, Call, Moment, Origin};
 
 use crate::clock::Clock;
+use crate::diary::{Diary, DiaryError};
 use crate::https::{Https, Trust, TrustError};
 use crate::store::{Store, StoreError};
 use crate::waiting::Cancel;
@@ -83,6 +85,25 @@ impl Client {
     /// Where requests go.
     pub fn origin(&self) -> &Origin {
         self.https.origin()
+    }
+
+    /// The present, on the clock of the book.
+    pub fn now(&self) -> Moment {
+        self.store.clock().now()
+    }
+
+    /// Takes the duties of the account, with what is remembered of them, until the [`Diary`] is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`DiaryError`] if another program does them, or the memory cannot be read.
+    pub fn duties(&self) -> Result<(Diary, Memory), DiaryError> {
+        self.store.diary()
+    }
+
+    /// Breaks every wait off, also those to come; what is asked just now is not waited for here.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
     }
 
     /// The book as it is now.

@@ -13,9 +13,11 @@ use std::time::Duration;
 use entity_moltbook::Moment;
 use entity_moltbook::budget::Book;
 use entity_moltbook::budget::file::{BOOK_MAX, Damaged};
+use entity_moltbook::duty::memory::Memory;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::clock::Clock;
+use crate::diary::{Diary, DiaryError};
 use crate::waiting::Cancel;
 
 /// How long to wait for another program that has the book.
@@ -25,6 +27,7 @@ pub const LOCK_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
+    account: String,
     book: PathBuf,
     lock: PathBuf,
     clock: Clock,
@@ -74,6 +77,7 @@ impl Store {
         made.map_err(|why| StoreError::Io { path: folder.to_owned(), why })?;
         Ok(Self {
             folder: folder.to_owned(),
+            account: account.to_owned(),
             book: folder.join(format!("moltbook-{account}.json")),
             lock: folder.join(format!("moltbook-{account}.lock")),
             clock,
@@ -84,6 +88,11 @@ impl Store {
     /// The clock of the book.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Takes the duties of the account.
+    pub(crate) fn diary(&self) -> Result<(Diary, Memory), DiaryError> {
+        Diary::open(&self.folder, &self.account, self.clock.clone())
     }
 
     /// Where the book lies.
@@ -101,7 +110,8 @@ impl Store {
         let (mut book, now) = self.read()?;
         let result = change(&mut book, now);
         let bytes = book.to_bytes(self.clock.boot(), now);
-        self.write(&bytes).map_err(|why| StoreError::Io { path: self.book.clone(), why })?;
+        replace(&self.book, &bytes)
+            .map_err(|why| StoreError::Io { path: self.book.clone(), why })?;
         Ok(result)
     }
 
@@ -134,17 +144,6 @@ impl Store {
         Ok((book, now))
     }
 
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        // One name, because whoever writes has the lock: what a killed program has left there is overwritten.
-        let beside = self.book.with_extension("new");
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.book)?;
-        File::open(&self.folder)?.sync_all()
-    }
-
     fn locked(&self) -> Result<File, StoreError> {
         let failed = |why: io::Error| StoreError::Io { path: self.lock.clone(), why };
         let options = OpenOptions::new()
@@ -166,5 +165,20 @@ impl Store {
                 return Err(StoreError::Locked { path: self.lock.clone() });
             }
         }
+    }
+}
+
+/// Puts `bytes` in the place of the file at `path`, in whole and durable; who calls it has the lock.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // One name, because whoever writes has the lock: what a killed program has left there is overwritten.
+    let beside = path.with_extension("new");
+    let mut file =
+        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
     }
 }

@@ -38,8 +38,8 @@ pub struct TaskReport {
     pub capability: String,
     /// Whether it was done.
     pub done: bool,
-    /// How long it took.
-    pub took: Duration,
+    /// How long it took, where that is known.
+    pub took: Option<Duration>,
     /// What the worker wants to be known of its result.
     pub summary: String,
 }
@@ -71,7 +71,8 @@ impl TaskReport {
     /// [`BadWord`] if the summary makes it too long, or has control characters.
     pub fn draft(&self, submolt: Submolt) -> Result<Draft, BadWord> {
         let end = if self.done { "done" } else { "failed" };
-        let mut text = format!("{} {end} after {}.", self.capability, Span(self.took));
+        let took = self.took.map(|took| format!(" after {}", Span(took))).unwrap_or_default();
+        let mut text = format!("{} {end}{took}.", self.capability);
         if !self.summary.is_empty() {
             let _ = write!(text, "\n\n{}", self.summary);
         }
@@ -150,7 +151,7 @@ mod tests {
             task: "t-1".to_owned(),
             capability: "translate".to_owned(),
             done: false,
-            took: Duration::from_secs(3),
+            took: Some(Duration::from_secs(3)),
             summary: String::new(),
         };
         let short = report.draft(Submolt::new("general").unwrap()).unwrap();

@@ -16,6 +16,7 @@
 //! exchange     one call from its beginning to its end: reserve, send, settle, wait, repeat
 //! inbound      texts of strangers: marked, bounded, data only
 //! letter       what a peer says of itself and of its tasks
+//! duty         what a peer does here by itself: a status from time to time, mentions handed to another peer
 //! ```
 //!
 //! `entity-moltbook-client` gives these machines a socket, a clock and a file; `entity-moltbook-fake` is a service to try them on.
@@ -23,6 +24,7 @@
 pub mod budget;
 pub mod call;
 pub mod challenge;
+pub mod duty;
 pub mod exchange;
 pub mod inbound;
 pub mod key;

@@ -210,7 +210,7 @@ fn tc_mb_015_a_task_is_reported_and_the_report_is_read_again() {
         task: "task-7".to_owned(),
         capability: "translate".to_owned(),
         done: true,
-        took: Duration::from_secs(12),
+        took: Some(Duration::from_secs(12)),
         summary: "Three pages, two questions open.".to_owned(),
     };
     let draft = report.draft(Submolt::new("general").unwrap()).unwrap();
