@@ -2,8 +2,11 @@
 
 use std::collections::VecDeque;
 
+use serde::Deserialize;
+
 /// One thing that goes wrong with one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// 429 that asks to wait so many seconds; nothing is done.
     TooMany {

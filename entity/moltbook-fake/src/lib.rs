@@ -10,8 +10,10 @@
 //! fake        service and faults together, and the account of what was seen
 //! http        requests from bytes, answers to bytes
 //! server      a fake behind HTTPS on the loopback, with a certificate of its own
+//! contract    the fake as a part in a scenario: started, broken and looked into over the peer contract
 //! ```
 
+pub mod contract;
 pub mod fake;
 pub mod fault;
 pub mod http;

@@ -85,6 +85,11 @@ impl Server {
         format!("https://localhost:{}/api/v1", self.address.port())
     }
 
+    /// The port of 127.0.0.1 it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// What a client has to trust, as PEM.
     pub fn certificate(&self) -> &str {
         &self.certificate

@@ -68,7 +68,7 @@ pub(super) enum State {
 pub(super) const ANSWER_WITHIN: i64 = 300_000_000;
 
 impl Post {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         json!({
             "id": self.id,
             "title": self.title,
@@ -86,7 +86,7 @@ impl Post {
 }
 
 impl Comment {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         json!({
             "id": self.id,
             "post_id": self.post,

@@ -101,7 +101,16 @@ impl Service {
         let hits = self.posts.iter().filter(|post| {
             post.visible && post.content.as_deref().is_some_and(|text| text.contains(&wanted))
         });
-        let results: Vec<Value> = hits.map(Post::json).collect();
+        let said = self
+            .comments
+            .iter()
+            .filter(|comment| comment.visible && comment.content.contains(&wanted));
+        let comments = said.map(|comment| {
+            let mut found = comment.json();
+            found["type"] = "comment".into();
+            found
+        });
+        let results: Vec<Value> = hits.map(Post::json).chain(comments).collect();
         Answer::good(json!({ "success": true, "results": results }))
     }
 

@@ -101,7 +101,7 @@ pub enum StartError {
     /// The answer to `initialize` is not what the contract asks for.
     #[error("the answer to initialize is not the contract's")]
     BadAnswer(#[source] InitializeError),
-    /// The peer says it listens where the tap cannot go on to: not at `http://IP:PORT`, or at the tap itself.
+    /// The peer says it listens where the tap cannot go on to: not at `http://IP:PORT` or `https://IP:PORT`, or at the tap itself.
     #[error("it says it listens at {address:?}, {problem}")]
     Address {
         /// The address it gave.

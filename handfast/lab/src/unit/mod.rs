@@ -309,13 +309,18 @@ impl Unit {
         let ready_us = self.evidence.clock().now_us().saturating_sub(asked_us);
         let initialized = Initialized::from_result(&answer).map_err(StartError::BadAnswer)?;
         let address = initialized.address().unwrap_or_default();
-        let listen = address.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-        let listen = listen.and_then(|listen| listen.parse::<SocketAddr>().ok());
+        let sealed = address.strip_prefix("https://");
+        let rest = sealed.or_else(|| address.strip_prefix("http://"));
+        let listen = rest.and_then(|rest| rest.trim_end_matches('/').parse::<SocketAddr>().ok());
         let bad = |problem| StartError::Address { address: address.to_owned(), problem };
-        let listen = listen.ok_or_else(|| bad("which is not of the form http://IP:PORT"))?;
-        self.tap.set_upstream(&config.name, listen).map_err(|_own| {
-            bad("where the recording proxy listens; it is to say where it really listens, not what it announces")
-        })?;
+        let listen = listen
+            .ok_or_else(|| bad("which is not of the form http://IP:PORT or https://IP:PORT"))?;
+        // Nobody can look into what is sealed for the peer itself, so no proxy stands before it.
+        if sealed.is_none() {
+            self.tap.set_upstream(&config.name, listen).map_err(|_own| {
+                bad("where the recording proxy listens; it is to say where it really listens, not what it announces")
+            })?;
+        }
         peer.set_ready(initialized, ready_us);
         let (role, pid) = (config.name.clone(), peer.pid());
         self.evidence.record(Fact::Ready { role, pid, ready_us });
