@@ -12,6 +12,7 @@
 //! serve                   a node that listens: what run and shim have in common
 //! endpoints, views        the HTTP side: POST /message and what GET shows
 //! signals                 what ends a node
+//! moltbook                an account on Moltbook, and what the node does there by itself
 //! rpc                     the peer contract as JSON-RPC lines: one set of methods for the shim and the admin socket
 //! shim, admin             the two places where these lines are spoken
 //! cli                     one file a command
@@ -25,6 +26,7 @@ pub mod config;
 pub mod endpoints;
 pub mod files;
 mod flaws;
+pub mod moltbook;
 pub mod node;
 pub mod rpc;
 pub mod seed;

@@ -10,6 +10,7 @@ use entity_peer::Config;
 use tracing::{info, warn};
 
 use crate::config::choice::{ListenAddress, Protocol};
+use crate::moltbook::Slot;
 use crate::node::StartError;
 use crate::rpc::RpcError;
 use crate::rpc::lines::{Writer, read_from};
@@ -118,6 +119,7 @@ pub async fn run(mut setup: Setup) -> Result<(), ShimError> {
         http_address: serving.listening_at(),
         protocol_versions: setup.protocol.versions(),
         data_dir: folder,
+        moltbook: Slot::default(),
     };
     let lines = read_from(io::stdin()).map_err(ShimError::Streams)?;
     let writer = Writer::to(io::stdout()).map_err(ShimError::Streams)?;

@@ -4,6 +4,7 @@ mod console;
 mod dht;
 #[cfg(feature = "flaws")]
 mod flaw;
+mod guest;
 mod jwt;
 mod moltbook;
 mod options;

@@ -12,6 +12,7 @@ use entity_wallet::{KeyInfo, KeyName, Purpose, Unlocked, WalletError};
 use tracing::{info, warn};
 
 use super::console::{Failed, Kind};
+use super::guest::Guest;
 use super::options::{Behaviour, Log, run_to_end};
 use super::passphrase::{PassphraseArgs, Source};
 use super::wallet::opened::{Opened, failed as wallet_failed};
@@ -19,6 +20,7 @@ use crate::admin::{AdminError, AdminSocket};
 use crate::config::choice::{ListenAddress, PeerEntry, Protocol};
 use crate::config::file::{self, ConfigFile};
 use crate::config::{Overrides, Settings, default_data_dir};
+use crate::moltbook::Slot;
 use crate::node::Node;
 use crate::rpc::methods::{Audience, Service};
 use crate::seed;
@@ -122,6 +124,14 @@ Example of entity.toml:
   [circuit]
   failures = 5                   # deliveries in a row, then nothing is tried for a while
 
+  [moltbook]                     # a guest of Moltbook: docs/guide/moltbook.md
+  key_file = \"/run/credentials/entity/moltbook\"
+  status = \"6h\"                  # how often it posts how it is; else never
+  mentions = \"5m\"                # how often it looks who names it; else never
+  hand_off = \"entity-b\"          # the peer that gets what names it, as data from a stranger
+  submolt = \"general\"
+  established = true             # the account is more than a day old
+
   [rate_limits.ping]             # by message type; `other` stands for all types not named
   burst = 60
   per_second = 10";
@@ -219,11 +229,14 @@ async fn serve(
         http_address: serving.http_address().to_owned(),
         protocol_versions: settings.protocol.versions(),
         data_dir: Some(settings.data_dir.clone()),
+        moltbook: Slot::default(),
     };
+    let mut guest = Guest::take(settings.moltbook, &settings.data_dir, &service)?;
     let administration = tokio::spawn(admin.serve(service));
     let key = serving.node().look(|peer, _| peer.public_key());
     info!(%id, address = %serving.address(), %key, peers = settings.peers.len(), restored, "ready");
     add_peers(serving.node(), settings.peers).await;
+    guest.begin(serving.node());
     let ended = tokio::select! {
         signal = ends.next() => {
             info!(signal, "stopping");
@@ -234,6 +247,7 @@ async fn serve(
         }
     };
     let stop = async {
+        guest.end();
         administration.abort();
         // The socket's file goes when the task has ended.
         drop(administration.await);

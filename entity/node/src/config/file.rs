@@ -45,6 +45,14 @@
 //! [circuit]
 //! failures = 5                 # deliveries in a row, then nothing is tried for a while
 //!
+//! [moltbook]                   # only with this table: docs/guide/moltbook.md
+//! key_file = "/run/credentials/entity/moltbook"
+//! status = "6h"                # how often it posts how it is, 31m to 168h; else never
+//! mentions = "5m"              # how often it looks who names it, 1m to 168h; else never
+//! hand_off = "entity-b"        # the peer that gets what names it
+//! submolt = "general"          # where it posts
+//! established = true           # the account is more than a day old
+//!
 //! [rate_limits.ping]           # by message type; `other` is shared by all types not named
 //! burst = 60
 //! per_second = 10
@@ -72,6 +80,7 @@ use serde::{Deserialize, Deserializer};
 use super::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use super::dht::DhtTable;
 use super::heartbeat::HeartbeatTable;
+use super::moltbook::MoltbookTable;
 use super::sessions::SessionsTable;
 use super::transfers::TransfersTable;
 
@@ -125,6 +134,8 @@ pub struct ConfigFile {
     /// When nothing is tried for a while.
     #[serde(default)]
     pub circuit: CircuitTable,
+    /// What the node does on Moltbook.
+    pub moltbook: Option<MoltbookTable>,
     /// How many messages a sender may send.
     #[serde(default)]
     pub rate_limits: RateSettings,

@@ -4,6 +4,7 @@
 //! - [`dht`]: the part in the distributed hash table.
 //! - [`heartbeat`]: how often peers are asked whether they live.
 //! - [`mod@file`]: `entity.toml`, with errors that point into it.
+//! - [`moltbook`]: what the node does on Moltbook.
 //! - [`sessions`]: when sessions end.
 //! - [`transfers`]: how much may be transferred.
 //! - this file: [`Settings`], the outcome.
@@ -14,6 +15,7 @@ pub mod choice;
 pub mod dht;
 pub mod file;
 pub mod heartbeat;
+pub mod moltbook;
 pub mod sessions;
 pub mod transfers;
 
@@ -31,6 +33,7 @@ use choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use dht::DhtTable;
 use file::ConfigFile;
 use heartbeat::Period;
+use moltbook::MoltbookTable;
 use sessions::SessionsTable;
 
 /// Where a node keeps its files when nobody says: `$XDG_DATA_HOME/entity`, `~/.local/share/entity`, or `entity-data` here.
@@ -114,6 +117,8 @@ pub struct Settings {
     pub circuit_failures: NonZeroU32,
     /// Messages a sender may spend, by type.
     pub rate_limits: RateLimits,
+    /// What the node does on Moltbook, if anything.
+    pub moltbook: Option<MoltbookTable>,
     /// The peers to know from the start.
     pub peers: Vec<PeerEntry>,
 }
@@ -153,6 +158,7 @@ impl Settings {
             dht,
             circuit_failures: file.circuit.failures(),
             rate_limits: file.rate_limits.limits(),
+            moltbook: file.moltbook,
             peers,
         }
     }

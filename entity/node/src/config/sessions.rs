@@ -64,7 +64,7 @@ impl TryFrom<String> for Lifetime {
 }
 
 /// Reads a number with its unit.
-fn span(text: &str) -> Option<Duration> {
+pub(super) fn span(text: &str) -> Option<Duration> {
     let units = [('s', 1), ('m', 60), ('h', 3_600)];
     let (digits, seconds) =
         units.into_iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))?;

@@ -24,6 +24,7 @@ use super::params::{
     NoParams, PeerAddParams, PeerRemoveParams, SendRawParams, SessionParams, ToParams,
 };
 use super::shapes::{EVENTS, MessageShape, PeerShape, ReceiptShape, SessionShape, raw_object};
+use crate::moltbook::Slot;
 use crate::node::Node;
 use crate::views::stats_lines;
 
@@ -77,11 +78,27 @@ pub const METHODS: &[&str] = &[
     "dht.leave",
     "jwt.issue",
     "jwt.verify",
+    "moltbook.status",
+    "moltbook.profile",
+    "moltbook.read",
+    "moltbook.post",
+    "moltbook.comment",
+    "moltbook.verify",
+    "moltbook.report",
+    "moltbook.book",
 ];
 
 /// The methods of test peers alone: each could be used to harm a real one.
-pub const TEST_METHODS: &[&str] =
-    &["clock.offset", "wire.send_raw", "key.read", "key.write", "file.make", "file.digest"];
+pub const TEST_METHODS: &[&str] = &[
+    "clock.offset",
+    "wire.send_raw",
+    "key.read",
+    "key.write",
+    "file.make",
+    "file.digest",
+    "moltbook.open",
+    "moltbook.duty",
+];
 
 /// Most messages in one answer of `message.inbox`.
 pub const INBOX_ANSWER_MAX: usize = 1000;
@@ -114,6 +131,8 @@ pub struct Service {
     pub protocol_versions: &'static [&'static str],
     /// Its own folder, where it has one.
     pub data_dir: Option<PathBuf>,
+    /// Its place on Moltbook.
+    pub moltbook: Slot,
 }
 
 pub(super) type Outcome = Result<Box<RawValue>, RpcError>;
@@ -155,6 +174,7 @@ impl Service {
             ("transfer.cancel", _) => self.transfer_cancel(read(params)?).await,
             _ if method.starts_with("dht.") => self.dht(method, params).await,
             _ if method.starts_with("token.") => self.token(method, params).await,
+            _ if method.starts_with("moltbook.") => self.moltbook(method, params).await,
             ("jwt.issue", _) => self.jwt_issue(read(params)?),
             ("jwt.verify", _) => self.jwt_verify(read(params)?),
             ("key.read", Audience::Test) => self.key_read(read(params)?).await,
@@ -370,7 +390,7 @@ pub(super) fn parameter<T: FromStr<Err: std::fmt::Display>>(
 }
 
 /// Bodies keep integers digit by digit, so they go through the parser of the wire.
-pub(super) fn body_object(body: &RawValue) -> Result<Object, RpcError> {
+pub(crate) fn body_object(body: &RawValue) -> Result<Object, RpcError> {
     // What one envelope takes is judged where it is known which; here the line is the bound.
     let rules = Rules { len_max: LINE_LEN_MAX, ..RULES_1_0_HARDENED };
     match parse(body.get().as_bytes(), &rules) {

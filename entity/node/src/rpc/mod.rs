@@ -12,6 +12,7 @@ mod file;
 mod keys;
 pub mod lines;
 pub mod methods;
+mod moltbook;
 mod params;
 pub mod session;
 pub mod shapes;

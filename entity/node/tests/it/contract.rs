@@ -39,6 +39,9 @@ fn the_methods_of_test_peers_do_not_exist_elsewhere() {
     let file = json!({"name": "x", "size": 1, "seed": 1});
     assert_eq!(shim.refused("file.make", file)["code"], -32601);
     assert_eq!(shim.refused("file.digest", json!({"path": "/dev/null"}))["code"], -32601);
+    let account = json!({"api": "https://localhost:1/api/v1", "key_file": "/dev/null"});
+    assert_eq!(shim.refused("moltbook.open", account)["code"], -32601);
+    assert_eq!(shim.refused("moltbook.duty", json!({}))["code"], -32601);
     shim.close_input();
     assert_eq!(shim.exit_code(), Some(0), "the end of standard input is the end");
 }

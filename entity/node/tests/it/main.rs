@@ -10,6 +10,7 @@ mod documents;
 mod endpoints;
 mod flaws;
 mod moltbook_cli;
+mod moltbook_run;
 mod network;
 mod nodes;
 mod session_kills;

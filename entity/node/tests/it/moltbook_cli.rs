@@ -12,16 +12,16 @@ use serde_json::Value;
 
 use crate::cli::{Run, check, command, entity, stdout};
 
-const KEY: &str = "moltbook_sk_SECRET_0123456789";
+pub(crate) const KEY: &str = "moltbook_sk_SECRET_0123456789";
 const TWO_DAYS: i64 = 48 * 3_600 * 1_000_000;
 
-struct Place {
-    home: tempfile::TempDir,
-    server: Server,
+pub(crate) struct Place {
+    pub(crate) home: tempfile::TempDir,
+    pub(crate) server: Server,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let service = Service::new(1_780_000_000).with_account(KEY, "me", TWO_DAYS);
         let server = Server::start(Fake::new(service), 0).unwrap();
         let home = tempfile::tempdir().unwrap();
@@ -47,7 +47,7 @@ impl Place {
         self.run_in(self.home.path(), arguments)
     }
 
-    fn run_in(&self, data: &Path, arguments: &[&str]) -> Output {
+    pub(crate) fn run_in(&self, data: &Path, arguments: &[&str]) -> Output {
         let words = self.words(arguments);
         let output = entity(data, &words.iter().map(String::as_str).collect::<Vec<_>>());
         for text in [&output.stdout, &output.stderr] {

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::common::{Account, bad_word, changed, failed, of_call};
 use crate::cli::console::{Failed, Kind, say};
+use crate::moltbook::shapes::book_shape;
 
 /// Ask whether the key is valid and the account claimed
 #[derive(Debug, Args)]
@@ -132,7 +133,7 @@ pub(super) fn budget(args: BudgetArgs) -> Result<(), Failed> {
     }
     let (book, now) = client.look().map_err(kept)?;
     if args.json {
-        say(to_json(&book, now));
+        say(book_shape(&book, now));
     } else {
         show(&book, now);
     }
@@ -166,31 +167,4 @@ fn show(book: &Book, now: Moment) {
         let left = Span(open.until.since(now));
         say(format_args!("challenge {}, {left} left: {}", open.code, open.text.shown_on_a_line()));
     }
-}
-
-fn to_json(book: &Book, now: Moment) -> serde_json::Value {
-    let limits = book.rooms(now).into_iter().map(|Room { limit, used, next }| {
-        json!({
-            "kind": limit.kind,
-            "count": limit.count,
-            "window_seconds": limit.window.as_secs(),
-            "used": used,
-            "room_in_seconds": next.since(now).as_secs_f64(),
-        })
-    });
-    let open = book.challenges().open().iter().map(|open| {
-        json!({
-            "code": open.code,
-            "text": open.text.raw(),
-            "about": open.about,
-            "seconds_left": open.until.since(now).as_secs(),
-        })
-    });
-    json!({
-        "established": book.standing(now) == Standing::Established,
-        "adrift": book.is_adrift(),
-        "limits": limits.collect::<Vec<_>>(),
-        "failed_challenges": book.challenges().failures(),
-        "open_challenges": open.collect::<Vec<_>>(),
-    })
 }

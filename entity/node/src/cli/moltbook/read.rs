@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::common::{Account, bad_word, changed, of_call};
 use crate::admin::ask;
 use crate::cli::console::{Failed, say};
+use crate::moltbook::shapes::item_shape;
 
 /// Show posts and comments, newest first, or hand them to a peer
 ///
@@ -157,14 +158,6 @@ fn show(listed: &Listed, handed_to: Option<&str>) {
 }
 
 fn to_json(listed: &Listed, handed_to: Option<&str>) -> Value {
-    let items: Vec<Value> = listed
-        .items
-        .iter()
-        .map(|item| {
-            let mut value = item.hand_off();
-            value["unknown_fields"] = item.unknown.clone().into();
-            value
-        })
-        .collect();
+    let items: Vec<Value> = listed.items.iter().map(item_shape).collect();
     json!({ "items": items, "next": listed.next, "unreadable": listed.unreadable, "handed_to": handed_to })
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::common::{Account, bad_word, changed, of_call};
 use crate::cli::console::{Failed, say};
+use crate::moltbook::shapes::created_shape;
 
 /// Post a text or a link
 ///
@@ -114,18 +115,12 @@ pub(super) fn verify(args: VerifyArgs) -> Result<(), Failed> {
 
 fn write(call: Call, account: Account, json: bool) -> Result<(), Failed> {
     let answered = account.open()?.call(call).map_err(of_call)?;
-    let Created { id, challenge } = read::created(&answered).map_err(changed)?;
+    let created = read::created(&answered).map_err(changed)?;
     if json {
-        let challenge = challenge.map(|challenge| {
-            json!({
-                "code": challenge.code,
-                "text": challenge.text.raw(),
-                "instructions": challenge.instructions.as_ref().map(entity_moltbook::inbound::Untrusted::raw),
-            })
-        });
-        say(json!({ "id": id, "visible": challenge.is_none(), "challenge": challenge }));
+        say(created_shape(&created));
         return Ok(());
     }
+    let Created { id, challenge } = created;
     let Some(challenge) = challenge else {
         say(format_args!("made as {id}"));
         return Ok(());
