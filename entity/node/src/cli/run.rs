@@ -9,6 +9,7 @@ use entity_journal::JournalError;
 use entity_peer::command::{AddPeer, Command, CommandError};
 use entity_transport::http::Address;
 use entity_wallet::{KeyInfo, KeyName, Purpose, Unlocked, WalletError};
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::console::{Failed, Kind};
@@ -237,6 +238,16 @@ async fn serve(
     info!(%id, address = %serving.address(), %key, peers = settings.peers.len(), restored, "ready");
     add_peers(serving.node(), settings.peers).await;
     guest.begin(serving.node());
+    run_until_told(serving, &mut ends, administration, &guest).await
+}
+
+/// Waits until somebody or the journal ends the peer, and ends it in order; a second signal ends it at once.
+async fn run_until_told(
+    serving: Serving,
+    ends: &mut Ends,
+    administration: JoinHandle<()>,
+    guest: &Guest,
+) -> Result<(), Failed> {
     let ended = tokio::select! {
         signal = ends.next() => {
             info!(signal, "stopping");
