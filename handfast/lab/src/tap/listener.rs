@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::tap::relay::{Outcome, relay};
+use crate::tap::socket;
 use crate::tap::upstream::strip;
 use crate::tap::wire::{Request, Wire};
 use crate::tap::{BODY_MAX, CONCURRENT_MAX};
@@ -84,6 +85,7 @@ async fn connection(stream: TcpStream, wire: Arc<Wire>, asker: Asker) -> std::io
         .preserve_header_case(true)
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
     // An error here is how the tap closes a connection without an answer.
     drop(served);
@@ -99,6 +101,10 @@ async fn answer(
     reset: Arc<AtomicBool>,
     request: HttpRequest<Incoming>,
 ) -> Result<Response<Full<Bytes>>, NoAnswer> {
+    if socket::is_upgrade(&request) {
+        let link = asker.link(&wire, &[]);
+        return socket::open(wire, link, request).await.map_err(|outcome| ended(&outcome, &reset));
+    }
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_MAX).collect().await.map_err(|_| NoAnswer)?.to_bytes();
     let link = asker.link(&wire, &body);
@@ -111,12 +117,16 @@ async fn answer(
             strip(response.headers_mut());
             Ok(response)
         }
-        Outcome::Closed => Err(NoAnswer),
-        Outcome::Reset => {
-            reset.store(true, Ordering::Relaxed);
-            Err(NoAnswer)
-        }
+        outcome @ (Outcome::Closed | Outcome::Reset) => Err(ended(&outcome, &reset)),
     }
+}
+
+/// Notes how a connection is to end without an answer.
+fn ended(outcome: &Outcome, reset: &AtomicBool) -> NoAnswer {
+    if let Outcome::Reset = outcome {
+        reset.store(true, Ordering::Relaxed);
+    }
+    NoAnswer
 }
 
 /// Closes the connection: nothing is written on it.

@@ -11,6 +11,7 @@
 //! - `relay`: one exchange from beginning to end
 //! - `listener`: the side of the asker
 //! - `upstream`: the side of the answerer
+//! - `socket`: WebSockets, message by message
 //!
 //! What is not kept byte for byte: hop-by-hop headers, and the framing of a body (a chunked body
 //! leaves with a `Content-Length`). The body itself and all other headers pass unchanged.
@@ -19,6 +20,7 @@ mod body;
 mod exchange;
 mod listener;
 mod relay;
+mod socket;
 mod upstream;
 mod wire;
 
@@ -35,6 +37,7 @@ use tokio::task::JoinSet;
 
 pub use body::Body;
 pub use exchange::{Answer, Exchange, Fate};
+pub use socket::UPGRADE;
 pub use wire::{RECORDED_BYTES_MAX, RECORDED_MAX};
 
 use crate::evidence::Evidence;
@@ -142,7 +145,9 @@ impl Tap {
     ///
     /// [`RulesFull`] if the unit has laid too many.
     pub fn lay(&self, rule: Rule) -> Result<RuleId, RulesFull> {
-        self.wire.state().rules.lay(rule)
+        let laid = self.wire.state().rules.lay(rule);
+        self.wire.laid.notify_waiters();
+        laid
     }
 
     /// Takes a rule out of force; messages it holds stay held.

@@ -51,7 +51,7 @@ pub(super) async fn relay(wire: Arc<Wire>, link: Link, request: Request) -> Outc
     match copy {
         Copy::None => {}
         Copy::Same => {
-            drop(send_again(&wire, &link, index, (request, body), Fate::Duplicated).await);
+            drop(send_again(&wire, &link, index, (&request, body), Fate::Duplicated).await);
         }
         // The rule named a message that is not recorded: its report shows the effect, the evidence
         // shows no replay.
@@ -65,7 +65,7 @@ pub(super) async fn replay(wire: &Wire, link: &Link, index: u64) -> Result<Answe
     let recorded = wire.state().recording(link, index);
     let request = recorded.ok_or_else(|| ReplayError::NotRecorded { link: link.clone(), index })?;
     let body = request.body.clone();
-    send_again(wire, link, Some(index), (request, body), Fate::Replayed)
+    send_again(wire, link, Some(index), (&request, body), Fate::Replayed)
         .await
         .map_err(|reason| ReplayError::NoAnswer { link: link.clone(), index, reason })
 }
@@ -168,14 +168,14 @@ fn own_answer(exchange: &mut Exchange, status: u16, body: Bytes) -> Outcome {
 }
 
 /// Names what the rule of `exchange` changed.
-fn replaced(wire: &Wire, exchange: &Exchange, direction: Direction) -> Fate {
+pub(super) fn replaced(wire: &Wire, exchange: &Exchange, direction: Direction) -> Fate {
     let what =
         exchange.rule.and_then(|rule| wire.state().rules.edit(rule).map(ToString::to_string));
     Fate::Replaced { direction, what: what.unwrap_or_default() }
 }
 
 /// Waits for the release of a held message.
-async fn held(
+pub(super) async fn held(
     wire: &Wire,
     exchange: &Exchange,
     (id, direction): (HoldId, Direction),
@@ -193,19 +193,19 @@ async fn held(
 }
 
 /// Delivers a request once more and writes the copy down.
-async fn send_again(
+pub(super) async fn send_again(
     wire: &Wire,
     link: &Link,
     index: Option<u64>,
-    (request, body): (Request, Bytes),
+    (request, body): (&Request, Bytes),
     fate: Fate,
 ) -> Result<Answer, String> {
     let began_us = wire.evidence.clock().now_us();
     let kind = handfast_faults::text_of(&request.body, &wire.config.kind_field);
-    let mut exchange = Exchange::new(link.clone(), index, kind, began_us, &request);
+    let mut exchange = Exchange::new(link.clone(), index, kind, began_us, request);
     exchange.delivered = Some(body.clone().into());
     exchange.fate = fate;
-    let sent = send(wire, link, &request, body).await;
+    let sent = send(wire, link, request, body).await;
     let answer = sent.map(|received| Answer {
         status: received.head.status.as_u16(),
         body: received.body.into(),

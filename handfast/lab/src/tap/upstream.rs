@@ -61,6 +61,11 @@ pub(super) enum NoAnswer {
 }
 
 impl Upstream {
+    /// The peer's address, once it is named.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.state().address
+    }
+
     /// Names the peer's address; connections to an earlier one are forgotten.
     pub(super) fn set_address(&self, address: SocketAddr) {
         *self.state() = State { address: Some(address), idle: Vec::new() };

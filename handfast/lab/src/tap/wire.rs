@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use handfast_faults::{Direction, HoldId, Link, Observed, RuleId, Verdict, WireRules, text_of};
+use handfast_faults::{
+    Direction, HoldId, Lifetime, Link, Observed, RuleId, RuleReport, Verdict, WireRules, text_of,
+};
 use hyper::http::request;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::evidence::{Evidence, Fact};
 use crate::tap::exchange::Exchange;
@@ -29,6 +31,8 @@ pub(super) struct Wire {
     upstreams: BTreeMap<String, Upstream>,
     state: Mutex<State>,
     exchanges: Arc<Semaphore>,
+    /// Told of each rule that is laid.
+    pub(super) laid: Notify,
 }
 
 /// A request as it came from the asker, complete.
@@ -43,7 +47,8 @@ impl Wire {
         let upstreams = roles.iter().map(|role| (role.clone(), Upstream::default())).collect();
         let permits = u32::try_from(CONCURRENT_MAX).map_err(io::Error::other)?;
         let exchanges = Arc::new(Semaphore::new(usize::try_from(permits).unwrap_or_default()));
-        Ok(Self { config, evidence, upstreams, state: Mutex::default(), exchanges })
+        let laid = Notify::new();
+        Ok(Self { config, evidence, upstreams, state: Mutex::default(), exchanges, laid })
     }
 
     pub(super) fn upstream(&self, role: &str) -> Option<&Upstream> {
@@ -87,6 +92,17 @@ impl Wire {
         let is_message =
             head.method == hyper::Method::POST && head.uri.path() == self.config.message_path;
         let kind = is_message.then(|| text_of(&request.body, &self.config.kind_field)).flatten();
+        self.admit_as(link, request, kind.as_deref(), is_message)
+    }
+
+    /// Takes a request in that is known to be a message of this type, or none.
+    pub(super) fn admit_as(
+        &self,
+        link: &Link,
+        request: &Request,
+        kind: Option<&str>,
+        is_message: bool,
+    ) -> Admitted {
         let began_us = self.evidence.clock().now_us();
         let mut state = self.state();
         let index = is_message.then(|| state.keep(link, request));
@@ -94,13 +110,30 @@ impl Wire {
             link,
             direction: Direction::Request,
             index,
-            kind: kind.as_deref(),
+            kind,
             body: &request.body,
         });
         let hold = state.hold(&verdict);
         drop(state);
+        let kind = kind.map(str::to_owned);
         let exchange = Exchange::new(link.clone(), index, kind, began_us, request);
         Admitted { exchange, decided: Decided { verdict, rule, hold } }
+    }
+
+    /// Whether a rule takes down what is open of this type on a link. Only a standing rule for this very type does.
+    pub(super) fn takes_down(&self, link: &Link, kind: &str) -> bool {
+        let mut state = self.state();
+        let is_meant = |report: &RuleReport| {
+            report.rule.selector().kind.as_deref() == Some(kind)
+                && report.rule.lifetime() == Lifetime::Standing
+        };
+        if !state.rules.reports().iter().any(is_meant) {
+            return false;
+        }
+        let index = Some(state.last_index(link));
+        let direction = Direction::Request;
+        let observed = Observed { link, direction, index, kind: Some(kind), body: &[] };
+        matches!(state.rules.decide(&observed).0, Verdict::Cut | Verdict::Drop)
     }
 
     /// What the rules say of an answer.
