@@ -9,10 +9,12 @@ use std::sync::Arc;
 use entity_peer::Peer;
 use entity_peer::config::Profile;
 use entity_transport::http::{Answer, Handler, Request, ServerLimits, Verb};
+use entity_transport::ws::Receiver;
 use entity_wire::limits::{COMPAT_MESSAGE_LEN_MAX, MESSAGE_LEN_MAX};
 use entity_wire::time::Timestamp;
 use serde::Serialize;
 
+use crate::layers::{Layers, Socket};
 use crate::node::Node;
 use crate::views::{HealthReport, Peers, PublicKeyView, Root, Stats};
 
@@ -37,7 +39,8 @@ impl Endpoints {
             Profile::Hardened => MESSAGE_LEN_MAX,
             Profile::Compat => COMPAT_MESSAGE_LEN_MAX,
         };
-        ServerLimits { body_max_bytes, ..ServerLimits::default() }
+        let sockets = Layers::limits(profile);
+        ServerLimits { body_max_bytes, sockets, ..ServerLimits::default() }
     }
 
     fn show<T: Serialize>(&self, view: impl FnOnce(&Peer, Timestamp) -> T) -> Answer {
@@ -55,10 +58,15 @@ impl Endpoints {
 impl Handler for Endpoints {
     fn endpoint(&self, path: &str) -> Option<Verb> {
         match path {
-            "/message" => Some(Verb::Post),
+            "/message" if self.node.layers().has_http() => Some(Verb::Post),
             "/" | "/health" | "/peers" | "/stats" | "/public-key" => Some(Verb::Get),
             _ => None,
         }
+    }
+
+    fn socket(&self, path: &str) -> Option<Arc<dyn Receiver>> {
+        let takes_it = path == entity_wire::socket::PATH && self.node.layers().has_sockets();
+        takes_it.then(|| -> Arc<dyn Receiver> { Arc::new(Socket::accepted(self.node.downgrade())) })
     }
 
     async fn answer(&self, request: Request<'_>) -> Answer {

@@ -8,6 +8,7 @@
 //! wallet_files            the key files on disk
 //! config                  what the operator decides: file, environment, flags
 //! node                    the run loop: inputs into the peer, its outputs to the wires, its deadlines to a timer
+//! layers                  which way a transmission takes: HTTP or an open WebSocket
 //! storage                 where the peer's records are kept, and the thread that does it
 //! serve                   a node that listens: what run and shim have in common
 //! endpoints, views        the HTTP side: POST /message and what GET shows
@@ -27,6 +28,7 @@ pub mod endpoints;
 pub mod files;
 mod flaws;
 pub mod moltbook;
+pub mod layers;
 pub mod node;
 pub mod rpc;
 pub mod seed;

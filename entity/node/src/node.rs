@@ -25,6 +25,7 @@ use entity_peer::inbound::{Check, DecodeRules, decode};
 use entity_peer::output::{Delivery, PeerEvent};
 use entity_peer::{Config, Peer, RestoreError};
 use entity_transport::http::{Client, ClientLimits};
+use entity_transport::ws::Connection;
 use entity_wire::code::ErrorCode;
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
@@ -34,9 +35,12 @@ use tracing::{debug, error};
 
 use crate::clock::Clock;
 use crate::files::Files;
+use crate::layers::{Layers, Socket};
 use crate::storage::Storage;
 use crate::storage::writer::{Progress, Scan, Writer};
-use state::{Keeper, Passage, State};
+use state::{Keeper, State};
+
+pub(crate) use state::Passage;
 
 /// A running peer; clones are the same peer.
 #[derive(Debug, Clone)]
@@ -50,6 +54,7 @@ struct Shared {
     rules: DecodeRules,
     clock: Clock,
     client: Client,
+    layers: Layers,
     /// Told when the earliest deadline moves forward.
     deadline_moved: Notify,
     /// How many transmissions are under way.
@@ -161,6 +166,7 @@ impl Node {
 
     fn around(peer: Peer, clock: Clock, journal: Keeper) -> Self {
         let rules = peer.decode_rules();
+        let layers = Layers::of(peer.config());
         let state = State::new(peer, journal);
         let client = Client::new(ClientLimits {
             answer_max_bytes: Delivery::BODY_LEN_BYTES_MAX,
@@ -172,6 +178,7 @@ impl Node {
                 rules,
                 clock,
                 client,
+                layers,
                 deadline_moved: Notify::new(),
                 under_way: watch::Sender::new(0),
                 durable: AtomicUsize::new(0),
@@ -208,9 +215,9 @@ impl Node {
 
     /// Takes the body of one `POST /message` and returns its answer, once everything that it rests on is durable.
     pub async fn message(&self, body: &[u8]) -> Reply {
-        match self.judge(body) {
-            (reply, None) => reply,
-            (reply, Some(passage)) => match passage.await {
+        match self.judge(body, None) {
+            Judged { reply, passage: None } => reply,
+            Judged { reply, passage: Some(passage) } => match passage.await {
                 Ok(()) => reply,
                 // The journal failed: what the answer says may be forgotten.
                 Err(_) => Reply::retry_later(ErrorCode::ServiceUnavailable, RETRY_AFTER_MS),
@@ -218,8 +225,9 @@ impl Node {
         }
     }
 
-    /// The answer to a message, and what it has to wait for.
-    fn judge(&self, body: &[u8]) -> (Reply, Option<Passage>) {
+    /// The answer to a message, and what it has to wait for. Where it is accepted, `unknown` hears whose it is, before
+    /// anything leaves that it brings about.
+    pub(crate) fn judge(&self, body: &[u8], unknown: Option<(&Socket, &Connection)>) -> Judged {
         let decoded = match decode(&self.shared.rules, body) {
             Ok(decoded) => decoded,
             Err(refusal) => return self.answer(|peer, _| peer.handle_refusal(refusal)),
@@ -232,10 +240,19 @@ impl Node {
                 }
                 state.peer.admit(decoded, now)
             },
-            |state, admitted| admitted.map_err(|reply| (reply, state.passage())),
+            |state, admitted| admitted.map_err(|reply| Judged { reply, passage: state.passage() }),
         );
         match admitted.map(Check::run) {
-            Ok(Ok(checked)) => self.answer(|peer, now| peer.handle_checked(checked, now)),
+            Ok(Ok(checked)) => {
+                let sender = unknown.map(|socket| (socket, checked.sender()));
+                self.answer(|peer, now| {
+                    let reply = peer.handle_checked(checked, now);
+                    if let (200, Some(((socket, connection), peer))) = (reply.status, sender) {
+                        socket.heard_of(self, connection, &peer);
+                    }
+                    reply
+                })
+            }
             Ok(Err(refusal)) => self.answer(|peer, _| peer.handle_refusal(refusal)),
             Err(refused) => refused,
         }
@@ -317,6 +334,7 @@ impl Node {
         if tokio::time::timeout(patience, ended).await.is_err() {
             debug!("transmissions still under way are cut");
         }
+        self.shared.layers.close();
         // The counters as they are: what starts again need not pass over numbers that were never used.
         self.input(|peer, _| peer.handle_shutdown());
         let closed = match &self.state().journal {
@@ -379,7 +397,36 @@ impl Node {
         &self.shared.client
     }
 
-    fn input<T>(&self, input: impl FnOnce(&mut Peer, Timestamp) -> T) -> T {
+    /// How many WebSockets are open, and of how many it is known whose they are.
+    pub fn sockets(&self) -> (usize, usize) {
+        self.shared.layers.count()
+    }
+
+    /// The ways out.
+    pub(crate) fn layers(&self) -> &Layers {
+        &self.shared.layers
+    }
+
+    /// The same node, not kept alive.
+    pub(crate) fn downgrade(&self) -> WeakNode {
+        WeakNode(Arc::downgrade(&self.shared))
+    }
+
+    /// Notes that so many transmissions more are under way.
+    pub(crate) fn count_under_way(&self, count: usize) {
+        if count > 0 {
+            self.shared.under_way.send_modify(|under_way| *under_way += count);
+        }
+    }
+
+    /// Notes that so many have ended.
+    pub(crate) fn uncount_under_way(&self, count: usize) {
+        if count > 0 {
+            self.shared.under_way.send_modify(|under_way| *under_way -= count);
+        }
+    }
+
+    pub(crate) fn input<T>(&self, input: impl FnOnce(&mut Peer, Timestamp) -> T) -> T {
         self.input_state(|state, now| input(&mut state.peer, now))
     }
 
@@ -388,11 +435,11 @@ impl Node {
     }
 
     /// Gives an input that is answered.
-    fn answer(
-        &self,
-        input: impl FnOnce(&mut Peer, Timestamp) -> Reply,
-    ) -> (Reply, Option<Passage>) {
-        self.step(|state, now| input(&mut state.peer, now), |state, reply| (reply, state.passage()))
+    fn answer(&self, input: impl FnOnce(&mut Peer, Timestamp) -> Reply) -> Judged {
+        self.step(
+            |state, now| input(&mut state.peer, now),
+            |state, reply| Judged { reply, passage: state.passage() },
+        )
     }
 
     /// Gives one input under the lock, drains the outputs, looks at the outcome, and starts the transmissions after the lock.
@@ -413,11 +460,7 @@ impl Node {
             (outcome(&mut state, input), drained)
         };
         match drained {
-            Ok(transmits) => {
-                for transmit in transmits {
-                    tokio::spawn(self.clone().deliver(transmit));
-                }
-            }
+            Ok(transmits) => self.carry(transmits),
             Err(error) => self.fail(error),
         }
         outcome
@@ -443,9 +486,7 @@ impl Node {
             let batches = self.shared.durable.swap(0, Ordering::AcqRel);
             state.durable(batches)
         };
-        for transmit in transmits {
-            tokio::spawn(self.clone().deliver(transmit));
-        }
+        self.carry(transmits);
     }
 
     /// Lets nothing leave any more and tells the owner.
@@ -459,6 +500,24 @@ impl Node {
         // The peer keeps its state valid at every return; a panic in between has been reported already.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A node that is not kept alive.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakNode(Weak<Shared>);
+
+impl WeakNode {
+    /// The node, where it lives.
+    pub(crate) fn upgrade(&self) -> Option<Node> {
+        self.0.upgrade().map(|shared| Node { shared })
+    }
+}
+
+/// The answer to a message, and what it has to wait for.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) reply: Reply,
+    pub(crate) passage: Option<Passage>,
 }
 
 /// The journal failed before everything was durable.

@@ -31,8 +31,8 @@ pub struct Start {
     pub key: SigningKey,
     /// All its randomness; a new one at every start.
     pub seed: [u8; 32],
-    /// Where to listen.
-    pub listen: SocketAddr,
+    /// Where to listen; `None` is a peer without a port, which others reach over the WebSockets that it dials.
+    pub listen: Option<SocketAddr>,
     /// Where it keeps its records, and what is there.
     pub kept: (Storage, Stored),
     /// Where received files go; `None` takes none.
@@ -60,7 +60,7 @@ pub struct Serving {
     address: SocketAddr,
     http_address: String,
     stop: oneshot::Sender<()>,
-    server: JoinHandle<()>,
+    server: Option<JoinHandle<()>>,
     deadlines: JoinHandle<()>,
 }
 
@@ -77,7 +77,7 @@ impl Serving {
         listen: SocketAddr,
     ) -> Result<Self, ServeError> {
         let kept = Storage::volatile();
-        let start = Start { config, key, seed, listen, kept, data_dir: None };
+        let start = Start { config, key, seed, listen: Some(listen), kept, data_dir: None };
         Self::restore(start).map(|(serving, _)| serving)
     }
 
@@ -92,19 +92,24 @@ impl Serving {
     /// [`ServeError`].
     pub fn restore(start: Start) -> Result<(Self, mpsc::Receiver<Numbered>), ServeError> {
         let Start { mut config, key, seed, listen, kept, data_dir } = start;
-        let server =
-            Server::bind(listen, Endpoints::limits(config.profile)).map_err(ServeError::Listen)?;
-        let address = server.local_address();
-        let http_address = config.address.get_or_insert_with(|| announced(address)).clone();
+        let limits = Endpoints::limits(config.profile);
+        let server = listen.map(|listen| Server::bind(listen, limits)).transpose();
+        let server = server.map_err(ServeError::Listen)?;
+        let address = server.as_ref().map_or(NOWHERE, Server::local_address);
+        if server.is_some() {
+            config.address.get_or_insert_with(|| announced(address));
+        }
+        let http_address = config.address.clone().unwrap_or_default();
         let node = Node::restore(config, key, seed, Clock::start(), kept)?;
         node.keep_files(data_dir.as_deref()).map_err(ServeError::Files)?;
         let events = node.listen();
         let (stop, stopped) = oneshot::channel();
-        let server =
+        let server = server.map(|server| {
             tokio::spawn(server.serve(Endpoints::new(node.clone(), address), async move {
                 // A dropped sender stops the server as well.
                 drop(stopped.await);
-            }));
+            }))
+        });
         let kept = node.clone();
         let deadlines = tokio::spawn(async move { kept.keep_deadlines().await });
         Ok((Self { node, address, http_address, stop, server, deadlines }, events))
@@ -115,12 +120,12 @@ impl Serving {
         &self.node
     }
 
-    /// Where it really listens.
+    /// Where it really listens; port 0 of no host where it does not.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The base address others are told.
+    /// The base address others are told; empty where there is none.
     pub fn http_address(&self) -> &str {
         &self.http_address
     }
@@ -140,11 +145,16 @@ impl Serving {
         self.node.refuse_commands();
         self.deadlines.abort();
         drop(self.stop);
-        // A server task that panicked has nothing left to finish.
-        drop(self.server.await);
+        if let Some(server) = self.server {
+            // A server task that panicked has nothing left to finish.
+            drop(server.await);
+        }
         self.node.close(DELIVERIES_PATIENCE).await
     }
 }
+
+/// The address of a peer without a port.
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 fn announced(address: SocketAddr) -> String {
     let host =

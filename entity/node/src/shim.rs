@@ -105,7 +105,8 @@ pub async fn run(mut setup: Setup) -> Result<(), ShimError> {
     let restored = kept.1.summary();
     let mut ends = Ends::watch().map_err(ShimError::Signals)?;
     let (data_dir, folder) = (setup.data_dir.clone(), setup.data_dir);
-    let start = Start { config: setup.config, key, seed: randomness, listen, kept, data_dir };
+    let start =
+        Start { config: setup.config, key, seed: randomness, listen: Some(listen), kept, data_dir };
     let (serving, events) = Serving::restore(start).map_err(|error| match error {
         ServeError::Listen(source) => listen_failed(source),
         ServeError::Start(error) => ShimError::Start(error),

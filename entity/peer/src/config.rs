@@ -66,6 +66,8 @@ pub struct Config {
     pub websocket: bool,
     /// The part in the distributed hash table; `None` takes none.
     pub dht: Option<DhtConfig>,
+    /// Whether messages go by HTTP, too. The owner of the peer decides by it which way a transmission takes.
+    pub http: bool,
     /// The bounds of everything that grows.
     pub limits: Limits,
 }
@@ -92,6 +94,7 @@ impl Config {
             transfers: TransferConfig::default(),
             websocket: false,
             dht: None,
+            http: true,
             limits: Limits::default(),
         }
     }

@@ -10,6 +10,7 @@ use entity_wire::decode::{DecodeError, Unsupported};
 use entity_wire::reply::Reply;
 use entity_wire::version::Version;
 
+use crate::name::PeerName;
 use crate::{v1_0, v1_1};
 
 /// A message whose shape is right.
@@ -79,6 +80,16 @@ pub fn decode(rules: &DecodeRules, body: &[u8]) -> Result<Decoded, Refusal> {
         Err(error) => {
             let refusal = v1_0::refuse_undecodable(&error, rules.profile().unwrap_or_default());
             Err(if rules.enables(Version::V1_1) { v1_1::with_code(refusal) } else { refusal })
+        }
+    }
+}
+
+impl Checked {
+    /// Returns who signed it. Only once it is accepted is it known to be fresh, too.
+    pub fn sender(&self) -> PeerName {
+        match &self.0 {
+            CheckedVersion::V1_0(checked) => checked.sender().clone(),
+            CheckedVersion::V1_1(checked) => checked.sender(),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::config::choice::{Profile, Trust};
 use crate::config::dht::{Bootstrap, DhtTable, Lifetime as DhtLifetime};
 use crate::config::heartbeat::Period;
 use crate::config::sessions::{Idle, Lifetime, SessionsTable};
+use crate::config::websocket::WebSockets;
 use crate::config::{self, Overrides};
 
 /// Where the node keeps its files.
@@ -45,6 +46,9 @@ pub(crate) struct Behaviour {
     /// How often peers are asked whether they live, `2s` to `60m` [default: 30s]
     #[arg(long, value_name = "PERIOD", env = "ENTITY_HEARTBEAT")]
     heartbeat: Option<Period>,
+    /// Whether to serve WebSockets at `/ws` and to dial those who do: true, false or only (nothing by HTTP) [default: false]
+    #[arg(long, value_name = "WHETHER", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_WS")]
+    ws: Option<WebSockets>,
     /// How long a session of 1.1 lives without a message, `1s` to `1h` [default: 1h]
     #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_IDLE")]
     session_idle: Option<Idle>,
@@ -70,6 +74,7 @@ impl Behaviour {
             trust: self.trust,
             connect: self.connect,
             legacy_token_transfer: self.legacy_token_transfer,
+            websocket: self.ws,
             heartbeat: self.heartbeat,
             dht: DhtTable {
                 enabled: self.dht,

@@ -18,7 +18,7 @@ use super::options::{Behaviour, Log, run_to_end};
 use super::passphrase::{PassphraseArgs, Source};
 use super::wallet::opened::{Opened, failed as wallet_failed};
 use crate::admin::{AdminError, AdminSocket};
-use crate::config::choice::{ListenAddress, PeerEntry, Protocol};
+use crate::config::choice::{ListenAddress, PeerEntry, Protocol, http_address};
 use crate::config::file::{self, ConfigFile};
 use crate::config::{Overrides, Settings, default_data_dir};
 use crate::moltbook::Slot;
@@ -37,11 +37,11 @@ pub(super) struct RunArgs {
     /// Own id: 1 to 128 of A-Z a-z 0-9 . _ - [default: the name of the key]
     #[arg(long, env = "ENTITY_ID")]
     id: Option<PeerId>,
-    /// Where to listen; port 0 chooses one [default: 127.0.0.1:8000]
+    /// Where to listen; port 0 chooses one, `none` listens nowhere and only dials (with --ws) [default: 127.0.0.1:8000]
     #[arg(long, value_name = "HOST:PORT", env = "ENTITY_LISTEN")]
     listen: Option<ListenAddress>,
     /// The address others are told [default: the one listened on]
-    #[arg(long, value_name = "URL", env = "ENTITY_ADVERTISE")]
+    #[arg(long, value_name = "URL", env = "ENTITY_ADVERTISE", value_parser = http_address)]
     advertise: Option<Address>,
     /// Protocol versions to speak [default: both]
     #[arg(long, value_enum, env = "ENTITY_PROTOCOL")]
@@ -52,7 +52,7 @@ pub(super) struct RunArgs {
     #[arg(
         long = "peer",
         value_name = "PEER",
-        help = "A peer to know, may be given many times: id=NAME,address=http://HOST:PORT[,key=64 HEX][,connect=BOOL]"
+        help = "A peer to know, may be given many times: id=NAME,address=http://HOST:PORT (or ws://..)[,key=64 HEX][,connect=BOOL]"
     )]
     peers: Vec<PeerEntry>,
     /// Directory of the node's files [default: `entity` in `$XDG_DATA_HOME` or in `~/.local/share`]
@@ -79,6 +79,7 @@ Examples:
   entity run
   entity run --id entity-a --listen 0.0.0.0:8001 --advertise http://192.0.2.1:8001
   entity run --dht --bootstrap id=entity-c,address=http://192.0.2.3:8003,key=KEY
+  entity run --ws --listen none --peer id=entity-b,address=ws://192.0.2.2:8002,key=KEY
   entity run --protocol 1.0 --profile compat --peer id=entity-b,address=http://127.0.0.1:8002,key=KEY
   ENTITY_LISTEN=127.0.0.1:0 entity run --log debug --log-format json
 
@@ -90,6 +91,7 @@ Example of entity.toml:
   profile = \"hardened\"           # or \"compat\"
   trust = \"pinned\"               # or \"first-use\"
   connect = true
+  websocket = true               # false, true or \"only\": besides HTTP, or alone
   data_dir = \"/var/lib/entity\"
   key = \"entity-a\"               # a key of the wallet in data_dir
   passphrase_file = \"/run/credentials/entity/passphrase\"
@@ -212,7 +214,10 @@ async fn serve(
     let owner = Owner { key: key.public_key(), predecessors };
     let kept = Storage::open(&settings.data_dir, owner)?;
     let restored = kept.1.summary();
-    let listen = settings.listen.resolve().await.map_err(listen_failed)?;
+    let listen = match settings.listen.is_nowhere() {
+        true => None,
+        false => Some(settings.listen.resolve().await.map_err(listen_failed)?),
+    };
     let config = settings.peer_config(id.clone());
     let data_dir = Some(settings.data_dir.clone());
     let start = Start { config, key, seed: randomness, listen, kept, data_dir };
@@ -221,7 +226,7 @@ async fn serve(
         ServeError::Start(error) => Failed::new(Kind::System, error, None),
         error @ ServeError::Files(_) => Failed::new(Kind::System, error, None),
     })?;
-    if settings.advertise.is_none() && listen.ip().is_unspecified() {
+    if settings.advertise.is_none() && listen.is_some_and(|listen| listen.ip().is_unspecified()) {
         warn!("others cannot learn the address of this peer: give it with --advertise");
     }
     let service = Service {

@@ -15,7 +15,7 @@ use super::passphrase::{PassphraseArgs, Source};
 use super::run::config_file;
 use super::wallet::make_identity;
 use super::wallet::opened::Opened;
-use crate::config::choice::{ListenAddress, Protocol};
+use crate::config::choice::{ListenAddress, Protocol, http_address};
 use crate::config::{Overrides, Settings, default_data_dir};
 use crate::rpc::methods::Audience;
 use crate::seed::TestSeed;
@@ -46,7 +46,7 @@ pub(super) struct ShimArgs {
     #[arg(long, value_name = "HOST:PORT", env = "HANDFAST_LISTEN", default_value = "127.0.0.1:0")]
     listen: ListenAddress,
     /// The address others are told [default: the one listened on]
-    #[arg(long, value_name = "URL", env = "HANDFAST_ADVERTISE")]
+    #[arg(long, value_name = "URL", env = "HANDFAST_ADVERTISE", value_parser = http_address)]
     advertise: Option<Address>,
     /// Directory of the peer's files [default: none, and a new identity in every start]
     #[arg(long, value_name = "DIR", env = "HANDFAST_DATA_DIR")]

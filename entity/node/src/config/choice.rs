@@ -8,7 +8,8 @@ use clap::ValueEnum;
 use entity_crypto::signing::PublicKey;
 use entity_peer::PeerName;
 use entity_peer::config;
-use entity_transport::http::Address;
+use entity_transport::http::address::InvalidAddress;
+use entity_transport::http::{Address, Scheme};
 use serde::Deserialize;
 
 /// The protocol versions to speak.
@@ -88,12 +89,20 @@ impl Trust {
     }
 }
 
-/// Where to listen: `host:port`; port 0 chooses one.
+/// Where to listen: `host:port`; port 0 chooses one, and `none` is nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ListenAddress(String);
 
 impl ListenAddress {
+    /// The word for a peer without a port.
+    const NOWHERE: &str = "none";
+
+    /// Whether the peer has no port: others reach it over the WebSockets that it dials.
+    pub fn is_nowhere(&self) -> bool {
+        self.0 == Self::NOWHERE
+    }
+
     /// The first address the system gives for the host.
     ///
     /// # Errors
@@ -123,13 +132,16 @@ impl fmt::Display for ListenAddress {
 
 /// A text that is no `host:port`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not `host:port`, for example `127.0.0.1:8001` or `0.0.0.0:0`")]
+#[error("not `host:port`, for example `127.0.0.1:8001` or `0.0.0.0:0`, nor `none`")]
 pub struct InvalidListenAddress;
 
 impl FromStr for ListenAddress {
     type Err = InvalidListenAddress;
 
     fn from_str(text: &str) -> Result<Self, InvalidListenAddress> {
+        if text == Self::NOWHERE {
+            return Ok(Self(text.to_owned()));
+        }
         let (host, port) = text.rsplit_once(':').ok_or(InvalidListenAddress)?;
         let numeric = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
         if host.is_empty() || !numeric || port.parse::<u16>().is_err() {
@@ -144,6 +156,19 @@ impl TryFrom<String> for ListenAddress {
 
     fn try_from(text: String) -> Result<Self, InvalidListenAddress> {
         text.parse()
+    }
+}
+
+/// Reads an address to announce: `http://HOST:PORT`, also where only WebSockets are served there.
+///
+/// # Errors
+///
+/// It is none.
+pub fn http_address(text: &str) -> Result<Address, String> {
+    let address: Address = text.parse().map_err(|error: InvalidAddress| error.to_string())?;
+    match address.scheme() {
+        Scheme::Http => Ok(address),
+        Scheme::Ws => Err("address does not start with `http://`".to_owned()),
     }
 }
 
@@ -242,7 +267,8 @@ mod tests {
         check("id=b,address=http://b:1", Ok(()));
         check("id=b", Err("`address=..` is missing"));
         check("address=http://b:1", Err("`id=..` is missing"));
-        check("id=b,address=b:1", Err("address: address does not start with `http://`"));
+        check("id=b,address=b:1", Err("address: address does not start with `http://` or `ws://`"));
+        check("id=b,address=ws://b:1", Ok(()));
         check(
             "id=b,adress=http://b:1",
             Err("`adress=http://b:1` is not one of id=.., address=.., key=.., connect=true|false"),
@@ -252,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_listening_address_has_a_host_and_a_port() {
-        for text in ["127.0.0.1:0", "localhost:8001", "[::1]:8001"] {
+        for text in ["127.0.0.1:0", "localhost:8001", "[::1]:8001", "none"] {
             assert_eq!(
                 text.parse::<ListenAddress>().map(|address| address.to_string()),
                 Ok(text.to_owned())

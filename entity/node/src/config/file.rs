@@ -9,6 +9,7 @@
 //! trust = "pinned"             # or "first-use"
 //! connect = true
 //! legacy_token_transfer = false # whether the inbox keeps a `token_transfer` of 1.0; else it is refused
+//! websocket = true             # false, true or "only": besides HTTP, or alone
 //! data_dir = "/var/lib/entity"
 //! key = "entity-a"             # of the wallet in data_dir; else its default
 //! passphrase_file = "/run/credentials/entity/passphrase"
@@ -77,12 +78,13 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
+use super::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust, http_address};
 use super::dht::DhtTable;
 use super::heartbeat::HeartbeatTable;
 use super::moltbook::MoltbookTable;
 use super::sessions::SessionsTable;
 use super::transfers::TransfersTable;
+use super::websocket::WebSockets;
 
 /// A longer file is no configuration.
 const FILE_LEN_MAX: u64 = 1024 * 1024;
@@ -109,6 +111,8 @@ pub struct ConfigFile {
     pub connect: Option<bool>,
     /// Whether the inbox keeps a `token_transfer` of 1.0.
     pub legacy_token_transfer: Option<bool>,
+    /// Which layers are used.
+    pub websocket: Option<WebSockets>,
     /// Where the node keeps its files; relative to the working directory.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.
@@ -280,7 +284,7 @@ where
 
 fn address_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let address: Address = text.parse().map_err(D::Error::custom)?;
+    let address = http_address(&text).map_err(D::Error::custom)?;
     Ok(Some(address.to_string()))
 }
 

@@ -7,6 +7,7 @@
 //! - [`moltbook`]: what the node does on Moltbook.
 //! - [`sessions`]: when sessions end.
 //! - [`transfers`]: how much may be transferred.
+//! - [`websocket`]: which layers are used.
 //! - this file: [`Settings`], the outcome.
 //!
 //! Flags and environment arrive together as [`Overrides`]: the command line library reads both and prefers flags.
@@ -18,6 +19,7 @@ pub mod heartbeat;
 pub mod moltbook;
 pub mod sessions;
 pub mod transfers;
+pub mod websocket;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -35,6 +37,7 @@ use file::ConfigFile;
 use heartbeat::Period;
 use moltbook::MoltbookTable;
 use sessions::SessionsTable;
+use websocket::WebSockets;
 
 /// Where a node keeps its files when nobody says: `$XDG_DATA_HOME/entity`, `~/.local/share/entity`, or `entity-data` here.
 pub fn default_data_dir() -> PathBuf {
@@ -72,6 +75,8 @@ pub struct Overrides {
     pub sessions: SessionsTable,
     /// The part in the distributed hash table.
     pub dht: DhtTable,
+    /// Which layers are used.
+    pub websocket: Option<WebSockets>,
     /// Where the node keeps its files.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.
@@ -99,6 +104,8 @@ pub struct Settings {
     pub connect: bool,
     /// Whether the inbox keeps a `token_transfer` of 1.0.
     pub legacy_token_transfer: bool,
+    /// Which layers are used.
+    pub websocket: WebSockets,
     /// Where the node keeps its files.
     pub data_dir: PathBuf,
     /// The key of the wallet to speak with; `None` is the wallet's default.
@@ -149,6 +156,7 @@ impl Settings {
                 .legacy_token_transfer
                 .or(file.legacy_token_transfer)
                 .unwrap_or(false),
+            websocket: overrides.websocket.or(file.websocket).unwrap_or_default(),
             key: overrides.key.or(file.key),
             passphrase_file: file.passphrase_file,
             data_dir,
@@ -178,6 +186,7 @@ impl Settings {
         config.transfers = self.transfers.clone();
         config.dht.clone_from(&self.dht);
         config.circuit_failures_max = self.circuit_failures.get();
+        self.websocket.apply(&mut config);
         config.legacy_transfers = if self.legacy_token_transfer {
             LegacyTransfers::Kept
         } else {
@@ -246,7 +255,7 @@ mod tests {
 
     #[test]
     fn every_decision_reaches_the_peer() {
-        let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nlegacy_token_transfer = true\nadvertise = 'http://a:1'\n[sessions]\nidle = '1m'\nlifetime = '2h'\n[transfers]\nsize = '1MiB'\nopen_per_peer = 2\nbytes_per_peer = '9MiB'\nexpiry = '5m'\n";
+        let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nlegacy_token_transfer = true\nwebsocket = 'only'\nadvertise = 'http://a:1'\n[sessions]\nidle = '1m'\nlifetime = '2h'\n[transfers]\nsize = '1MiB'\nopen_per_peer = 2\nbytes_per_peer = '9MiB'\nexpiry = '5m'\n";
         let settings = Settings::resolve(Overrides::default(), file(text), PathBuf::from("data"));
         let config = settings.peer_config("a".parse().unwrap());
         assert_eq!(config.protocols, entity_peer::config::Protocols::OnlyV1_1);
@@ -254,6 +263,7 @@ mod tests {
         assert_eq!(config.trust, entity_peer::config::Trust::FirstUse);
         assert_eq!(config.auto_connect, AutoConnect::OnCommand);
         assert_eq!(config.legacy_transfers, LegacyTransfers::Kept);
+        assert!(config.websocket && !config.http);
         assert_eq!(config.address.as_deref(), Some("http://a:1"));
         let (idle, lifetime) = (config.sessions.idle(), config.sessions.lifetime());
         assert_eq!((idle.as_secs(), lifetime.as_secs()), (60, 7_200));

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use entity_peer::output::{Delivery, FailureKind, Request, Transmit};
-use entity_transport::http::{Address, Call, Failure, Method};
+use entity_transport::http::{Address, Call, Failure, Method, Scheme};
 use tokio::sync::watch;
 use tracing::debug;
 
 use super::Node;
 
 impl Node {
-    pub(super) async fn deliver(self, transmit: Transmit) {
+    pub(crate) async fn deliver(self, transmit: Transmit) {
         let under_way = UnderWay::start(&self.shared.under_way);
         let id = transmit.id;
         let delivery = self.attempt(transmit).await;
@@ -17,10 +17,13 @@ impl Node {
         drop(under_way);
     }
 
-    async fn attempt(&self, transmit: Transmit) -> Delivery {
+    pub(crate) async fn attempt(&self, transmit: Transmit) -> Delivery {
         let Ok(address) = transmit.address.parse::<Address>() else {
             return Delivery::Failed { kind: FailureKind::Address };
         };
+        if address.scheme() == Scheme::Ws {
+            return Delivery::Failed { kind: FailureKind::Address };
+        }
         let (method, path, body) = match transmit.request {
             Request::Message(body) => (Method::POST, "/message", body),
             Request::Health => (Method::GET, "/health", Bytes::new()),

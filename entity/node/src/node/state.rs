@@ -206,4 +206,4 @@ impl State {
 }
 
 /// Ends when everything in line before it is durable; fails when the journal does.
-pub(super) type Passage = oneshot::Receiver<()>;
+pub(crate) type Passage = oneshot::Receiver<()>;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_node::node::Node;
-use entity_node::serve::Serving;
+use entity_node::serve::{Serving, Start};
+use entity_node::storage::Storage;
 use entity_peer::Config;
 use entity_peer::command::{AddPeer, Command as PeerCommand, CommandError, CommandResult, Send};
 use entity_peer::config::AutoConnect;
@@ -34,6 +35,24 @@ impl TestNode {
         let key = SigningKey::from_seed([first; 32]);
         let listen = "127.0.0.1:0".parse().unwrap();
         let serving = Serving::start(config, key, [first.wrapping_add(1); 32], listen).unwrap();
+        Self { name, serving }
+    }
+
+    /// Starts a node that listens nowhere.
+    pub(crate) fn start_without_port(name: &'static str, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new(name.parse().unwrap());
+        config.auto_connect = AutoConnect::OnCommand;
+        change(&mut config);
+        let first = name.as_bytes()[0];
+        let start = Start {
+            config,
+            key: SigningKey::from_seed([first; 32]),
+            seed: [first.wrapping_add(1); 32],
+            listen: None,
+            kept: Storage::volatile(),
+            data_dir: None,
+        };
+        let (serving, _) = Serving::restore(start).unwrap();
         Self { name, serving }
     }
 

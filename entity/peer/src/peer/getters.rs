@@ -16,6 +16,11 @@ use crate::output::Received;
 use crate::view::{ErrorView, KeptView, PeerStats, PeerView, QueueStats, SessionView, TaskView};
 
 impl Peer {
+    /// Returns the base address of a peer of the roster.
+    pub fn address_of(&self, peer: &PeerName) -> Option<String> {
+        self.core.roster.get(peer.as_str()).map(|entry| entry.address.clone())
+    }
+
     /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.core.config

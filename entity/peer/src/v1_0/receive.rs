@@ -83,6 +83,13 @@ impl Decoded {
     }
 }
 
+impl Checked {
+    /// Returns who signed it.
+    pub(crate) fn sender(&self) -> &PeerName {
+        &self.sender
+    }
+}
+
 impl Check {
     /// Verifies the signature.
     ///

@@ -51,6 +51,13 @@ pub(crate) struct Checked {
     standing: Standing,
 }
 
+impl Checked {
+    /// Returns who signed it.
+    pub(crate) fn sender(&self) -> PeerName {
+        PeerName::from(&self.envelope.header().sender)
+    }
+}
+
 impl Check {
     /// Verifies the signature.
     ///

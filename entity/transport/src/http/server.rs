@@ -122,10 +122,7 @@ impl Server {
         }
         drop(self.listener);
         let _ = stopping.send(true);
-        let all_ended = async {
-            slots.all_free().await;
-            shared.sockets.close_all().await;
-        };
+        let all_ended = async { tokio::join!(slots.all_free(), shared.sockets.close_all()) };
         if tokio::time::timeout(self.limits.drain_timeout, all_ended).await.is_err() {
             debug!("connections still open at the end of the drain time are cut");
         }

@@ -23,6 +23,13 @@ pub struct Connection(Arc<Shared>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(u64);
 
+impl ConnectionId {
+    /// Its number, from 1.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
 /// Which side opened a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {

@@ -1,0 +1,118 @@
+//! Which way a transmission takes, HTTP or an open WebSocket, and the connections there are.
+//!
+//! ```text
+//! mod      Layers: the room, shared by everybody who transmits
+//! table    open connections, whose they are, and what is under way over them
+//! carry    transmissions of the peer: over a connection at once, or in a task of their own
+//! keeper   dials a peer, and again when the connection breaks
+//! receive  what comes over a connection: a Receiver for each
+//! ```
+//!
+//! What goes over an open connection costs no task: it is queued under the lock of the table, its outcome comes from the
+//! connection's task, and a whole batch of outcomes or messages goes to the peer under one lock. The lock of the table may be
+//! taken under that of the peer, never the other way round.
+
+mod carry;
+mod keeper;
+mod receive;
+mod table;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use entity_peer::Config;
+use entity_peer::config::Profile;
+use entity_transport::ws::{Connection, SocketLimits, Verdict};
+use entity_wire::limits::{COMPAT_MESSAGE_LEN_MAX, MESSAGE_LEN_MAX};
+use tokio::sync::Notify;
+
+pub(crate) use receive::Socket;
+use table::Table;
+
+/// The ways out of a node.
+pub(crate) struct Layers {
+    /// Whether WebSockets are taken and dialled.
+    sockets: bool,
+    /// Whether anything goes by HTTP.
+    http: bool,
+    limits: SocketLimits,
+    table: Mutex<Table>,
+    /// Told when a connection opens or cannot be opened.
+    changed: Notify,
+}
+
+/// The relay role of a node, or a member of relays: whatever is about a connection itself, and messages for others.
+pub trait RelayFace: Send + Sync + 'static {
+    /// A connection is open.
+    fn opened(&self, connection: &Connection);
+    /// A message for somebody else, its first byte included (`docs/protocol/1.1.md#websocket-messages`).
+    fn forwarded(&self, connection: &Connection, message: Bytes) -> Verdict;
+    /// An object about the connection, UTF-8 JSON.
+    fn control(&self, connection: &Connection, object: Bytes);
+    /// A connection has ended.
+    fn closed(&self, connection: &Connection);
+}
+
+impl Layers {
+    /// Makes the room of a peer with this configuration.
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            sockets: config.websocket,
+            http: config.http,
+            limits: Self::limits(config.profile),
+            table: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// The limits of a connection for a node of this profile.
+    pub(crate) fn limits(profile: Profile) -> SocketLimits {
+        let message_max_bytes = match profile {
+            Profile::Hardened => MESSAGE_LEN_MAX,
+            Profile::Compat => COMPAT_MESSAGE_LEN_MAX,
+        };
+        let message_max_bytes = message_max_bytes + SocketLimits::FORWARD_HEAD_BYTES;
+        SocketLimits { message_max_bytes, ..SocketLimits::default() }
+    }
+
+    /// Whether WebSockets are taken and dialled.
+    pub(crate) fn has_sockets(&self) -> bool {
+        self.sockets
+    }
+
+    /// Whether messages are taken and sent by HTTP.
+    pub(crate) fn has_http(&self) -> bool {
+        self.http
+    }
+
+    /// Hands messages for others and objects about connections to `face` from here on.
+    #[expect(dead_code, reason = "the relay role comes next")]
+    pub(crate) fn set_relay(&self, face: Arc<dyn RelayFace>) {
+        self.table().relay = Some(face);
+    }
+
+    /// How many connections are open, and how many of them belong to a peer that is known.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        self.table().count()
+    }
+
+    /// Ends every connection and dials no more.
+    pub(crate) fn close(&self) {
+        let connections = self.table().close();
+        for connection in connections {
+            connection.close();
+        }
+        self.changed.notify_waiters();
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // Each change leaves a valid table.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Layers {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Layers").field("sockets", &self.sockets).finish_non_exhaustive()
+    }
+}
