@@ -214,9 +214,10 @@ async fn serve(
     let owner = Owner { key: key.public_key(), predecessors };
     let kept = Storage::open(&settings.data_dir, owner)?;
     let restored = kept.1.summary();
-    let listen = match settings.listen.is_nowhere() {
-        true => None,
-        false => Some(settings.listen.resolve().await.map_err(listen_failed)?),
+    let listen = if settings.listen.is_nowhere() {
+        None
+    } else {
+        Some(settings.listen.resolve().await.map_err(listen_failed)?)
     };
     let config = settings.peer_config(id.clone());
     let data_dir = Some(settings.data_dir.clone());

@@ -49,7 +49,7 @@ impl Node {
             match left {
                 Left::Http(transmit) => drop(tokio::spawn(self.clone().deliver(transmit))),
                 Left::Waits(transmit) => {
-                    drop(tokio::spawn(self.clone().deliver_patiently(transmit)))
+                    drop(tokio::spawn(self.clone().deliver_patiently(transmit)));
                 }
                 Left::Settled(id, delivery) => {
                     let node = self.clone();
