@@ -1,0 +1,290 @@
+//! Which way a message goes on, and what becomes of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use entity_crypto::signing::PublicKey;
+use entity_wire::code::ErrorCode;
+use entity_wire::relay::{Header, forward};
+use entity_wire::reply::Reply;
+use entity_wire::time::Timestamp;
+
+use super::mailbox::{Mail, Place};
+use super::vocabulary::{Answer, Arrival, AttemptId, Outcome, Output, Sender, Ticket, Way};
+use super::{MAIL_UNDER_WAY_MAX, Relay, kept};
+use crate::route::ConnectionId;
+
+/// A message that is handed on.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    what: What,
+    way: Way,
+    timeout_at: Timestamp,
+}
+
+#[derive(Debug)]
+enum What {
+    /// Somebody waits for the answer.
+    Live(Live),
+    /// It is kept.
+    Mail(Place),
+}
+
+/// A message whose sender waits.
+#[derive(Debug, Clone)]
+struct Live {
+    ticket: Ticket,
+    header: Header,
+    message: Bytes,
+    sender: Sender,
+    /// The recipient is one for whom mail is kept.
+    is_known: bool,
+}
+
+/// How long a base or a further relay may take. Guessed: as long as a client of HTTP waits.
+const POST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pauses before a base is asked again that did not answer.
+const AGAIN_MIN: Duration = Duration::from_secs(1);
+const AGAIN_MAX: Duration = Duration::from_mins(1);
+
+impl Relay {
+    /// A message for somebody has come. Its answer is an [`Output::Answer`] of this ticket.
+    pub fn handle_arrival(&mut self, arrival: Arrival, now: Timestamp) -> Ticket {
+        self.last += 1;
+        let ticket = Ticket(self.last);
+        let Arrival { header, message, connection, host, base } = arrival;
+        let member = connection.and_then(|id| self.conversations.get(&id)?.member);
+        let sender = member.map_or_else(|| Sender::host(host), Sender::Member);
+        let recipient = header.recipient;
+        match base {
+            Some(base) => {
+                self.bases.insert(recipient, base);
+            }
+            None => {
+                self.bases.remove(&recipient);
+            }
+        }
+        if !self.seen.note(header.id, now) {
+            self.answer(ticket, seen(), false);
+            return ticket;
+        }
+        let is_known = self.bases.contains_key(&recipient)
+            || self.book.get(&recipient).is_some_and(|member| member.expires_at > now);
+        let live = Live { ticket, header, message, sender, is_known };
+        let way = self.first_way(&live, now);
+        self.go(live, way, now);
+        self.keep_writes();
+        ticket
+    }
+
+    /// An attempt has come to its end.
+    pub fn handle_outcome(&mut self, attempt: AttemptId, outcome: Outcome, now: Timestamp) {
+        let Some(Attempt { what, way, timeout_at }) = self.attempts.remove(&attempt) else {
+            return;
+        };
+        self.timeouts.remove(&(timeout_at, attempt));
+        match what {
+            What::Live(live) => self.live_ended(live, &way, outcome, now),
+            What::Mail(place) => self.mail_ended(place, &way, &outcome, now),
+        }
+        self.keep_writes();
+    }
+
+    pub(super) fn timed_out(&mut self, attempt: AttemptId, now: Timestamp) {
+        let Some(Attempt { what, way, .. }) = self.attempts.remove(&attempt) else { return };
+        match (what, &way) {
+            // It has it, perhaps: its acknowledgement comes later, or it gets it again after the next registration.
+            (What::Live(live), Way::Connection(connection)) => {
+                let is_sent = self.is_of(&live.header.recipient, *connection, now);
+                self.keep(live, is_sent, now);
+            }
+            (What::Live(live), Way::Http(_) | Way::Relay(_)) => {
+                self.live_ended(live, &way, Outcome::Failed, now);
+            }
+            (What::Mail(place), _) => self.mail_ended(place, &way, &Outcome::Failed, now),
+        }
+    }
+
+    fn live_ended(&mut self, live: Live, way: &Way, outcome: Outcome, now: Timestamp) {
+        match (outcome, way) {
+            // A further relay that does not know the recipient either, or cannot.
+            (Outcome::Answered(answer), Way::Relay(index)) if answer.status != 200 => {
+                match self.relay_after(&live, Some(*index)) {
+                    Some(way) => self.go(live, Some(way), now),
+                    None if live.is_known => self.keep(live, false, now),
+                    None => self.answer(live.ticket, answer, false),
+                }
+            }
+            (Outcome::Answered(answer), Way::Http(_)) if is_to_come_again(answer.status) => {
+                self.base_failed(&live.header.recipient, now);
+                self.keep(live, false, now);
+            }
+            (Outcome::Answered(answer), _) => self.answer(live.ticket, answer, false),
+            (Outcome::Failed, Way::Connection(connection)) => {
+                // It may have arrived; a connection that has ended brings everything back.
+                let is_sent = self.is_of(&live.header.recipient, *connection, now);
+                self.keep(live, is_sent, now);
+            }
+            (Outcome::Failed, Way::Http(_)) => {
+                self.base_failed(&live.header.recipient, now);
+                self.keep(live, false, now);
+            }
+            (Outcome::Failed, Way::Relay(index)) => {
+                let way = self.relay_after(&live, Some(*index));
+                self.go(live, way, now);
+            }
+        }
+    }
+
+    fn is_of(&self, recipient: &PublicKey, connection: ConnectionId, now: Timestamp) -> bool {
+        self.book.connection(recipient, now) == Some(connection)
+    }
+
+    /// Ends everything that is on its way over a connection.
+    pub(super) fn bring_back(&mut self, connection: ConnectionId, now: Timestamp) {
+        let way = Way::Connection(connection);
+        let over = self.attempts.iter().filter(|(_, attempt)| attempt.way == way);
+        let over: Vec<_> = over.map(|(id, _)| *id).collect();
+        for attempt in over {
+            self.handle_outcome(attempt, Outcome::Failed, now);
+        }
+    }
+
+    fn mail_ended(&mut self, place: Place, way: &Way, outcome: &Outcome, now: Timestamp) {
+        match (way, outcome) {
+            // It acknowledges by itself; and a connection that broke brings everything back.
+            (Way::Connection(_), _) => {}
+            (Way::Http(_) | Way::Relay(_), Outcome::Answered(answer))
+                if !is_to_come_again(answer.status) =>
+            {
+                self.again.remove(&place.0);
+                self.mail.take(place);
+                self.writes.push(kept::delete_mail(place));
+                self.pump(&place.0, now);
+            }
+            (Way::Http(_) | Way::Relay(_), Outcome::Answered(_) | Outcome::Failed) => {
+                self.mail.all_back(&place.0);
+                self.base_failed(&place.0, now);
+            }
+        }
+    }
+
+    fn base_failed(&mut self, recipient: &PublicKey, now: Timestamp) {
+        let failures = self.again.get(recipient).map_or(0, |(_, failures)| *failures);
+        let pause = AGAIN_MIN.saturating_mul(1 << failures.min(16)).min(AGAIN_MAX);
+        self.again.insert(*recipient, (now.plus(pause), failures.saturating_add(1)));
+    }
+
+    /// The first of the ways that there is; behind mail that waits there is none.
+    fn first_way(&self, live: &Live, now: Timestamp) -> Option<Way> {
+        let recipient = &live.header.recipient;
+        if self.mail.has_waiting(recipient) {
+            return None;
+        }
+        if let Some(connection) = self.book.connection(recipient, now) {
+            return Some(Way::Connection(connection));
+        }
+        match self.bases.get(recipient) {
+            Some(_) if self.again.contains_key(recipient) => None,
+            Some(base) => Some(Way::Http(base.clone())),
+            None => self.relay_after(live, None),
+        }
+    }
+
+    /// The next relay to ask. For a recipient of our own none is: it will come back here.
+    fn relay_after(&self, live: &Live, asked: Option<usize>) -> Option<Way> {
+        let next = asked.map_or(0, |asked| asked + 1);
+        let may = live.header.hops < forward::HOPS_MAX && next < self.config.relays;
+        may.then_some(Way::Relay(next))
+    }
+
+    /// Sends a message on this way, or keeps it.
+    fn go(&mut self, live: Live, way: Option<Way>, now: Timestamp) {
+        match way.filter(|_| self.attempts.len() < self.config.under_way_max) {
+            Some(way) => {
+                let (header, message) = (live.header, live.message.clone());
+                self.attempt(What::Live(live), way, (header, message), now);
+            }
+            None => self.keep(live, false, now),
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        what: What,
+        way: Way,
+        (header, message): (Header, Bytes),
+        now: Timestamp,
+    ) {
+        self.last += 1;
+        let attempt = AttemptId(self.last);
+        let patience = match way {
+            Way::Connection(_) => self.config.answer_timeout,
+            Way::Http(_) | Way::Relay(_) => POST_TIMEOUT,
+        };
+        let timeout_at = now.plus(patience);
+        // What has passed as many as may be reaches its recipient, and no further relay.
+        let header = Header { hops: (header.hops + 1).min(forward::HOPS_MAX), ..header };
+        self.timeouts.insert((timeout_at, attempt));
+        self.attempts.insert(attempt, Attempt { what, way: way.clone(), timeout_at });
+        self.outputs.push_back(Output::Send { attempt, way, header, message });
+    }
+
+    /// Keeps a message at the place of its arrival, and answers so. `is_sent`: it went over the connection of now already.
+    fn keep(&mut self, live: Live, is_sent: bool, now: Timestamp) {
+        let Live { ticket, header, message, sender, is_known } = live;
+        if !is_known {
+            return self.answer(ticket, refused(ErrorCode::UnknownRecipient), false);
+        }
+        let expires_at = now.plus(self.config.mail_lifetime);
+        let mail = Mail { header, message, sender, expires_at };
+        if !self.mail.has_room(&mail, &self.config) {
+            return self.answer(ticket, refused(ErrorCode::ServiceUnavailable), false);
+        }
+        let place = (header.recipient, ticket.0);
+        self.writes.push(kept::write_mail(place, &mail));
+        self.mail.insert(place.1, mail);
+        if is_sent {
+            self.mail.mark_sent(place);
+        }
+        self.answer(ticket, stored(), true);
+        self.pump(&place.0, now);
+    }
+
+    /// Sends the mail of a recipient that can be reached.
+    pub(super) fn pump(&mut self, recipient: &PublicKey, now: Timestamp) {
+        let connection = self.book.connection(recipient, now).map(Way::Connection);
+        let is_due = self.again.get(recipient).is_none_or(|(at, _)| *at == Timestamp::MAX);
+        let base = self.bases.get(recipient).filter(|_| is_due).cloned().map(Way::Http);
+        let most = if connection.is_some() { MAIL_UNDER_WAY_MAX } else { 1 };
+        let Some(way) = connection.or(base) else { return };
+        while let Some((number, mail)) = self.mail.next(recipient, most) {
+            let parcel = (mail.header, mail.message.clone());
+            self.attempt(What::Mail((*recipient, number)), way.clone(), parcel, now);
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer, rests_on_disk: bool) {
+        self.outputs.push_back(Output::Answer { ticket, answer, rests_on_disk });
+    }
+}
+
+/// Too many, or not able at the moment: the same message may pass later.
+fn is_to_come_again(status: u16) -> bool {
+    status == 429 || status >= 500
+}
+
+fn refused(code: ErrorCode) -> Answer {
+    let Reply { status, body, .. } = Reply::error(code);
+    Answer { status, body: body.into() }
+}
+
+/// Source: `docs/protocol/1.1.md#relay`.
+fn stored() -> Answer {
+    Answer { status: 200, body: Bytes::from_static(br#"{"status":"stored"}"#) }
+}
+
+fn seen() -> Answer {
+    Answer { status: 200, body: Bytes::from_static(br#"{"status":"seen"}"#) }
+}

@@ -1,0 +1,181 @@
+//! How a key becomes a member.
+//!
+//! Source: `docs/protocol/1.1.md#relay-registration`.
+
+use std::time::Duration;
+
+use entity_crypto::signing::PublicKey;
+use entity_wire::code::ErrorCode;
+use entity_wire::relay::{Challenge, Control, Registered, Registration};
+use entity_wire::time::Timestamp;
+
+use super::book::Member;
+use super::vocabulary::Output;
+use super::{Relay, kept};
+use crate::route::ConnectionId;
+
+/// How far ahead a registration may reach.
+///
+/// Source: `docs/protocol/1.1.md#relay-registration`.
+pub(super) const REGISTERED_FOR_MAX: Duration = Duration::from_hours(24);
+
+/// Between two registrations of one connection there is as much: each costs a check of a signature.
+pub(super) const REGISTERING_PAUSE: Duration = Duration::from_millis(200);
+
+/// What was said on a connection.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    challenge: Challenge,
+    pub(super) member: Option<PublicKey>,
+    registered_at: Option<Timestamp>,
+}
+
+impl Relay {
+    /// Somebody has connected. There are as many as the transport lets in.
+    pub fn handle_opened(&mut self, connection: ConnectionId) {
+        let challenge = Challenge { nonce: self.entropy.bytes(), relay_key: self.key.public_key() };
+        let conversation = Conversation { challenge, member: None, registered_at: None };
+        self.conversations.insert(connection, conversation);
+        let control = Control::Challenge(challenge);
+        self.outputs.push_back(Output::Control { connection, control });
+    }
+
+    /// A connection is gone. What was on its way over it and has no answer is kept.
+    pub fn handle_closed(&mut self, connection: ConnectionId, now: Timestamp) {
+        self.bring_back(connection, now);
+        let member = self.conversations.remove(&connection).and_then(|one| one.member);
+        if let Some(key) = member
+            && self.book.disconnect(&key, connection)
+        {
+            self.mail.all_back(&key);
+        }
+        self.keep_writes();
+    }
+
+    /// A control object came.
+    pub fn handle_control(&mut self, connection: ConnectionId, control: Control, now: Timestamp) {
+        match control {
+            Control::Register(registration) => {
+                match self.register(connection, &registration, now) {
+                    Ok(registered) => {
+                        let control = Control::Registered(registered);
+                        self.outputs.push_back(Output::Control { connection, control });
+                        self.pump(&registration.public_key, now);
+                    }
+                    Err(code) => {
+                        let control = Control::Refused { code };
+                        self.outputs.push_back(Output::Control { connection, control });
+                    }
+                }
+            }
+            Control::Ack { id } => {
+                let member = self.conversations.get(&connection).and_then(|one| one.member);
+                // Only over the connection of the registration that holds.
+                let member =
+                    member.filter(|key| self.book.connection(key, now) == Some(connection));
+                if let Some(place) = member.and_then(|key| self.mail.find(&key, id)) {
+                    self.mail.take(place);
+                    self.writes.push(kept::delete_mail(place));
+                    self.pump(&place.0, now);
+                }
+            }
+            // What only a relay says.
+            Control::Challenge(_) | Control::Registered(_) | Control::Refused { .. } => {}
+        }
+        self.keep_writes();
+    }
+
+    fn register(
+        &mut self,
+        connection: ConnectionId,
+        registration: &Registration,
+        now: Timestamp,
+    ) -> Result<Registered, ErrorCode> {
+        let conversation =
+            self.conversations.get_mut(&connection).ok_or(ErrorCode::InvalidState)?;
+        let is_hasty =
+            conversation.registered_at.is_some_and(|at| now.since(at) < REGISTERING_PAUSE);
+        if is_hasty {
+            return Err(ErrorCode::RateLimited);
+        }
+        conversation.registered_at = Some(now);
+        let challenge = conversation.challenge;
+        let key = registration.public_key;
+        let expires_at = registration.expires_at;
+        if expires_at <= now || expires_at > now.plus(REGISTERED_FOR_MAX) {
+            return Err(ErrorCode::ExpiredTimestamp);
+        }
+        // A connection has one member, and a renewal reaches further.
+        let is_other = conversation.member.is_some_and(|member| member != key);
+        if is_other || !registration.is_genuine(&challenge) {
+            return Err(ErrorCode::InvalidSignature);
+        }
+        self.make_room(registration, now)?;
+        if let Some(conversation) = self.conversations.get_mut(&connection) {
+            conversation.member = Some(key);
+        }
+        let before = self.book.get(&key).and_then(|member| member.connection);
+        if before != Some(connection) {
+            // The new connection replaces the old one, and everything goes over it again, from the oldest on.
+            if let Some(before) = before {
+                self.bring_back(before, now);
+            }
+            self.mail.all_back(&key);
+        }
+        let entity_id = registration.entity_id.clone();
+        let member = Member { entity_id, expires_at, connection: Some(connection) };
+        self.writes.push(kept::write_member(&key, &member));
+        self.book.set(key, member);
+        Ok(Registered::sign(&challenge, registration, &self.key))
+    }
+
+    /// A name belongs to its first key, and there are so many members.
+    fn make_room(&mut self, registration: &Registration, now: Timestamp) -> Result<(), ErrorCode> {
+        if let Some(owner) = self.book.owner(&registration.entity_id)
+            && owner != registration.public_key
+        {
+            if !self.has_lapsed(&owner, now) {
+                return Err(ErrorCode::UnknownSender);
+            }
+            self.forget(&owner);
+        }
+        let is_new = self.book.get(&registration.public_key).is_none();
+        if is_new && self.book.len() >= self.config.members_max {
+            self.expire_members(now);
+            if self.book.len() >= self.config.members_max {
+                return Err(ErrorCode::ServiceUnavailable);
+            }
+        }
+        Ok(())
+    }
+
+    fn has_lapsed(&self, key: &PublicKey, now: Timestamp) -> bool {
+        self.book.get(key).is_none_or(|member| member.expires_at <= now) && self.mail.is_empty(key)
+    }
+
+    fn forget(&mut self, key: &PublicKey) {
+        self.book.remove(key);
+        self.writes.push(kept::delete_member(key));
+    }
+
+    pub(super) fn expire_members(&mut self, now: Timestamp) {
+        let lapsed: Vec<_> =
+            self.book.iter().map(|(key, _)| *key).filter(|key| self.has_lapsed(key, now)).collect();
+        for key in lapsed {
+            self.forget(&key);
+        }
+    }
+
+    /// When the first member without mail expires; one with mail goes when that does.
+    pub(super) fn book_expiry(&self) -> Option<Timestamp> {
+        let idle = self.book.iter().filter(|(key, _)| self.mail.is_empty(key));
+        idle.map(|(_, member)| member.expires_at).min()
+    }
+}
+
+#[cfg(test)]
+impl Conversation {
+    pub(super) fn challenge_of_tests(&self) -> Challenge {
+        self.challenge
+    }
+}
