@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::name::PeerName;
 use crate::record;
 use crate::restore::RestoreError;
+use crate::v1_1;
 
 /// Capabilities that a peer may say it has: as many as fit the list of a message.
 pub(crate) const CAPABILITIES_MAX: usize = entity_wire::limits::LIST_LEN_MAX;
@@ -61,7 +62,7 @@ pub(crate) fn answer(core: &Core, to: PeerName, version: Version) -> Send {
         Version::V0_3 | Version::V1_0 => Form::V1_0,
         Version::V1_1 => Form::V1_1 {
             versions: core.config.protocols.texts(),
-            capabilities: HANDSHAKE_CAPABILITIES.map(str::to_owned).to_vec(),
+            capabilities: v1_1::offered(&core.config).as_slice().to_vec(),
             tasks: core.able.iter().map(|able| able.as_str().to_owned()).collect(),
         },
     };
@@ -106,7 +107,3 @@ const HANDLED_KINDS: [MessageKind; 8] = [
     MessageKind::HandshakeAck,
     MessageKind::HandshakeConfirm,
 ];
-
-/// What step 1 of the 1.1 handshake says (`docs/protocol/1.1.md#handshake-steps`).
-const HANDSHAKE_CAPABILITIES: [&str; 4] =
-    ["e2e_encryption", "aes_256_gcm", "x25519", "6step_handshake"];

@@ -254,7 +254,7 @@ impl State {
 pub(crate) const DHT: &str = "dht";
 
 /// Returns what step 1 of a handshake says we can do.
-fn offered(config: &Config) -> Capabilities {
+pub(crate) fn offered(config: &Config) -> Capabilities {
     let websocket = config.websocket.then_some(WEBSOCKET);
     let dht = config.dht.is_some().then_some(DHT);
     Capabilities::new(REQUIRED_CAPABILITIES.into_iter().chain(websocket).chain(dht))
