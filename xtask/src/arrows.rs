@@ -141,6 +141,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-faults",
         ],
     ),
+    // A program of its own, so that nothing else is linked with both halves.
+    ("handfast-simulator", &["handfast-simulation", "handfast-faults"]),
     (
         "handfast-runner",
         &[

@@ -75,6 +75,8 @@ pub(crate) struct ConsoleSink {
     stream: Stream,
     screen: Screen,
     building: Option<Building>,
+    /// How far something is that takes its time.
+    passing: Option<String>,
     /// Passing lines that are on the screen below the lasting ones.
     drawn: usize,
     now_us: u64,
@@ -100,7 +102,16 @@ impl ConsoleSink {
             Moving::Lasting => Cells::Listed,
         };
         let console = Console::new(screen.palette, cells);
-        Self { console, stream, screen, building: None, drawn: 0, now_us: 0, last_words }
+        Self {
+            console,
+            stream,
+            screen,
+            building: None,
+            passing: None,
+            drawn: 0,
+            now_us: 0,
+            last_words,
+        }
     }
 
     fn last(&mut self, text: &str) {
@@ -129,6 +140,7 @@ impl ConsoleSink {
             let line = format!("building {} {elapsed}  {}", building.what, building.line.trim());
             lines.push(clipped(&tame(&line), columns));
         }
+        lines.extend(self.passing.iter().map(|line| clipped(line, columns)));
         let mut text = self.erase();
         for line in &lines {
             let line =
@@ -179,6 +191,7 @@ impl EventSink for ConsoleSink {
                 text.push('\n');
                 self.last(&text);
             }
+            Progress::Passing { line } => self.passing = Some(tame(line)),
             Progress::Note { text } => {
                 self.last(&format!("{}\n", palette.paint(Ink::Doubtful, tame(text))));
             }

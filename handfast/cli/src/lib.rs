@@ -41,6 +41,7 @@ enum Command {
     Replay(commands::replay::Args),
     Stub(commands::stub::Args),
     Selftest(commands::selftest::Args),
+    Simulate(commands::simulate::Args),
     Schedule(commands::schedule::Args),
     Ci(commands::ci::Args),
 }
@@ -60,6 +61,7 @@ Examples:
   handfast replay last                  the last run once more, from its record
   handfast run --peer b=python-stub     b is played from recorded conversations
   handfast selftest                     do the scenarios see what is planted into the peers?
+  handfast simulate dht                 ten thousand nodes in virtual time, from one seed
   handfast schedule run                 carry out what handfast.toml says runs by itself
   handfast ci generate                  the workflow in which all this runs on GitHub or GitLab
 
@@ -98,6 +100,7 @@ fn carry_out(around: &Around) -> handfast_scenario::ExitCode {
         Command::Replay(args) => commands::replay::run(args, around),
         Command::Stub(args) => commands::stub::run(args, around),
         Command::Selftest(args) => commands::selftest::run(args, around),
+        Command::Simulate(args) => commands::simulate::run(args, around),
         Command::Schedule(args) => commands::schedule::run(args, around),
         Command::Ci(args) => commands::ci::run(args, around),
     };

@@ -74,6 +74,11 @@ pub enum Progress {
         /// The last lines that the command printed.
         last_lines: Vec<String>,
     },
+    /// How far something is that takes its time: worth showing until the next one comes, and only where it can be redrawn.
+    Passing {
+        /// The line.
+        line: String,
+    },
     /// Something worth a line, such as leftovers of a killed run that were removed.
     Note {
         /// The line.

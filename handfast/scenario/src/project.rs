@@ -30,6 +30,8 @@ pub struct Project {
     pub suites: Vec<Suite>,
     /// Who meets whom in the matrix; `None` without `[matrix]`.
     pub matrix: Option<MatrixSettings>,
+    /// What runs networks in virtual time; `None` without `[simulator]`.
+    pub simulator: Option<Simulator>,
     /// What is asked of the scenarios where flaws are planted.
     pub selftest: Selftest,
     /// Who is told what a run finds; `None` without `[notify]`.
@@ -54,6 +56,15 @@ pub struct MatrixSettings {
 impl MatrixSettings {
     /// Time for all cells where a project does not say.
     pub const BUDGET: Duration = Duration::from_mins(30);
+}
+
+/// `[simulator]`: the program behind `handfast simulate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Simulator {
+    /// How to build it; `None`: nothing to build.
+    pub build: Option<Command>,
+    /// How to start it; it reads its order from standard input (docs/design/simulation.md).
+    pub start: Command,
 }
 
 /// A program that plays a role.

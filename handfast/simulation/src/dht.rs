@@ -9,17 +9,19 @@
 //! | [`plan`] | what a run does |
 //! | [`judge`] | modelled signatures |
 //! | [`crowd`] | the nodes, and who is alive |
-//! | [`world`] | the loop |
+//! | [`course`] | a run from its beginning to its report |
+//! | `world` | the loop |
 //! | [`model`] | what the registry has to say, in a few lines |
 //! | [`report`] | what came of it, beside what theory says |
 
+pub mod course;
 pub mod crowd;
 pub mod judge;
 pub mod model;
 pub mod plan;
 pub mod report;
-pub mod world;
+mod world;
 
+pub use course::Course;
 pub use plan::Plan;
 pub use report::Report;
-pub use world::World;

@@ -34,19 +34,38 @@ pub enum What {
 }
 
 /// Everything that happened, in order, and a fingerprint of it and of all bytes that travelled.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct History {
     happened: Vec<Happened>,
+    keep: Keep,
     hasher: DefaultHasher,
 }
 
+/// What of a history stays in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keep {
+    /// Everything.
+    #[default]
+    All,
+    /// Its fingerprint: with hundreds of peers the rest is millions of entries.
+    Fingerprint,
+}
+
 impl History {
+    /// A history in which nothing has happened.
+    pub fn new(keep: Keep) -> Self {
+        Self { happened: Vec::new(), keep, hasher: DefaultHasher::new() }
+    }
+
     /// Adds what happened.
     pub fn push(&mut self, happened: Happened) {
         // The debug form shows every field but secrets, and those are seen in the bytes that travel.
         let text = format!("{happened:?}");
         text.hash(&mut self.hasher);
-        self.happened.push(happened);
+        match self.keep {
+            Keep::All => self.happened.push(happened),
+            Keep::Fingerprint => {}
+        }
     }
 
     /// Adds bytes that travelled to the fingerprint.
@@ -54,7 +73,7 @@ impl History {
         (at, bytes).hash(&mut self.hasher);
     }
 
-    /// Everything, in order.
+    /// Everything, in order, where it is kept.
     pub fn iter(&self) -> impl Iterator<Item = &Happened> {
         self.happened.iter()
     }

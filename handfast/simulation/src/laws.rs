@@ -7,6 +7,7 @@ mod durable;
 mod encrypted_once;
 pub mod equivocation;
 mod messages;
+mod reference;
 mod sessions;
 mod tasks;
 mod tokens;
@@ -22,6 +23,7 @@ use durable::Durable;
 use encrypted_once::EncryptedOnce;
 use equivocation::{Equivocation, Lie};
 use messages::Messages;
+use reference::Asked;
 use sessions::Sessions;
 use tasks::Tasks;
 use tokens::Tokens;
@@ -77,6 +79,19 @@ pub enum Request {
     },
 }
 
+/// What was asked for, and what came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Payments asked for.
+    pub payments: usize,
+    /// Of these, those that have moved tokens.
+    pub paid: usize,
+    /// Durable messages asked for.
+    pub durable: usize,
+    /// Of these, those that a program was told of.
+    pub delivered: usize,
+}
+
 /// All laws.
 #[derive(Debug)]
 pub struct Laws {
@@ -98,7 +113,7 @@ impl Laws {
             messages: Messages::default(),
             durable: Durable::default(),
             tasks: Tasks::default(),
-            tokens: Tokens::new(plan.liars),
+            tokens: Tokens::new(plan.members, plan.liars),
             equivocation: Equivocation::new(plan.liars),
             machines: plan.machines.len(),
             sessions: Sessions,
@@ -120,13 +135,16 @@ impl Laws {
     }
 
     /// Hears that the command was given.
-    pub fn given(&mut self, id: CommandId, at: usize, request: &Request) {
+    pub fn given(&mut self, id: CommandId, at: usize, request: &Request, machines: &[Machine]) {
         match request {
             Request::Message { to, mark } => self.messages.given(id, *mark, (at, *to), false),
             Request::Probe { to, mark } => self.messages.given(id, *mark, (at, *to), true),
             Request::Durable { to, mark } => self.durable.given(id, *mark, (at, *to)),
             Request::Task { to, mark } => self.tasks.given(id, *mark, (at, *to)),
-            Request::Pay { mark, .. } => self.tokens.given(id, *mark, at),
+            Request::Pay { to, mark, units } => {
+                let (from, to) = (machines[at].public_key(), machines[*to].public_key());
+                self.tokens.given(id, *mark, at, Asked { from, to, units: *units });
+            }
             Request::Complete { .. } | Request::OpenLedger => {}
         }
     }
@@ -183,6 +201,13 @@ impl Laws {
         self.tokens.look(at, &machines[at])
     }
 
+    /// What was asked for so far, and what came of it.
+    pub fn tally(&self) -> Tally {
+        let (payments, paid) = self.tokens.tally();
+        let (durable, delivered) = self.durable.tally();
+        Tally { payments, paid, durable, delivered }
+    }
+
     /// Judges the run as a whole, after it has healed.
     ///
     /// # Errors
@@ -194,6 +219,6 @@ impl Laws {
         self.tasks.judge(world.machines())?;
         self.tokens.judge(world.machines())?;
         self.equivocation.judge(world.machines())?;
-        self.sessions.judge(world.machines())
+        self.sessions.judge(world.machines(), world.knows())
     }
 }

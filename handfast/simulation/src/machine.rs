@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use entity_crypto::signing::SigningKey;
+use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_journal::{Batch, Journal as _, JournalError, MemoryJournal};
 use entity_peer::output::MemoryFiles;
 use entity_peer::{Config, Output, Peer, RestoreError};
@@ -20,6 +20,15 @@ pub enum Side {
     Before,
     /// After it is durable, before anything that rests on it leaves.
     After,
+}
+
+/// What is wrong with a machine on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// What rests on a batch leaves before the batch is durable.
+    AnswersTooSoon,
+    /// Of the batch that the disk is at when the power fails, a part is kept.
+    TearsBatches,
 }
 
 /// What waits behind the gate, in order.
@@ -44,11 +53,16 @@ pub struct Machine {
     pub life: u32,
     /// Batches that its peer wanted kept, in all its lives.
     pub batches: u64,
+    /// How many of these were durable or lost before, when the power failed last: those after it are lost.
+    pub lost_after: u64,
     /// The power fails at the batch with this number, counted as [`Machine::batches`].
     pub crash_at: Option<(u64, Side)>,
     /// What its peer reads and writes; a loss of power leaves it as it is.
     pub files: MemoryFiles,
+    /// What is wrong with it.
+    pub defect: Option<Defect>,
     seed: [u8; 32],
+    public_key: PublicKey,
     journal: MemoryJournal,
     peer: Option<Peer>,
     gate: VecDeque<Waiting>,
@@ -65,14 +79,18 @@ const FILES_MAX: usize = 64 << 20;
 impl Machine {
     /// Makes a machine that is off. Everything it leaves to chance comes from `dice`.
     pub fn new(config: Config, skew: i64, mut dice: Dice) -> Self {
+        let seed = dice.bytes();
         Self {
             config,
             skew,
             life: 0,
             batches: 0,
+            lost_after: 0,
             crash_at: None,
             files: MemoryFiles::new(FILES_MAX),
-            seed: dice.bytes(),
+            defect: None,
+            seed,
+            public_key: SigningKey::from_seed(seed).public_key(),
             journal: MemoryJournal::default(),
             peer: None,
             gate: VecDeque::new(),
@@ -83,6 +101,11 @@ impl Machine {
     /// Its identity.
     pub fn key(&self) -> SigningKey {
         SigningKey::from_seed(self.seed)
+    }
+
+    /// What others know it by.
+    pub fn public_key(&self) -> PublicKey {
+        self.public_key
     }
 
     /// What its clock shows.
@@ -119,13 +142,17 @@ impl Machine {
 
     /// Takes its power: what is not durable is gone. Of the batches on their way to the disk some may have got there.
     pub fn crash(&mut self) {
+        self.flush_some();
+        self.off();
+    }
+
+    fn flush_some(&mut self) {
         let waiting =
             self.gate.iter().filter(|waiting| matches!(waiting, Waiting::Batch(_))).count();
         let kept = self.dice.below(u64::try_from(waiting).unwrap_or(0) + 1);
         for _ in 0..kept {
             self.commit_next();
         }
-        self.off();
     }
 
     /// Gives the peer an input, and what it brings about to the gate. Says whether the power failed at a batch of it.
@@ -172,6 +199,11 @@ impl Machine {
 
     /// Takes what may leave: everything before the first batch that is not durable.
     pub fn release(&mut self) -> Option<Waiting> {
+        if self.defect == Some(Defect::AnswersTooSoon) {
+            let mut waiting = self.gate.iter();
+            let place = waiting.position(|waiting| !matches!(waiting, Waiting::Batch(_)))?;
+            return self.gate.remove(place);
+        }
         if self.has_to_write() { None } else { self.gate.pop_front() }
     }
 
@@ -185,6 +217,19 @@ impl Machine {
         true
     }
 
+    /// Keeps a part of the first batch that waits.
+    fn tear_next(&mut self) {
+        let batch = self.gate.iter().find_map(|waiting| match waiting {
+            Waiting::Batch(batch) => Some(batch.writes().to_vec()),
+            Waiting::Output(_) | Waiting::Answer(..) => None,
+        });
+        if let Some(mut writes) = batch {
+            let part = self.dice.below(u64::try_from(writes.len()).unwrap_or(0));
+            writes.truncate(usize::try_from(part).unwrap_or(0));
+            self.keep(&Batch::from(writes));
+        }
+    }
+
     fn fail_at(&mut self, batch: Batch, side: Side) {
         // The disk writes in order: what came before the batch is durable where the batch is.
         if side == Side::After {
@@ -192,8 +237,15 @@ impl Machine {
             self.keep(&batch);
             self.off();
         } else {
-            self.crash();
+            self.crash_before(batch);
         }
+    }
+
+    /// Takes the power before a batch is durable; whatever was before it may have got to the disk.
+    fn crash_before(&mut self, batch: Batch) {
+        self.flush_some();
+        self.gate.push_back(Waiting::Batch(batch));
+        self.off();
     }
 
     fn keep(&mut self, batch: &Batch) {
@@ -201,6 +253,12 @@ impl Machine {
     }
 
     fn off(&mut self) {
+        let waits = |waiting: &&Waiting| matches!(waiting, Waiting::Batch(_));
+        let lost = u64::try_from(self.gate.iter().filter(waits).count()).unwrap_or(0);
+        self.lost_after = self.batches - lost;
+        if self.defect == Some(Defect::TearsBatches) {
+            self.tear_next();
+        }
         self.gate.clear();
         self.peer = None;
         self.life += 1;

@@ -1,6 +1,6 @@
 //! Requests and answers under way between machines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,43 +29,46 @@ pub enum Packet {
     Refused(Exchange),
 }
 
+/// From which machine to which.
+type Way = (usize, usize);
+
 /// All links, each direction apart.
 #[derive(Debug)]
 pub struct Network {
-    channels: BTreeMap<(usize, usize), Channel<Packet>>,
+    channels: BTreeMap<Way, Channel<Packet>>,
+    /// When the next thing of each channel arrives that has something under way: looking through all would cost more
+    /// than everything else where there are many.
+    arrivals: BTreeSet<(Duration, Way)>,
 }
 
 impl Network {
-    /// Connects `count` machines under the same weather, each direction with its own chance.
-    pub fn new(count: usize, faults: &[Fault], dice: &mut Dice) -> Self {
+    /// Connects each machine with those that it knows, under the same weather, each direction with its own chance.
+    pub fn new(knows: &[Vec<usize>], faults: &[Fault], dice: &mut Dice) -> Self {
         let mut channels = BTreeMap::new();
-        for from in 0..count {
-            for to in (0..count).filter(|to| *to != from) {
+        for (from, known) in knows.iter().enumerate() {
+            for to in known {
                 let weather = Weather::new(faults.iter().copied(), dice.split());
-                channels.insert((from, to), Channel::new(weather));
+                channels.insert((from, *to), Channel::new(weather));
             }
         }
-        Self { channels }
+        Self { channels, arrivals: BTreeSet::new() }
     }
 
     /// Sends something.
     pub fn send(&mut self, from: usize, to: usize, packet: Packet, now: Duration) {
-        if let Some(channel) = self.channels.get_mut(&(from, to)) {
-            channel.send(packet, now);
-        }
+        self.with((from, to), |channel| channel.send(packet, now));
     }
 
     /// When the next thing arrives.
     pub fn next_arrival(&self) -> Option<Duration> {
-        self.channels.values().filter_map(Channel::next_arrival).min()
+        self.arrivals.first().map(|(at, _)| *at)
     }
 
     /// Takes the next thing that has arrived, with where it came from and where it is.
     pub fn arrive(&mut self, now: Duration) -> Option<(usize, usize, Packet)> {
-        let next = self.next_arrival()?;
-        let (&(from, to), channel) =
-            self.channels.iter_mut().find(|(_, channel)| channel.next_arrival() == Some(next))?;
-        channel.arrive(now).map(|packet| (from, to, packet))
+        let (_, way) = *self.arrivals.first()?;
+        let packet = self.with(way, |channel| channel.arrive(now))??;
+        Some((way.0, way.1, packet))
     }
 
     /// Changes the weather of every link.
@@ -80,5 +83,20 @@ impl Network {
         if let Some(channel) = self.channels.get_mut(&(from, to)) {
             channel.change(faults.iter().copied());
         }
+    }
+
+    /// Does something with a channel, and keeps in mind when its next thing arrives.
+    fn with<T>(&mut self, way: Way, change: impl FnOnce(&mut Channel<Packet>) -> T) -> Option<T> {
+        let channel = self.channels.get_mut(&way)?;
+        let before = channel.next_arrival();
+        let outcome = change(channel);
+        let after = channel.next_arrival();
+        if before != after {
+            if let Some(at) = before {
+                self.arrivals.remove(&(at, way));
+            }
+            self.arrivals.extend(after.map(|at| (at, way)));
+        }
+        Some(outcome)
     }
 }

@@ -6,15 +6,20 @@ use entity_peer::Config;
 use entity_peer::config::{Liveness, Protocols};
 use handfast_faults::{Chance, Dice, Fault};
 
+use crate::history::Keep;
 use crate::laws::Request;
 use crate::laws::equivocation::{Lie, ORDERS, Tale};
-use crate::machine::Side;
+use crate::machine::{Defect, Side};
 
 /// One run, before it has begun.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Two to four.
+    /// Two to four; as many as a [town](crate::town) has.
     pub machines: Vec<MachinePlan>,
+    /// For each machine those that it knows; who is known knows back.
+    pub knows: Vec<Vec<usize>>,
+    /// How many machines are the committee of the ledger: the first ones.
+    pub members: usize,
     /// The weather of every link until it heals.
     pub weather: Vec<Fault>,
     /// How long a disk takes.
@@ -31,13 +36,21 @@ pub struct Plan {
     pub actions: Vec<(Duration, Action)>,
     /// When everything heals.
     pub heal_at: Duration,
+    /// Steps after which a run is not taken to come to rest any more.
+    pub steps_max: u64,
+    /// What of the history stays in memory.
+    pub keep: Keep,
+    /// What is wrong with every machine, to show that the laws see it.
+    pub defect: Option<Defect>,
 }
 
 /// One machine of a run.
 #[derive(Debug, Clone)]
 pub struct MachinePlan {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
+    /// When it starts for the first time.
+    pub starts_at: Duration,
     /// How far its clock is off, in microseconds.
     pub skew_us: i64,
     /// The power fails at this batch, counted from 1 at its first start.
@@ -75,6 +88,11 @@ pub enum Action {
         /// Before or after it is durable.
         side: Side,
     },
+    /// The weather of every link changes.
+    Turn {
+        /// The faults from here on.
+        faults: Vec<Fault>,
+    },
     /// The weather of one direction changes.
     Weather {
         /// From this machine.
@@ -87,8 +105,11 @@ pub enum Action {
 }
 
 impl MachinePlan {
-    /// The names, by number.
-    pub const NAMES: [&'static str; 4] = ["a", "b", "c", "d"];
+    /// A machine that is right.
+    pub fn sound(number: usize) -> Self {
+        let name = name_of(number);
+        Self { name, starts_at: Duration::ZERO, skew_us: 0, crash_at: None }
+    }
 
     /// The configuration of its peer.
     ///
@@ -96,7 +117,7 @@ impl MachinePlan {
     ///
     /// Where the name is none.
     pub fn config(&self) -> Config {
-        let id = self.name.parse().expect("a letter is an id");
+        let id = self.name.parse().expect("letters and digits are an id");
         Config { protocols: Protocols::OnlyV1_1, liveness: Liveness::Silent, ..Config::new(id) }
     }
 }
@@ -104,11 +125,11 @@ impl MachinePlan {
 impl Plan {
     /// Two machines that are right, links that are good, nothing to do.
     pub fn calm(count: usize) -> Self {
-        let machines = MachinePlan::NAMES.into_iter().take(count);
+        let others = |at| (0..count).filter(move |other| *other != at).collect();
         Self {
-            machines: machines
-                .map(|name| MachinePlan { name, skew_us: 0, crash_at: None })
-                .collect(),
+            machines: (0..count).map(MachinePlan::sound).collect(),
+            knows: (0..count).map(others).collect(),
+            members: count,
             weather: vec![constant(1)],
             disk: Duration::ZERO,
             connect: true,
@@ -117,6 +138,9 @@ impl Plan {
             off_for: Duration::from_millis(100),
             actions: Vec::new(),
             heal_at: STORM,
+            steps_max: STEPS_MAX,
+            keep: Keep::All,
+            defect: None,
         }
     }
 
@@ -146,8 +170,7 @@ impl Plan {
     fn draw_all(&mut self, dice: &mut Dice) {
         let plan = self;
         for machine in &mut plan.machines {
-            let us = i64::try_from(dice.between(0, 2 * SKEW_MAX_US)).unwrap_or(0);
-            machine.skew_us = us - i64::try_from(SKEW_MAX_US).unwrap_or(0);
+            machine.skew_us = draw_skew(dice);
         }
         plan.weather = draw_weather(dice);
         plan.disk = Duration::from_micros([0, 200, 5_000, 50_000][index(dice, 4)]);
@@ -256,12 +279,39 @@ fn constant(millis: u64) -> Fault {
 }
 
 fn moment(dice: &mut Dice) -> Duration {
-    Duration::from_micros(dice.below(u64::try_from(STORM.as_micros()).unwrap_or(0)))
+    moment_before(STORM, dice)
 }
 
-fn index(dice: &mut Dice, end: usize) -> usize {
+/// Some moment before `end`.
+pub(crate) fn moment_before(end: Duration, dice: &mut Dice) -> Duration {
+    Duration::from_micros(dice.below(u64::try_from(end.as_micros()).unwrap_or(0)))
+}
+
+/// How far a clock is off, in microseconds.
+pub(crate) fn draw_skew(dice: &mut Dice) -> i64 {
+    let us = i64::try_from(dice.between(0, 2 * SKEW_MAX_US)).unwrap_or(0);
+    us - i64::try_from(SKEW_MAX_US).unwrap_or(0)
+}
+
+pub(crate) fn index(dice: &mut Dice, end: usize) -> usize {
     usize::try_from(dice.below(u64::try_from(end).unwrap_or(0))).unwrap_or(0)
 }
+
+/// What the machine with this number is called: a letter, or `p` and the number.
+pub fn name_of(number: usize) -> String {
+    LETTERS.get(number).map_or_else(|| format!("p{number}"), |letter| (*letter).to_owned())
+}
+
+/// The machine that is called so.
+pub fn number_of(name: &str) -> Option<usize> {
+    let letter = LETTERS.iter().position(|letter| *letter == name);
+    letter.or_else(|| name.strip_prefix('p')?.parse().ok())
+}
+
+const LETTERS: [&str; 4] = ["a", "b", "c", "d"];
+
+/// A run of a few machines takes some thousand steps; what takes more does not come to rest.
+const STEPS_MAX: u64 = 200_000;
 
 /// More than any account has.
 const CAP_SEEN: u64 = 2_000_000;

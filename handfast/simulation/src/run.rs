@@ -72,35 +72,142 @@ pub fn plan_of(seed: u64, liars: usize) -> Plan {
 ///
 /// [`Broken`] with the first law that does not hold.
 pub fn run_plan(plan: &Plan, seed: u64, look: impl FnOnce(&World)) -> Result<Verdict, Broken> {
-    let broken = |at, law| Broken { seed, at, law, liars: plan.liars };
-    let mut dice = Dice::new(seed);
-    let mut world = World::new(plan, &mut dice).map_err(|law| broken(Duration::ZERO, law))?;
-    let outcome = live(&mut world, plan);
-    let at = world.now();
-    look(&world);
-    outcome.map_err(|law| broken(at, law))?;
-    Ok(Verdict {
-        fingerprint: world.history().fingerprint(),
-        steps: world.steps(),
-        crashes: world.machines().iter().map(|machine| u64::from(machine.life)).sum(),
-        batches: world.machines().iter().map(|machine| machine.batches).sum(),
-    })
+    let mut course = Course::new(plan, seed)?;
+    let outcome = course.advance(Duration::MAX);
+    look(course.world());
+    outcome.map(|_| course.verdict())
 }
 
-/// Storm, healing, rest, and messages each way between every two.
-fn live(world: &mut World, plan: &Plan) -> Result<(), String> {
-    world.run_until(plan.heal_at)?;
-    world.heal()?;
-    world.run_until(plan.heal_at + REST)?;
-    // Where one side has forgotten the session and nobody connects by himself, the first message finds that out.
-    send_all(world, MARKS_AFTER_STORM, |to, mark| Request::Message { to, mark })?;
-    world.run_until(plan.heal_at + 2 * REST)?;
-    if plan.liars > 0 {
-        world.present()?;
+/// A run under way: storm, healing, rest, and messages each way between every two that know each other.
+#[derive(Debug)]
+pub struct Course {
+    world: World,
+    seed: u64,
+    liars: usize,
+    heal_at: Duration,
+    stage: Stage,
+}
+
+/// How far a run is. Each stage ends at its moment with something that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// Until it heals.
+    Storm,
+    /// Until the first messages are sent: where one side has forgotten the session and nobody connects by himself, they
+    /// find that out.
+    Rest,
+    /// Until the messages are sent that have to arrive.
+    Messages,
+    /// Until it is judged.
+    Probes,
+    /// Judged.
+    Over,
+}
+
+impl Course {
+    /// Begins a run with the chance of `seed`.
+    ///
+    /// # Errors
+    ///
+    /// A law that the very start breaks.
+    pub fn new(plan: &Plan, seed: u64) -> Result<Self, Broken> {
+        let liars = plan.liars;
+        let mut dice = Dice::new(seed);
+        let world = World::new(plan, &mut dice).map_err(|law| Broken {
+            seed,
+            at: Duration::ZERO,
+            law,
+            liars,
+        })?;
+        Ok(Self { world, seed, liars, heal_at: plan.heal_at, stage: Stage::Storm })
     }
-    send_all(world, MARKS_OF_PROBES, |to, mark| Request::Probe { to, mark })?;
-    world.run_until(plan.heal_at + 3 * REST)?;
-    world.judge()
+
+    /// Lets so much time pass; says whether there is more to come.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`] with the first law that does not hold.
+    pub fn advance(&mut self, by: Duration) -> Result<bool, Broken> {
+        let end = self.world.now().saturating_add(by);
+        let lived = self.live_until(end);
+        let (seed, at, liars) = (self.seed, self.world.now(), self.liars);
+        lived.map_err(|law| Broken { seed, at, law, liars })?;
+        Ok(self.stage != Stage::Over)
+    }
+
+    /// The machines, and what is between them.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// How long the run takes, in its own time.
+    pub fn length(&self) -> Duration {
+        self.ends(Stage::Probes)
+    }
+
+    /// Whether the bad weather is over.
+    pub fn is_healed(&self) -> bool {
+        self.stage > Stage::Storm
+    }
+
+    /// What the run has come to so far.
+    pub fn verdict(&self) -> Verdict {
+        let world = &self.world;
+        Verdict {
+            fingerprint: world.history().fingerprint(),
+            steps: world.steps(),
+            crashes: world.machines().iter().map(|machine| u64::from(machine.life)).sum(),
+            batches: world.machines().iter().map(|machine| machine.batches).sum(),
+        }
+    }
+
+    fn live_until(&mut self, end: Duration) -> Result<(), String> {
+        while self.stage != Stage::Over {
+            let stage_end = self.ends(self.stage);
+            self.world.run_until(stage_end.min(end))?;
+            if end < stage_end {
+                return Ok(());
+            }
+            self.stage = self.next_stage()?;
+        }
+        Ok(())
+    }
+
+    fn ends(&self, stage: Stage) -> Duration {
+        let rests = match stage {
+            Stage::Storm => 0,
+            Stage::Rest => 1,
+            Stage::Messages => 2,
+            Stage::Probes | Stage::Over => 3,
+        };
+        self.heal_at + REST * rests
+    }
+
+    fn next_stage(&mut self) -> Result<Stage, String> {
+        let world = &mut self.world;
+        match self.stage {
+            Stage::Storm => {
+                world.heal()?;
+                Ok(Stage::Rest)
+            }
+            Stage::Rest => {
+                let request = |to, mark| Request::Message { to, mark };
+                send_all(world, MARKS_AFTER_STORM, request)?;
+                Ok(Stage::Messages)
+            }
+            Stage::Messages => {
+                if self.liars > 0 {
+                    world.present()?;
+                }
+                send_all(world, MARKS_OF_PROBES, |to, mark| Request::Probe { to, mark })?;
+                Ok(Stage::Probes)
+            }
+            Stage::Probes | Stage::Over => {
+                world.judge()?;
+                Ok(Stage::Over)
+            }
+        }
+    }
 }
 
 fn send_all(
@@ -108,9 +215,9 @@ fn send_all(
     marks_from: u64,
     request: impl Fn(usize, u64) -> Request,
 ) -> Result<(), String> {
-    let count = world.machines().len();
-    let pairs = (0..count).flat_map(|from| (0..count).map(move |to| (from, to)));
-    for (mark, (from, to)) in (marks_from..).zip(pairs.filter(|(from, to)| from != to)) {
+    let knows = world.knows().iter().enumerate();
+    let pairs = knows.flat_map(|(from, known)| known.iter().map(move |to| (from, *to)));
+    for (mark, (from, to)) in (marks_from..).zip(pairs.collect::<Vec<_>>()) {
         world.act(Action::Ask { at: from, request: request(to, mark) })?;
     }
     Ok(())

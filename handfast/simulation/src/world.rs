@@ -10,17 +10,23 @@ use entity_peer::{Command, CommandId, Delivery, Output, Peer, PeerName, Transmit
 use handfast_faults::{Dice, Fault};
 
 use crate::history::{Happened, History, What};
-use crate::laws::{self, Laws};
+use crate::laws::{self, Laws, Tally};
 use crate::machine::{Machine, PowerFailed, Waiting};
 use crate::network::{Exchange, Network, Packet};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, number_of};
 
 /// Machines, what is between them, and the time.
 #[derive(Debug)]
 pub struct World {
     now: Duration,
     machines: Vec<Machine>,
+    /// For each machine those that it knows.
+    knows: Vec<Vec<usize>>,
     network: Network,
+    /// When each machine that has a deadline wants to be woken, by our time.
+    deadlines: BTreeSet<(Duration, usize)>,
+    /// The same, by machine.
+    deadline_of: Vec<Option<Duration>>,
     timers: BTreeMap<(Duration, u64), Timer>,
     /// Attempts that their peer waits for.
     open: BTreeSet<Exchange>,
@@ -34,6 +40,8 @@ pub struct World {
     ledger: bool,
     off_for: Duration,
     steps: u64,
+    steps_max: u64,
+    transmitted: u64,
     last_timer: u64,
     last_command: u64,
 }
@@ -56,27 +64,29 @@ enum Timer {
 pub type Broken = String;
 
 impl World {
-    /// Steps of one run at most. A run takes some thousand; what takes more does not come to rest.
-    pub const STEPS_MAX: u64 = 200_000;
-
-    /// Builds what a plan asks for, with all machines on.
+    /// Builds what a plan asks for, with all machines on that start at once.
     ///
     /// # Errors
     ///
     /// A law that the very start breaks.
     pub fn new(plan: &Plan, dice: &mut Dice) -> Result<Self, Broken> {
+        let defect = plan.defect;
         let machines: Vec<_> = plan
             .machines
             .iter()
             .map(|plan| {
                 let mut machine = Machine::new(plan.config(), plan.skew_us, dice.split());
                 machine.crash_at = plan.crash_at;
+                machine.defect = defect;
                 machine
             })
             .collect();
         let mut world = Self {
             now: Duration::ZERO,
-            network: Network::new(machines.len(), &plan.weather, dice),
+            network: Network::new(&plan.knows, &plan.weather, dice),
+            knows: plan.knows.clone(),
+            deadlines: BTreeSet::new(),
+            deadline_of: vec![None; machines.len()],
             laws: Laws::new(plan),
             disk: plan.disk,
             connect: plan.connect,
@@ -85,13 +95,19 @@ impl World {
             machines,
             timers: BTreeMap::new(),
             open: BTreeSet::new(),
-            history: History::default(),
+            history: History::new(plan.keep),
             steps: 0,
+            steps_max: plan.steps_max,
+            transmitted: 0,
             last_timer: 0,
             last_command: 0,
         };
-        for machine in 0..world.machines.len() {
-            world.start(machine)?;
+        for (machine, one) in plan.machines.iter().enumerate() {
+            if one.starts_at > Duration::ZERO {
+                world.set_timer(one.starts_at, Timer::Start(machine));
+            } else {
+                world.start(machine)?;
+            }
         }
         for (at, action) in &plan.actions {
             world.set_timer(*at, Timer::Act(action.clone()));
@@ -114,9 +130,24 @@ impl World {
         &self.machines
     }
 
+    /// For each machine those that it knows.
+    pub fn knows(&self) -> &[Vec<usize>] {
+        &self.knows
+    }
+
+    /// What was asked for so far, and what came of it.
+    pub fn tally(&self) -> Tally {
+        self.laws.tally()
+    }
+
     /// Steps so far.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// Messages that left machines so far, repeats included, answers not.
+    pub fn transmitted(&self) -> u64 {
+        self.transmitted
     }
 
     /// Gives a peer a command; `None` where its machine is off.
@@ -190,17 +221,15 @@ impl World {
 
     fn next_due(&self) -> Option<Duration> {
         let timer = self.timers.keys().next().map(|(at, _)| *at);
-        let deadlines = self.machines.iter().filter_map(|machine| {
-            machine.peer().and_then(Peer::next_deadline).map(|due| machine.when(due))
-        });
-        deadlines.chain(timer).chain(self.network.next_arrival()).min()
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        [deadline, timer, self.network.next_arrival()].into_iter().flatten().min()
     }
 
     /// Does the one thing that is due: what arrives before what is timed, and that before the peers' deadlines.
     fn step(&mut self) -> Result<(), Broken> {
         self.steps += 1;
-        if self.steps > Self::STEPS_MAX {
-            return Err(format!("after {} steps it has not come to rest", Self::STEPS_MAX));
+        if self.steps > self.steps_max {
+            return Err(format!("after {} steps it has not come to rest", self.steps_max));
         }
         if self.network.next_arrival().is_some_and(|at| at <= self.now)
             && let Some((from, to, packet)) = self.network.arrive(self.now)
@@ -212,14 +241,26 @@ impl World {
         {
             return self.fire(timer);
         }
-        for at in 0..self.machines.len() {
-            let machine = &self.machines[at];
-            let due = machine.peer().and_then(Peer::next_deadline).map(|due| machine.when(due));
-            if due.is_some_and(|due| due <= self.now) {
-                return self.input(at, Peer::handle_deadline).map(|_| ());
+        match self.deadlines.first() {
+            Some((due, at)) if *due <= self.now => {
+                let at = *at;
+                self.input(at, Peer::handle_deadline).map(|_| ())
             }
+            Some(_) | None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Keeps in mind when a machine wants to be woken.
+    fn note_deadline(&mut self, at: usize) {
+        let machine = &self.machines[at];
+        let due = machine.peer().and_then(Peer::next_deadline).map(|due| machine.when(due));
+        let before = std::mem::replace(&mut self.deadline_of[at], due);
+        if before != due {
+            if let Some(before) = before {
+                self.deadlines.remove(&(before, at));
+            }
+            self.deadlines.extend(due.map(|due| (due, at)));
+        }
     }
 
     fn arrived(&mut self, from: usize, to: usize, packet: Packet) -> Result<(), Broken> {
@@ -280,7 +321,8 @@ impl World {
                     return Ok(());
                 };
                 // A command may come to its end within the input that gives it.
-                self.laws.given(CommandId(self.last_command + 1), at, &request);
+                let id = CommandId(self.last_command + 1);
+                self.laws.given(id, at, &request, &self.machines);
                 self.command(at, command).map(|_| ())
             }
             Action::Lie { at, lie } => match self.laws.lie(at, &lie, &self.machines) {
@@ -299,6 +341,10 @@ impl World {
                 machine.crash_at = Some((machine.batches + after, side));
                 Ok(())
             }
+            Action::Turn { faults } => {
+                self.network.change_all(&faults);
+                Ok(())
+            }
             Action::Weather { from, to, faults } => {
                 self.network.change(from, to, &faults);
                 Ok(())
@@ -314,11 +360,11 @@ impl World {
         self.machines[at].start(self.now).map_err(|error| format!("{name} starts: {error}"))?;
         self.happened(at, What::Started)?;
         self.input(at, |_, _| ())?;
-        for other in (0..self.machines.len()).filter(|other| *other != at) {
+        for other in self.knows[at].clone() {
             let added = AddPeer {
                 name: self.name(other),
                 address: format!("http://{}", self.name(other)),
-                key: Some(self.machines[other].key().public_key()),
+                key: Some(self.machines[other].public_key()),
                 connect: Some(self.connect),
             };
             self.command(at, Command::AddPeer(added))?;
@@ -334,6 +380,7 @@ impl World {
     }
 
     fn crashed(&mut self, at: usize) -> Result<(), Broken> {
+        self.note_deadline(at);
         self.open.retain(|exchange| exchange.from != at);
         self.set_timer(self.now + self.off_for, Timer::Start(at));
         self.happened(at, What::Crashed)
@@ -356,7 +403,9 @@ impl World {
         at: usize,
         input: impl FnOnce(&mut Peer, entity_wire::time::Timestamp) -> T,
     ) -> Result<Option<T>, Broken> {
-        match self.machines[at].input(self.now, input) {
+        let outcome = self.machines[at].input(self.now, input);
+        self.note_deadline(at);
+        match outcome {
             None => Ok(None),
             Some(Err(PowerFailed)) => self.crashed(at).map(|()| None),
             Some(Ok(outcome)) => {
@@ -369,24 +418,22 @@ impl World {
 
     fn release(&mut self, at: usize) -> Result<(), Broken> {
         loop {
-            if self.machines[at].has_to_write() {
-                if self.disk > Duration::ZERO {
-                    let life = self.machines[at].life;
-                    self.set_timer(self.now + self.disk, Timer::Written(at, life));
-                    return Ok(());
-                }
-                self.machines[at].write();
-            }
             match self.machines[at].release() {
-                None => return Ok(()),
                 Some(Waiting::Output(output)) => self.leaves(at, *output)?,
                 Some(Waiting::Answer(exchange, status, body)) => {
                     self.history.travelled(self.now, &body);
                     let answer = Packet::Answer(exchange, status, body);
                     self.network.send(at, exchange.from, answer, self.now);
                 }
-                // `release` has none while one waits in front, and `write` took all there were.
+                // `release` has none while one waits in front.
                 Some(Waiting::Batch(_)) => return Err("a batch passed the gate".to_owned()),
+                None if !self.machines[at].has_to_write() => return Ok(()),
+                None if self.disk > Duration::ZERO => {
+                    let life = self.machines[at].life;
+                    self.set_timer(self.now + self.disk, Timer::Written(at, life));
+                    return Ok(());
+                }
+                None => self.machines[at].write(),
             }
         }
     }
@@ -413,6 +460,7 @@ impl World {
         let exchange = Exchange { from: at, life: self.machines[at].life, id: transmit.id };
         let body = match transmit.request {
             Request::Message(body) => {
+                self.transmitted += 1;
                 self.history.travelled(self.now, &body);
                 self.laws.travels(at, &body)?;
                 Some(body)
@@ -421,9 +469,7 @@ impl World {
         };
         self.open.insert(exchange);
         self.set_timer(self.now + transmit.timeout, Timer::TimeUp(exchange));
-        let to = self.machines.iter().position(|machine| {
-            transmit.address.strip_prefix("http://") == Some(machine.config.id.as_str())
-        });
+        let to = transmit.address.strip_prefix("http://").and_then(number_of);
         if let Some(to) = to {
             self.network.send(at, to, Packet::Request(exchange, body), self.now);
         }

@@ -11,6 +11,7 @@ pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod selftest;
 pub(crate) mod shards;
+pub(crate) mod simulate;
 pub(crate) mod stub;
 
 mod interruption;

@@ -16,6 +16,7 @@ mod schedule;
 mod secrets;
 mod selftest;
 mod shards;
+mod simulate;
 mod stranger;
 mod suites;
 mod support;

@@ -9,7 +9,7 @@ use super::{ci, flaws, notify, schedule};
 use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, PeerName, SuiteName};
 use crate::project::{
-    Category, Command, MatrixSettings, Pattern, PeerProgram, Project, Suite, SuiteKind,
+    Category, Command, MatrixSettings, Pattern, PeerProgram, Project, Simulator, Suite, SuiteKind,
 };
 use crate::span::Span;
 
@@ -34,6 +34,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
         "categories",
         "suites",
         "matrix",
+        "simulator",
         "selftest",
         "notify",
         "ci",
@@ -49,6 +50,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
     let categories = categories(&fields, sink);
     let suites = suites(&fields, &categories, sink);
     let matrix = fields.node("matrix").and_then(|node| matrix(node, &peers, sink));
+    let simulator = fields.node("simulator").and_then(|node| simulator(node, sink));
     let selftest = flaws::selftest(&fields, sink);
     let notify = notify::read(&fields, sink);
     let ci = fields.node("ci").and_then(|node| ci::ci(node, notify.is_some(), sink));
@@ -60,11 +62,23 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
         categories,
         suites,
         matrix,
+        simulator,
         selftest,
         notify,
         ci,
         schedule: schedule::schedule(&fields, sink),
     })
+}
+
+fn simulator(node: &Node, sink: &mut Sink) -> Option<Simulator> {
+    let fields = Fields::open(node, "[simulator]", &["build", "start"], sink)?;
+    let build = match fields.node("build") {
+        None => None,
+        Some(node) => Some(command(node, "build", sink)?),
+    };
+    let start = fields.required("start", "[\"program\", \"argument\"]", sink);
+    let start = start.and_then(|node| command(node, "start", sink));
+    Some(Simulator { build, start: start? })
 }
 
 fn matrix(node: &Node, peers: &[PeerProgram], sink: &mut Sink) -> Option<MatrixSettings> {

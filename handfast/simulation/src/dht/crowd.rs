@@ -109,39 +109,42 @@ impl Crowd {
         ids.min_by_key(|id| Distance::between(*id, point))
     }
 
-    /// Lets every node hear of up to `k` nodes of each of its buckets, drawn from all there are.
+    /// The numbers of all there ever were, by their ids.
+    pub fn in_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.members.len()).collect();
+        order.sort_by_key(|number| self.members[*number].node.id());
+        order
+    }
+
+    /// Lets a node, by its place in [`Crowd::in_order`], hear of up to `k` nodes of each of its buckets, drawn from all.
     pub fn settle(
         &mut self,
+        order: &[usize],
+        place: usize,
         k: usize,
         dice: &mut Dice,
         mut hear: impl FnMut(&mut Dht, &Arc<Node>),
     ) {
-        let mut sorted: Vec<usize> = (0..self.members.len()).collect();
-        sorted.sort_by_key(|number| self.members[*number].node.id());
-        for place in 0..sorted.len() {
-            let mut range = (0, sorted.len());
-            let own = self.members[sorted[place]].node.id();
-            let mut machine = self.members[sorted[place]].machine.take();
-            for bit in 0..256 {
-                if range.1 - range.0 <= 1 {
-                    break;
-                }
-                // Those that have the bit, of those that have all bits before it in common with this node.
-                let has_bit = |id: NodeId| id.as_bytes()[bit / 8] >> (7 - bit % 8) & 1 == 1;
-                let part = &sorted[range.0..range.1];
-                let middle = range.0
-                    + part.partition_point(|number| !has_bit(self.members[*number].node.id()));
-                let (low, high) = ((range.0, middle), (middle, range.1));
-                let (own_half, other) = if has_bit(own) { (high, low) } else { (low, high) };
-                range = own_half;
-                if let Some(machine) = &mut machine {
-                    for number in sample(&sorted[other.0..other.1], k, dice) {
-                        hear(machine, &self.members[number].node);
-                    }
-                }
+        let mut range = (0, order.len());
+        let own = self.members[order[place]].node.id();
+        let Some(mut machine) = self.members[order[place]].machine.take() else { return };
+        for bit in 0..256 {
+            if range.1 - range.0 <= 1 {
+                break;
             }
-            self.members[sorted[place]].machine = machine;
+            // Those that have the bit, of those that have all bits before it in common with this node.
+            let has_bit = |id: NodeId| id.as_bytes()[bit / 8] >> (7 - bit % 8) & 1 == 1;
+            let part = &order[range.0..range.1];
+            let middle =
+                range.0 + part.partition_point(|number| !has_bit(self.members[*number].node.id()));
+            let (low, high) = ((range.0, middle), (middle, range.1));
+            let (own_half, other) = if has_bit(own) { (high, low) } else { (low, high) };
+            range = own_half;
+            for number in sample(&order[other.0..other.1], k, dice) {
+                hear(&mut machine, &self.members[number].node);
+            }
         }
+        self.members[order[place]].machine = Some(machine);
     }
 }
 

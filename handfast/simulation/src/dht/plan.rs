@@ -27,6 +27,15 @@ pub struct Plan {
     pub span: Duration,
     /// The bounds of every node.
     pub config: Config,
+    /// What is wrong on purpose, to show that the reference sees it.
+    pub defect: Option<Defect>,
+}
+
+/// What can be wrong with every node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// A storer says that it has a newer record and keeps the older one.
+    StaleWins,
 }
 
 /// How a network comes about.
@@ -52,6 +61,7 @@ impl Plan {
             lookups: 20_000,
             span: Duration::from_mins(30),
             config: Config { keeps: false, ..Config::default() },
+            defect: None,
         }
     }
 

@@ -33,6 +33,10 @@ pub struct Report {
     pub micros: u64,
     /// Records published.
     pub published: usize,
+    /// Questions that were sent, of lookups and of everything else.
+    pub asked: u64,
+    /// Answers that came.
+    pub answered: u64,
     /// Messages delivered.
     pub messages: u64,
     /// Bytes that all nodes store.
@@ -52,7 +56,18 @@ impl Report {
         ratio(self.hops, self.ended)
     }
 
-    /// Nodes asked by a lookup. Each is a message there and, if it is alive, one back.
+    /// Messages of a lookup: one to each node asked, and one back from those that answer, as many as of all questions of the
+    /// run.
+    pub fn messages_mean(&self) -> f64 {
+        self.questions_mean() * (1.0 + ratio(count(self.answered), count(self.asked)))
+    }
+
+    /// What theory says of them: who is alive answers.
+    pub fn messages_theory(&self) -> f64 {
+        self.questions_theory() * (2.0 - float(self.dead_percent) / 100.0)
+    }
+
+    /// Nodes asked by a lookup.
     pub fn questions_mean(&self) -> f64 {
         ratio(self.questions, self.ended)
     }
@@ -100,13 +115,19 @@ impl fmt::Display for Report {
         )?;
         let (asked, theory) = (self.questions_mean(), self.questions_theory());
         writeln!(formatter, "questions  {asked:.1} a lookup (theory {theory:.1})")?;
-        let span = ratio(usize::try_from(self.micros).unwrap_or(usize::MAX), self.ended) / 1e6;
+        let (sent, theory) = (self.messages_mean(), self.messages_theory());
+        writeln!(formatter, "messages   {sent:.1} a lookup, there and back (theory {theory:.1})")?;
+        let span = ratio(count(self.micros), self.ended) / 1e6;
         writeln!(formatter, "time       {span:.2} s a lookup, virtual")?;
         writeln!(formatter, "published  {}", self.published)?;
         writeln!(formatter, "stored     {} bytes in all", self.stored_bytes)?;
-        writeln!(formatter, "messages   {} delivered", self.messages)?;
+        writeln!(formatter, "delivered  {} messages", self.messages)?;
         write!(formatter, "history    {:016x}", self.fingerprint)
     }
+}
+
+fn count(of: u64) -> usize {
+    usize::try_from(of).unwrap_or(usize::MAX)
 }
 
 fn ratio(part: usize, whole: usize) -> f64 {

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use entity_crypto::signing::PublicKey;
 use entity_dht::{Answer, CheckedRecord, Dht, Event, Node, OperationId, Output, Question};
 use entity_wire::json::Object;
 use entity_wire::payload::dht::{
-    NodeId, Point, Record, RecordKey, RecordKind, RecordName, RecordVersion, RequestId, Terms,
+    NodeId, Point, Record, RecordKey, RecordKind, RecordName, RecordVersion, RequestId,
+    StoreOutcome, Terms,
 };
 use entity_wire::time::Timestamp;
 use handfast_faults::{Chance, Dice, Fault, Weather};
@@ -18,16 +20,18 @@ use handfast_faults::{Chance, Dice, Fault, Weather};
 use super::crowd::Crowd;
 use super::judge::Modelled;
 use super::model::Model;
-use super::plan::{Beginning, Plan};
+use super::plan::{Defect, Plan};
 use super::report::Report;
 
 /// Very many nodes, and what is under way between them.
 #[derive(Debug)]
-pub struct World {
+pub(super) struct World {
     plan: Plan,
     now: Timestamp,
     crowd: Crowd,
     dice: Dice,
+    /// For when a contact was heard last before the run began.
+    ages: Dice,
     weather: Weather,
     judge: Modelled,
     queue: BinaryHeap<Reverse<Queued>>,
@@ -87,18 +91,21 @@ enum Deed {
 }
 
 impl World {
-    /// Makes the network of a plan, up to the moment at which its run begins.
-    pub fn new(plan: Plan) -> Self {
+    /// A world without a node.
+    pub(super) fn new(plan: Plan) -> Self {
         let mut dice = Dice::new(plan.seed);
         let faults = [
             Fault::Delay { least: Duration::from_millis(10), most: Duration::from_millis(120) },
             Fault::Loss { chance: Chance::per_mille(plan.loss_per_mille) },
         ];
-        let mut world = Self {
+        let weather = Weather::new(faults, dice.split());
+        let judge = Modelled::new(dice.bytes());
+        Self {
             now: BEGINNING,
             crowd: Crowd::default(),
-            weather: Weather::new(faults, dice.split()),
-            judge: Modelled::new(dice.bytes()),
+            weather,
+            judge,
+            ages: dice.split(),
             dice,
             queue: BinaryHeap::new(),
             queued: 0,
@@ -108,52 +115,54 @@ impl World {
             report: Report::default(),
             hasher: DefaultHasher::new(),
             plan,
-        };
-        match world.plan.beginning {
-            Beginning::Settled => world.settle(),
-            Beginning::Grown => world.grow(),
         }
-        world
     }
 
-    /// Publishes, churns and looks up as planned, and says what came of it.
-    pub fn run(mut self) -> Report {
-        self.publish_all();
-        let from = self.now;
-        let span = self.plan.span;
-        self.spread(self.plan.lookups / 2, span, |_| Deed::FindNodes);
-        self.spread(self.plan.lookups.div_ceil(2), span, |_| Deed::FindRecords);
-        let names = self.names.len();
-        self.spread(names / 2, span, |place| Deed::Publish(place % names.max(1)));
-        if let Some(lifetime) = self.plan.lifetime {
-            let deaths = self.crowd.alive_count() as u128 * span.as_micros() / lifetime.as_micros();
-            self.spread(usize::try_from(deaths).unwrap_or(0), span, |_| Deed::Replace);
-        }
-        self.run_until(from.plus(span));
-        // What was begun last comes to its end.
-        self.run_until(from.plus(span).plus(Duration::from_mins(2)));
-        self.finish()
+    /// The time of the run.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// The nodes.
-    pub fn crowd(&self) -> &Crowd {
+    pub(super) fn crowd(&self) -> &Crowd {
         &self.crowd
     }
 
-    fn settle(&mut self) {
+    /// How many nodes there are to be before some of them die.
+    pub(super) fn nodes_to_add(&self) -> usize {
         let alive = 100_usize.saturating_sub(self.plan.dead_percent).max(1);
-        for _ in 0..self.plan.nodes * 100 / alive {
+        self.plan.nodes * 100 / alive
+    }
+
+    /// Whether they are there.
+    pub(super) fn is_full(&self) -> bool {
+        self.crowd.ever_count() >= self.nodes_to_add()
+    }
+
+    /// Makes up to so many nodes.
+    pub(super) fn add_nodes(&mut self, count: usize) {
+        let missing = self.nodes_to_add().saturating_sub(self.crowd.ever_count());
+        for _ in 0..count.min(missing) {
             self.crowd.add(&self.plan.config, &mut self.dice, self.now);
         }
-        // Everybody was heard some time within the last half hour.
-        let (now, mut ages) = (self.now, self.dice.split());
+    }
+
+    /// Lets some of the nodes, which are in the order of their ids, hear of others, some time within the last half hour.
+    pub(super) fn settle(&mut self, order: &[usize], places: Range<usize>) {
+        let (now, ages) = (self.now, &mut self.ages);
         let request = RequestId::new(1).unwrap_or(RequestId::MAX);
         let k = self.plan.config.k;
-        self.crowd.settle(k, &mut self.dice, |machine, node| {
-            let age = Duration::from_secs(ages.below(1_800));
-            machine.handle_question(node, request, Question::Ping, now.minus(age));
-            while machine.poll_output().is_some() {}
-        });
+        for place in places {
+            self.crowd.settle(order, place, k, &mut self.dice, |machine, node| {
+                let age = Duration::from_secs(ages.below(1_800));
+                machine.handle_question(node, request, Question::Ping, now.minus(age));
+                while machine.poll_output().is_some() {}
+            });
+        }
+    }
+
+    /// Ends those nodes that are to be dead from the beginning on, and lets the others live.
+    pub(super) fn bury(&mut self) {
         let dead = self.crowd.alive_count().saturating_sub(self.plan.nodes);
         for _ in 0..dead {
             let number = self.crowd.any(&mut self.dice);
@@ -164,17 +173,18 @@ impl World {
         }
     }
 
-    fn grow(&mut self) {
+    /// Lets one node after the other join through the first; says how long that takes.
+    pub(super) fn begin_growth(&mut self) -> Duration {
         self.crowd.add(&self.plan.config, &mut self.dice, self.now);
         let count = self.plan.nodes.saturating_sub(1);
         // A tenth of a second each, and time for the last to have refreshed its buckets.
         let span = Duration::from_millis(100) * u32::try_from(count).unwrap_or(u32::MAX);
         self.spread(count, span, |_| Deed::Grow);
-        self.run_until(self.now.plus(span).plus(Duration::from_mins(5)));
+        span + Duration::from_mins(5)
     }
 
-    /// Publishes every name once, with time for it.
-    fn publish_all(&mut self) {
+    /// Publishes every name once; says how long that takes.
+    pub(super) fn begin_publishing(&mut self) -> Duration {
         for number in 0..self.plan.records {
             let owner = self.crowd.get(self.crowd.any(&mut self.dice)).node.contact().clone();
             let text = format!("capability {number}");
@@ -186,7 +196,21 @@ impl World {
         let names = self.names.len();
         let span = Duration::from_millis(20) * u32::try_from(names).unwrap_or(u32::MAX);
         self.spread(names, span, Deed::Publish);
-        self.run_until(self.now.plus(span).plus(Duration::from_mins(1)));
+        span + Duration::from_mins(1)
+    }
+
+    /// Looks up, churns and publishes further versions as planned; says how long that takes.
+    pub(super) fn begin_looking(&mut self) -> Duration {
+        let span = self.plan.span;
+        self.spread(self.plan.lookups / 2, span, |_| Deed::FindNodes);
+        self.spread(self.plan.lookups.div_ceil(2), span, |_| Deed::FindRecords);
+        let names = self.names.len();
+        self.spread(names / 2, span, |place| Deed::Publish(place % names.max(1)));
+        if let Some(lifetime) = self.plan.lifetime {
+            let deaths = self.crowd.alive_count() as u128 * span.as_micros() / lifetime.as_micros();
+            self.spread(usize::try_from(deaths).unwrap_or(0), span, |_| Deed::Replace);
+        }
+        span
     }
 
     /// Spreads deeds evenly over a time that begins now.
@@ -198,7 +222,8 @@ impl World {
         }
     }
 
-    fn run_until(&mut self, end: Timestamp) {
+    /// Lets everything happen until `end`.
+    pub(super) fn run_until(&mut self, end: Timestamp) {
         while let Some(Reverse(next)) = self.queue.peek() {
             if next.at > end {
                 break;
@@ -213,6 +238,15 @@ impl World {
     fn happen(&mut self, what: What) {
         let now = self.now;
         match what {
+            What::Question(from, to, request, Question::Store(record))
+                if self.is_lost(&record) && self.crowd.is_alive(to) =>
+            {
+                // Whoever asks is told that it is there.
+                self.push(
+                    now,
+                    What::Answer(to, from, request, Answer::Stored(StoreOutcome::Stored)),
+                );
+            }
             What::Question(from, to, request, question) => {
                 let node = Arc::clone(&self.crowd.get(from).node);
                 self.deliver((from, to, 1, request.get()), |machine| {
@@ -220,6 +254,7 @@ impl World {
                 });
             }
             What::Answer(from, to, request, answer) => {
+                self.report.answered += 1;
                 let id = self.crowd.get(from).node.id();
                 self.deliver((from, to, 2, request.get()), |machine| {
                     machine.handle_answer(id, request, answer, now);
@@ -237,6 +272,14 @@ impl World {
                 }
             }
             What::Do(deed) => self.act(deed),
+        }
+    }
+
+    /// Whether a storer says that it has a record, and keeps the one before it.
+    fn is_lost(&self, record: &CheckedRecord) -> bool {
+        match self.plan.defect {
+            Some(Defect::StaleWins) => record.record().terms().version > RecordVersion::FIRST,
+            None => false,
         }
     }
 
@@ -341,6 +384,7 @@ impl World {
         {
             match output {
                 Output::Ask { to, request, question } => {
+                    self.report.asked += 1;
                     self.send(&to, |to| What::Question(number, to, request, question.clone()));
                 }
                 Output::Answer { to, request, answer } => {
@@ -423,18 +467,27 @@ impl World {
         (effort.questions, effort.hops, is_met).hash(&mut self.hasher);
     }
 
-    fn finish(mut self) -> Report {
+    /// What there is by now, in a few words.
+    pub(super) fn state(&self) -> String {
+        let (alive, ended) = (self.crowd.alive_count(), self.report.ended);
+        format!("{alive} nodes, {ended} of {} lookups", self.plan.lookups)
+    }
+
+    /// What came of the run so far.
+    pub(super) fn report(&self) -> Report {
         let machines =
             || self.crowd.alive().iter().filter_map(|one| self.crowd.get(*one).machine.as_ref());
-        self.report.contacts = machines().map(|machine| machine.table().len()).sum();
-        self.report.stored_bytes = machines().map(|machine| machine.usage().1).sum();
-        self.report.alive = self.crowd.alive_count();
-        self.report.ever = self.crowd.ever_count();
-        self.report.k = self.plan.config.k;
-        self.report.paths = self.plan.config.paths;
-        self.report.dead_percent = self.plan.dead_percent;
-        self.report.fingerprint = self.hasher.finish();
-        self.report
+        Report {
+            contacts: machines().map(|machine| machine.table().len()).sum(),
+            stored_bytes: machines().map(|machine| machine.usage().1).sum(),
+            alive: self.crowd.alive_count(),
+            ever: self.crowd.ever_count(),
+            k: self.plan.config.k,
+            paths: self.plan.config.paths,
+            dead_percent: self.plan.dead_percent,
+            fingerprint: self.hasher.finish(),
+            ..self.report.clone()
+        }
     }
 }
 

@@ -73,6 +73,11 @@ impl Durable {
         }
     }
 
+    /// How many were asked for, and how many of them were told.
+    pub(super) fn tally(&self) -> (usize, usize) {
+        (self.sent.len(), self.told.values().map(Vec::len).sum())
+    }
+
     /// A program that lost its power before it could tell of a message shows it in its inbox.
     pub(super) fn judge(&self, machines: &[Machine]) -> Result<(), Broken> {
         for (at, machine) in machines.iter().enumerate() {

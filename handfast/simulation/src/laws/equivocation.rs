@@ -149,7 +149,7 @@ impl Equivocation {
         let Some(ledger) = machine.peer().and_then(Peer::ledger).filter(|_| self.liars > 0) else {
             return;
         };
-        let own = machine.key().public_key();
+        let own = machine.public_key();
         let known = self.honest.entry(at).or_default();
         for order in ledger.pending().filter(|order| order.from == own) {
             if known.last() != Some(&order.digest) {
@@ -172,7 +172,7 @@ impl Equivocation {
                 return Err(format!("machine {at} has not applied the certified order {digest}"));
             }
         }
-        let keys = machines.iter().map(|machine| machine.key().public_key()).chain([owner]);
+        let keys = machines.iter().map(Machine::public_key).chain([owner]);
         let keys: Vec<PublicKey> = keys.collect();
         let book = |ledger: &&Ledger| {
             let accounts = keys.iter().map(|key| ledger.account(key, &token));
@@ -247,7 +247,7 @@ impl Equivocation {
             let Some(machine) = machines.get(voter) else { continue };
             // A signature of Ed25519 is always the same one: this is the vote that was sent.
             let signature = machine.key().sign(&vote_bytes(digest));
-            votes.add(MemberVote { member: machine.key().public_key(), signature });
+            votes.add(MemberVote { member: machine.public_key(), signature });
         }
         votes
     }
@@ -297,7 +297,7 @@ fn message_to(machine: &Machine, message: &TokenMessage) -> Option<Command> {
 }
 
 fn key(machines: &[Machine], at: usize) -> Option<PublicKey> {
-    machines.get(at).map(|machine| machine.key().public_key())
+    machines.get(at).map(Machine::public_key)
 }
 
 /// `docs/protocol/1.1.md#committee`, counted here on its own.

@@ -85,9 +85,10 @@ impl Messages {
         if let Some((id, at)) = self.open.first_key_value() {
             return Err(format!("{id:?} of machine {at} has no end"));
         }
+        let handled: BTreeSet<u64> = self.handled.iter().map(|(mark, ..)| *mark).collect();
         for (mark, sent) in &self.sent {
             let Sent { from, to, is_probe, is_accepted } = sent;
-            let arrived = self.handled.iter().any(|(other, ..)| other == mark);
+            let arrived = handled.contains(mark);
             if *is_probe && !(*is_accepted && arrived) {
                 return Err(format!(
                     "message {mark} from {from} to {to} after the healing: accepted {is_accepted}, arrived {arrived}"

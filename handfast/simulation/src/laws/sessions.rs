@@ -1,6 +1,6 @@
-//! Sessions: after the healing both sides of each pair that has one hold the same.
+//! Sessions: after the healing both sides of each pair that know each other and have one hold the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use entity_peer::Peer;
 
@@ -13,14 +13,18 @@ pub(super) struct Sessions;
 
 impl Sessions {
     #[expect(clippy::unused_self, reason = "a law like the others")]
-    pub(super) fn judge(&self, machines: &[Machine]) -> Result<(), Broken> {
-        for (a, first) in machines.iter().enumerate() {
-            for (b, second) in machines.iter().enumerate().skip(a + 1) {
-                let (Some(one), Some(other)) = (first.peer(), second.peer()) else {
-                    return Err("a machine is off at the end".to_owned());
+    pub(super) fn judge(&self, machines: &[Machine], knows: &[Vec<usize>]) -> Result<(), Broken> {
+        let peers: Option<Vec<_>> =
+            machines.iter().map(|machine| Some(ready(machine.peer()?))).collect();
+        let peers = peers.ok_or("a machine is off at the end")?;
+        let none = BTreeSet::new();
+        for (a, known) in knows.iter().enumerate() {
+            for b in known.iter().copied().filter(|b| *b > a) {
+                let side = |at: usize, with: usize| {
+                    peers[at].get(machines[with].config.id.as_str()).unwrap_or(&none)
                 };
-                let (one, other) = (ready(one, second), ready(other, first));
-                if one.is_disjoint(&other) && !(one.is_empty() && other.is_empty()) {
+                let (one, other) = (side(a, b), side(b, a));
+                if one.is_disjoint(other) && !(one.is_empty() && other.is_empty()) {
                     return Err(format!(
                         "machines {a} and {b} share no session: {one:?} and {other:?}"
                     ));
@@ -31,13 +35,11 @@ impl Sessions {
     }
 }
 
-/// The ready sessions of a peer with the one of another machine.
-fn ready(peer: &Peer, with: &Machine) -> BTreeSet<String> {
-    let sessions = peer.sessions().into_iter();
-    sessions
-        .filter(|session| {
-            session.peer.as_str() == with.config.id.as_str() && session.state == "ready"
-        })
-        .map(|session| session.id.to_string())
-        .collect()
+/// The ready sessions of a peer, by the one that they are with.
+fn ready(peer: &Peer) -> BTreeMap<String, BTreeSet<String>> {
+    let mut ready: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for session in peer.sessions().into_iter().filter(|session| session.state == "ready") {
+        ready.entry(session.peer.to_string()).or_default().insert(session.id.to_string());
+    }
+    ready
 }

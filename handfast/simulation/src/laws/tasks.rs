@@ -12,7 +12,7 @@ use entity_wire::payload::task::TaskOutcome;
 use super::Request;
 use crate::history::{Happened, What};
 use crate::machine::Machine;
-use crate::plan::MachinePlan;
+use crate::plan::number_of;
 use crate::world::Broken;
 
 /// What was delegated, and what was told of it.
@@ -132,7 +132,7 @@ impl Tasks {
 }
 
 fn completion(task: &TaskView) -> Option<Request> {
-    let from = MachinePlan::NAMES.iter().position(|name| *name == task.peer.as_str())?;
+    let from = number_of(task.peer.as_str())?;
     Some(Request::Complete { id: task.id, from })
 }
 

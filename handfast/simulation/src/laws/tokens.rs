@@ -1,7 +1,7 @@
 //! Tokens: conserved on every peer after every input, each payment once or refused, one order a slot at each member, and
-//! the same books everywhere in the end.
+//! the same books at every member in the end, which are those of the reference.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use entity_crypto::signing::PublicKey;
@@ -13,6 +13,7 @@ use entity_wire::payload::token::{
 };
 
 use super::equivocation::{bad, owner};
+use super::reference::{Asked, Reference};
 use crate::history::{Happened, What};
 use crate::machine::Machine;
 use crate::world::Broken;
@@ -22,13 +23,22 @@ use crate::world::Broken;
 pub(super) struct Tokens {
     /// How many machines lie: the last ones.
     liars: usize,
+    /// How many are members: the first ones.
+    members: usize,
+    reference: Reference,
     paid: BTreeMap<TransferId, Paid>,
     by_command: BTreeMap<CommandId, TransferId>,
     /// How often a machine told that it applied a payment.
     applied: BTreeMap<(usize, TransferId), u64>,
-    /// The orders that a machine has ever bound itself to, by slot.
-    bound: BTreeMap<(usize, PublicKey, OrderSequence), BTreeSet<Digest>>,
+    /// The orders that a machine has ever bound itself to, by slot, and how many batches it had written by then. What a crash
+    /// took away before it was durable bound nobody: nothing that rests on it has left.
+    bound: BTreeMap<usize, Bound>,
+    /// In which life and with how many batches a machine was looked at last: without a further one its books are the same.
+    looked: BTreeMap<usize, (u32, u64)>,
 }
+
+/// Orders by slot, each with how many batches its machine had written.
+type Bound = BTreeMap<(PublicKey, OrderSequence), BTreeMap<Digest, u64>>;
 
 #[derive(Debug)]
 struct Paid {
@@ -39,16 +49,15 @@ struct Paid {
 }
 
 impl Tokens {
-    /// Opens the ledger whose committee are all machines, and in which the first one's account has everything.
-    pub(super) fn new(liars: usize) -> Self {
-        Self { liars, ..Self::default() }
+    /// Nobody has paid yet; the first `members` machines are the committee, the last `liars` lie.
+    pub(super) fn new(members: usize, liars: usize) -> Self {
+        Self { liars, members, ..Self::default() }
     }
 
-    /// Opens the ledger whose committee are all machines, and in which the first one's account has everything. A member
-    /// that lies keeps none.
+    /// Opens the ledger of the committee, in which the first machine's account has everything. A member that lies keeps none.
     pub(super) fn open(&self, at: usize, machines: &[Machine]) -> Option<Command> {
         let is_honest = at < machines.len() - self.liars;
-        let genesis = genesis(machines, self.liars > 0).filter(|_| is_honest)?;
+        let genesis = genesis(&machines[..self.members], self.liars > 0).filter(|_| is_honest)?;
         Some(Command::Token(TokenCommand::Open { genesis }))
     }
 
@@ -57,7 +66,7 @@ impl Tokens {
         Some(Command::Token(TokenCommand::Pay(Payment {
             id: Some(id_of(mark)),
             token: token(),
-            way: Way::Transfer { from: None, to: to.key().public_key() },
+            way: Way::Transfer { from: None, to: to.public_key() },
             amount: Amount::new(units.into())?,
             memo: None,
             // Longer than a run, so that a payment that was taken comes to its end.
@@ -66,7 +75,8 @@ impl Tokens {
         })))
     }
 
-    pub(super) fn given(&mut self, id: CommandId, mark: u64, from: usize) {
+    pub(super) fn given(&mut self, id: CommandId, mark: u64, from: usize, asked: Asked) {
+        self.reference.asked(id_of(mark), asked);
         let paid = Paid { from, is_taken: false, is_refused: false };
         self.paid.entry(id_of(mark)).or_insert(paid);
         self.by_command.insert(id, id_of(mark));
@@ -89,46 +99,72 @@ impl Tokens {
         }
     }
 
+    /// How many payments were asked for, and how many of them have moved something.
+    pub(super) fn tally(&self) -> (usize, usize) {
+        (self.paid.len(), self.reference.moved_count())
+    }
+
     /// Looks at the books of one machine.
     pub(super) fn look(&mut self, at: usize, machine: &Machine) -> Result<(), Broken> {
+        let state = (machine.life, machine.batches);
+        let before = self.looked.insert(at, state);
+        if before == Some(state) {
+            return Ok(());
+        }
+        let bound = self.bound.entry(at).or_default();
+        if before.is_some_and(|(life, _)| life != machine.life) {
+            for orders in bound.values_mut() {
+                orders.retain(|_, batches| *batches <= machine.lost_after);
+            }
+        }
         let Some(ledger) = machine.peer().and_then(Peer::ledger) else { return Ok(()) };
         let audit = ledger.audit();
         if !audit.holds() {
             return Err(format!("the books of machine {at} do not balance: {audit:?}"));
         }
         for order in ledger.pending() {
-            let slot = (at, order.from, order.sequence);
-            let bound = self.bound.entry(slot).or_default();
-            bound.insert(order.digest);
-            if bound.len() > 1 {
+            let orders = bound.entry((order.from, order.sequence)).or_default();
+            orders.entry(order.digest).or_insert(machine.batches);
+            if orders.len() > 1 {
                 return Err(format!(
-                    "machine {at} bound itself to two orders for one slot: {bound:?}"
+                    "machine {at} bound itself to two orders for one slot: {orders:?}"
                 ));
             }
         }
         Ok(())
     }
 
-    /// In the end all books are the same, and what was taken is paid everywhere or refused.
+    /// In the end the books of all members are the same, they are those of the reference, and every owner knows what it
+    /// has; what was taken is paid everywhere or refused.
     pub(super) fn judge(&self, machines: &[Machine]) -> Result<(), Broken> {
-        let honest = machines.iter().take(machines.len() - self.liars);
+        let honest = &machines[..machines.len() - self.liars];
         let ledgers: Option<Vec<&Ledger>> =
-            honest.map(|machine| machine.peer().and_then(Peer::ledger)).collect();
+            honest.iter().map(|machine| machine.peer().and_then(Peer::ledger)).collect();
         let Some(ledgers) = ledgers.filter(|_| !self.paid.is_empty()) else { return Ok(()) };
-        let keys: Vec<PublicKey> =
-            machines.iter().map(|machine| machine.key().public_key()).collect();
-        let books: Vec<_> = ledgers.iter().map(|ledger| book(ledger, &keys)).collect();
+        let keys: Vec<PublicKey> = machines.iter().map(Machine::public_key).collect();
+        let (members, owners) = ledgers.split_at(self.members.min(ledgers.len()));
+        let books: Vec<_> = members.iter().map(|ledger| book(ledger, &keys)).collect();
         if let Some(at) = books.iter().position(|book| *book != books[0]) {
             return Err(format!("the books differ: {:?} and at {at} {:?}", books[0], books[at]));
         }
+        for (at, ledger) in members.iter().enumerate() {
+            self.reference.judge(at, ledger, &keys)?;
+        }
+        for (at, ledger) in (self.members..).zip(owners) {
+            self.reference.judge(at, ledger, [&keys[at]])?;
+        }
+        self.judge_payments(members, &keys)
+    }
+
+    fn judge_payments(&self, members: &[&Ledger], keys: &[PublicKey]) -> Result<(), Broken> {
         for (id, paid) in self.paid.iter().filter(|(_, paid)| paid.is_taken) {
             let applied =
-                ledgers.iter().filter(|ledger| ledger.applied(&keys[paid.from], id).is_some());
+                members.iter().filter(|ledger| ledger.applied(&keys[paid.from], id).is_some());
             let applied = applied.count();
-            if applied != ledgers.len() && !(paid.is_refused && applied == 0) {
+            if applied != members.len() && !(paid.is_refused && applied == 0) {
                 return Err(format!(
-                    "payment {id} was taken; it is applied at {applied} of {} machines, refused: {}",
-                    ledgers.len(),
+                    "payment {id} was taken; it is applied at {applied} of {} members, refused: {}",
+                    members.len(),
                     paid.is_refused
                 ));
             }
@@ -138,7 +174,9 @@ impl Tokens {
 
     fn told(&mut self, at: usize, event: &TokenEvent) -> Result<(), Broken> {
         match event {
-            TokenEvent::Applied(Movement { id, .. }) => {
+            TokenEvent::Applied(movement) => {
+                let Movement { id, .. } = movement;
+                self.reference.applied(at, movement)?;
                 let times = self.applied.entry((at, *id)).or_default();
                 *times += 1;
                 if *times > 1 {
@@ -172,10 +210,10 @@ fn book(ledger: &Ledger, keys: &[PublicKey]) -> Vec<Option<(Balance, OrderSequen
     accounts.map(|account| account.map(|view| (view.balance, view.next_sequence))).collect()
 }
 
-/// The ledger of all machines; where members lie, also with the token of their friend.
+/// The ledger of a committee; where members lie, also with the token of their friend.
 pub(super) fn genesis(machines: &[Machine], lies: bool) -> Option<Genesis> {
-    let committee = machines.iter().map(|machine| machine.key().public_key()).collect();
-    let (cap, issuer) = (Amount::new(CAP)?, machines.first()?.key().public_key());
+    let committee = machines.iter().map(Machine::public_key).collect();
+    let (cap, issuer) = (Amount::new(CAP)?, machines.first()?.public_key());
     let mut tokens = vec![TokenGenesis { token: token()?, issuer, cap }];
     if lies {
         tokens.push(TokenGenesis { token: bad()?, issuer: owner().public_key(), cap });
@@ -194,4 +232,4 @@ fn id_of(mark: u64) -> TransferId {
 }
 
 /// How many tokens there can be.
-const CAP: u128 = 1_000_000;
+pub(super) const CAP: u128 = 1_000_000;

@@ -8,7 +8,8 @@ use entity_wire::json::Object;
 use entity_wire::payload::dht::{Record, RecordKind, RecordName, RecordVersion, Terms};
 use entity_wire::time::Timestamp;
 use handfast_simulation::dht::judge::Modelled;
-use handfast_simulation::dht::{Plan, World};
+use handfast_simulation::dht::plan::Defect;
+use handfast_simulation::dht::{Course, Plan};
 
 /// Smaller where the code is not optimised: the suite `simulation` runs it as it is released.
 fn size() -> usize {
@@ -24,7 +25,7 @@ fn settled(seed: u64) -> Plan {
 
 #[test]
 fn with_a_fifth_dead_and_churn_999_lookups_of_1000_find_what_they_have_to() {
-    let report = World::new(settled(1)).run();
+    let report = Course::run(settled(1));
     assert!(report.ended + report.cut_off >= size() / 2 - 1, "{report}");
     assert!(report.success() >= 0.999, "{report}");
     assert!(report.ever > size() * 5 / 4, "nodes died, and others joined: {report}");
@@ -37,7 +38,7 @@ fn with_a_fifth_dead_and_churn_999_lookups_of_1000_find_what_they_have_to() {
 fn a_network_that_grew_through_joins_finds_everything() {
     let nodes = size() / 2;
     let plan = Plan { lookups: 200, records: 20, ..Plan::grown(2, nodes) };
-    let report = World::new(Plan { span: Duration::from_mins(5), ..plan }).run();
+    let report = Course::run(Plan { span: Duration::from_mins(5), ..plan });
     assert_eq!((report.ended, report.succeeded), (200, 200), "{report}");
     assert_eq!((report.alive, report.published), (nodes, 30), "{report}");
 }
@@ -46,7 +47,7 @@ fn a_network_that_grew_through_joins_finds_everything() {
 fn the_same_seed_makes_the_same_history_and_another_seed_another() {
     let short = |seed| {
         let plan = Plan { lookups: 40, records: 10, ..settled(seed) };
-        World::new(Plan { nodes: 120, ..plan }).run()
+        Course::run(Plan { nodes: 120, ..plan })
     };
     assert_eq!(short(5), short(5));
     assert_ne!(short(5).fingerprint, short(6).fingerprint);
@@ -56,8 +57,17 @@ fn the_same_seed_makes_the_same_history_and_another_seed_another() {
 #[test]
 fn a_table_that_asks_one_node_only_does_not_pass() {
     let config = Config { k: 1, alpha: 1, paths: 1, ..settled(1).config };
-    let report = World::new(Plan { config, ..settled(1) }).run();
+    let report = Course::run(Plan { config, ..settled(1) });
     assert!(report.success() < 0.9, "{report}");
+}
+
+#[test]
+fn a_stale_record_that_wins_is_found() {
+    let report = Course::run(Plan { defect: Some(Defect::StaleWins), ..settled(1) });
+    // Half of the names get a second version, and half of the lookups are for records.
+    assert!(report.success() < 0.999, "{report}");
+    let sound = Course::run(settled(1));
+    assert!(sound.success() >= 0.999 && sound.published == report.published, "{sound}");
 }
 
 #[test]

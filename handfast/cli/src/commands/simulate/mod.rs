@@ -1,0 +1,162 @@
+//! `handfast simulate`
+
+mod order;
+mod shown;
+
+use handfast_report::palette::Palette;
+use handfast_runner::build;
+use handfast_runner::command::Workshop;
+use handfast_runner::interrupt::{Interrupt, Lever};
+use handfast_runner::place::Places;
+use handfast_runner::simulate;
+use handfast_runner::sink::{self, EventSink, Mouth, Progress};
+use handfast_scenario::ExitCode;
+use handfast_scenario::project::Simulator;
+use serde_json::Value;
+
+use self::order::Network;
+use self::shown::Steps;
+use super::interruption;
+use super::run::runtime;
+use super::selection::load;
+use super::session::Session;
+use super::telling::Wait;
+use crate::around::{Around, Moving};
+use crate::console::{ProgressSink, Stream};
+use crate::error::CommandError;
+
+/// Run a large network in virtual time, from one seed
+///
+/// Builds and starts the simulator that `[simulator]` of handfast.toml names, and shows how far it is and what came of it,
+/// beside what theory says. The same seed has the same history in the same build: its hash is printed. Ctrl-C ends it in
+/// order and shows what was done until then. Exit code 1: a law did not hold.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    network: Network,
+    /// Everything left to chance follows from this number; chosen by chance if not given
+    #[arg(long, value_name = "NUMBER", global = true)]
+    seed: Option<u64>,
+    /// Print the report as JSON on standard output, everything else on standard error
+    #[arg(long, global = true)]
+    json: bool,
+    /// Take the simulator as it is, without building it first
+    #[arg(long, global = true)]
+    no_build: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  handfast simulate peers                                   500 whole peers that pay each other over lossy links, with churn
+  handfast simulate peers --peers 50 --payments 200         fewer of both
+  handfast simulate dht                                     10,000 nodes of the table, a fifth of their contacts dead, 20,000 lookups
+  handfast simulate dht --nodes 100000 --calm --minutes 5   a hundred thousand, without further deaths
+  handfast simulate dht --seed 7 --json                     the same history each time, for a machine
+  handfast simulate peers --defect answers-too-soon         does a law see this defect?";
+
+/// Carries out the command.
+pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError> {
+    let loaded = load(around)?;
+    let Some(simulator) = loaded.project.simulator.clone() else {
+        let help = "name its program in handfast.toml: [simulator] start = [\"program\"]";
+        return Err(CommandError::usage_text("this project has no simulator", help));
+    };
+    let session = Session::open(&loaded, around, args.seed)?;
+    let order = args.network.order(session.seed);
+    let sinks: Vec<Box<dyn EventSink>> = vec![Box::new(ProgressSink::new(around.error))];
+    let (mouth, ear) = sink::open(session.clock, sinks)
+        .map_err(|error| CommandError::infra(&error, "no thread for the outputs"))?;
+    if let Some(note) = session.swept_note() {
+        mouth.progress(note);
+    }
+    let (lever, interrupt) = Lever::new();
+    let runtime = runtime()?;
+    runtime.spawn(interruption::listen(lever, Wait::default()));
+    let desk = Desk {
+        workshop: &session.workshop,
+        places: &session.places,
+        mouth,
+        steps: Steps::new(around.error.moving),
+    };
+    let build = !args.no_build;
+    let ended = runtime.block_on(desk.simulate(&simulator, build, &order, interrupt));
+    ear.finish()
+        .map_err(|error| CommandError::infra(&error, "the outputs could not be written"))?;
+    let report = match ended {
+        Ok(report) => report,
+        Err(Refused::Shown) => return Ok(ExitCode::Infrastructure),
+        Err(Refused::Because(reason)) => {
+            Stream::Error.print(&format!("{reason}\n"));
+            return Ok(ExitCode::Infrastructure);
+        }
+    };
+    let again = args.network.again(session.seed);
+    Ok(show(&report, &again, args.json, around.out.palette))
+}
+
+/// Prints the report; says what the caller is told.
+fn show(report: &Value, again: &str, is_json: bool, palette: Palette) -> ExitCode {
+    if is_json {
+        Stream::Out.print(&shown::json(report, again));
+    } else {
+        Stream::Out.print(&shown::text(report, again, palette));
+    }
+    match report["outcome"].as_str() {
+        Some("passed") => ExitCode::Passed,
+        Some("failed") => ExitCode::ProductFailure,
+        Some(_) | None => ExitCode::Infrastructure,
+    }
+}
+
+/// Why there is no report.
+enum Refused {
+    /// It has been shown.
+    Shown,
+    /// In one line.
+    Because(String),
+}
+
+/// What a simulator runs with, and where it is shown.
+struct Desk<'a> {
+    workshop: &'a Workshop,
+    places: &'a Places,
+    mouth: Mouth,
+    steps: Steps,
+}
+
+impl Desk<'_> {
+    async fn simulate(
+        mut self,
+        simulator: &Simulator,
+        is_to_build: bool,
+        order: &Value,
+        interrupt: Interrupt,
+    ) -> Result<Value, Refused> {
+        if let Some(command) = simulator.build.as_ref().filter(|_| is_to_build) {
+            let means = (self.places, self.workshop);
+            let mut interrupt = interrupt.clone();
+            tokio::select! {
+                built = build::command(command, means, &self.mouth, "the simulator") => {
+                    built.map_err(|_| Refused::Shown)?;
+                }
+                // The reaper ends what is being built with it.
+                () = interrupt.pulled() => {
+                    return Err(Refused::Because("nothing was run: the simulator was not built yet".to_owned()));
+                }
+            }
+        }
+        let (mouth, steps) = (&self.mouth, &mut self.steps);
+        let told = |progress: simulate::Progress| match steps.moving() {
+            Moving::Redrawn => mouth.progress(Progress::Passing { line: shown::line(&progress) }),
+            Moving::Lasting => {
+                if steps.is_worth_a_line(&progress) {
+                    Stream::Error.print(&format!("{}\n", shown::line(&progress)));
+                }
+            }
+        };
+        let means = (self.workshop, self.places);
+        let ran = simulate::run(means, &simulator.start, order, interrupt, told).await;
+        ran.map_err(Refused::Because)
+    }
+}
