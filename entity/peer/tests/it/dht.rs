@@ -264,6 +264,26 @@ fn forged_stale_and_misshapen_records_win_nothing() {
 }
 
 #[test]
+fn who_asks_too_much_is_answered_at_its_rate_and_costs_no_other() {
+    let mut world = joined(3);
+    open(&mut world, "p2", "p1");
+    let pongs = |world: &World| {
+        let is_pong = |passed: &&crate::world::Passed| {
+            String::from_utf8_lossy(&passed.body).contains("\"msg_type\":\"dht_pong\"")
+        };
+        world.passed.iter().filter(is_pong).count()
+    };
+    let ping = |request: u64| Object::new().with("request", request);
+    for request in 1..=400 {
+        send(&mut world, "p2", "p1", "dht_ping", ping(request));
+    }
+    let answered = pongs(&world);
+    assert!((150..=210).contains(&answered), "{answered} of 400 at once");
+    send(&mut world, "p0", "p1", "dht_ping", ping(1));
+    assert_eq!(pongs(&world), answered + 1, "another one is answered");
+}
+
+#[test]
 fn an_answer_that_nobody_asked_for_changes_nothing() {
     let mut world = joined(3);
     open(&mut world, "p2", "p1");
