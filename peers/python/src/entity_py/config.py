@@ -37,6 +37,8 @@ class Config:
     legacy_token_transfer: bool = False
     frames: bool = True
     """Whether `compact_frames` is listed; without it everything in a session is a signed envelope."""
+    websocket: bool = False
+    """Whether `/ws` is served and WebSockets are opened."""
     rates: Mapping[str, Rate] = field(default_factory=dict)
     advertise: Optional[str] = None
     test_peer: bool = False
@@ -47,7 +49,7 @@ class Config:
     @property
     def abilities(self) -> Tuple[str, ...]:
         """What a handshake lists besides what every side has."""
-        return tuple(name for name, has in (("compact_frames", self.frames),) if has)
+        return tuple(name for name, has in (("compact_frames", self.frames), ("websocket", self.websocket)) if has)
 
     def speaks(self, version: str) -> bool:
         """Whether this version is enabled."""
@@ -162,6 +164,7 @@ def _environment(env: Mapping[str, str], test_peer: bool, level: str, rates: Map
         session_lifetime=None if lifetime is None else parse_duration(lifetime, "ENTITY_SESSION_LIFETIME"),
         legacy_token_transfer=parse_flag(env.get("ENTITY_LEGACY_TOKEN_TRANSFER", "false"), "ENTITY_LEGACY_TOKEN_TRANSFER"),
         frames=_word(env.get("ENTITY_FRAMES", "never"), "ENTITY_FRAMES", ("auto", "never")) == "auto",
+        websocket=parse_flag(env.get("ENTITY_WS", "false"), "ENTITY_WS"),
         rates=rates,
         advertise=env.get("HANDFAST_ADVERTISE") or None,
         test_peer=test_peer,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from typing import Awaitable, Callable, Deque, Dict, List, Optional, Set, Tuple
+from typing import Awaitable, Callable, Deque, Dict, List, Mapping, Optional, Set, Tuple
 
 import h11
 
@@ -30,13 +30,19 @@ KEPT_FOR = 20.0
 Handled = Tuple[int, bytes, Optional[int]]
 Handler = Callable[[str, str, bytes, bool], Awaitable[Handled]]
 """Method, path, body, whether the client is on this machine -> status, body, seconds for Retry-After."""
+Headers = Mapping[str, str]
+Switch = Tuple[List[Tuple[str, str]], Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]]
+"""Headers of the answer 101, and who takes the connection from there on, with what has come already."""
+Upgrade = Callable[[str, str, Headers], Optional[Switch]]
+"""Method, path, headers (names in lower case) -> the switch to another protocol, or None. Raises ValueError: 400."""
 
 
 class Server:
     """Listens; each connection is a task of its own."""
 
-    def __init__(self, handler: Handler, size_max: Callable[[], int]) -> None:
+    def __init__(self, handler: Handler, size_max: Callable[[], int], upgrade: Upgrade = lambda method, path, headers: None) -> None:
         self._handler = handler
+        self._upgrade = upgrade
         self._size_max = size_max
         self._tasks: Set["asyncio.Task[None]"] = set()
         self._server: Optional[asyncio.AbstractServer] = None
@@ -83,7 +89,17 @@ class Server:
                 return
             if request is None:
                 return
-            method, path, body, too_large = request
+            method, path, body, too_large, headers = request
+            try:
+                switch = self._upgrade(method, path, headers)
+            except ValueError as error:
+                _write(link, writer, 400, b'{"detail":"%s"}' % str(error).encode(), None, close=True)
+                await writer.drain()
+                return
+            if switch is not None:
+                writer.write(link.send(h11.InformationalResponse(status_code=101, headers=switch[0])) or b"")
+                await switch[1](reader, writer, bytes(link.trailing_data[0]))
+                return
             status, answer, retry = await self._handler(method, path, body, local)
             _write(link, writer, status, b"" if method == "HEAD" else answer, retry, close=too_large)
             await writer.drain()
@@ -102,7 +118,7 @@ async def _next(link: h11.Connection, reader: asyncio.StreamReader) -> object:
 
 async def _read_request(
     link: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, size_max: int
-) -> Optional[Tuple[str, str, bytes, bool]]:
+) -> Optional[Tuple[str, str, bytes, bool, Headers]]:
     """A whole request, or None where the connection has ended. Of a body that is too large `size_max` + 1 bytes are kept."""
     event = await _next(link, reader)
     if not isinstance(event, h11.Request):
@@ -110,6 +126,7 @@ async def _read_request(
     if link.they_are_waiting_for_100_continue:
         writer.write(link.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
     method, path = event.method.decode("ascii"), event.target.decode("ascii", "replace")
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in event.headers}
     parts: List[bytes] = []
     size, seen = 0, 0
     while True:
@@ -121,9 +138,9 @@ async def _read_request(
                 size += len(event.data)
             if seen > 8 * size_max:
                 # Whoever sends this much is answered now; the connection ends with it.
-                return method, path, b"".join(parts), True
+                return method, path, b"".join(parts), True, headers
         elif isinstance(event, h11.EndOfMessage):
-            return method, path, b"".join(parts), False
+            return method, path, b"".join(parts), False, headers
         else:
             return None
 

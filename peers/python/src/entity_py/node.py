@@ -21,10 +21,12 @@ from .encoding import SECOND
 from .features import all_features
 from .gate import Gate
 from .http import Client, Handled, Server
+from .layers import Layers
 from .peer.core import CORE_EVENTS, Core
 from .peer.outputs import Answer, Event, Output, Reply, Stopped, Transmit, Work
 from .store import Store, StoreError
 from .times import Now
+from .websocket import Data, Socket
 
 IDENTITY = "identity"
 DRAIN = 3.0
@@ -77,11 +79,17 @@ class Node:
         self._new_seed = seed if started.seed is None and IDENTITY not in records else None
         self._records = records
         self.core = Core(config, SigningKey(seed), os.urandom, all_features())
-        self._server = Server(self._request, lambda: self.core.inbound.size_max)
         self._client = Client()
+        self._layers = Layers(
+            config.name, self._client, config.websocket, lambda: self.core.inbound.size_max, self._socket_message, self.core.socket_base,
+            self._linked,
+        )  # fmt: skip
+        self._server = Server(self._request, lambda: self.core.inbound.size_max, self._layers.upgrade)
         self._writer = Writer(self._write)
         self._gate = Gate(self._store, self._release, self._store_failed)
         self._answers: Dict[int, "asyncio.Future[Handled]"] = {}
+        self._sockets: Dict[object, Socket] = {}
+        """The WebSocket that a request came over."""
         self._tokens = 0
         self._wake: Optional[asyncio.TimerHandle] = None
         self._ended: "asyncio.Event" = asyncio.Event()
@@ -118,6 +126,7 @@ class Node:
             await asyncio.wait(list(self._answers.values()), timeout=DRAIN)
         await asyncio.sleep(0)
         self._worker.shutdown(wait=True, cancel_futures=True)
+        await self._layers.close()
         await self._server.close()
         await self._client.close()
         self._store.close()
@@ -157,10 +166,38 @@ class Node:
         finally:
             self._answers.pop(token, None)
 
+    def _socket_message(self, socket: Socket, data: Data) -> "asyncio.Future[Handled]":
+        """A counted message of a WebSocket, judged as the same bytes are that come by HTTP."""
+        self._tokens += 1
+        token = self._tokens
+        answer: "asyncio.Future[Handled]" = asyncio.get_running_loop().create_future()
+        if self._stopping:
+            answer.set_result((503, b'{"detail":"the peer is ending"}', None))
+            return answer
+        self._answers[token] = answer
+        self._sockets[token] = socket
+        answer.add_done_callback(lambda done: self._answers.pop(token, None))
+        if isinstance(data, str):
+            body = data.encode("utf-8")
+            self._input(lambda now: self.core.handle_request(token, "POST", "/message", body, False, now))
+        else:
+            # What is no frame is refused as one; docs/protocol/1.1.md#websocket-messages gives it the same code.
+            self._input(lambda now: self.core.handle_frame(token, data, now))
+        return answer
+
+    def _linked(self, peer: str, count: int) -> None:
+        """An input of its own, after the one that led to it."""
+
+        def told() -> None:
+            if not self._stopping:
+                self._input(lambda now: self.core.handle_linked(peer, count, now))
+
+        asyncio.get_running_loop().call_soon(told)
+
     async def _transmit(self, what: Transmit) -> None:
         status, body, error = None, b"", ""
         try:
-            status, body = await self._client.request(what.url, what.method, what.path, what.body, what.limit / SECOND)
+            status, body = await self._layers.transmit(what)
         except asyncio.TimeoutError:
             error = "no answer in time"
         except Exception as failure:  # refused, reset, no HTTP at all: all of it is "nobody answered"
@@ -183,6 +220,10 @@ class Node:
             self._writer.event(output.name, output.params)
         elif isinstance(output, Answer):
             waiting = self._answers.get(output.token) if isinstance(output.token, int) else None
+            socket = self._sockets.pop(output.token, None)
+            if socket is not None and output.sender is not None:
+                # Before anything that this message led to looks for a way.
+                self._layers.bind(socket, output.sender)
             if waiting is not None and not waiting.done():
                 waiting.set_result((output.status, output.body, output.retry_after_s))
         elif isinstance(output, Reply):

@@ -323,7 +323,7 @@ class Basics(Feature):
     def _answer(self, core: "Core", to: str, kind: str, body: JsonObject, now: Now) -> None:
         """An answer passes an open circuit."""
         line = core.lines.get(to)
-        if line is None or line.peer.address is None:
+        if line is None or not line.peer.is_reachable:
             return
         try:
             line.send(Outgoing(kind, body, len(canonical(body)), lambda outcome, then: None), now, always=True)

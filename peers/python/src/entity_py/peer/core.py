@@ -22,6 +22,7 @@ from . import outbox as outboxes
 from . import roster
 from .courier import Courier, Done, Outcome
 from .feature import Feature, Later, Message, Method, Records
+from .inbound import Answer as InboundAnswer
 from .inbound import Inbound
 from .line import Line, Outgoing
 from .outputs import Answer, Change, Event, Output, Reply, Step, Stopped, Transmit, Work
@@ -240,13 +241,44 @@ class Core:
         """An inbound HTTP request; its answer comes out with this token."""
         now = self._time(now)
 
-        def judged() -> None:
-            status, answer, retry = self.inbound.handle(method, path, body, loopback, now)
-            self._outputs.append(Answer(token, status, answer, retry))
+        self._judge(token, lambda: self.inbound.handle(method, path, body, loopback, now), f"{method} {path}", now)
 
-        if not self._guard(judged, f"{method} {path}"):
+    def handle_frame(self, token: object, frame: bytes, now: Now) -> None:
+        """One frame that came by itself; it is answered like a message."""
+        now = self._time(now)
+        self._judge(token, lambda: self.inbound.frame(frame, now), "a frame", now)
+
+    def _judge(self, token: object, handle: Callable[[], InboundAnswer], what: str, now: Now) -> None:
+        self.inbound.accepted = None
+
+        def judged() -> None:
+            status, answer, retry = handle()
+            self._outputs.append(Answer(token, status, answer, retry, self.inbound.accepted))
+
+        if not self._guard(judged, what):
             self._outputs.append(Answer(token, 500, b'{"detail":"Internal Server Error"}'))
         self._finish(now)
+
+    def handle_linked(self, peer: str, count: int, now: Now) -> None:
+        """So many connections there are with a peer."""
+        now = self._time(now)
+        line = self.lines.get(peer)
+        if line is not None:
+            line.peer.linked = count
+            if count:
+                line.peer.circuit.heard()
+                self.soon(line.pump)
+        self._finish(now)
+
+    def socket_base(self, peer: str) -> Optional[str]:
+        """Where a WebSocket with this peer is opened; None where it has none, or this node does not want any."""
+        line = self.lines.get(peer)
+        address = None if line is None else line.peer.address
+        if line is None or address is None or not self.config.websocket:
+            return None
+        session = line.eleven.session
+        has = session is not None and "websocket" in session.capabilities
+        return address if address.startswith("ws://") or has else None
 
     def handle_transmitted(self, id: int, status: Optional[int], body: bytes, error: str, now: Now) -> None:
         """A request of ours has ended; `status` is None where nobody answered."""

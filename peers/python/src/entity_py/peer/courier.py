@@ -175,7 +175,8 @@ class Courier:
         self._count += 1
         delivery.tried += 1
         self._under_way[self._count] = delivery
-        self._emit(Transmit(self._count, delivery.url, delivery.method, delivery.path, delivery.body, delivery.limit))
+        to = delivery.peer.name if delivery.method == "POST" else None
+        self._emit(Transmit(self._count, delivery.url, delivery.method, delivery.path, delivery.body, delivery.limit, to))
 
     def ended(self, number: int, status: Optional[int], body: bytes, error: str, now: Now) -> None:
         """A request has ended, with an answer or without."""

@@ -222,12 +222,12 @@ class Eleven:
                 return handshake.key
         raise Refusal("UNKNOWN_SENDER", "no key, and no handshake under way")
 
-    def handle(self, envelope: Envelope, key: bytes, now: Now) -> None:
-        """Checks 8 to 16 of a message whose signature holds under `key`. Raises Refusal."""
+    def handle(self, envelope: Envelope, key: bytes, now: Now) -> bool:
+        """Checks 8 to 16 of a message whose signature holds under `key`; False for a repeat that has its answer already. Raises Refusal."""
         self._end_expired(now)
         if envelope.kind in STEP_KINDS or envelope.kind in RESUME_KINDS:
             if self._repeat(envelope, now):
-                return
+                return False
         if abs(envelope.wall - now.wall) > AGE_MAX:
             raise Refusal("EXPIRED_TIMESTAMP", f"{(envelope.wall - now.wall) // SECOND} s from the clock here")
         if envelope.kind in STEP_KINDS or envelope.kind in RESUME_KINDS:
@@ -235,6 +235,7 @@ class Eleven:
             self._handle_step(envelope, key, now)
         else:
             self._handle_data(envelope, now)
+        return True
 
     def find(self, id: str) -> Optional[Session]:
         """A session that receives."""

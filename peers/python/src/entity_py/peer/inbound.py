@@ -38,6 +38,8 @@ class Inbound:
     def __init__(self, core: "Core") -> None:
         self.core = core
         self.limiters = OldLimiters()
+        self.accepted: Optional[str] = None
+        """Whose message the last request was, where it was accepted and no repeat."""
 
     @property
     def size_max(self) -> int:
@@ -183,7 +185,8 @@ class Inbound:
         key = line.eleven.key_for(envelope)
         if not envelope.verify(key):
             raise Refusal("INVALID_SIGNATURE")
-        line.eleven.handle(envelope, key, now)
+        if line.eleven.handle(envelope, key, now):
+            self.accepted = line.peer.name
 
     def _new_refused(self, sender: Any, refusal: Refusal) -> Answer:
         detail = TEXT[refusal.code]
@@ -224,6 +227,7 @@ class Inbound:
                 name = line.peer.name
                 try:
                     line.eleven.handle_frame(frame, now)
+                    self.accepted = name
                     break
                 except Refusal as refusal:
                     if refusal.code != "DECRYPTION_FAILED" or line is lines[-1]:
@@ -273,6 +277,7 @@ class Inbound:
             self._take_handshake(envelope, line, ten, now)
         else:
             self._take_old(envelope, line, ten, now)
+        self.accepted = line.peer.name
 
     def _take_handshake(self, envelope: old.OldEnvelope, line: "Line", ten: Ten, now: Now) -> None:
         """A handshake message: exempt from step 7, and sealed by nobody."""

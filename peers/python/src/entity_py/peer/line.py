@@ -132,7 +132,7 @@ class Line:
 
     def pump(self, now: Now) -> None:
         """Sends whatever can go, and gets a session where one is wanted."""
-        if self._removed or self.core.stopping or self.peer.address is None:
+        if self._removed or self.core.stopping or not self.peer.is_reachable:
             return
         if self.speaks() == "1.1":
             self.eleven.pump(now)
@@ -158,7 +158,7 @@ class Line:
 
     def begin(self, now: Now) -> None:
         """Gets a session, of the version that is spoken."""
-        if self.core.stopping or self._removed or self.peer.address is None:
+        if self.core.stopping or self._removed or not self.peer.is_reachable:
             return
         if self.speaks() == "1.1":
             self.eleven.begin(now)
@@ -283,7 +283,7 @@ class Line:
     def _schedule_beat(self, now: Now) -> None:
         if self._beat is not None:
             self._beat.cancel()
-        if self.peer.address is not None and not self._removed:
+        if self.peer.is_reachable and not self._removed:
             self._beat = self.core.after(now, self.core.config.heartbeat, self._do_beat)
 
     def _do_beat(self, now: Now) -> None:
@@ -297,6 +297,8 @@ class Line:
             self.eleven.send_beat(self._beats, self._beat_ended, now)
             return
         self._beats = 0
+        if self.peer.address is None or not self.peer.address.startswith("http"):
+            return
         limit = min(self.core.config.heartbeat // 3, 5 * SECOND)
         self.core.courier.get(self.peer, self.peer.address or "", "/health", limit, self._health, now)
 

@@ -23,6 +23,8 @@ class Transmit:
     body: bytes
     limit: int
     """How long it may take in all, in microseconds."""
+    to: Optional[str] = None
+    """The peer that a message is for: it may go over a WebSocket with that peer, too."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Answer:
     status: int
     body: bytes
     retry_after_s: Optional[int] = None
+    sender: Optional[str] = None
+    """The peer whose message was accepted: authenticated, and no repeat."""
 
 
 @dataclass(frozen=True)

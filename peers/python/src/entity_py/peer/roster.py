@@ -97,8 +97,15 @@ class Peer:
     stats: Stats = field(default_factory=Stats)
     nonces: NonceMemory = field(default_factory=NonceMemory)
     rates: RateLimits = field(default_factory=lambda: RateLimits({}))
+    linked: int = 0
+    """How many connections there are with it, over which messages go without an address."""
     capabilities: Optional[JsonObject] = None
     """Its last `capability_response`."""
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether there is a way to it."""
+        return self.address is not None or self.linked > 0
 
     def encode(self) -> bytes:
         """What is kept of it."""
