@@ -2,7 +2,7 @@
 //!
 //! - What peers say to each other: [`json`], [`envelope_1_0`], [`envelope_1_0_compat`], [`envelope_1_1`], [`payload_1_0`],
 //!   [`payload_1_1`], [`plaintext`], [`chunk`], [`chunk_1_0`], [`token`], [`dht_message`], [`dht_record`], [`reply`], [`jwt`],
-//!   [`jwt_claims`].
+//!   [`jwt_claims`], [`socket`], [`relay`], [`relay_control`].
 //! - What a peer keeps and is told: [`key_file`], [`foreign_key`], [`handover`], [`statement`], [`node_config`], [`node_line`],
 //!   [`names`].
 //! - What the platform reads: [`project`], [`scenario`], [`contract_line`], [`conversation`], [`record`], [`expected`],
@@ -32,10 +32,13 @@ pub mod payload_1_1;
 pub mod plaintext;
 pub mod project;
 pub mod record;
+pub mod relay;
+pub mod relay_control;
 pub mod reply;
 pub mod scenario;
 pub mod schedule;
 pub mod shard_plan;
+pub mod socket;
 pub mod statement;
 pub mod token;
 pub mod workflow;
@@ -45,7 +48,7 @@ mod bodies;
 use crate::target::Target;
 
 /// All of them, in the order of their names.
-pub const ALL: [Target; 31] = [
+pub const ALL: [Target; 34] = [
     chunk::TARGET,
     chunk_1_0::TARGET,
     contract_line::TARGET,
@@ -70,10 +73,13 @@ pub const ALL: [Target; 31] = [
     plaintext::TARGET,
     project::TARGET,
     record::TARGET,
+    relay::TARGET,
+    relay_control::TARGET,
     reply::TARGET,
     scenario::TARGET,
     schedule::TARGET,
     shard_plan::TARGET,
+    socket::TARGET,
     statement::TARGET,
     token::TARGET,
     workflow::TARGET,
