@@ -43,7 +43,7 @@ fn main() {
     let file = home.path().join("file");
     write_random(&file, mib);
     let before = ceiling();
-    let measured = transfer(home.path(), &file, mib);
+    let measured = transfer(home.path(), &file, mib, &[]);
     let after = ceiling();
     let ceiling = f64::midpoint(before.rate, after.rate);
     let (before_rate, after_rate) = (before.rate, after.rate);
@@ -75,7 +75,7 @@ fn verdict(is_passed: bool) -> &'static str {
     if is_passed { "pass" } else { "short" }
 }
 
-fn write_random(path: &Path, mib: usize) {
+pub(crate) fn write_random(path: &Path, mib: usize) {
     let mut file = std::fs::File::create(path).unwrap();
     let mut entropy = Entropy::from_seed([1; 32]);
     let mut block = vec![0; 1 << 20];
@@ -176,16 +176,17 @@ impl Envelopes {
     }
 }
 
-struct Measured {
+pub(crate) struct Measured {
     hashing: f64,
-    rate: f64,
+    pub(crate) rate: f64,
     by_processor: f64,
-    peaks: (f64, f64),
+    pub(crate) peaks: (f64, f64),
 }
 
-fn transfer(home: &Path, file: &Path, mib: usize) -> Measured {
-    let mut a = Shim::start("a", &home.join("a"));
-    let mut b = Shim::start("b", &home.join("b"));
+/// Sends a file of so many MiB from one node to another, both started with `more`.
+pub(crate) fn transfer(home: &Path, file: &Path, mib: usize, more: &[&str]) -> Measured {
+    let mut a = Shim::start("a", &home.join("a"), more);
+    let mut b = Shim::start("b", &home.join("b"), more);
     let (of_a, of_b) = (a.initialize(), b.initialize());
     for (shim, name, other) in [(&mut a, "b", &of_b), (&mut b, "a", &of_a)] {
         let (address, key) = (&other["addresses"]["http"], &other["keys"]["ed25519"]);
@@ -262,12 +263,13 @@ impl Drop for Shim {
 }
 
 impl Shim {
-    fn start(name: &str, data_dir: &Path) -> Self {
+    fn start(name: &str, data_dir: &Path, more: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_entity"));
         command
             // A test peer has its identity from a seed, and asks for no passphrase.
             .args(["shim", "--test-peer", "--seed", "transfer", "--log", "warn"])
             .args(["--protocol", "1.1", "--connect=false"])
+            .args(more)
             .env("HANDFAST_NAME", name)
             .env("HANDFAST_DATA_DIR", data_dir);
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

@@ -66,6 +66,12 @@ pub(crate) struct Run {
 impl Run {
     /// Starts the hardened 1.0 peer `name` that knows `peers` and leaves pings alone.
     pub(crate) fn start(name: &str, peers: &[Known]) -> Self {
+        const RATES: &str = "[rate_limits.ping]\nburst = 1000000\nper_second = 1000000\n";
+        Self::start_with(name, peers, "protocol = '1.0'\n", RATES)
+    }
+
+    /// Starts the peer `name` that knows `peers`, with these settings and, behind its peers, these tables.
+    pub(crate) fn start_with(name: &str, peers: &[Known], settings: &str, tables: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let data = home.path().join("data");
         let key = SigningKey::from_seed([b's'; 32]);
@@ -74,7 +80,7 @@ impl Run {
         wallet.add("s".parse().unwrap(), &key, Protection::None, now, &mut entropy).unwrap();
         drop(wallet);
         let config = home.path().join("entity.toml");
-        std::fs::write(&config, configuration(name, &data, peers)).unwrap();
+        std::fs::write(&config, configuration(name, &data, peers, settings) + tables).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_entity"));
         command.arg("run").arg("--config").arg(&config).args(["--log-format", "json"]);
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -92,16 +98,15 @@ impl Run {
     }
 }
 
-fn configuration(name: &str, data: &Path, peers: &[Known]) -> String {
+fn configuration(name: &str, data: &Path, peers: &[Known], settings: &str) -> String {
     let mut text = format!(
-        "id = '{name}'\nlisten = '127.0.0.1:0'\nprotocol = '1.0'\nconnect = false\ndata_dir = '{}'\n",
+        "id = '{name}'\nlisten = '127.0.0.1:0'\nconnect = false\ndata_dir = '{}'\n{settings}",
         data.display()
     );
     for Known { name, address, key } in peers {
         let entry = format!("[[peers]]\nid = '{name}'\naddress = '{address}'\nkey = '{key}'\n");
         text.push_str(&entry);
     }
-    text.push_str("[rate_limits.ping]\nburst = 1000000\nper_second = 1000000\n");
     text
 }
 

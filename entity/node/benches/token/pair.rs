@@ -43,7 +43,7 @@ pub(crate) struct Rate {
 const START: u64 = 1_000_000;
 
 impl Node {
-    fn start(name: &str) -> Self {
+    fn start(name: &str, more: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_entity"))
             .args([
@@ -57,6 +57,7 @@ impl Node {
                 "1.1",
                 "--connect=true",
             ])
+            .args(more)
             .env("HANDFAST_NAME", name)
             .env("HANDFAST_DATA_DIR", home.path())
             .stdin(Stdio::piped())
@@ -109,7 +110,12 @@ impl Node {
 impl Pair {
     /// Two nodes with a ledger; A has so many accounts with enough in each.
     pub(crate) fn start(accounts: u32) -> Self {
-        let (mut a, mut b) = (Node::start("a"), Node::start("b"));
+        Self::start_with(accounts, &[])
+    }
+
+    /// The same with more arguments for both nodes.
+    pub(crate) fn start_with(accounts: u32, more: &[&str]) -> Self {
+        let (mut a, mut b) = (Node::start("a", more), Node::start("b", more));
         let (of_a, of_b) = (a.entry.clone(), b.entry.clone());
         a.call("peer.add", &of_b);
         b.call("peer.add", &of_a);
