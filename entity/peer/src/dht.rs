@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `vocabulary` | [`DhtConfig`], [`DhtCommand`], [`DhtResult`], [`DhtEvent`], [`DhtError`], [`DhtView`] |
 //! | `room` | messages, deadlines and outputs between the table and the rest of the peer |
+//! | `contacts` | from contacts of the table to peers of the roster, and back |
 //! | `operations` | commands, and what waits for a lookup |
 //! | `presence` | when this entity is announced anew |
 //! | `guests` | peers that nobody named, met through the table: how many are remembered, and who gives way |
 //!
 //! Source: docs/protocol/1.1.md#distributed-hash-table
 
+mod contacts;
 mod guests;
 mod operations;
 mod presence;
