@@ -43,6 +43,29 @@ impl SealingKey {
         sealed
     }
 
+    /// Seals in place what comes after the first `associated_len` bytes of a message, authenticating those with it, and
+    /// appends the tag.
+    ///
+    /// # Panics
+    /// If the message is shorter than `associated_len`, or longer than the 64 GiB that AES-GCM allows.
+    pub fn seal_after(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        associated_len: usize,
+        message: &mut Vec<u8>,
+    ) {
+        let (associated, plaintext) = message.split_at_mut(associated_len);
+        let tag = self
+            .0
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::from(&*associated),
+                plaintext,
+            )
+            .expect("messages are far below the 64 GiB of AES-GCM");
+        message.extend_from_slice(tag.as_ref());
+    }
+
     /// Opens what [`SealingKey::seal`] made.
     ///
     /// # Errors
@@ -54,7 +77,20 @@ impl SealingKey {
         associated: &[u8],
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let mut buffer = Zeroizing::new(sealed.to_vec());
+        self.open_owned(nonce, associated, sealed.to_vec())
+    }
+
+    /// Opens what [`SealingKey::seal`] or [`SealingKey::seal_after`] made, in place.
+    ///
+    /// # Errors
+    /// As [`SealingKey::open`].
+    pub fn open_owned(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        associated: &[u8],
+        sealed: Vec<u8>,
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let mut buffer = Zeroizing::new(sealed);
         let plaintext_len = self
             .0
             .open_in_place(

@@ -80,6 +80,11 @@ uuid_of_version_4!(MessageId);
 uuid_of_version_4!(TaskId);
 
 impl SessionId {
+    /// The id that these 16 bytes are; `None` where they are no UUID of version 4.
+    pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+        (uuid::of_random(bytes) == bytes).then_some(Self(bytes))
+    }
+
     /// The text of [`SessionId`]'s `Display`, without the cost of a formatter: every message has one.
     pub(crate) fn text(&self) -> [u8; 36] {
         uuid::text(&self.0)

@@ -9,6 +9,7 @@
 //! - [`version`], [`kind`], [`code`]: the closed vocabularies of the protocol.
 //! - [`decode`]: the way in. Bytes become an unverified envelope of one version.
 //! - [`v1_0`], [`v1_1`]: the envelopes. A verified one is a proof value: only `verify` makes it.
+//! - [`frame`]: compact frames, which carry a message without an envelope.
 //! - [`payload`]: one file for each family of payloads.
 //! - [`jwt`]: tokens by which a peer shows a third party who it is.
 //! - [`reply`]: what an HTTP answer says, written and read.
@@ -21,6 +22,7 @@
 pub mod canonical;
 pub mod code;
 pub mod decode;
+pub mod frame;
 pub mod id;
 pub mod json;
 pub mod jwt;

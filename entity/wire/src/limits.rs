@@ -127,3 +127,13 @@ pub const CHUNKED_1_0_PIECES_MAX: u32 = 4_096;
 
 /// Longest body of an answer over a WebSocket, in bytes: what is kept of an answer of HTTP. Guessed.
 pub const SOCKET_ANSWER_LEN_MAX: usize = 64 * 1024;
+
+/// Longest frame, in bytes: with its length before it, it fits the body of a `POST /frame`.
+///
+/// Source: `docs/protocol/1.1.md#compact-frames`.
+pub const FRAME_LEN_MAX: usize = MESSAGE_LEN_MAX - 4;
+
+/// Most frames in one `POST /frame`: as many as a replay window has places.
+///
+/// Source: `docs/protocol/1.1.md#frames-over-http`.
+pub const FRAMES_PER_BATCH_MAX: usize = 1_024;

@@ -15,6 +15,16 @@ pub struct Reply {
     pub retry_after_seconds: Option<u64>,
 }
 
+impl Reply {
+    /// The code of a refusal; `None` where the message was taken. A refusal in the words of 1.0 counts as malformed.
+    pub fn code(&self) -> Option<ErrorCode> {
+        if self.status == 200 {
+            return None;
+        }
+        Some(Answer::read(self.status, &self.body).code.unwrap_or(ErrorCode::InvalidMessage))
+    }
+}
+
 /// What the success body says about the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verification {

@@ -88,7 +88,15 @@ impl Plaintext {
     /// See [`PlaintextError`].
     pub fn from_slice(plaintext: &[u8]) -> Result<Self, PlaintextError> {
         let value = json::parse(plaintext, &RULES_1_1).map_err(PlaintextError::Json)?;
-        let mut object = value.into_object().map_err(|_| PlaintextError::NotAnObject)?;
+        Self::from_object(value.into_object().map_err(|_| PlaintextError::NotAnObject)?)
+    }
+
+    /// Reads what of an object is a plaintext.
+    ///
+    /// # Errors
+    ///
+    /// [`PlaintextError::Field`].
+    pub(crate) fn from_object(mut object: Object) -> Result<Self, PlaintextError> {
         let body = object
             .remove("body")
             .ok_or(Problem::Missing.of("body"))

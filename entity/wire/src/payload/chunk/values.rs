@@ -19,6 +19,11 @@ impl TransferId {
         Self(SessionId::from_random(bytes))
     }
 
+    /// The id that these 16 bytes are; `None` where they are no UUID of version 4.
+    pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+        SessionId::from_bytes(bytes).map(Self)
+    }
+
     /// The 16 bytes in network order.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
