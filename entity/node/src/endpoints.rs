@@ -1,4 +1,4 @@
-//! The HTTP side of a node: `POST /message`, and what GET shows of it (`docs/protocol/1.0.md#endpoints`).
+//! The HTTP side of a node: `POST /message`, `POST /frame`, and what GET shows of it (`docs/protocol/1.0.md#endpoints`).
 //!
 //! `/peers` and `/stats` name the addresses of others. In the profile `hardened` only callers on this machine see them; in
 //! `compat` everybody does, as with the earlier peer.
@@ -58,7 +58,7 @@ impl Endpoints {
 impl Handler for Endpoints {
     fn endpoint(&self, path: &str) -> Option<Verb> {
         match path {
-            "/message" if self.node.layers().has_http() => Some(Verb::Post),
+            "/message" | "/frame" if self.node.layers().has_http() => Some(Verb::Post),
             "/" | "/health" | "/peers" | "/stats" | "/public-key" => Some(Verb::Get),
             _ => None,
         }
@@ -72,6 +72,7 @@ impl Handler for Endpoints {
     async fn answer(&self, request: Request<'_>) -> Answer {
         match request.path {
             "/message" => self.node.message(&request.body).await.into(),
+            "/frame" => self.node.frames(&request.body).await.into(),
             "/" => self.show(|peer, _| Root::of(peer)),
             "/health" => self.show(|peer, now| HealthReport::of(peer, now, self.port)),
             "/public-key" => self.show(|peer, _| PublicKeyView::of(peer)),

@@ -21,12 +21,13 @@ use std::time::Duration;
 use entity_crypto::signing::SigningKey;
 use entity_journal::{Journal as _, JournalError, MemoryJournal, Record, Space, Stored};
 use entity_peer::command::{Command, CommandError, CommandId, CommandResult};
-use entity_peer::inbound::{Check, DecodeRules, decode};
+use entity_peer::inbound::{Check, DecodeRules, Decoded, Refusal, decode, decode_frame};
 use entity_peer::output::{Delivery, PeerEvent};
 use entity_peer::{Config, Peer, RestoreError};
 use entity_transport::http::{Client, ClientLimits};
 use entity_transport::ws::Connection;
 use entity_wire::code::ErrorCode;
+use entity_wire::frame::batch;
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
 use tokio::runtime::Handle;
@@ -215,7 +216,35 @@ impl Node {
 
     /// Takes the body of one `POST /message` and returns its answer, once everything that it rests on is durable.
     pub async fn message(&self, body: &[u8]) -> Reply {
-        match self.judge(body, None) {
+        self.kept(self.judge(body, None)).await
+    }
+
+    /// Takes one compact frame and returns its answer, once everything that it rests on is durable.
+    pub async fn frame(&self, frame: &[u8]) -> Reply {
+        self.kept(self.judge_frame(frame, None)).await
+    }
+
+    /// Takes the body of one `POST /frame`: its frames one after the other. Returns what became of each, once everything that
+    /// they rest on is durable.
+    pub async fn frames(&self, body: &[u8]) -> Reply {
+        let frames = match batch::split(body) {
+            Ok(frames) => frames,
+            Err(error) => return Reply::error(error.code()),
+        };
+        // All are judged before the first is waited for, so that one commit serves them all.
+        let judged = frames.into_iter().map(|frame| self.judge_frame(frame, None));
+        let judged: Vec<_> = judged.collect();
+        let mut outcomes = Vec::with_capacity(judged.len());
+        for judged in judged {
+            let reply = self.kept(judged).await;
+            outcomes.push(reply.code().map_or(Ok(()), Err));
+        }
+        Reply { status: 200, body: batch::results(&outcomes), retry_after_seconds: None }
+    }
+
+    /// The answer, once what it rests on is durable.
+    async fn kept(&self, judged: Judged) -> Reply {
+        match judged {
             Judged { reply, passage: None } => reply,
             Judged { reply, passage: Some(passage) } => match passage.await {
                 Ok(()) => reply,
@@ -228,7 +257,24 @@ impl Node {
     /// The answer to a message, and what it has to wait for. Where it is accepted, `unknown` hears whose it is, before
     /// anything leaves that it brings about.
     pub(crate) fn judge(&self, body: &[u8], unknown: Option<(&Socket, &Connection)>) -> Judged {
-        let decoded = match decode(&self.shared.rules, body) {
+        self.judge_decoded(decode(&self.shared.rules, body), unknown)
+    }
+
+    /// The same for a compact frame.
+    pub(crate) fn judge_frame(
+        &self,
+        frame: &[u8],
+        unknown: Option<(&Socket, &Connection)>,
+    ) -> Judged {
+        self.judge_decoded(decode_frame(&self.shared.rules, frame), unknown)
+    }
+
+    fn judge_decoded(
+        &self,
+        decoded: Result<Decoded, Refusal>,
+        unknown: Option<(&Socket, &Connection)>,
+    ) -> Judged {
+        let decoded = match decoded {
             Ok(decoded) => decoded,
             Err(refusal) => return self.answer(|peer, _| peer.handle_refusal(refusal)),
         };
@@ -244,7 +290,7 @@ impl Node {
         );
         match admitted.map(Check::run) {
             Ok(Ok(checked)) => {
-                let sender = unknown.map(|socket| (socket, checked.sender()));
+                let sender = unknown.and_then(|socket| Some((socket, checked.sender()?)));
                 self.answer(|peer, now| {
                     let reply = peer.handle_checked(checked, now);
                     if let (200, Some(((socket, connection), peer))) = (reply.status, sender) {

@@ -38,6 +38,10 @@ pub struct Config {
     /// Whether a peer added without saying so is connected to at once, and a message to a peer without a session
     /// opens one first.
     pub auto_connect: AutoConnect,
+    /// When messages of 1.1 travel as compact frames.
+    ///
+    /// Source: docs/protocol/1.1.md#compact-frames
+    pub frames: Frames,
     /// Messages a sender may spend, by type, after it is authenticated.
     ///
     /// Source: docs/protocol/1.1.md#rate-limits
@@ -84,6 +88,7 @@ impl Config {
             flavour: Flavour::Iso,
             session_sealing: SessionSealing::Offered,
             auto_connect: AutoConnect::Connect,
+            frames: Frames::Socket,
             rate_limits: default_rate_limits(),
             renewal: RenewalLimits::default(),
             sessions: SessionLimits::default(),
@@ -183,6 +188,19 @@ pub enum LegacyTransfers {
     Refused,
     /// The inbox keeps it. It never moves a balance.
     Kept,
+}
+
+/// When messages of 1.1 travel as compact frames; always only in sessions whose two sides have listed the capability.
+///
+/// Source: docs/protocol/1.1.md#compact-frames
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frames {
+    /// Never: the capability is not listed, and a frame is refused.
+    Never,
+    /// To a peer that a WebSocket leads to. Frames are taken on every layer.
+    Socket,
+    /// On every layer.
+    Always,
 }
 
 /// Whether sessions are opened without being asked for.

@@ -254,6 +254,12 @@ impl Core {
         }
     }
 
+    /// Says whether a WebSocket leads to a peer: both sides have agreed on them, or nothing else leads there.
+    pub(crate) fn has_socket(&self, peer: &PeerName) -> bool {
+        let entry = self.roster.get(peer.as_str());
+        entry.is_some_and(|entry| entry.takes_sockets || entry.address.starts_with("ws://"))
+    }
+
     /// Puts a peer that nobody configured into the roster; says whether there was room.
     pub(crate) fn add_stranger(&mut self, peer: &PeerName, address: String, came: Origin) -> bool {
         let added = self.roster.add(peer.clone(), address, None, came).is_ok();
@@ -311,7 +317,7 @@ impl Core {
         attempts: Attempts,
         purpose: Purpose,
     ) -> Result<(), CommandError> {
-        self.post_to(peer, None, (body, attempts), purpose)
+        self.post_to(peer, None, (Request::Message(body), attempts), purpose)
     }
 
     /// Posts a message to a peer at its address in the roster, else at `address`.
@@ -323,7 +329,7 @@ impl Core {
         &mut self,
         peer: &PeerName,
         address: Option<&str>,
-        (body, attempts): (Bytes, Attempts),
+        (request, attempts): (Request, Attempts),
         purpose: Purpose,
     ) -> Result<(), CommandError> {
         let mut entry = self.roster.get_mut(peer.as_str());
@@ -335,7 +341,7 @@ impl Core {
             peer: peer.clone(),
             address: address.to_owned(),
             takes_sockets: entry.as_ref().is_some_and(|entry| entry.takes_sockets),
-            request: Request::Message(body),
+            request,
             attempts,
             is_answer: purpose.is_answer(),
             purpose,

@@ -1,12 +1,13 @@
 //! The three stages of a received message, split by version.
 //!
-//! [`decode`] needs no state, [`crate::Peer::admit`] looks at it, [`Check::run`] needs none again, and
+//! [`decode`], for a compact frame [`decode_frame`], needs no state, [`crate::Peer::admit`] looks at it, [`Check::run`] needs none again, and
 //! [`crate::Peer::handle_checked`] changes it. What fails on the way becomes a [`Refusal`]; give those of the stateless
 //! stages to [`crate::Peer::handle_refusal`], so that they are seen.
 
 use entity_wire::code::ErrorCode;
 pub use entity_wire::decode::DecodeRules;
 use entity_wire::decode::{DecodeError, Unsupported};
+use entity_wire::frame::Frame;
 use entity_wire::reply::Reply;
 use entity_wire::version::Version;
 
@@ -22,6 +23,7 @@ pub(crate) enum DecodedVersion {
     Unsupported(Unsupported),
     V1_0(v1_0::Decoded),
     V1_1(v1_1::Decoded),
+    Frame(Frame),
 }
 
 /// A message with the key that is to have signed it.
@@ -32,6 +34,8 @@ pub struct Check(pub(crate) CheckVersion);
 pub(crate) enum CheckVersion {
     V1_0(v1_0::Check),
     V1_1(v1_1::Check),
+    /// With whose it claims to be.
+    Frame(Frame, Option<PeerName>),
 }
 
 /// A message with a valid signature.
@@ -42,6 +46,8 @@ pub struct Checked(pub(crate) CheckedVersion);
 pub(crate) enum CheckedVersion {
     V1_0(v1_0::Checked),
     V1_1(v1_1::Checked),
+    /// With whose it claims to be.
+    Frame(Frame, Option<PeerName>),
 }
 
 /// A message that is not accepted.
@@ -85,13 +91,30 @@ pub fn decode(rules: &DecodeRules, body: &[u8]) -> Result<Decoded, Refusal> {
 }
 
 impl Checked {
-    /// Returns who signed it. Only once it is accepted is it known to be fresh, too.
-    pub fn sender(&self) -> PeerName {
+    /// Returns who signed it, or of a frame whose session it names, where there is such a session. Only once it is accepted is
+    /// a message known to be fresh, and a frame to be of that peer.
+    pub fn sender(&self) -> Option<PeerName> {
         match &self.0 {
-            CheckedVersion::V1_0(checked) => checked.sender().clone(),
-            CheckedVersion::V1_1(checked) => checked.sender(),
+            CheckedVersion::V1_0(checked) => Some(checked.sender().clone()),
+            CheckedVersion::V1_1(checked) => Some(checked.sender()),
+            CheckedVersion::Frame(_, claimed) => claimed.clone(),
         }
     }
+}
+
+/// Reads a compact frame: size, header. The stages after it are those of a message.
+///
+/// # Errors
+///
+/// A refusal for bytes that are no frame, and where 1.1 is not spoken.
+///
+/// Source: docs/protocol/1.1.md#order-of-checks-of-a-frame
+pub fn decode_frame(rules: &DecodeRules, frame: &[u8]) -> Result<Decoded, Refusal> {
+    if !rules.enables(Version::V1_1) {
+        return Err(v1_1::refuse_version());
+    }
+    let frame = Frame::read(frame).map_err(v1_1::refuse_frame)?;
+    Ok(Decoded(DecodedVersion::Frame(frame)))
 }
 
 impl Check {
@@ -107,6 +130,10 @@ impl Check {
             }
             CheckVersion::V1_1(check) => {
                 check.run().map(|checked| Checked(CheckedVersion::V1_1(checked)))
+            }
+            // Its tag stands in place of a signature, and only the session has the key.
+            CheckVersion::Frame(frame, claimed) => {
+                Ok(Checked(CheckedVersion::Frame(frame, claimed)))
             }
         }
     }

@@ -67,6 +67,13 @@ pub struct Transmit {
 pub enum Request {
     /// `POST /message` with this body, byte for byte.
     Message(Bytes),
+    /// One compact frame: `POST /frame` as a batch of one, or a binary message of a WebSocket, untouched.
+    ///
+    /// An answer of `POST /frame` is to be reported as that of its one frame: status 200, or the status and body of the code.
+    /// [`entity_wire::frame::batch`] reads it.
+    ///
+    /// Source: docs/protocol/1.1.md#compact-frames
+    Frame(Bytes),
     /// `GET /health`.
     Health,
 }

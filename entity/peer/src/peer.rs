@@ -15,6 +15,7 @@ use crate::core::{Core, News, Purpose, Reason};
 use crate::features::Features;
 use crate::inbound::{
     Check, CheckVersion, Checked, CheckedVersion, Decoded, DecodedVersion, Refusal, decode,
+    decode_frame,
 };
 use crate::link::{Links, Waiter};
 use crate::name::PeerName;
@@ -75,6 +76,7 @@ impl Peer {
         let v1_1 = v1_1::State::restore(&core.config, &mut stored, &numbered, now)?;
         v1_1.restore_sockets(&mut core);
         let mut peer = Self { core, links: Links::default(), features, v1_0, v1_1 };
+        peer.v1_1.choose_forms(&peer.core);
         peer.resume_links(now);
         peer.features.restored(&mut peer.core, now);
         peer.settle(now);
@@ -103,6 +105,10 @@ impl Peer {
             DecodedVersion::V1_1(decoded) => {
                 self.v1_1.admit(&self.core, decoded).map(CheckVersion::V1_1)
             }
+            DecodedVersion::Frame(frame) => {
+                let claimed = self.v1_1.claimed(&frame);
+                Ok(CheckVersion::Frame(frame, claimed))
+            }
         };
         admitted.map(Check).map_err(|refusal| self.handle_refusal(refusal))
     }
@@ -112,6 +118,9 @@ impl Peer {
         let handled = match checked.0 {
             CheckedVersion::V1_0(checked) => self.v1_0.handle_checked(&mut self.core, checked, now),
             CheckedVersion::V1_1(checked) => self.v1_1.handle_checked(&mut self.core, checked, now),
+            CheckedVersion::Frame(frame, claimed) => {
+                self.v1_1.handle_frame(&mut self.core, (frame, claimed), now)
+            }
         };
         let reply = match handled {
             Ok(reply) => reply,
@@ -131,7 +140,18 @@ impl Peer {
 
     /// Takes a received message through all stages and returns its answer.
     pub fn handle_message(&mut self, body: &[u8], now: Timestamp) -> Reply {
-        let decoded = match decode(&self.decode_rules(), body) {
+        let decoded = decode(&self.decode_rules(), body);
+        self.handle_decoded(decoded, now)
+    }
+
+    /// Takes a received compact frame through all stages and returns its answer.
+    pub fn handle_frame(&mut self, frame: &[u8], now: Timestamp) -> Reply {
+        let decoded = decode_frame(&self.decode_rules(), frame);
+        self.handle_decoded(decoded, now)
+    }
+
+    fn handle_decoded(&mut self, decoded: Result<Decoded, Refusal>, now: Timestamp) -> Reply {
+        let decoded = match decoded {
             Ok(decoded) => decoded,
             Err(refusal) => return self.handle_refusal(refusal),
         };

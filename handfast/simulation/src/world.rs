@@ -274,7 +274,15 @@ impl World {
                 Ok(())
             }
             Packet::Request(exchange, Some(body)) => {
-                let reply = self.input(to, |peer, now| peer.handle_message(&body, now))?;
+                // An envelope is an object; no kind of frame is a brace.
+                let is_envelope = body.first() == Some(&b'{');
+                let reply = self.input(to, |peer, now| {
+                    if is_envelope {
+                        peer.handle_message(&body, now)
+                    } else {
+                        peer.handle_frame(&body, now)
+                    }
+                })?;
                 if let Some(reply) = reply {
                     self.machines[to].answer(exchange, reply.status, reply.body.into());
                     self.release(to)?;
@@ -459,7 +467,7 @@ impl World {
     fn transmit(&mut self, at: usize, transmit: Transmit) -> Result<(), Broken> {
         let exchange = Exchange { from: at, life: self.machines[at].life, id: transmit.id };
         let body = match transmit.request {
-            Request::Message(body) => {
+            Request::Message(body) | Request::Frame(body) => {
                 self.transmitted += 1;
                 self.history.travelled(self.now, &body);
                 self.laws.travels(at, &body)?;

@@ -9,6 +9,7 @@ use tokio::runtime::Builder;
 use super::console::{Failed, Kind, LogFormat, start_log};
 use crate::config::choice::{Profile, Trust};
 use crate::config::dht::{Bootstrap, DhtTable, Lifetime as DhtLifetime};
+use crate::config::frames::Frames;
 use crate::config::heartbeat::Period;
 use crate::config::sessions::{Idle, Lifetime, SessionsTable};
 use crate::config::websocket::WebSockets;
@@ -49,6 +50,9 @@ pub(crate) struct Behaviour {
     /// Whether to serve WebSockets at `/ws` and to dial those who do: true, false or only (nothing by HTTP) [default: false]
     #[arg(long, value_name = "WHETHER", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_WS")]
     ws: Option<WebSockets>,
+    /// When messages travel as compact frames: auto (over WebSockets), always or never, which also takes none [default: auto]
+    #[arg(long, value_name = "WHEN", env = "ENTITY_FRAMES")]
+    frames: Option<Frames>,
     /// How long a session of 1.1 lives without a message, `1s` to `1h` [default: 1h]
     #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_IDLE")]
     session_idle: Option<Idle>,
@@ -75,6 +79,7 @@ impl Behaviour {
             connect: self.connect,
             legacy_token_transfer: self.legacy_token_transfer,
             websocket: self.ws,
+            frames: self.frames,
             heartbeat: self.heartbeat,
             dht: DhtTable {
                 enabled: self.dht,

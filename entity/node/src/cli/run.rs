@@ -92,6 +92,7 @@ Example of entity.toml:
   trust = \"pinned\"               # or \"first-use\"
   connect = true
   websocket = true               # false, true or \"only\": besides HTTP, or alone
+  frames = \"auto\"                # compact frames: \"auto\" (over WebSockets), \"always\" or \"never\"
   data_dir = \"/var/lib/entity\"
   key = \"entity-a\"               # a key of the wallet in data_dir
   passphrase_file = \"/run/credentials/entity/passphrase\"

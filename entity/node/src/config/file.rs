@@ -10,6 +10,7 @@
 //! connect = true
 //! legacy_token_transfer = false # whether the inbox keeps a `token_transfer` of 1.0; else it is refused
 //! websocket = true             # false, true or "only": besides HTTP, or alone
+//! frames = "auto"              # compact frames: "auto" (over WebSockets), "always" or "never"
 //! data_dir = "/var/lib/entity"
 //! key = "entity-a"             # of the wallet in data_dir; else its default
 //! passphrase_file = "/run/credentials/entity/passphrase"
@@ -80,6 +81,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust, http_address};
 use super::dht::DhtTable;
+use super::frames::Frames;
 use super::heartbeat::HeartbeatTable;
 use super::moltbook::MoltbookTable;
 use super::sessions::SessionsTable;
@@ -113,6 +115,8 @@ pub struct ConfigFile {
     pub legacy_token_transfer: Option<bool>,
     /// Which layers are used.
     pub websocket: Option<WebSockets>,
+    /// When messages travel as compact frames.
+    pub frames: Option<Frames>,
     /// Where the node keeps its files; relative to the working directory.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.

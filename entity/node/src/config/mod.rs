@@ -7,6 +7,7 @@
 //! - [`moltbook`]: what the node does on Moltbook.
 //! - [`sessions`]: when sessions end.
 //! - [`transfers`]: how much may be transferred.
+//! - [`frames`]: when messages travel as compact frames.
 //! - [`websocket`]: which layers are used.
 //! - this file: [`Settings`], the outcome.
 //!
@@ -15,6 +16,7 @@
 pub mod choice;
 pub mod dht;
 pub mod file;
+pub mod frames;
 pub mod heartbeat;
 pub mod moltbook;
 pub mod sessions;
@@ -34,6 +36,7 @@ use entity_wallet::KeyName;
 use choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use dht::DhtTable;
 use file::ConfigFile;
+use frames::Frames;
 use heartbeat::Period;
 use moltbook::MoltbookTable;
 use sessions::SessionsTable;
@@ -77,6 +80,8 @@ pub struct Overrides {
     pub dht: DhtTable,
     /// Which layers are used.
     pub websocket: Option<WebSockets>,
+    /// When messages travel as compact frames.
+    pub frames: Option<Frames>,
     /// Where the node keeps its files.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.
@@ -106,6 +111,8 @@ pub struct Settings {
     pub legacy_token_transfer: bool,
     /// Which layers are used.
     pub websocket: WebSockets,
+    /// When messages travel as compact frames.
+    pub frames: Frames,
     /// Where the node keeps its files.
     pub data_dir: PathBuf,
     /// The key of the wallet to speak with; `None` is the wallet's default.
@@ -157,6 +164,7 @@ impl Settings {
                 .or(file.legacy_token_transfer)
                 .unwrap_or(false),
             websocket: overrides.websocket.or(file.websocket).unwrap_or_default(),
+            frames: overrides.frames.or(file.frames).unwrap_or_default(),
             key: overrides.key.or(file.key),
             passphrase_file: file.passphrase_file,
             data_dir,
@@ -187,6 +195,7 @@ impl Settings {
         config.dht.clone_from(&self.dht);
         config.circuit_failures_max = self.circuit_failures.get();
         self.websocket.apply(&mut config);
+        config.frames = self.frames.frames();
         config.legacy_transfers = if self.legacy_token_transfer {
             LegacyTransfers::Kept
         } else {
@@ -255,7 +264,7 @@ mod tests {
 
     #[test]
     fn every_decision_reaches_the_peer() {
-        let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nlegacy_token_transfer = true\nwebsocket = 'only'\nadvertise = 'http://a:1'\n[sessions]\nidle = '1m'\nlifetime = '2h'\n[transfers]\nsize = '1MiB'\nopen_per_peer = 2\nbytes_per_peer = '9MiB'\nexpiry = '5m'\n";
+        let text = "protocol = '1.1'\nprofile = 'compat'\ntrust = 'first-use'\nconnect = false\nlegacy_token_transfer = true\nwebsocket = 'only'\nframes = 'always'\nadvertise = 'http://a:1'\n[sessions]\nidle = '1m'\nlifetime = '2h'\n[transfers]\nsize = '1MiB'\nopen_per_peer = 2\nbytes_per_peer = '9MiB'\nexpiry = '5m'\n";
         let settings = Settings::resolve(Overrides::default(), file(text), PathBuf::from("data"));
         let config = settings.peer_config("a".parse().unwrap());
         assert_eq!(config.protocols, entity_peer::config::Protocols::OnlyV1_1);
@@ -264,6 +273,7 @@ mod tests {
         assert_eq!(config.auto_connect, AutoConnect::OnCommand);
         assert_eq!(config.legacy_transfers, LegacyTransfers::Kept);
         assert!(config.websocket && !config.http);
+        assert_eq!(config.frames, entity_peer::config::Frames::Always);
         assert_eq!(config.address.as_deref(), Some("http://a:1"));
         let (idle, lifetime) = (config.sessions.idle(), config.sessions.lifetime());
         assert_eq!((idle.as_secs(), lifetime.as_secs()), (60, 7_200));

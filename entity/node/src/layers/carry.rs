@@ -195,6 +195,7 @@ fn without_connection(
 fn message_of(request: &Request) -> Option<Outgoing> {
     match request {
         Request::Message(body) => Some(outgoing(body)),
+        Request::Frame(frame) => Some(Outgoing::binary(frame.clone())),
         Request::Health => None,
     }
 }

@@ -45,6 +45,9 @@ impl Socket {
     ) -> (Verdict, Option<crate::node::Passage>) {
         let judged = match message {
             Incoming::Text(body) => node.judge(&body, self.unknown(connection)),
+            Incoming::Binary(bytes) if BinaryKind::of(&bytes) == BinaryKind::Frame => {
+                node.judge_frame(&bytes, self.unknown(connection))
+            }
             Incoming::Binary(bytes) => return (foreign(node, connection, bytes), None),
         };
         let Judged { reply, passage } = judged;

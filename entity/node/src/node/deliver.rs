@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use entity_peer::output::{Delivery, FailureKind, Request, Transmit};
 use entity_transport::http::{Address, Call, Failure, Method, Scheme};
+use entity_wire::frame::batch;
+use entity_wire::reply::Reply;
 use tokio::sync::watch;
 use tracing::debug;
 
@@ -24,12 +26,15 @@ impl Node {
         if address.scheme() == Scheme::Ws {
             return Delivery::Failed { kind: FailureKind::Address };
         }
+        let is_frame = matches!(transmit.request, Request::Frame(_));
         let (method, path, body) = match transmit.request {
             Request::Message(body) => (Method::POST, "/message", body),
+            Request::Frame(frame) => (Method::POST, "/frame", alone(&frame)),
             Request::Health => (Method::GET, "/health", Bytes::new()),
         };
         let call = Call { method, path, body, timeout: transmit.timeout };
         match self.shared.client.call(&address, call).await {
+            Ok(answer) if is_frame && answer.status == 200 => of_one_frame(&answer.body),
             Ok(answer) => Delivery::Answered { status: answer.status, body: answer.body },
             Err(failure) => {
                 debug!(peer = %transmit.peer, %address, error = %failure, "no answer");
@@ -37,6 +42,26 @@ impl Node {
             }
         }
     }
+}
+
+/// The body of a `POST /frame` with one frame.
+fn alone(frame: &[u8]) -> Bytes {
+    let mut body = Vec::with_capacity(4 + frame.len());
+    batch::push(&mut body, frame);
+    body.into()
+}
+
+/// What became of the one frame of a `POST /frame`, as if it had been answered by itself.
+fn of_one_frame(body: &[u8]) -> Delivery {
+    let results = batch::read_results(body, 1).unwrap_or_default();
+    let Some(outcome) = results.first() else {
+        return Delivery::Failed { kind: FailureKind::Malformed };
+    };
+    let (status, body) = match outcome {
+        Ok(()) => (200, Bytes::new()),
+        Err(code) => (code.status(), Reply::error(*code).body.into()),
+    };
+    Delivery::Answered { status, body }
 }
 
 /// Counts one transmission as long as it lives.

@@ -125,6 +125,7 @@ impl State {
         self.note_sockets(core, readied.session);
         core.note_address(&peer, readied.address);
         self.yielded.remove(&peer);
+        self.choose_form(core, readied.session);
         let id = SessionName::from(readied.session);
         let role = role(readied.role);
         core.tell(News::Ready { id, peer: peer.clone(), version: Version::V1_1, role });

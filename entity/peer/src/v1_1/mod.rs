@@ -9,10 +9,12 @@
 //! | [`handshake`] | opening, becoming ready, failing, falling back |
 //! | [`resume`] | resuming, renewing keys |
 //! | [`send`] | sealing and posting, and what becomes of it |
+//! | [`frames`] | which messages are compact frames, and the stages of one that comes |
 //! | [`refusal`] | how a refusal is answered |
 //!
 //! Source: docs/protocol/1.1.md
 
+mod frames;
 mod handshake;
 mod receive;
 mod refusal;
@@ -28,6 +30,7 @@ use entity_session::v1_1::handshake::Offer;
 use entity_session::v1_1::record::{Damaged, Kept, SPACE};
 use entity_session::v1_1::sessions::{self, Sessions};
 use entity_session::v1_1::state;
+use entity_wire::frame;
 use entity_wire::id::{MessageNumber, SessionId};
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::handshake_1_1::{Capabilities, REQUIRED_CAPABILITIES};
@@ -36,12 +39,13 @@ use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
 use crate::command::{CommandError, CommandId, Receipt, Send};
-use crate::config::Config;
+use crate::config::{Config, Frames};
 use crate::core::{Core, Reason};
 use crate::name::PeerName;
 use crate::restore::RestoreError;
 use crate::view::{Role, SessionName, SessionView};
 
+pub(crate) use frames::{refuse_frame, refuse_version};
 pub(crate) use receive::{Check, Checked, Decoded};
 pub(crate) use refusal::{refuse_shape, with_code};
 use resume::{Rekeying, Resuming};
@@ -257,7 +261,9 @@ pub(crate) const DHT: &str = "dht";
 pub(crate) fn offered(config: &Config) -> Capabilities {
     let websocket = config.websocket.then_some(WEBSOCKET);
     let dht = config.dht.is_some().then_some(DHT);
-    Capabilities::new(REQUIRED_CAPABILITIES.into_iter().chain(websocket).chain(dht))
+    let frames = (config.frames != Frames::Never).then_some(frame::CAPABILITY);
+    let further = websocket.into_iter().chain(dht).chain(frames);
+    Capabilities::new(REQUIRED_CAPABILITIES.into_iter().chain(further))
 }
 
 /// Returns this node as the author of messages.

@@ -12,11 +12,13 @@ use std::sync::Arc;
 use entity_crypto::signing::PublicKey;
 use entity_flaw::{Flaw, planted};
 use entity_session::v1_1::author::Outbound;
-use entity_session::v1_1::session;
+use entity_session::v1_1::session::{self, ChunkData, Content};
 use entity_session::v1_1::sessions::{Received, Standing};
 use entity_wire::code::ErrorCode;
+use entity_wire::id::SessionId;
 use entity_wire::json::Fields;
 use entity_wire::kind::MessageKind;
+use entity_wire::payload::chunk::Piece;
 use entity_wire::reply::{Reply, Verification};
 use entity_wire::time::Timestamp;
 use entity_wire::v1_1::{Envelope, Unverified};
@@ -150,7 +152,10 @@ impl State {
         let sender = &envelope.header().sender;
         let received = self.sessions.receive(&envelope, standing, &mut author(core, now));
         let outcome = match received {
-            Ok(received) => self.act(core, &envelope, received, now),
+            Ok(received) => {
+                let from = (&PeerName::from(sender), envelope.header().session);
+                self.act(core, from, received, now)
+            }
             Err(refusal) => {
                 Err(refuse(refusal.code(), refusal.retry_after(), Some(sender.as_str())))
             }
@@ -165,15 +170,13 @@ impl State {
     /// # Errors
     ///
     /// A session became ready with a peer that the roster has no room for.
-    fn act(
+    pub(super) fn act(
         &mut self,
         core: &mut Core,
-        message: &Envelope,
+        (peer, session): (&PeerName, SessionId),
         received: Received,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let session = message.header().session;
-        let peer = &PeerName::from(&message.header().sender);
         match received {
             Received::Repeat(answer) => {
                 if let Some(answer) = answer {
@@ -209,14 +212,20 @@ impl State {
         now: Timestamp,
     ) {
         let feature = feature(&delivery.kind);
+        let body = match delivery.content {
+            Content::Body(body) => body,
+            Content::Chunk(ChunkData { transfer, index, data }) => {
+                Piece::new(&data).into_object(transfer, index)
+            }
+        };
         if feature == Feature::CapabilityResponse {
-            capabilities::remember(core, from, &delivery.body);
+            capabilities::remember(core, from, &body);
         }
         let received = output::Received {
             index: None,
             from: from.clone(),
             kind: delivery.kind,
-            body: Arc::new(delivery.body),
+            body: Arc::new(body),
             session: delivery.session.into(),
             sequence: delivery.sequence.get(),
             number: Some(delivery.number.get()),

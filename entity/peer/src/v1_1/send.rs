@@ -13,6 +13,7 @@ use entity_wire::limits::{MESSAGE_BODY_LEN_MAX, MESSAGE_LEN_MAX};
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
+use super::frames::request;
 use super::{Purpose, State, Unsettled, author};
 use crate::command::{CommandError, Receipt, Seal, Send};
 use crate::core::{self, Core, News, Part, Reason, refusal};
@@ -296,7 +297,8 @@ impl State {
             | Purpose::Control => Attempts::Patient,
         };
         let address = self.sessions.address(outbound.session);
-        core.post_to(&peer, address, (outbound.body, attempts), core::Purpose::V1_1(purpose))
+        let request = request(&outbound);
+        core.post_to(&peer, address, (request, attempts), core::Purpose::V1_1(purpose))
     }
 }
 
@@ -372,6 +374,10 @@ fn send_error(error: SendError, to: &PeerName) -> CommandError {
     match error {
         SendError::WindowFull(_) => CommandError::Overloaded { limit: "unacknowledged messages" },
         SendError::Exhausted(_) => CommandError::Overloaded { limit: "messages of a session" },
+        // Whoever sends a chunk looks first.
+        SendError::NoFrames | SendError::ChunkSize => {
+            CommandError::Malformed { reason: "it is no chunk that a frame has room for" }
+        }
         SendError::Closed | SendError::Suspended | SendError::Settled => {
             CommandError::UnknownPeer { name: to.clone() }
         }

@@ -7,6 +7,7 @@ mod commands;
 mod dht;
 mod durable;
 mod first_use;
+mod frames;
 mod golden_errors;
 mod golden_handshake;
 mod handshake;

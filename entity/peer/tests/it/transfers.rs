@@ -29,7 +29,7 @@ fn transfer(data: &[u8]) -> Command {
     })
 }
 
-fn offer(world: &mut World, data: &[u8]) -> TransferId {
+pub(crate) fn offer(world: &mut World, data: &[u8]) -> TransferId {
     let files = world.files.entry("a".to_owned());
     files.or_insert_with(|| MemoryFiles::new(1 << 20)).add_source("/data.bin", 7, data.to_vec());
     match world.run("a", transfer(data)) {

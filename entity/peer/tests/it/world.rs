@@ -216,7 +216,7 @@ impl World {
     /// Returns the messages that are to be delivered next.
     pub(crate) fn under_way(&self) -> Vec<Bytes> {
         let body = |(_, transmit): &(String, Transmit)| match &transmit.request {
-            Request::Message(body) => Some(body.clone()),
+            Request::Message(body) | Request::Frame(body) => Some(body.clone()),
             Request::Health => None,
         };
         self.pending.iter().filter_map(body).collect()
@@ -264,6 +264,13 @@ impl World {
         self.drain(id);
     }
 
+    /// Changes what a peer is told from its next start on.
+    pub(crate) fn reconfigure(&mut self, id: &str, change: impl FnOnce(&mut Config)) {
+        if let Some((config, _)) = self.kept.get_mut(id) {
+            change(config);
+        }
+    }
+
     /// Everything that a peer has kept so far.
     pub(crate) fn copy(&self, id: &str) -> MemoryJournal {
         self.kept[id].1.clone()
@@ -290,7 +297,10 @@ impl World {
 
     fn inject_unless_it_crashes(&mut self, to: &str, body: &[u8]) -> Option<Reply> {
         let now = self.now;
-        let reply = self.peer(to).handle_message(body, now);
+        let is_envelope = body.first() == Some(&b'{');
+        let peer = self.peer(to);
+        let reply =
+            if is_envelope { peer.handle_message(body, now) } else { peer.handle_frame(body, now) };
         self.drain(to).then_some(reply)
     }
 
@@ -321,18 +331,20 @@ impl World {
                 Delivery::Failed { kind: FailureKind::Refused }
             }
             Request::Health => Delivery::Answered { status: 200, body: Bytes::new() },
-            Request::Message(_) if self.forged_always.is_some() => {
+            Request::Message(_) | Request::Frame(_) if self.forged_always.is_some() => {
                 let reply = self.forged_always.clone().unwrap_or_else(|| Reply::detail(500, ""));
                 Delivery::Answered { status: reply.status, body: reply.body.into() }
             }
-            Request::Message(_) if self.forged.is_some() => {
+            Request::Message(_) | Request::Frame(_) if self.forged.is_some() => {
                 let next = self.forged_next.pop_front();
                 let reply = std::mem::replace(&mut self.forged, next);
                 let reply = reply.unwrap_or_else(|| Reply::detail(500, ""));
                 Delivery::Answered { status: reply.status, body: reply.body.into() }
             }
-            Request::Message(_) if self.happens() => Delivery::Failed { kind: FailureKind::Broken },
-            Request::Message(body) => {
+            Request::Message(_) | Request::Frame(_) if self.happens() => {
+                Delivery::Failed { kind: FailureKind::Broken }
+            }
+            Request::Message(body) | Request::Frame(body) => {
                 if self.happens() {
                     self.inject(to, body);
                 }

@@ -37,8 +37,20 @@ pub struct Outbound {
     pub session: SessionId,
     /// Its type.
     pub kind: MessageKind,
-    /// The whole signed envelope. A repetition sends these bytes, never a new envelope.
+    /// What the bytes are.
+    pub form: Form,
+    /// The whole signed envelope, or the whole frame. A repetition sends these bytes, never new ones.
     pub body: Bytes,
+}
+
+/// The form in which a message travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// A signed envelope.
+    #[default]
+    Envelope,
+    /// A compact frame (`docs/protocol/1.1.md#compact-frames`).
+    Frame,
 }
 
 /// Where a message goes and what place it has there.
@@ -73,6 +85,7 @@ impl Author<'_> {
             peer: draft.header.recipient.clone(),
             session: draft.header.session,
             kind: draft.header.kind.clone(),
+            form: Form::Envelope,
             body: Bytes::from(body),
         };
         (outbound, signed_bytes)

@@ -4,6 +4,7 @@ use std::fmt;
 
 use entity_crypto::sealing::{OpenError, SealingKey};
 use entity_flaw::{Flaw, planted};
+use entity_wire::frame::Frame;
 use entity_wire::id::{Generation, Sequence};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -133,6 +134,12 @@ impl Slot<'_> {
         self.key.seal(&nonce(self.generation, self.sequence), associated, plaintext)
     }
 
+    /// Seals in place what comes after the first `associated_len` bytes of a message, which are authenticated with it, and
+    /// appends the 16-byte tag.
+    pub(super) fn seal_after(self, associated_len: usize, message: &mut Vec<u8>) {
+        self.key.seal_after(&nonce(self.generation, self.sequence), associated_len, message);
+    }
+
     /// The generation to be named in the message.
     pub const fn generation(&self) -> Generation {
         self.generation
@@ -204,6 +211,17 @@ impl ReceiveChannel {
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         self.key.open(&nonce(self.generation, sequence), associated, sealed)
+    }
+
+    /// Opens a frame whose header says `sequence`, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub(super) fn open_frame(&self, frame: Frame) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let Frame { header, sealed } = frame;
+        let nonce = nonce(self.generation, header.sequence.get());
+        self.key.open_owned(&nonce, &header.to_bytes(), sealed)
     }
 
     /// How many messages have come, going by the highest of their numbers.

@@ -51,6 +51,9 @@ pub enum Refusal {
     /// The session is ready and the payload is not sealed.
     #[error("the payload is not sealed")]
     NotSealed,
+    /// A frame came in a session whose sides did not both list the capability.
+    #[error("the session has not agreed on frames")]
+    FramesNotAgreed,
     /// Generation or sequence number are refused.
     #[error("its position is refused")]
     Position(#[from] PositionRefusal),
@@ -220,6 +223,7 @@ impl Refusal {
             Self::Binder => ErrorCode::ChallengeInvalid,
             Self::Payload(_)
             | Self::OtherSession
+            | Self::FramesNotAgreed
             | Self::LowOrder(_)
             | Self::NumberPresence { .. }
             | Self::Number(NumberRefusal::Zero)

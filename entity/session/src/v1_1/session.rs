@@ -13,7 +13,7 @@ use entity_wire::payload::sealed::Plaintext;
 use entity_wire::time::Timestamp;
 use thiserror::Error;
 
-use super::author::{Author, Outbound};
+use super::author::{Author, Form, Outbound};
 use super::channel::{GenerationExhausted, ReceiveChannel, SendChannel};
 use super::channels::Channels;
 use super::numbers::{Class, Fate, Incoming, Outgoing, SendWindowFull};
@@ -22,14 +22,17 @@ use super::seal;
 use super::secrets::{Secret, Secrets};
 use super::state::Role;
 
+mod framing;
 mod keep;
 mod limits;
 mod receive;
 mod renew;
 
+use framing::Framing;
+pub use framing::{ChunkData, Unsealed};
 use keep::Keeping;
 pub use limits::{ABSOLUTE_LIMIT, IDLE_LIMIT, InvalidLimits, LIMIT_MIN, SessionLimits};
-pub use receive::{Delivery, Effect, Opened};
+pub use receive::{Content, Delivery, Effect, Opened};
 use renew::Renewing;
 pub use renew::{PROPOSAL_LIFETIME, RenewalLimits, Renewed, ResumeError};
 
@@ -62,6 +65,7 @@ pub struct Session {
     outgoing: Outgoing,
     incoming: Incoming<Delivery>,
     keeping: Keeping,
+    framing: Framing,
 }
 
 /// What a session is still good for.
@@ -115,6 +119,12 @@ pub enum SendError {
     /// The session has to resume first.
     #[error("the session has no keys")]
     Suspended,
+    /// Messages of this session leave as envelopes, which have no form for it.
+    #[error("the session sends no frames")]
+    NoFrames,
+    /// A chunk has no bytes, or too many.
+    #[error("no chunk has so many bytes")]
+    ChunkSize,
     /// No durable message with this number waits to be acknowledged.
     #[error("nothing waits under this number")]
     Settled,
@@ -127,6 +137,7 @@ impl Session {
         _proofs: (TranscriptBound, ChallengeVerified, KeyConfirmed),
         now: Timestamp,
     ) -> Self {
+        let framing = Framing::agreed_in(&parts.capabilities);
         Self {
             id: parts.id,
             role: parts.role,
@@ -144,6 +155,7 @@ impl Session {
             outgoing: Outgoing::new(),
             incoming: Incoming::new(),
             keeping: Keeping::default(),
+            framing,
         }
     }
 
@@ -213,7 +225,11 @@ impl Session {
         };
         let plaintext = Plaintext { number, ack: self.incoming.take_ack(), durable, body };
         let (generation, sequence) = (slot.generation(), slot.sequence());
-        let (outbound, _) = seal::message(slot, (kind, &self.peer, self.id), &plaintext, author);
+        let place = (kind, &self.peer, self.id);
+        let outbound = match self.framing.form_of(&place.0) {
+            Form::Frame => seal::frame(slot, place, &plaintext, author),
+            Form::Envelope => seal::message(slot, place, &plaintext, author).0,
+        };
         Ok(Sent { outbound, generation, sequence, number })
     }
 

@@ -32,6 +32,7 @@ use crate::nonce_memory::{NonceLimits, NonceMemory};
 use crate::rate_limit::{RateLimiter, RateLimits};
 
 mod advance;
+mod framing;
 mod held;
 mod keep;
 mod look;

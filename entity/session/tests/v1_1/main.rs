@@ -4,6 +4,7 @@
 
 mod belonging;
 mod bounds;
+mod frames;
 mod gone_bad;
 mod handshake;
 mod keys;

@@ -11,7 +11,7 @@ use entity_session::v1_1::author::{Author, Outbound};
 use entity_session::v1_1::numbers::Class;
 use entity_session::v1_1::record::Kept;
 use entity_session::v1_1::refusal::Refusal;
-use entity_session::v1_1::session::Sent;
+use entity_session::v1_1::session::{Content, Delivery, Sent};
 use entity_session::v1_1::sessions::{Config, Received, Sessions, Standing};
 use entity_wire::code::ErrorCode;
 use entity_wire::decode::{DecodeRules, Decoded, decode};
@@ -253,7 +253,14 @@ pub(crate) fn answer_of(received: Received) -> Option<Outbound> {
 pub(crate) fn texts_of(received: Received) -> Vec<String> {
     let Received::Deliver(deliveries) = received else { panic!("{received:?}") };
     let text = |body: &Object| body.get("text").and_then(|text| text.as_str()).unwrap().to_owned();
-    deliveries.iter().map(|delivery| text(&delivery.body)).collect()
+    deliveries.iter().map(|delivery| text(body_of(delivery))).collect()
+}
+
+pub(crate) fn body_of(delivery: &Delivery) -> &Object {
+    match &delivery.content {
+        Content::Body(body) => body,
+        Content::Chunk(_) => panic!("{delivery:?}"),
+    }
 }
 
 pub(crate) fn parse(body: &[u8]) -> Option<Unverified> {

@@ -17,7 +17,7 @@ use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::sealed::Sealed;
 
-use crate::pair::{Node, Pair, parse};
+use crate::pair::{Node, Pair, body_of, parse};
 
 /// One side, with what its application keeps.
 struct Side {
@@ -116,7 +116,8 @@ impl World {
         self.act(at, dice, |side| match side.node.receive(&body) {
             Ok(Received::Deliver(deliveries)) => {
                 let text = |body: &Object| body.get("text")?.as_str().map(str::to_owned);
-                side.handled.extend(deliveries.iter().filter_map(|delivery| text(&delivery.body)));
+                side.handled
+                    .extend(deliveries.iter().filter_map(|delivery| text(body_of(delivery))));
                 side.settle_outbox(session);
                 Vec::new()
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use entity_wire::frame::Frame;
 use entity_wire::json::{Object, RULES_1_1, Value, parse};
 
 use crate::world::Broken;
@@ -15,12 +16,27 @@ pub(super) struct EncryptedOnce {
 
 impl EncryptedOnce {
     pub(super) fn travels(&mut self, at: usize, body: &[u8]) -> Result<(), Broken> {
+        // Both forms share one counter, so both are held against the same nonces.
+        if let Ok(Frame { header, sealed }) = Frame::read(body) {
+            let (session, generation) = (header.session.to_string(), header.generation.get());
+            let place = (session.as_str(), u64::from(generation), header.sequence.get());
+            return self.sealed(at, place, &sealed);
+        }
         let Ok(Value::Object(message)) = parse(body, &RULES_1_1) else {
-            return Err("what leaves a peer is no JSON object".to_owned());
+            return Err("what leaves a peer is neither a JSON object nor a frame".to_owned());
         };
         let Some((session, generation, sequence, sealed)) = nonce_of(&message) else {
             return Ok(());
         };
+        self.sealed(at, (session, generation, sequence), sealed.as_bytes())
+    }
+
+    fn sealed(
+        &mut self,
+        at: usize,
+        (session, generation, sequence): (&str, u64, u64),
+        sealed: &[u8],
+    ) -> Result<(), Broken> {
         let mut hasher = DefaultHasher::new();
         sealed.hash(&mut hasher);
         let bytes = hasher.finish();

@@ -6,7 +6,7 @@ use entity_wire::time::Timestamp;
 
 use std::collections::BTreeSet;
 
-use super::{Renewing, Session, SessionLimits, Use};
+use super::{Framing, Renewing, Session, SessionLimits, Use};
 use crate::v1_1::channels::Channels;
 use crate::v1_1::numbers::{COMMIT_LAG_MAX, Incoming, Outgoing};
 use crate::v1_1::record::Essence;
@@ -51,6 +51,7 @@ impl Session {
         now: Timestamp,
     ) -> Self {
         let numbers = (essence.reserved, essence.acked);
+        let framing = Framing::agreed_in(&essence.capabilities);
         let mut session = Self {
             id: essence.id,
             role: essence.role,
@@ -68,6 +69,7 @@ impl Session {
             outgoing: Outgoing::restore(numbers, kept, now),
             incoming: Incoming::restore(essence.handled),
             keeping: Keeping::default(),
+            framing,
         };
         session.keeping.last = Some(session.last());
         session

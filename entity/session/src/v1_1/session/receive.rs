@@ -9,9 +9,8 @@ use entity_wire::payload::sealed::{Plaintext, Sealed};
 use entity_wire::time::Timestamp;
 use entity_wire::v1_1::Envelope;
 
-use super::Session;
+use super::{ChunkData, Session};
 use crate::v1_1::author::Author;
-use crate::v1_1::channel::PositionRefusal;
 use crate::v1_1::refusal::Refusal;
 use crate::v1_1::seal;
 use crate::v1_1::state::Role;
@@ -24,7 +23,7 @@ pub struct Delivery {
     /// Its type; never a control message or a handshake step.
     pub kind: MessageKind,
     /// What was sealed.
-    pub body: Object,
+    pub content: Content,
     /// The id of a durable message. What it brings about is to be kept together with the session's own writes of this
     /// input, so that both are there after a crash or neither.
     pub durable: Option<MessageId>,
@@ -38,6 +37,26 @@ pub struct Delivery {
     pub timestamp: Timestamp,
     /// How many bytes were sealed: what it weighs.
     pub len_bytes: usize,
+}
+
+/// What an application message carries.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// The payload proper.
+    Body(Object),
+    /// A chunk that came as bytes.
+    Chunk(ChunkData),
+}
+
+/// Where a message was sealed and what it says of itself, whichever its form was.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim<'a> {
+    pub(super) generation: Generation,
+    pub(super) sequence: Sequence,
+    pub(super) kind: &'a MessageKind,
+    pub(super) timestamp: Timestamp,
+    /// How many bytes were sealed.
+    pub(super) len: usize,
 }
 
 /// A sealed message that was opened and found acceptable. Nothing is recorded yet.
@@ -141,12 +160,8 @@ impl Session {
             return Err(Refusal::NotSealed);
         }
         let sealed = Sealed::from_object(message.payload())?;
-        match self.channels.look(sealed.generation, message.header().sequence.get()) {
-            Err(PositionRefusal::OtherGeneration { .. }) if self.is_suspended() => {
-                Err(Refusal::Suspended)
-            }
-            looked => looked.map(|_| sealed).map_err(Refusal::from),
-        }
+        self.look_at_position(sealed.generation, message.header().sequence.get())?;
+        Ok(sealed)
     }
 
     /// Opens a message and looks at what was sealed in it.
@@ -157,46 +172,56 @@ impl Session {
     ///
     /// [`Refusal::NotOpened`], and whatever makes the plaintext unacceptable.
     pub fn open(&self, message: &Envelope, sealed: &Sealed) -> Result<Opened, Refusal> {
-        let sequence = message.header().sequence;
-        let channel = self.channels.look(sealed.generation, sequence.get())?;
-        let plaintext = seal::open(channel, message, sealed)?;
-        self.outgoing.look_at_ack(plaintext.ack)?;
-        let ack = plaintext.ack;
-        let meaning = self.look_at_plaintext(message, plaintext, sealed)?;
-        Ok(Opened { generation: sealed.generation, sequence, ack, meaning })
+        let header = message.header();
+        let channel = self.channels.look(sealed.generation, header.sequence.get())?;
+        let Plaintext { number, ack, durable, body } = seal::open(channel, message, sealed)?;
+        let claim = Claim {
+            generation: sealed.generation,
+            sequence: header.sequence,
+            kind: &header.kind,
+            timestamp: header.timestamp,
+            len: sealed.sealed.len(),
+        };
+        self.judge(claim, (ack, number, durable), Content::Body(body))
     }
 
-    fn look_at_plaintext(
+    /// Looks at what was sealed in a message.
+    pub(super) fn judge(
         &self,
-        message: &Envelope,
-        plaintext: Plaintext,
-        sealed: &Sealed,
-    ) -> Result<Meaning, Refusal> {
-        let header = message.header();
-        let kind = &header.kind;
-        if plaintext.number.is_some() == kind.is_control() {
+        claim: Claim<'_>,
+        (ack, number, durable): (u64, Option<MessageNumber>, Option<MessageId>),
+        content: Content,
+    ) -> Result<Opened, Refusal> {
+        self.outgoing.look_at_ack(ack)?;
+        let Claim { generation, sequence, kind, timestamp, len } = claim;
+        if number.is_some() == kind.is_control() {
             return Err(Refusal::NumberPresence { kind: kind.clone() });
         }
-        if let Some(number) = plaintext.number {
-            if kind.handshake_step().is_some() || kind.is_handshake_1_0() {
-                return Err(Refusal::Unexpected { kind: kind.clone() });
+        let meaning = match (number, content) {
+            (Some(number), content) => {
+                if kind.handshake_step().is_some() || kind.is_handshake_1_0() {
+                    return Err(Refusal::Unexpected { kind: kind.clone() });
+                }
+                self.incoming.look(number.get(), len)?;
+                Meaning::Message(Delivery {
+                    session: self.id,
+                    kind: kind.clone(),
+                    content,
+                    durable,
+                    generation,
+                    sequence,
+                    number,
+                    timestamp,
+                    len_bytes: len,
+                })
             }
-            let len = sealed.sealed.len();
-            self.incoming.look(number.get(), len)?;
-            let delivery = Delivery {
-                session: self.id,
-                kind: kind.clone(),
-                body: plaintext.body,
-                durable: plaintext.durable,
-                generation: sealed.generation,
-                sequence: header.sequence,
-                number,
-                timestamp: header.timestamp,
-                len_bytes: len,
-            };
-            return Ok(Meaning::Message(delivery));
-        }
-        self.look_at_control((kind, sealed.generation), &plaintext.body)
+            (None, Content::Body(body)) => self.look_at_control((kind, generation), &body)?,
+            // A chunk of bytes always has a number.
+            (None, Content::Chunk(_)) => {
+                return Err(Refusal::NumberPresence { kind: kind.clone() });
+            }
+        };
+        Ok(Opened { generation, sequence, ack, meaning })
     }
 
     fn look_at_control(

@@ -120,7 +120,12 @@ impl Sessions {
     }
 
     /// Records a message of a ready session.
-    fn record(&mut self, session: SessionId, opened: Opened, author: &mut Author<'_>) -> Received {
+    pub(super) fn record(
+        &mut self,
+        session: SessionId,
+        opened: Opened,
+        author: &mut Author<'_>,
+    ) -> Received {
         let Some(Held { stage: Stage::Ready(ready), .. }) = self.held.get_mut(&session) else {
             return Received::Deliver(Vec::new());
         };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use entity_flaw::{Flaw, planted};
 use entity_journal::{Stored, Write};
+use entity_wire::frame;
 use entity_wire::id::SessionId;
 use entity_wire::time::Timestamp;
 
@@ -41,6 +42,12 @@ impl Sessions {
             restored.clear();
         }
         for (_, mut session) in restored {
+            // Its peer would go on to send frames here, which this run insists on not taking.
+            let takes_frames = sessions.config.offer.capabilities.contains(frame::CAPABILITY);
+            if session.takes_frames() && !takes_frames {
+                sessions.writes.push(Essence::delete(session.id()));
+                continue;
+            }
             session.limit(sessions.config.renewal);
             session.limit_life(sessions.config.limits);
             let (id, peer) = (session.id(), session.peer().clone());

@@ -53,7 +53,7 @@ impl Sessions {
         standing: Standing,
         author: &Author<'_>,
     ) -> Result<Admitted, Refusal> {
-        look_at_time(message, author.wall)?;
+        look_at_time(message.header().timestamp, author.wall)?;
         self.look_at_nonce(message, standing, author.now)?;
         let seat = self.look_at_seat(message, standing, author)?;
         let limiter = match standing {
@@ -230,8 +230,8 @@ const fn is_resumption(kind: &MessageKind) -> bool {
 }
 
 /// Step 9: the timestamp.
-fn look_at_time(message: &Envelope, wall: Timestamp) -> Result<(), Refusal> {
-    let distance = message.header().timestamp.distance(wall);
+pub(super) fn look_at_time(timestamp: Timestamp, wall: Timestamp) -> Result<(), Refusal> {
+    let distance = timestamp.distance(wall);
     if distance > CLOCK_TOLERANCE && !planted(Flaw::AcceptsStale) {
         Err(Refusal::Stale { distance })
     } else {
