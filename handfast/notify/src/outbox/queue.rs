@@ -155,13 +155,18 @@ impl Outbox {
         due.map_err(|error| self.failed(error.into()))
     }
 
-    /// Lets those be tried again that no channel would have: what was wrong may have been mended.
+    /// Lets those be tried again that no channel would have: what was wrong may have been mended. Of the edits of one message only the newest
+    /// counts: an older one would put back what has changed since.
     ///
     /// # Errors
     ///
     /// [`OutboxError`].
     pub fn retry_refused(&mut self, now_unix_us: i64) -> Result<usize, OutboxError> {
         self.transact(|transaction| {
+            let overtaken = "UPDATE letters SET outcome = 'replaced' WHERE outcome = 'never' AND kind = ?1 AND EXISTS (\
+                 SELECT 1 FROM letters n WHERE n.incident = letters.incident AND n.channel = letters.channel \
+                 AND n.letter > letters.letter AND n.kind = ?1 AND n.outcome <> 'replaced')";
+            transaction.execute(overtaken, [text(Kind::Edit)])?;
             let again =
                 "UPDATE letters SET outcome = 'waiting', next_unix_us = ?1 WHERE outcome = 'never'";
             Ok(transaction.execute(again, [now_unix_us])?)

@@ -353,6 +353,39 @@ fn a_refused_letter_is_kept_and_shown_and_tried_again_on_the_next_start() {
     assert!(post.status().refused == 0);
 }
 
+/// The courier's start put an old state over the newest.
+#[test]
+fn a_refused_edit_does_not_come_back_over_a_newer_one() {
+    let mut post = Post::new("");
+    post.red("r1");
+    post.drain("bot");
+    let refuse_edits = |post: &mut Post| {
+        post.now += EDIT_AFTER_US;
+        while let Claim::Letter { row, letter } = post.claim("bot") {
+            let refused = Outcome::Never { why: "cant_update".to_owned(), fix: "wait".to_owned() };
+            let outcome = if letter.kind == Kind::Edit { refused } else { told(Some("ts")) };
+            post.settle(row, &outcome);
+        }
+    };
+    post.red("r2");
+    refuse_edits(&mut post);
+    post.red("r3");
+    refuse_edits(&mut post);
+    assert_eq!(
+        post.sql("SELECT count(*) FROM letters WHERE outcome = 'never' AND channel = 'bot'"),
+        2
+    );
+    assert_eq!(post.outbox.retry_refused(post.now).unwrap(), 1, "only the newest of both");
+    assert_eq!(post.drain("bot"), [Kind::Edit]);
+    post.red("r4");
+    refuse_edits(&mut post);
+    post.red("r5");
+    post.now += EDIT_AFTER_US;
+    assert!(post.drain("bot").contains(&Kind::Edit), "the newest is told");
+    assert_eq!(post.outbox.retry_refused(post.now).unwrap(), 0);
+    assert_eq!(post.claim("bot"), Claim::Nothing);
+}
+
 /// Found by the benchmark `incidents`: a courier took the one that was just being sent for none.
 #[test]
 fn a_letter_is_due_before_and_while_it_is_sent() {
