@@ -636,61 +636,45 @@ pub fn read_record(text: &str) -> Result<Vec<Recorded>, RecordError> {
     text.lines().enumerate().map(event).collect()
 }
 
+/// The unit in an event, borrowed as the event is.
+macro_rules! unit_of {
+    ($event:expr) => {
+        match $event {
+            RunEvent::UnitStarted { unit, .. }
+            | RunEvent::PeerStarted { unit, .. }
+            | RunEvent::StepStarted { unit, .. }
+            | RunEvent::StepEnded { unit, .. }
+            | RunEvent::CallStarted { unit, .. }
+            | RunEvent::CallEnded { unit, .. }
+            | RunEvent::PeerEvent { unit, .. }
+            | RunEvent::WireMessage { unit, .. }
+            | RunEvent::PeerLog { unit, .. }
+            | RunEvent::Searched { unit, .. }
+            | RunEvent::Measured { unit, .. }
+            | RunEvent::PeerExited { unit, .. }
+            | RunEvent::CheckEnded { unit, .. }
+            | RunEvent::CellRecalled { unit, .. }
+            | RunEvent::UnitEnded { unit, .. } => Some(unit),
+            RunEvent::RunStarted { .. }
+            | RunEvent::ShardsMerged { .. }
+            | RunEvent::MatrixStarted { .. }
+            | RunEvent::SuiteStarted { .. }
+            | RunEvent::SuiteTest { .. }
+            | RunEvent::SuiteEnded { .. }
+            | RunEvent::RunEnded { .. } => None,
+        }
+    };
+}
+
 impl RunEvent {
     /// The unit it belongs to, if it belongs to one.
     pub fn unit(&self) -> Option<&UnitId> {
-        match self {
-            Self::UnitStarted { unit, .. }
-            | Self::PeerStarted { unit, .. }
-            | Self::StepStarted { unit, .. }
-            | Self::StepEnded { unit, .. }
-            | Self::CallStarted { unit, .. }
-            | Self::CallEnded { unit, .. }
-            | Self::PeerEvent { unit, .. }
-            | Self::WireMessage { unit, .. }
-            | Self::PeerLog { unit, .. }
-            | Self::Searched { unit, .. }
-            | Self::Measured { unit, .. }
-            | Self::PeerExited { unit, .. }
-            | Self::CheckEnded { unit, .. }
-            | Self::CellRecalled { unit, .. }
-            | Self::UnitEnded { unit, .. } => Some(unit),
-            Self::RunStarted { .. }
-            | Self::ShardsMerged { .. }
-            | Self::MatrixStarted { .. }
-            | Self::SuiteStarted { .. }
-            | Self::SuiteTest { .. }
-            | Self::SuiteEnded { .. }
-            | Self::RunEnded { .. } => None,
-        }
+        unit_of!(self)
     }
 
     /// As [`RunEvent::unit`], to give it another name.
     pub fn unit_mut(&mut self) -> Option<&mut UnitId> {
-        match self {
-            Self::UnitStarted { unit, .. }
-            | Self::PeerStarted { unit, .. }
-            | Self::StepStarted { unit, .. }
-            | Self::StepEnded { unit, .. }
-            | Self::CallStarted { unit, .. }
-            | Self::CallEnded { unit, .. }
-            | Self::PeerEvent { unit, .. }
-            | Self::WireMessage { unit, .. }
-            | Self::PeerLog { unit, .. }
-            | Self::Searched { unit, .. }
-            | Self::Measured { unit, .. }
-            | Self::PeerExited { unit, .. }
-            | Self::CheckEnded { unit, .. }
-            | Self::CellRecalled { unit, .. }
-            | Self::UnitEnded { unit, .. } => Some(unit),
-            Self::RunStarted { .. }
-            | Self::ShardsMerged { .. }
-            | Self::MatrixStarted { .. }
-            | Self::SuiteStarted { .. }
-            | Self::SuiteTest { .. }
-            | Self::SuiteEnded { .. }
-            | Self::RunEnded { .. } => None,
-        }
+        unit_of!(self)
     }
 
     /// The suite it belongs to, if it belongs to one, to give it another name.
