@@ -39,6 +39,10 @@ class Config:
     """Whether `compact_frames` is listed; without it everything in a session is a signed envelope."""
     websocket: bool = False
     """Whether `/ws` is served and WebSockets are opened."""
+    dht: bool = False
+    """Whether this node takes part in the table; it then meets strangers by trust on first use."""
+    dht_lifetime: int = 7200 * SECOND
+    """How long the records about itself live."""
     rates: Mapping[str, Rate] = field(default_factory=dict)
     advertise: Optional[str] = None
     test_peer: bool = False
@@ -49,7 +53,7 @@ class Config:
     @property
     def abilities(self) -> Tuple[str, ...]:
         """What a handshake lists besides what every side has."""
-        return tuple(name for name, has in (("compact_frames", self.frames), ("websocket", self.websocket)) if has)
+        return tuple(name for name, has in (("compact_frames", self.frames), ("websocket", self.websocket), ("dht", self.dht)) if has)
 
     def speaks(self, version: str) -> bool:
         """Whether this version is enabled."""
@@ -156,6 +160,9 @@ def _environment(env: Mapping[str, str], test_peer: bool, level: str, rates: Map
     if not 2 * SECOND <= heartbeat <= 3600 * SECOND:
         raise ConfigError("ENTITY_HEARTBEAT: from 2s to 60min")
     lifetime = env.get("ENTITY_SESSION_LIFETIME")
+    lifetime_of_records = parse_duration(env.get("ENTITY_DHT_LIFETIME", "2h"), "ENTITY_DHT_LIFETIME")
+    if not SECOND <= lifetime_of_records <= 24 * 3600 * SECOND:
+        raise ConfigError("ENTITY_DHT_LIFETIME: from 1s to 24h")
     config = Config(
         name=name,
         versions=spoken[protocol],
@@ -165,6 +172,8 @@ def _environment(env: Mapping[str, str], test_peer: bool, level: str, rates: Map
         legacy_token_transfer=parse_flag(env.get("ENTITY_LEGACY_TOKEN_TRANSFER", "false"), "ENTITY_LEGACY_TOKEN_TRANSFER"),
         frames=_word(env.get("ENTITY_FRAMES", "never"), "ENTITY_FRAMES", ("auto", "never")) == "auto",
         websocket=parse_flag(env.get("ENTITY_WS", "false"), "ENTITY_WS"),
+        dht=parse_flag(env.get("ENTITY_DHT", "false"), "ENTITY_DHT"),
+        dht_lifetime=lifetime_of_records,
         rates=rates,
         advertise=env.get("HANDFAST_ADVERTISE") or None,
         test_peer=test_peer,

@@ -6,6 +6,7 @@ from typing import List
 
 from .peer.basics import Basics
 from .peer.feature import Feature
+from .services.dht import Dht
 from .services.keys import Keys
 from .services.tasks import Tasks
 from .services.tokens import Tokens
@@ -19,4 +20,4 @@ def all_features() -> List[Feature]:
     def announce(abilities: List[str]) -> None:
         basics.abilities = abilities
 
-    return [basics, Keys(), Tasks(announce), Tokens(), Transfers()]
+    return [basics, Keys(), Tasks(announce), Tokens(), Transfers(), Dht(lambda: basics.abilities)]

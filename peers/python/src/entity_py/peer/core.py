@@ -160,8 +160,8 @@ class Core:
             raise CallRefused("UNKNOWN_RECIPIENT", f"there is no peer {name!r}; peer.add makes it known")
         return line
 
-    def add_peer(self, name: str, address: str, key: Optional[bytes], connect: Optional[bool], now: Now) -> None:
-        """An operator names a peer. A key that is there is replaced by another one only through removal."""
+    def add_peer(self, name: str, address: str, key: Optional[bytes], connect: Optional[bool], now: Now, guest: bool = False) -> None:
+        """An operator names a peer, or the table does (`guest`). A key that is there is replaced by another one only through removal."""
         if not is_id(name) or name == self.name:
             raise BadParams("name: 1 to 128 of A-Z a-z 0-9 . _ -, and not this peer's own")
         peer = self.roster.get(name)
@@ -179,10 +179,21 @@ class Core:
             peer.trust = "pinned"
         peer.address = address
         peer.connect = bool(connect)
+        peer.guest = guest
         self.keep_peer(peer)
         self.event("peer.added", {"name": name})
         line = self.lines[name]
         self.soon(line.introduced)
+
+    @property
+    def guests(self) -> int:
+        """How many peers nobody has named."""
+        return sum(peer.guest for peer in self.roster.values())
+
+    def take_stranger(self, name: str) -> Line:
+        """Somebody whom nobody named; its key is pinned when its first session is ready."""
+        self._join(Peer(name, None, None, "first_use", guest=True))
+        return self.lines[name]
 
     def _join(self, peer: Peer) -> None:
         peer.rates.configured = self.config.rates

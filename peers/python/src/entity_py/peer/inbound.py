@@ -16,6 +16,8 @@ from ..v11 import envelope as new
 from ..v11 import frame as frames
 from .courier import old_code
 from .limits import OldLimiters
+from ..v11.handshake import identity_key
+from .roster import PEERS_MAX
 from .ten import AGE_MAX, HANDSHAKE_KINDS, Ten
 
 if TYPE_CHECKING:
@@ -180,6 +182,8 @@ class Inbound:
         if envelope.recipient != core.name:
             raise Refusal("UNKNOWN_RECIPIENT", f"for {envelope.recipient}")
         line = core.lines.get(envelope.sender)
+        if line is None and envelope.sender != core.name and envelope.kind == "handshake_init" and core.config.dht:
+            line = self._stranger(envelope)
         if envelope.sender == core.name or line is None:
             raise Refusal("UNKNOWN_SENDER", "not in the roster")
         key = line.eleven.key_for(envelope)
@@ -187,6 +191,14 @@ class Inbound:
             raise Refusal("INVALID_SIGNATURE")
         if line.eleven.handle(envelope, key, now):
             self.accepted = line.peer.name
+
+    def _stranger(self, envelope: new.Envelope) -> "Line":
+        """docs/protocol/1.1.md#trust-on-first-use: whoever takes part in the table meets who was never named. Raises Refusal."""
+        if not envelope.verify(identity_key(envelope.payload)):
+            raise Refusal("INVALID_SIGNATURE")
+        if len(self.core.roster) >= PEERS_MAX // 2:
+            raise Refusal("SERVICE_UNAVAILABLE", "the half of the roster that is for strangers is full")
+        return self.core.take_stranger(envelope.sender)
 
     def _new_refused(self, sender: Any, refusal: Refusal) -> Answer:
         detail = TEXT[refusal.code]

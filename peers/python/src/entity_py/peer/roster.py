@@ -97,6 +97,8 @@ class Peer:
     stats: Stats = field(default_factory=Stats)
     nonces: NonceMemory = field(default_factory=NonceMemory)
     rates: RateLimits = field(default_factory=lambda: RateLimits({}))
+    guest: bool = False
+    """It came by itself or by the table, and no operator has named it."""
     linked: int = 0
     """How many connections there are with it, over which messages go without an address."""
     capabilities: Optional[JsonObject] = None
@@ -115,6 +117,7 @@ class Peer:
             "trust": self.trust,
             "proved": self.proved,
             "connect": self.connect,
+            "guest": self.guest,
         }
         return json.dumps(value, separators=(",", ":")).encode("utf-8")
 
@@ -155,4 +158,4 @@ def decode(name: str, record: bytes) -> Peer:
     """An entry as it was kept. Raises ValueError, KeyError."""
     value: Dict[str, Any] = json.loads(record)
     key = None if value["key"] is None else parse_hex(value["key"], 32)
-    return Peer(name, value["address"], key, value["trust"], value["proved"], value["connect"])
+    return Peer(name, value["address"], key, value["trust"], value["proved"], value["connect"], guest=value.get("guest", False))
