@@ -24,6 +24,14 @@ pub(crate) struct Allowance {
 }
 
 impl Rates {
+    /// Whether a question of this node would be answered now. Nothing is counted.
+    pub(crate) fn has_room(&self, asker: NodeId, allowance: Allowance, now: Timestamp) -> bool {
+        let each = Duration::from_secs(1) / allowance.per_second.max(1);
+        let most = each * allowance.burst.max(1);
+        let until = self.busy_until.get(&asker).copied().unwrap_or(now);
+        until.max(now).plus(each) <= now.plus(most)
+    }
+
     /// Counts a question; says whether it may be answered.
     pub(crate) fn admit(&mut self, asker: NodeId, allowance: Allowance, now: Timestamp) -> bool {
         let each = Duration::from_secs(1) / allowance.per_second.max(1);
@@ -72,7 +80,9 @@ mod tests {
             let now = Timestamp::UNIX_EPOCH.plus(Duration::from_millis(at_ms));
             (0..count).filter(|_| rates.admit(id(1), ALLOWANCE, now)).count()
         };
+        assert!(rates.has_room(id(1), ALLOWANCE, Timestamp::UNIX_EPOCH));
         assert_eq!(admitted(&mut rates, 0, 100), 5);
+        assert!(!rates.has_room(id(1), ALLOWANCE, Timestamp::UNIX_EPOCH));
         assert_eq!(admitted(&mut rates, 499, 100), 0);
         assert_eq!(admitted(&mut rates, 500, 100), 1);
         assert_eq!(admitted(&mut rates, 60_000, 100), 5, "no more is saved up than a burst");

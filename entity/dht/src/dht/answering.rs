@@ -22,11 +22,7 @@ impl Dht {
         question: Question,
         now: Timestamp,
     ) {
-        let allowance = Allowance {
-            burst: self.config.question_burst,
-            per_second: self.config.questions_per_second,
-            askers_max: self.config.askers_max,
-        };
+        let allowance = self.allowance();
         let is_silent = self.phase == Phase::Left || from.id() == self.own.id();
         if is_silent || !self.rates.admit(from.id(), allowance, now) {
             return;
@@ -46,6 +42,19 @@ impl Dht {
             Question::Store(record) => Answer::Stored(self.take_record(&record, now)),
         };
         self.outputs.push_back(Output::Answer { to: Arc::clone(from), request, answer });
+    }
+
+    /// Whether a question of this node would be answered now: whose would not need not be checked.
+    pub fn would_answer(&self, from: NodeId, now: Timestamp) -> bool {
+        self.phase != Phase::Left && self.rates.has_room(from, self.allowance(), now)
+    }
+
+    pub(super) fn allowance(&self) -> Allowance {
+        Allowance {
+            burst: self.config.question_burst,
+            per_second: self.config.questions_per_second,
+            askers_max: self.config.askers_max,
+        }
     }
 
     /// Takes that a node goes.

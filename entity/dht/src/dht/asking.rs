@@ -94,6 +94,8 @@ impl Dht {
     /// Takes that a node has shown a record that is not its owner's: it is dropped, and what it was asked has failed.
     pub fn handle_forged(&mut self, from: NodeId, now: Timestamp) {
         self.event(Event::Misbehaved { node: from });
+        // It has cost a check: so many of these and no more.
+        let _is_within = self.rates.admit(from, self.allowance(), now);
         let open = self.asked.iter().filter(|(_, asked)| asked.to.id() == from);
         let open: Vec<RequestId> = open.map(|(request, _)| *request).collect();
         for request in open {

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use entity_crypto::signing::PublicKey;
 use entity_dht::discovery::Told;
 use entity_dht::vocabulary::answered_by;
 use entity_dht::{Announcer, Discovery, Ed25519, Event, Inbound, Node, Output, Question, SPACE};
@@ -294,8 +293,12 @@ impl Room {
         };
         self.used(core, &received.from, now);
         let table = self.part.discovery.table_mut();
-        // Records of an answer that nobody asked for are not worth a verification.
-        if answered_by(&message).is_some_and(|request| !table.expects(node.id(), request)) {
+        // Neither records of an answer that nobody asked for nor those of who asks too much are worth a verification.
+        let is_wanted = match answered_by(&message) {
+            Some(request) => table.expects(node.id(), request),
+            None => message == DhtMessage::Leave || table.would_answer(node.id(), wall),
+        };
+        if !is_wanted {
             return Ok(());
         }
         match Inbound::check(message, &Ed25519) {
@@ -308,6 +311,8 @@ impl Room {
             Ok(Inbound::Leave) => table.handle_leave(node.id(), wall),
             Err(forged) => {
                 table.handle_forged(node.id(), wall);
+                let (node, peer) = (node.id(), received.from.clone());
+                core.event(PeerEvent::Dht(DhtEvent::Misbehaved { node, peer }));
                 refuse(core, received, &forged.to_string());
             }
         }
@@ -378,13 +383,8 @@ impl Room {
                 self.part.is_alone = self.part.discovery.table().table().is_empty();
                 DhtEvent::Alone
             }
-            Event::Misbehaved { node } => {
-                let found = core.roster.iter().find(|(_, entry)| {
-                    entry.key.is_some_and(|key: PublicKey| NodeId::of(&key) == *node)
-                });
-                let Some(peer) = found.map(|(name, _)| name.clone()) else { return };
-                DhtEvent::Misbehaved { node: *node, peer }
-            }
+            // Told where it was noticed, under the name of the peer.
+            Event::Misbehaved { .. } => return,
             Event::Left => {
                 self.operations.ended(core, event);
                 DhtEvent::Left
