@@ -398,6 +398,11 @@ impl Wire<'_> {
         json(self.request)
     }
 
+    /// Whether it went over a WebSocket and is no text: a frame, or what belongs to the connection itself.
+    pub fn is_binary_of_socket(&self) -> bool {
+        self.target == "WEBSOCKET" && self.message_type.is_none()
+    }
+
     /// The message in a few words, such as `message #3 of a -> b`.
     pub fn title(&self) -> String {
         let kind = self.message_type.unwrap_or(self.target);

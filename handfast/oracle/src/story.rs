@@ -187,6 +187,17 @@ impl Story {
         self
     }
 
+    /// What went over a WebSocket and is no text.
+    pub(crate) fn binary(mut self, from: &str, to: &str, request: &[u8]) -> Self {
+        self = self.wire_bytes(from, to, request, 200, WireTaken::Passed);
+        let last = self.events.last_mut().map(|recorded| &mut recorded.event);
+        if let Some(RunEvent::WireMessage { target, message_type, response, .. }) = last {
+            "WEBSOCKET".clone_into(target);
+            (*message_type, *response) = (None, None);
+        }
+        self
+    }
+
     pub(crate) fn wire_bytes(
         mut self,
         from: &str,
