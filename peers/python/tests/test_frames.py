@@ -102,15 +102,15 @@ CHUNK = struct.pack(">QQQ", 1, 0, START.wall) + bytes.fromhex(TRANSFER.replace("
 
 
 def test_a_chunk_of_another_shape_is_no_message() -> None:
-    assert opened(sealed(CHUNK, frame.CHUNK)).data == b""
-    wrong = [CHUNK[:-1], struct.pack(">Q", 0) + CHUNK[8:], struct.pack(">Q", 2**53) + CHUNK[8:], CHUNK[:8] + b"\xff" * 8 + CHUNK[16:]]
+    assert opened(sealed(CHUNK + b"x", frame.CHUNK)).data == b"x"
+    wrong = [CHUNK[:-1], CHUNK, CHUNK + bytes(524_289), CHUNK[:40] + struct.pack(">I", 2**20) + b"x", struct.pack(">Q", 0) + CHUNK[8:], struct.pack(">Q", 2**53) + CHUNK[8:], CHUNK[:8] + b"\xff" * 8 + CHUNK[16:]]
     wrong += [CHUNK[:16] + b"\xff" * 8 + CHUNK[24:], CHUNK[:24] + bytes(16) + CHUNK[40:]]
     for inside in wrong:
         assert refused(sealed(inside, frame.CHUNK)) == "INVALID_MESSAGE"
 
 
 def test_what_is_no_frame_is_refused_before_anything_is_looked_up() -> None:
-    for data in (b"", b"\x11", b"\x13" + bytes(60), b"\x00" * 60, b"\x12" + bytes(39)):
+    for data in (b"", b"\x11", b"\x13" + bytes(60), b"\x00" * 60, b"\x12" + bytes(39), b"\x11" + bytes(60)):
         assert refused(data) == "INVALID_MESSAGE"
     assert refused(b"\x11" + bytes(frame.SIZE_MAX)) == "MESSAGE_TOO_LARGE"
 
@@ -123,8 +123,11 @@ def test_frames_of_a_request_have_their_lengths_before_them_and_nothing_between(
             frame.split(body)
         assert found.value.code == "INVALID_MESSAGE"
     with pytest.raises(Refusal) as found:
-        frame.split(frame.join([bytes(frame.SIZE_MAX)]))
+        frame.split(frame.join([bytes(frame.SIZE_MAX), b""]))
     assert found.value.code == "MESSAGE_TOO_LARGE"
+    assert len(frame.split(frame.join([b""] * frame.BATCH_MAX))) == frame.BATCH_MAX
+    with pytest.raises(Refusal):
+        frame.split(frame.join([b""] * (frame.BATCH_MAX + 1)))
 
 
 @pytest.mark.parametrize(("mine", "theirs", "agreed"), [(True, True, True), (True, False, False), (False, True, False), (False, False, False)])
@@ -140,7 +143,9 @@ def test_a_session_has_frames_where_both_listed_them(mine: bool, theirs: bool, a
     assert one.take(read(other.take(read(five or b""), START)), START) is None
     sessions: List[Session] = [found for found in (one.session, other.session) if found is not None]
     assert [found.has_frames for found in sessions] == [agreed, agreed]
-    assert sessions[0].seal("message", {}, START.wall, bytes(16), number=1).is_frame is agreed
+    assert not sessions[0].seal("message", {}, START.wall, bytes(16), number=1).is_frame, "which form is sent is for the sender to choose"
+    sessions[0].sends_frames = agreed
+    assert sessions[0].seal("message", {}, START.wall, bytes(16), number=2).is_frame is agreed
     assert not sessions[0].seal("session_close", {}, START.wall, bytes(16)).is_frame
 
 
@@ -166,7 +171,7 @@ def frames_to(world: World, sender: str) -> List[bytes]:
 
 
 def talking(seed: int = 1) -> Tuple[World, Machine, Machine, Session]:
-    world, one, other = pair(seed, versions=("1.1",))
+    world, one, other = pair(seed, versions=("1.1",), frames="always")
     one.ask("session.open", {"to": "b"})
     assert one.ask("message.send", {"to": "b", "body": {"text": "hello"}})["status"] == 200
     world.run(SECOND // 2)
@@ -189,7 +194,7 @@ def test_after_the_handshake_everything_goes_in_frames_in_both_directions() -> N
 
 def test_a_peer_that_insists_on_envelopes_gets_them_and_refuses_frames() -> None:
     world = World(2)
-    one, other = world.add("a", versions=("1.1",)), world.add("b", versions=("1.1",), frames=False)
+    one, other = world.add("a", versions=("1.1",), frames="always"), world.add("b", versions=("1.1",), frames="never")
     world.introduce()
     session = one.ask("session.open", {"to": "b"})["id"]
     one.ask("message.send", {"to": "b", "body": {"n": 1}})
@@ -232,11 +237,11 @@ def test_each_frame_of_a_request_has_a_result_of_its_own_in_their_order() -> Non
     assert post(world, other, b"") == (200, {"results": []})
     status, answer = post(world, other, frame.join([made[0]]) + b"\0")
     assert (status, answer["error"]["code"]) == (400, "INVALID_MESSAGE")
-    assert post(world, other, bytes(frame.SIZE_MAX + 1))[0] == 413
+    assert post(world, other, bytes(frame.BODY_MAX + 1))[0] == 413
 
 
 def test_a_frame_of_a_handshake_under_way_is_early() -> None:
-    world, one, other = pair(3, versions=("1.1",))
+    world, one, other = pair(3, versions=("1.1",), frames="always")
     world.tamper = lambda sender, to, body: None if b"session_confirm" in body else body
     one.call("session.open", {"to": "b"})
     world.run(SECOND)
@@ -274,7 +279,7 @@ def test_frames_go_on_after_a_restart_and_under_new_keys() -> None:
 def test_a_session_with_frames_ends_where_a_restart_lists_them_no_more() -> None:
     world, one, other, session = talking(5)
     other.crash()
-    other.config = type(other.config)(**{**other.config.__dict__, "frames": False})
+    other.config = type(other.config)(**{**other.config.__dict__, "frames": "never"})
     other.start()
     one.ask("message.send", {"to": "b", "body": {"n": 2}, "durable": True})
     world.run(60 * SECOND, until=lambda: {"n": 2} in other.received())
@@ -284,7 +289,7 @@ def test_a_session_with_frames_ends_where_a_restart_lists_them_no_more() -> None
 
 @pytest.mark.parametrize("seed", range(6))
 def test_frames_that_are_lost_and_repeated_arrive_once_and_in_order(seed: int) -> None:
-    world, one, other = pair(seed, loss=0.1, repeat=0.2, versions=("1.1",))
+    world, one, other = pair(seed, loss=0.1, repeat=0.2, versions=("1.1",), frames="always")
     for count in range(60):
         one.ask("message.send", {"to": "b", "body": {"n": count}, "durable": True})
     world.run(600 * SECOND, until=lambda: len(other.received()) == 60)
@@ -293,7 +298,7 @@ def test_frames_that_are_lost_and_repeated_arrive_once_and_in_order(seed: int) -
 
 
 def test_chunks_go_in_frames_of_their_own_kind(tmp_path: Any) -> None:
-    world = Cores("a", "b", versions=("1.1",), folder=str(tmp_path))
+    world = Cores("a", "b", versions=("1.1",), frames="always", folder=str(tmp_path))
     a, b = world.bodies.values()
     seen: List[int] = []
     take = b.request

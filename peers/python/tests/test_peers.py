@@ -98,7 +98,7 @@ def test_nothing_is_in_the_clear_in_a_session_of_1_1() -> None:
 
 
 def test_a_message_that_is_refused_is_skipped_and_the_next_one_arrives() -> None:
-    world, one, other = pair(8, versions=OTHER, frames=False)
+    world, one, other = pair(8, versions=OTHER)
     one.ask("session.open", {"to": "b"})
     world.tamper = lambda sender, to, body: body.replace(b'"sealed":"', b'"sealed":"AAAA') if b'"msg_type":"message"' in body else body
     refused = one.ask("message.send", {"to": "b", "body": {"n": 1}})

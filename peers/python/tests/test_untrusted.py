@@ -63,7 +63,7 @@ def test_what_is_no_message_of_1_1_gets_the_code_of_the_first_check(body: bytes,
 
 def recorded(versions: Tuple[str, ...]) -> Tuple[World, Machine, List[bytes]]:
     """What a sends to b from the handshake to a durable message, as bytes."""
-    world, one, other = pair(2, versions=versions, frames=False)
+    world, one, other = pair(2, versions=versions)
     bodies: List[bytes] = []
 
     def record(sender: str, to: str, body: bytes) -> bytes:

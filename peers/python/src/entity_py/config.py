@@ -35,8 +35,8 @@ class Config:
     session_sealing: bool = True
     """Whether sessions of 1.0 are sealed."""
     legacy_token_transfer: bool = False
-    frames: bool = True
-    """Whether `compact_frames` is listed; without it everything in a session is a signed envelope."""
+    frames: str = "auto"
+    """`auto` lists `compact_frames` and sends frames where a WebSocket is agreed on, `always` over HTTP, too; with `never` all are signed envelopes."""
     websocket: bool = False
     """Whether `/ws` is served and WebSockets are opened."""
     dht: bool = False
@@ -53,7 +53,7 @@ class Config:
     @property
     def abilities(self) -> Tuple[str, ...]:
         """What a handshake lists besides what every side has."""
-        return tuple(name for name, has in (("compact_frames", self.frames), ("websocket", self.websocket), ("dht", self.dht)) if has)
+        return tuple(name for name, has in (("compact_frames", self.frames != "never"), ("websocket", self.websocket), ("dht", self.dht)) if has)
 
     def speaks(self, version: str) -> bool:
         """Whether this version is enabled."""
@@ -170,7 +170,7 @@ def _environment(env: Mapping[str, str], test_peer: bool, level: str, rates: Map
         heartbeat=heartbeat,
         session_lifetime=None if lifetime is None else parse_duration(lifetime, "ENTITY_SESSION_LIFETIME"),
         legacy_token_transfer=parse_flag(env.get("ENTITY_LEGACY_TOKEN_TRANSFER", "false"), "ENTITY_LEGACY_TOKEN_TRANSFER"),
-        frames=_word(env.get("ENTITY_FRAMES", "never"), "ENTITY_FRAMES", ("auto", "never")) == "auto",
+        frames=_word(env.get("ENTITY_FRAMES", "auto"), "ENTITY_FRAMES", ("auto", "always", "never")),
         websocket=parse_flag(env.get("ENTITY_WS", "false"), "ENTITY_WS"),
         dht=parse_flag(env.get("ENTITY_DHT", "false"), "ENTITY_DHT"),
         dht_lifetime=lifetime_of_records,

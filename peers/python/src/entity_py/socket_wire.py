@@ -1,6 +1,6 @@
 """What goes over a WebSocket besides envelopes and frames: how messages are answered, and who owes an answer. Pure.
 
-Source: docs/protocol/1.1.md#websocket.
+Source: docs/protocol/1.1.md#websocket-messages, docs/protocol/1.1.md#websocket-answers.
 """
 
 from __future__ import annotations

@@ -376,6 +376,7 @@ class Eleven:
         self.peer.proved = "1.1"
         self.core.keep_peer(self.peer)
         self.line.ten.drop("replaced", now)
+        self._choose_form(session)
         self.session = session
         self.keep(session)
         self._watch(session, now)
@@ -464,13 +465,19 @@ class Eleven:
         peer_key = self.peer.key
         writer = Writer(self.core.key, self.core.name, self.peer.name, id)
         session = decode(record, writer, now, self.core.outbox.places(id))
-        lists_no_more = session.has_frames and not self.core.config.frames
+        lists_no_more = session.has_frames and self.core.config.frames == "never"
         if peer_key != session.peer_key or session.is_over(now, self.core.config.session_lifetime) or lists_no_more:
             self.core.persist("session", id, None)
             return
+        self._choose_form(session)
         self.session = session
         self._watch(session, now)
         self.renewal.look_at_age(session, now)
+
+    def _choose_form(self, session: Session) -> None:
+        """docs/protocol/1.1.md#compact-frames leaves it to the sender: by itself where a WebSocket carries them, because over HTTP they save little."""
+        by_socket = "websocket" in session.capabilities or self.address.startswith("ws://")
+        session.sends_frames = session.has_frames and (self.core.config.frames == "always" or by_socket)
 
     def keep(self, session: Session) -> None:
         """The session's record, as it is now."""
@@ -500,7 +507,7 @@ class Eleven:
         self._opened(Arrived(session, traffic, envelope, envelope.kind, plain, len(envelope.body)), now)
 
     def handle_frame(self, frame: Frame, now: Now) -> None:
-        """docs/protocol/1.1.md#compact-frames: session, window, seal, time, rate. Raises Refusal."""
+        """docs/protocol/1.1.md#order-of-checks-of-a-frame, from the session on. Raises Refusal."""
         self._end_expired(now)
         session = self.find(frame.session)
         if session is None:
@@ -688,7 +695,7 @@ class Eleven:
         )
 
     def _seal_volatile(self, session: Session, out: "Outgoing", number: int, now: Now) -> Sealed:
-        if out.chunk is None or not session.has_frames:
+        if out.chunk is None or not session.sends_frames:
             body = out.body if out.chunk is None else {**out.body, **encoded_chunk(out.chunk)}
             return session.seal(out.kind, body, now.wall, self.core.random(16), number=number)
         return session.seal_chunk(now.wall, number, out.body["transfer_id"], out.body["index"], out.chunk)

@@ -2,7 +2,8 @@
 
 Kind, session, generation and sequence are the header, which is the associated data of the seal; key, nonce and counter are those of envelopes.
 
-Source: docs/protocol/1.1.md#compact-frames.
+Source: docs/protocol/1.1.md#compact-frames, docs/protocol/1.1.md#frame-of-a-message, docs/protocol/1.1.md#frame-of-a-chunk,
+docs/protocol/1.1.md#frames-over-http.
 """
 
 from __future__ import annotations
@@ -23,8 +24,14 @@ MESSAGE = 0x11
 CHUNK = 0x12
 HEADER = 25
 TAG = 16
-SIZE_MAX = 1_048_576
-"""Bytes of one frame, and of all frames of a request together."""
+SIZE_MAX = 1_048_572
+"""Bytes of one frame."""
+BODY_MAX = 1_048_576
+"""Bytes of the frames of a request with their lengths."""
+BATCH_MAX = 1_024
+"""Frames of a request."""
+INDEX_MAX = 2**20 - 1
+DATA_MAX = 524_288
 CHUNK_HEAD = 44
 """Bytes of a chunk's plaintext before its data."""
 _CHUNK = struct.Struct(">QQQ16sI")
@@ -71,6 +78,8 @@ def read(data: bytes) -> Frame:
         raise Refusal("INVALID_MESSAGE", "a frame without header and tag")
     generation, high, low = struct.unpack(">HHI", data[17:HEADER])
     session = str(uuid.UUID(bytes=data[1:17]))
+    if not is_uuid4(session):
+        raise Refusal("INVALID_MESSAGE", "a session that is no UUID of version 4")
     return Frame(data[0], session, generation, high << 32 | low, data[:HEADER], data[HEADER:])
 
 
@@ -132,6 +141,8 @@ def _read_chunk(data: bytes) -> Inner:
     id = str(uuid.UUID(bytes=transfer))
     if not 1 <= number <= NUMBER_MAX or ack > NUMBER_MAX or wall > WALL_MAX or not is_uuid4(id):
         raise Refusal("INVALID_MESSAGE", "frame: number, ack, time or transfer_id of a chunk")
+    if index > INDEX_MAX or not CHUNK_HEAD < len(data) <= CHUNK_HEAD + DATA_MAX:
+        raise Refusal("INVALID_MESSAGE", "frame: index or data of a chunk")
     body: JsonObject = {"transfer_id": id, "index": index}
     return Inner("chunk", wall, Plain(number, ack, body, None), data[CHUNK_HEAD:])
 
@@ -143,7 +154,7 @@ def join(frames: Sequence[bytes]) -> bytes:
 
 def split(body: bytes) -> List[bytes]:
     """The frames of a request. Raises Refusal: MESSAGE_TOO_LARGE, or INVALID_MESSAGE where its lengths do not add up."""
-    if len(body) > SIZE_MAX:
+    if len(body) > BODY_MAX:
         raise Refusal("MESSAGE_TOO_LARGE", f"frames of {len(body)} bytes")
     frames, at = [], 0
     while at < len(body):
@@ -154,4 +165,6 @@ def split(body: bytes) -> List[bytes]:
             raise Refusal("INVALID_MESSAGE", "a frame is cut off")
         frames.append(body[at + 4 : at + 4 + length])
         at += 4 + length
+        if len(frames) > BATCH_MAX:
+            raise Refusal("MESSAGE_TOO_LARGE", f"more than {BATCH_MAX} frames")
     return frames

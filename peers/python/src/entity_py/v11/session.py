@@ -108,6 +108,8 @@ class Session:
         self.role = role
         self.capabilities: FrozenSet[str] = frozenset(capabilities)
         """What both sides listed in the handshake."""
+        self.sends_frames = False
+        """Whether messages leave as frames, which are taken wherever they were agreed on."""
         self.created = now
         self.used = now.mono
         self.used_kept = now.wall
@@ -192,7 +194,7 @@ class Session:
         traffic, sequence = self._next()
         plain = Plain(number, self.into.handled, body, durable)
         self.into.unacknowledged = 0
-        if self.has_frames and kind not in NEEDS_ENVELOPE:
+        if self.sends_frames and kind not in NEEDS_ENVELOPE:
             frame = frames.seal_message(traffic.seal_key, self.writer.session, traffic.generation, sequence, kind, wall, plain)
             return Sealed(frame, sequence, True)
         head = self.writer.head(kind, sequence, wall, nonce)
