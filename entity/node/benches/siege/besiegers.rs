@@ -129,6 +129,9 @@ async fn hold(server: SocketAddr, count: usize) {
     asked().await;
 }
 
+/// How often those ask who read no answer.
+const QUESTIONS: usize = 20;
+
 /// Ends when the server does.
 async fn be_slow(mut stream: TcpStream, kind: usize) {
     const HEAD: &[u8] = b"POST /message HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n";
@@ -137,9 +140,9 @@ async fn be_slow(mut stream: TcpStream, kind: usize) {
         0 => Box::new(std::iter::empty()),
         1 => Box::new(HEAD.chunks(1)),
         2 => Box::new(std::iter::once(HEAD).chain(std::iter::repeat(&b"x"[..]))),
-        _ => Box::new(std::iter::repeat_n(ASK, 1_000)),
+        _ => Box::new(std::iter::repeat_n(ASK, QUESTIONS)),
     };
-    let at_once = if kind == 3 { 1_000 } else { 1 };
+    let at_once = if kind == 3 { QUESTIONS } else { 1 };
     loop {
         for part in bytes.by_ref().take(at_once) {
             // Whoever reads no answers may find no place for a question, and waits with it.

@@ -3,7 +3,7 @@
 //! The server is `entity run`, a process of its own; so are the besiegers, who come from other addresses of this machine.
 //!
 //! - *slow and silent*: 1,000 connections are held at once: a quarter says nothing, a quarter sends its head byte by byte, a
-//!   quarter its body, and a quarter asks for much and reads none of it.
+//!   quarter its body, and a quarter asks 20 times and reads no answer.
 //! - *flood*: beside those one identity, known and with a session, sends signed messages over 16 connections as fast as they are
 //!   answered.
 //! - *honest*: another identity sends signed messages, one at a time, as fast as they are answered.

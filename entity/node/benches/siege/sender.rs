@@ -5,6 +5,7 @@ use entity_node::serve::Serving;
 use entity_peer::Config;
 use entity_peer::command::{AddPeer, Command, CommandResult};
 use entity_peer::config::{AutoConnect, Protocols};
+use entity_peer::view::SessionView;
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::v1_0::{Draft, Flavour};
@@ -79,12 +80,23 @@ pub(crate) async fn start(names: [&'static str; 2]) -> (Run, [Sender; 2]) {
             connect: None,
         };
         serving.node().command(Command::AddPeer(add)).await.unwrap();
-        let open = Command::OpenSession { to: "server".parse().unwrap() };
-        let opened = serving.node().command(open).await;
-        let Ok(CommandResult::Session(session)) = opened else { panic!("{opened:?}") };
+        let session = opened(&serving).await;
         let key = SigningKey::from_seed(seed);
         // The first number after a handshake is 2 (docs/protocol/1.0.md#handshake-behaviour).
         senders.push(Sender { name, key, session: session.id.to_string(), sequence: 2, serving });
     }
     (run, senders.try_into().ok().unwrap())
+}
+
+/// The session of a peer with the server, which may listen a moment before it knows whom it is configured to know.
+async fn opened(serving: &Serving) -> SessionView {
+    const TRIES: usize = 100;
+    for _ in 0..TRIES {
+        let open = Command::OpenSession { to: "server".parse().unwrap() };
+        if let Ok(CommandResult::Session(session)) = serving.node().command(open).await {
+            return session;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("the server opens no session")
 }

@@ -14,6 +14,7 @@ mod moltbook_run;
 mod network;
 mod nodes;
 mod session_kills;
+mod siege;
 mod sockets;
 mod storage;
 mod support;
