@@ -1,6 +1,8 @@
 //! What comes over a connection.
 
+use std::iter::Peekable;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::vec;
 
 use bytes::Bytes;
 use entity_peer::PeerName;
@@ -36,26 +38,20 @@ impl Socket {
         Self { node, dialled: Some(peer), is_known: AtomicBool::new(true) }
     }
 
-    /// What becomes of one message, and what its answer rests on.
+    /// What becomes of one message that is no frame, and what its answer rests on.
     fn take(
         &self,
         node: &Node,
         connection: &Connection,
         message: Incoming,
     ) -> (Verdict, Option<crate::node::Passage>) {
-        let judged = match message {
-            Incoming::Text(body) => node.judge(&body, self.unknown(connection)),
-            Incoming::Binary(bytes) if BinaryKind::of(&bytes) == BinaryKind::Frame => {
-                node.judge_frame(&bytes, self.unknown(connection))
+        match message {
+            Incoming::Text(body) => {
+                let Judged { reply, passage } = node.judge(&body, self.unknown(connection));
+                (verdict(reply), passage)
             }
-            Incoming::Binary(bytes) => return (foreign(node, connection, bytes), None),
-        };
-        let Judged { reply, passage } = judged;
-        let verdict = match reply.status {
-            200 => Verdict::Accepted,
-            _ => Verdict::Refused(Answer::from(reply)),
-        };
-        (verdict, passage)
+            Incoming::Binary(bytes) => (foreign(node, connection, bytes), None),
+        }
     }
 
     /// The connection, where it is not known yet whose it is.
@@ -69,6 +65,23 @@ impl Socket {
         node.layers().table().belongs(connection, peer);
         node.layers().changed.notify_waiters();
     }
+}
+
+fn verdict(reply: Reply) -> Verdict {
+    match reply.status {
+        200 => Verdict::Accepted,
+        _ => Verdict::Refused(Answer::from(reply)),
+    }
+}
+
+/// The frames at the beginning of what is left of a batch.
+fn leading_frames(batch: &mut Peekable<vec::IntoIter<Incoming>>) -> Vec<Bytes> {
+    let mut frames = Vec::new();
+    let is_frame = |message: &Incoming| matches!(message, Incoming::Binary(bytes) if BinaryKind::of(bytes) == BinaryKind::Frame);
+    while let Some(Incoming::Binary(frame)) = batch.next_if(is_frame) {
+        frames.push(frame);
+    }
+    frames
 }
 
 /// What becomes of a message that is not for this node, or that nobody knows.
@@ -112,11 +125,20 @@ impl Receiver for Socket {
         let Some(node) = self.node.upgrade() else { return Answers::default() };
         let mut answers = Answers::default();
         let mut rests_on = None;
-        for message in batch {
-            let (verdict, passage) = self.take(&node, connection, message);
-            answers.verdicts.push(verdict);
-            // What is durable last has everything before it durable, too.
-            rests_on = passage.or(rests_on);
+        let mut batch = batch.into_iter().peekable();
+        while batch.peek().is_some() {
+            let frames = leading_frames(&mut batch);
+            if !frames.is_empty() {
+                let (replies, passage) = node.judge_frames(&frames, self.unknown(connection));
+                answers.verdicts.extend(replies.into_iter().map(verdict));
+                // What is durable last has everything before it durable, too.
+                rests_on = passage.or(rests_on);
+            }
+            if let Some(message) = batch.next() {
+                let (verdict, passage) = self.take(&node, connection, message);
+                answers.verdicts.push(verdict);
+                rests_on = passage.or(rests_on);
+            }
         }
         answers.rests_on = rests_on.map(|passage| -> Passage {
             Box::pin(

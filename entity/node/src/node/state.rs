@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use entity_journal::{Batch, Journal as _, JournalError, MemoryJournal};
-use entity_peer::Peer;
 use entity_peer::command::{CommandError, CommandId, CommandResult};
+use entity_peer::inbound::{Decoded, Refusal};
 use entity_peer::output::{Output, PeerEvent, Transmit};
 use entity_peer::tokens::TokenEvent;
+use entity_peer::{Peer, PeerName};
+use entity_wire::code::ErrorCode;
+use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
-use super::Numbered;
 use super::gate::Gate;
+use super::{Numbered, RETRY_AFTER_MS};
 use crate::files::Files;
 use crate::flaws;
 use crate::storage::writer::Writer;
@@ -69,6 +72,33 @@ impl State {
     pub(super) fn next_command(&mut self) -> CommandId {
         self.last_command += 1;
         CommandId(self.last_command)
+    }
+
+    /// Takes one frame through all stages. Returns its answer and, where it is accepted, whose it is.
+    pub(super) fn take_frame(
+        &mut self,
+        decoded: Result<Decoded, Refusal>,
+        now: Timestamp,
+    ) -> (Reply, Option<PeerName>) {
+        if self.gate.is_full() {
+            return (Reply::retry_later(ErrorCode::ServiceUnavailable, RETRY_AFTER_MS), None);
+        }
+        let checked = match decoded {
+            Ok(decoded) => match self.peer.admit(decoded, now) {
+                Ok(check) => check.run(),
+                Err(reply) => return (reply, None),
+            },
+            Err(refusal) => Err(refusal),
+        };
+        match checked {
+            Ok(checked) => {
+                let sender = checked.sender();
+                let reply = self.peer.handle_checked(checked, now);
+                let sender = sender.filter(|_| reply.status == 200);
+                (reply, sender)
+            }
+            Err(refusal) => (self.peer.handle_refusal(refusal), None),
+        }
     }
 
     /// Hands over what is to be kept, hands out events and ends of commands, in order, and returns what is to be transmitted.
