@@ -71,7 +71,7 @@ pub struct Relay {
     outputs: VecDeque<Output>,
 }
 
-/// What `entity queue` shows of a mailbox.
+/// A mailbox, as its operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoxView {
     /// Whose.

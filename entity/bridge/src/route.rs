@@ -10,7 +10,7 @@
 //! | `vocabulary` | questions, ways, outputs |
 //! | `dial` | when L2 to a peer is tried again, and whether it is partitioned |
 //! | `suspicion` | what is held against relays |
-//! | `view` | what `entity route` shows |
+//! | `view` | what its operator sees |
 //!
 //! Source: `docs/protocol/1.1.md#layers`, `docs/protocol/1.1.md#relay-suspicion`.
 

@@ -6,16 +6,19 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use entity_crypto::signing::PublicKey;
 use entity_peer::Peer;
 use entity_peer::config::Profile;
 use entity_transport::http::{Answer, Handler, Request, ServerLimits, Verb};
 use entity_transport::ws::Receiver;
 use entity_wire::limits::{COMPAT_MESSAGE_LEN_MAX, MESSAGE_LEN_MAX};
+use entity_wire::relay::Form;
 use entity_wire::time::Timestamp;
 use serde::Serialize;
 
 use crate::layers::{Layers, Socket};
 use crate::node::Node;
+use crate::relay::Bridge;
 use crate::views::{HealthReport, Peers, PublicKeyView, Root, Stats};
 
 /// The endpoints of one node.
@@ -47,6 +50,11 @@ impl Endpoints {
         json(&self.node.look(view))
     }
 
+    /// The relay that this node is.
+    fn relay(&self) -> Option<&Arc<Bridge>> {
+        self.node.layers().bridge().filter(|bridge| bridge.is_relay())
+    }
+
     fn may_see_addresses(&self, caller: IpAddr) -> bool {
         match self.profile {
             Profile::Hardened => caller.to_canonical().is_loopback(),
@@ -60,6 +68,7 @@ impl Handler for Endpoints {
         match path {
             "/message" | "/frame" if self.node.layers().has_http() => Some(Verb::Post),
             "/" | "/health" | "/peers" | "/stats" | "/public-key" => Some(Verb::Get),
+            _ if self.relay().is_some() => mailbox(path).map(|_| Verb::Post),
             _ => None,
         }
     }
@@ -84,9 +93,23 @@ impl Handler for Endpoints {
                 Err(_) => Answer::new(503, r#"{"detail":"Service Unavailable"}"#),
             },
             "/stats" => self.show(|peer, _| Stats::of(peer)),
+            path if let (Some(relay), Some(parcel)) = (self.relay(), mailbox(path)) => {
+                relay.post(&self.node, parcel, (request.body, request.remote.ip())).await
+            }
             _ => Answer::new(404, r#"{"detail":"Not Found"}"#),
         }
     }
+}
+
+/// Whose mailbox a path is, and what is posted there (`docs/protocol/1.1.md#relay`).
+fn mailbox(path: &str) -> Option<(PublicKey, Form)> {
+    let (key, form) = path.strip_prefix("/relay/")?.split_once('/')?;
+    let form = match form {
+        "message" => Form::Envelope,
+        "frame" => Form::Frame,
+        _ => return None,
+    };
+    Some((PublicKey::from_hex(key).ok()?, form))
 }
 
 fn json<T: Serialize>(view: &T) -> Answer {

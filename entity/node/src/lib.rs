@@ -30,6 +30,7 @@ mod flaws;
 pub mod layers;
 pub mod moltbook;
 pub mod node;
+pub mod relay;
 pub mod rpc;
 pub mod seed;
 pub mod serve;

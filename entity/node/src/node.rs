@@ -8,6 +8,7 @@
 //! durable: transmissions, events, ends of commands, and the answer to the message. With nothing in line nothing waits.
 //! No lock is held over input or output.
 
+mod aside;
 mod deliver;
 mod gate;
 mod state;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use entity_bridge::relay::DamagedRecord;
+use entity_crypto::derivation::sha256;
 use entity_crypto::signing::SigningKey;
 use entity_journal::{JournalError, Stored};
 use entity_peer::Config;
@@ -16,6 +18,8 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::node::{Node, Numbered, StartError};
+use crate::relay::{Bridge, BridgeConfig};
+use crate::seed::NoEntropy;
 use crate::storage::Storage;
 
 /// How long transmissions under way may take to end when the node stops; the requests of others have the server's drain time
@@ -35,6 +39,8 @@ pub struct Start {
     pub listen: Option<SocketAddr>,
     /// Where it keeps its records, and what is there.
     pub kept: (Storage, Stored),
+    /// What it does as a relay, and at which relays it is a member.
+    pub bridge: BridgeConfig,
     /// Where received files go; `None` takes none.
     pub data_dir: Option<PathBuf>,
 }
@@ -48,6 +54,12 @@ pub enum ServeError {
     /// The peer cannot start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// What was kept as a relay cannot be used.
+    #[error("go on as a relay with what was kept")]
+    Relay(#[from] DamagedRecord),
+    /// There is no randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
     /// The directory of received files cannot be used.
     #[error("use the directory of received files")]
     Files(#[source] io::Error),
@@ -77,7 +89,9 @@ impl Serving {
         listen: SocketAddr,
     ) -> Result<Self, ServeError> {
         let kept = Storage::volatile();
-        let start = Start { config, key, seed, listen: Some(listen), kept, data_dir: None };
+        let bridge = BridgeConfig::default();
+        let listen = Some(listen);
+        let start = Start { config, key, seed, listen, kept, bridge, data_dir: None };
         Self::restore(start).map(|(serving, _)| serving)
     }
 
@@ -91,18 +105,27 @@ impl Serving {
     ///
     /// [`ServeError`].
     pub fn restore(start: Start) -> Result<(Self, mpsc::Receiver<Numbered>), ServeError> {
-        let Start { mut config, key, seed, listen, kept, data_dir } = start;
+        let Start { mut config, key, seed, listen, mut kept, bridge, data_dir } = start;
         let limits = Endpoints::limits(config.profile);
         let server = listen.map(|listen| Server::bind(listen, limits)).transpose();
         let server = server.map_err(ServeError::Listen)?;
         let address = server.as_ref().map_or(NOWHERE, Server::local_address);
-        if server.is_some() {
+        // Who takes nothing by HTTP is found at its relay.
+        if server.is_some() && (config.http || bridge.relays.is_empty()) {
             config.address.get_or_insert_with(|| announced(address));
         }
+        if let (None, Some(relay)) = (&config.address, bridge.relays.first()) {
+            config.address = Some(relay.mailbox(&key.public_key()));
+        }
         let http_address = config.address.clone().unwrap_or_default();
+        let own_key = SigningKey::from_seed_at(key.seed());
+        let relay_seed = sha256(&[b"relay".as_slice(), &seed].concat());
+        let relay = Bridge::restore(&bridge, &own_key, relay_seed, &mut kept.1)?;
+        let id = config.id.clone();
         let node = Node::restore(config, key, seed, Clock::start(), kept)?;
         node.keep_files(data_dir.as_deref()).map_err(ServeError::Files)?;
         let events = node.listen();
+        Bridge::start(&node, (bridge, relay), (id, &own_key))?;
         let (stop, stopped) = oneshot::channel();
         let server = server.map(|server| {
             tokio::spawn(server.serve(Endpoints::new(node.clone(), address), async move {

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::config::choice::{ListenAddress, Protocol};
 use crate::moltbook::Slot;
 use crate::node::StartError;
+use crate::relay::BridgeConfig;
 use crate::rpc::RpcError;
 use crate::rpc::lines::{Writer, read_from};
 use crate::rpc::methods::{Audience, Service};
@@ -30,6 +31,8 @@ pub struct Setup {
     pub protocol: Protocol,
     /// Where to listen.
     pub listen: ListenAddress,
+    /// What it does as a relay, and at which relays it is a member.
+    pub bridge: BridgeConfig,
     /// Whether the methods of test peers exist.
     pub audience: Audience,
     /// Where the count of starts is kept, and whatever else outlives one.
@@ -72,6 +75,9 @@ pub enum ShimError {
     /// The peer cannot start.
     #[error(transparent)]
     Start(StartError),
+    /// What was kept as a relay cannot be used.
+    #[error("go on as a relay with what was kept")]
+    Relay(#[from] entity_bridge::relay::DamagedRecord),
     /// The directory of received files cannot be used.
     #[error("use the directory of received files")]
     Files(#[source] io::Error),
@@ -105,12 +111,22 @@ pub async fn run(mut setup: Setup) -> Result<(), ShimError> {
     let restored = kept.1.summary();
     let mut ends = Ends::watch().map_err(ShimError::Signals)?;
     let (data_dir, folder) = (setup.data_dir.clone(), setup.data_dir);
-    let start =
-        Start { config: setup.config, key, seed: randomness, listen: Some(listen), kept, data_dir };
+    let bridge = setup.bridge;
+    let start = Start {
+        config: setup.config,
+        key,
+        seed: randomness,
+        listen: Some(listen),
+        kept,
+        bridge,
+        data_dir,
+    };
     let (serving, events) = Serving::restore(start).map_err(|error| match error {
         ServeError::Listen(source) => listen_failed(source),
         ServeError::Start(error) => ShimError::Start(error),
         ServeError::Files(error) => ShimError::Files(error),
+        ServeError::Relay(error) => ShimError::Relay(error),
+        ServeError::Entropy(error) => ShimError::Entropy(error),
     })?;
     info!(address = %serving.address(), restored, "ready");
     let service = Service {

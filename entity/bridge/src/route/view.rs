@@ -1,4 +1,4 @@
-//! What `entity route` shows.
+//! What the operator of a router sees.
 
 use std::sync::Arc;
 

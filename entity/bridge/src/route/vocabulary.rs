@@ -174,7 +174,7 @@ pub enum Why {
 }
 
 impl Why {
-    /// The word used in events and by `entity route`.
+    /// The word that is shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tampers => "tampers",

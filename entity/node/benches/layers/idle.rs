@@ -50,6 +50,7 @@ async fn connected(number: usize, run: &Run) -> Serving {
         seed,
         listen: None,
         kept: Storage::volatile(),
+        bridge: entity_node::relay::BridgeConfig::default(),
         data_dir: None,
     };
     let (serving, _) = Serving::restore(start).unwrap();

@@ -11,6 +11,7 @@ use crate::config::choice::{Profile, Trust};
 use crate::config::dht::{Bootstrap, DhtTable, Lifetime as DhtLifetime};
 use crate::config::frames::Frames;
 use crate::config::heartbeat::Period;
+use crate::config::relays::RelayEntry;
 use crate::config::sessions::{Idle, Lifetime, SessionsTable};
 use crate::config::websocket::WebSockets;
 use crate::config::{self, Overrides};
@@ -53,6 +54,12 @@ pub(crate) struct Behaviour {
     /// When messages travel as compact frames: auto (over WebSockets), always or never, which also takes none [default: auto]
     #[arg(long, value_name = "WHEN", env = "ENTITY_FRAMES")]
     frames: Option<Frames>,
+    /// Whether to be a relay: hand messages of others on, and keep them for who is absent [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_RELAY_ROLE")]
+    relay: Option<bool>,
+    /// A relay to be a member of, may be given many times: ws://HOST:PORT#KEY
+    #[arg(long, value_name = "RELAY", env = "ENTITY_RELAY", value_delimiter = ',')]
+    via: Vec<RelayEntry>,
     /// How long a session of 1.1 lives without a message, `1s` to `1h` [default: 1h]
     #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_IDLE")]
     session_idle: Option<Idle>,
@@ -80,6 +87,8 @@ impl Behaviour {
             legacy_token_transfer: self.legacy_token_transfer,
             websocket: self.ws,
             frames: self.frames,
+            is_relay: self.relay,
+            relays: self.via,
             heartbeat: self.heartbeat,
             dht: DhtTable {
                 enabled: self.dht,

@@ -222,11 +222,14 @@ async fn serve(
     };
     let config = settings.peer_config(id.clone());
     let data_dir = Some(settings.data_dir.clone());
-    let start = Start { config, key, seed: randomness, listen, kept, data_dir };
+    let bridge = settings.bridge.clone();
+    let start = Start { config, key, seed: randomness, listen, kept, bridge, data_dir };
     let (serving, _) = Serving::restore(start).map_err(|error| match error {
         ServeError::Listen(error) => listen_failed(error),
         ServeError::Start(error) => Failed::new(Kind::System, error, None),
-        error @ ServeError::Files(_) => Failed::new(Kind::System, error, None),
+        error @ (ServeError::Files(_) | ServeError::Relay(_) | ServeError::Entropy(_)) => {
+            Failed::new(Kind::System, error, None)
+        }
     })?;
     if settings.advertise.is_none() && listen.is_some_and(|listen| listen.ip().is_unspecified()) {
         warn!("others cannot learn the address of this peer: give it with --advertise");

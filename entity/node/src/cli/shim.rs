@@ -115,6 +115,7 @@ pub(super) fn run(args: ShimArgs) -> Result<(), Failed> {
     let setup = Setup {
         config: settings.peer_config(args.name),
         protocol: settings.protocol,
+        bridge: settings.bridge,
         listen: settings.listen,
         audience,
         data_dir: args.data_dir,
@@ -162,6 +163,7 @@ fn failed(error: ShimError) -> Failed {
         | ShimError::Entropy(_)
         | ShimError::Start(_)
         | ShimError::Files(_)
+        | ShimError::Relay(_)
         | ShimError::Signals(_)
         | ShimError::Journal(_)
         | ShimError::Streams(_) => None,

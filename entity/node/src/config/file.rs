@@ -9,6 +9,7 @@
 //! trust = "pinned"             # or "first-use"
 //! connect = true
 //! legacy_token_transfer = false # whether the inbox keeps a `token_transfer` of 1.0; else it is refused
+//! is_relay = false             # hands messages of others on, and keeps them for who is absent
 //! websocket = true             # false, true or "only": besides HTTP, or alone
 //! frames = "auto"              # compact frames: "auto" (over WebSockets), "always" or "never"
 //! data_dir = "/var/lib/entity"
@@ -84,6 +85,7 @@ use super::dht::DhtTable;
 use super::frames::Frames;
 use super::heartbeat::HeartbeatTable;
 use super::moltbook::MoltbookTable;
+use super::relays::RelayEntry;
 use super::sessions::SessionsTable;
 use super::transfers::TransfersTable;
 use super::websocket::WebSockets;
@@ -117,6 +119,11 @@ pub struct ConfigFile {
     pub websocket: Option<WebSockets>,
     /// When messages travel as compact frames.
     pub frames: Option<Frames>,
+    /// Whether the node is a relay for others.
+    pub is_relay: Option<bool>,
+    /// Relays to be a member of.
+    #[serde(default, rename = "relay")]
+    pub relays: Vec<RelayEntry>,
     /// Where the node keeps its files; relative to the working directory.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.

@@ -8,6 +8,7 @@
 //! - [`sessions`]: when sessions end.
 //! - [`transfers`]: how much may be transferred.
 //! - [`frames`]: when messages travel as compact frames.
+//! - [`relays`]: being a relay, and being a member of some.
 //! - [`websocket`]: which layers are used.
 //! - this file: [`Settings`], the outcome.
 //!
@@ -19,6 +20,7 @@ pub mod file;
 pub mod frames;
 pub mod heartbeat;
 pub mod moltbook;
+pub mod relays;
 pub mod sessions;
 pub mod transfers;
 pub mod websocket;
@@ -33,12 +35,14 @@ use entity_peer::config::{
 };
 use entity_wallet::KeyName;
 
+use crate::relay::BridgeConfig;
 use choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust};
 use dht::DhtTable;
 use file::ConfigFile;
 use frames::Frames;
 use heartbeat::Period;
 use moltbook::MoltbookTable;
+use relays::RelayEntry;
 use sessions::SessionsTable;
 use websocket::WebSockets;
 
@@ -82,6 +86,10 @@ pub struct Overrides {
     pub websocket: Option<WebSockets>,
     /// When messages travel as compact frames.
     pub frames: Option<Frames>,
+    /// Whether the node is a relay for others.
+    pub is_relay: Option<bool>,
+    /// Relays to be a member of, before those of the file.
+    pub relays: Vec<RelayEntry>,
     /// Where the node keeps its files.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.
@@ -113,6 +121,8 @@ pub struct Settings {
     pub websocket: WebSockets,
     /// When messages travel as compact frames.
     pub frames: Frames,
+    /// What the node does as a relay, and at which relays it is a member.
+    pub bridge: BridgeConfig,
     /// Where the node keeps its files.
     pub data_dir: PathBuf,
     /// The key of the wallet to speak with; `None` is the wallet's default.
@@ -151,6 +161,14 @@ impl Settings {
         let dht = file.dht.part(overrides.dht);
         // The table is made of strangers: whoever takes part meets them, unless it is told not to.
         let usual_trust = if dht.is_some() { Trust::FirstUse } else { Trust::Pinned };
+        let is_relay = overrides.is_relay.or(file.is_relay);
+        let bridge = relays::decide(is_relay, overrides.relays, file.relays);
+        // Relays are on WebSockets.
+        let usual_sockets = if bridge.is_relay || !bridge.relays.is_empty() {
+            WebSockets::Beside
+        } else {
+            WebSockets::default()
+        };
         Self {
             id: overrides.id.or(file.id),
             listen: overrides.listen.or(file.listen).unwrap_or_default(),
@@ -163,8 +181,9 @@ impl Settings {
                 .legacy_token_transfer
                 .or(file.legacy_token_transfer)
                 .unwrap_or(false),
-            websocket: overrides.websocket.or(file.websocket).unwrap_or_default(),
             frames: overrides.frames.or(file.frames).unwrap_or_default(),
+            websocket: overrides.websocket.or(file.websocket).unwrap_or(usual_sockets),
+            bridge,
             key: overrides.key.or(file.key),
             passphrase_file: file.passphrase_file,
             data_dir,

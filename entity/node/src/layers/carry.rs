@@ -115,6 +115,12 @@ impl Node {
             if self.layers().table().is_closed() {
                 return Delivery::Failed { kind: FailureKind::Broken };
             }
+            let round = self.layers().bridge().and_then(|bridge| bridge.way_round(self, transmit));
+            if let Some(round) = round {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let delivery = round.carry(&transmit.request, left).await;
+                return delivery.unwrap_or(Delivery::Failed { kind: FailureKind::Broken });
+            }
             match address_of(transmit) {
                 Some(address) if !self.layers().has_http() || address.scheme() == Scheme::Ws => {
                     if self.layers().table().keep(&transmit.peer) {

@@ -17,7 +17,7 @@ mod keeper;
 mod receive;
 mod table;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use entity_peer::Config;
@@ -27,6 +27,8 @@ use entity_wire::limits::{COMPAT_MESSAGE_LEN_MAX, MESSAGE_LEN_MAX};
 use tokio::sync::Notify;
 
 pub(crate) use receive::Socket;
+
+use crate::relay::Bridge;
 use table::Table;
 
 /// The ways out of a node.
@@ -37,6 +39,8 @@ pub(crate) struct Layers {
     http: bool,
     limits: SocketLimits,
     table: Mutex<Table>,
+    /// What goes by relays, and what is done as one.
+    bridge: OnceLock<Arc<Bridge>>,
     /// Told when a connection opens or cannot be opened.
     changed: Notify,
 }
@@ -61,6 +65,7 @@ impl Layers {
             http: config.http,
             limits: Self::limits(config.profile),
             table: Mutex::default(),
+            bridge: OnceLock::new(),
             changed: Notify::new(),
         }
     }
@@ -86,9 +91,20 @@ impl Layers {
     }
 
     /// Hands messages for others and objects about connections to `face` from here on.
-    #[expect(dead_code, reason = "the relay role comes next")]
     pub(crate) fn set_relay(&self, face: Arc<dyn RelayFace>) {
         self.table().relay = Some(face);
+    }
+
+    /// Goes by relays, and is one, from here on.
+    pub(crate) fn set_bridge(&self, bridge: Arc<Bridge>) {
+        self.set_relay(Arc::clone(&bridge) as Arc<dyn RelayFace>);
+        // It is set once, at the start.
+        drop(self.bridge.set(bridge));
+    }
+
+    /// What goes by relays, and what is done as one.
+    pub(crate) fn bridge(&self) -> Option<&Arc<Bridge>> {
+        self.bridge.get()
     }
 
     /// How many connections are open, and how many of them belong to a peer that is known.
@@ -103,6 +119,16 @@ impl Layers {
             connection.close();
         }
         self.changed.notify_waiters();
+    }
+
+    /// The limits of its connections.
+    pub(crate) fn limits_of_sockets(&self) -> SocketLimits {
+        self.limits
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.table().is_closed()
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

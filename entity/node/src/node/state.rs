@@ -118,7 +118,7 @@ impl State {
         Ok(transmits)
     }
 
-    fn keep(&mut self, batch: Batch) -> Result<(), JournalError> {
+    pub(super) fn keep(&mut self, batch: Batch) -> Result<(), JournalError> {
         match &mut self.journal {
             Keeper::Memory(journal) => journal.commit(&[batch]).inspect_err(|_| self.gate.shut()),
             Keeper::Writer(writer) => {

@@ -13,6 +13,7 @@ mod moltbook_cli;
 mod moltbook_run;
 mod network;
 mod nodes;
+mod relay;
 mod session_kills;
 mod siege;
 mod sockets;

@@ -50,6 +50,7 @@ impl TestNode {
             seed: [first.wrapping_add(1); 32],
             listen: None,
             kept: Storage::volatile(),
+            bridge: entity_node::relay::BridgeConfig::default(),
             data_dir: None,
         };
         let (serving, _) = Serving::restore(start).unwrap();

@@ -1,0 +1,199 @@
+//! The memberships at relays of this node: connecting, registering, mail for us.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use entity_bridge::member::{Member, Step};
+use entity_bridge::route::{RelayId, RelayTarget};
+use entity_transport::http::{Address, Answer};
+use entity_transport::ws::{Answers, Connection, Incoming, Outcome, Receiver, Verdict, connect};
+use entity_wire::code::ErrorCode;
+use entity_wire::relay::{Control, Form, Header};
+use entity_wire::reply::{self, Reply};
+use entity_wire::time::Timestamp;
+use tracing::{debug, info, warn};
+
+use super::{Bridge, name_of};
+use crate::layers::Socket;
+use crate::node::Node;
+use crate::seed;
+
+/// The membership at one relay.
+pub(super) struct Membership {
+    pub(super) member: Member,
+    pub(super) target: RelayTarget,
+    /// The connection that we are registered on.
+    pub(super) connection: Option<Connection>,
+}
+
+impl Membership {
+    /// Registers again where half of the time is over.
+    pub(super) fn renew(&mut self, now: Timestamp) {
+        if let (Step::Say(control), Some(connection)) =
+            (self.member.handle_deadline(now), &self.connection)
+        {
+            connection.control(&control.to_json()).ok();
+        }
+    }
+}
+
+/// What comes over a connection to a relay.
+struct RelaySocket {
+    socket: Socket,
+    bridge: Weak<Bridge>,
+    index: usize,
+}
+
+impl Receiver for RelaySocket {
+    fn opened(&self, connection: &Connection) {
+        self.socket.opened(connection);
+        if let Some(bridge) = self.bridge.upgrade()
+            && let Some(one) = bridge.state().members.get_mut(self.index)
+        {
+            one.member.handle_opened();
+        }
+    }
+
+    fn receive(&self, connection: &Connection, batch: Vec<Incoming>) -> Answers {
+        self.socket.receive(connection, batch)
+    }
+
+    fn control(&self, connection: &Connection, object: Bytes) {
+        if let (Some(bridge), Ok(control)) = (self.bridge.upgrade(), Control::read(&object)) {
+            bridge.relay_said(self.index, connection, &control);
+        }
+    }
+
+    fn outcomes(&self, connection: &Connection, outcomes: Vec<(u64, Outcome)>) {
+        self.socket.outcomes(connection, outcomes);
+    }
+
+    fn closed(&self, connection: &Connection) {
+        if let Some(bridge) = self.bridge.upgrade()
+            && let Some(one) = bridge.state().members.get_mut(self.index)
+        {
+            one.connection = None;
+        }
+        self.socket.closed(connection);
+    }
+}
+
+impl Bridge {
+    /// Stays a member of every relay, as long as the node lives.
+    pub(super) fn keep_memberships(bridge: &Arc<Self>) {
+        let targets: Vec<_> = bridge.state().members.iter().map(|one| one.target.clone()).collect();
+        for (index, target) in targets.into_iter().enumerate() {
+            tokio::spawn(keep(Arc::downgrade(bridge), index, target));
+        }
+    }
+
+    fn relay_said(&self, index: usize, connection: &Connection, control: &Control) {
+        let Some(node) = self.node.upgrade() else { return };
+        let now = node.now();
+        let mut state = self.state();
+        let Some(one) = state.members.get_mut(index) else { return };
+        let address = Arc::clone(&one.target.address);
+        match one.member.handle_control(control, now) {
+            Step::Nothing => {}
+            Step::Say(control) => {
+                connection.control(&control.to_json()).ok();
+            }
+            Step::Registered => {
+                info!(relay = %address, "registered at a relay");
+                one.connection = Some(connection.clone());
+                state.router.handle_registered(RelayId(index), name_of(connection));
+            }
+            Step::Refused(code) => {
+                warn!(relay = %address, code = code.as_str(), "relay refuses us");
+                connection.close();
+            }
+            Step::Impersonated => {
+                state.router.handle_impersonation(RelayId(index), now);
+                connection.close();
+            }
+        }
+        state.tell();
+        drop(state);
+        self.moved.notify_one();
+    }
+
+    /// A message for us came by a relay. It is acknowledged when it is dealt with, whatever the answer.
+    pub(super) fn take_own(
+        &self,
+        node: &Node,
+        connection: &Connection,
+        header: Header,
+        message: Bytes,
+    ) -> Verdict {
+        let judged = match header.form {
+            Form::Envelope => node.judge(&message, None),
+            Form::Frame => node.judge_frame(&message, None),
+        };
+        self.note_refusal(node, connection, &judged.reply);
+        let ack = Control::Ack { id: header.id }.to_json();
+        let connection = connection.clone();
+        Verdict::Later(Box::pin(async move {
+            if let Some(passage) = judged.passage
+                && passage.await.is_err()
+            {
+                return Answer::from(Reply::error(ErrorCode::ServiceUnavailable));
+            }
+            // A connection that has ended brings it again.
+            connection.control(&ack).ok();
+            Answer::from(judged.reply)
+        }))
+    }
+
+    /// What does not hold and came by a relay is held against it.
+    fn note_refusal(&self, node: &Node, connection: &Connection, answer: &Reply) {
+        if answer.status == 200 {
+            return;
+        }
+        let Some(code) = reply::Answer::read(answer.status, &answer.body).code else { return };
+        let now = node.now();
+        let mut state = self.state();
+        let of = |held: &Connection| held.id() == connection.id();
+        let index = state.members.iter().position(|one| one.connection.as_ref().is_some_and(of));
+        if let Some(index) = index {
+            state.router.handle_refused(RelayId(index), code, now);
+            state.tell();
+        }
+    }
+}
+
+async fn keep(bridge: Weak<Bridge>, index: usize, target: RelayTarget) {
+    let Ok(address) = target.address.parse::<Address>() else {
+        warn!(relay = %target.address, "not an address of a relay");
+        return;
+    };
+    let mut failures = 0;
+    loop {
+        let Some(node) = bridge.upgrade().and_then(|held| held.node.upgrade()) else { return };
+        if node.layers().is_closed() {
+            return;
+        }
+        let limits = node.layers().limits_of_sockets();
+        let socket = Socket::accepted(node.downgrade());
+        let receiver = Arc::new(RelaySocket { socket, bridge: bridge.clone(), index });
+        drop(node);
+        match connect(&address, limits, receiver).await {
+            Ok(connection) => {
+                failures = 0;
+                connection.closed().await;
+            }
+            Err(error) => debug!(relay = %target.address, %error, "no connection to a relay"),
+        }
+        let jitter = seed::from_system().map_or(0, |random| random[0]);
+        tokio::time::sleep(pause(failures, jitter)).await;
+        failures += 1;
+    }
+}
+
+/// Half fixed, half drawn, from 250 ms to 30 s (`docs/protocol/1.1.md#layers`).
+fn pause(failures: u32, jitter: u8) -> Duration {
+    let whole = entity_bridge::route::PAUSE_MIN
+        .saturating_mul(1 << failures.min(16))
+        .min(entity_bridge::route::PAUSE_MAX);
+    whole / 2 + whole * u32::from(jitter) / 512
+}

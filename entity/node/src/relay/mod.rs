@@ -1,0 +1,202 @@
+//! What goes by relays, and what is done as one (`docs/protocol/1.1.md#relay`).
+//!
+//! ```text
+//! mod       Bridge: the room; connections, and messages for others
+//! role      the relay: carries out what the pure machine wants
+//! member    the memberships at relays of this node: connecting, registering, mail for us
+//! way       messages of our own that go by a relay
+//! ```
+//!
+//! The lock of the bridge is held for pure work alone; that of the peer is taken under it, never the other way round.
+
+mod member;
+mod role;
+mod way;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use entity_bridge::relay::{self, Relay, Ticket};
+use entity_bridge::route::{self, Layers as Own, RelayTarget, Router};
+use entity_bridge::{ConnectionId, Member};
+use entity_crypto::identity::PeerId;
+use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_transport::http::Answer;
+use entity_transport::ws::{Connection, Side, Verdict};
+use entity_wire::code::ErrorCode;
+use entity_wire::relay::{Control, Header};
+use entity_wire::reply::Reply;
+use tokio::sync::{Notify, oneshot};
+use tracing::warn;
+
+use crate::layers::RelayFace;
+use crate::node::{Node, WeakNode};
+use crate::seed::{self, NoEntropy};
+use member::Membership;
+
+/// What an operator decides about relays.
+#[derive(Debug, Clone, Default)]
+pub struct BridgeConfig {
+    /// Whether this node is a relay for others.
+    pub is_relay: bool,
+    /// The relays it is a member of, the preferred first.
+    pub relays: Vec<RelayTarget>,
+}
+
+/// The room of relays in one node.
+pub(crate) struct Bridge {
+    /// The node holds the bridge.
+    node: WeakNode,
+    key: PublicKey,
+    state: Mutex<State>,
+    /// Told when a deadline may have moved.
+    moved: Notify,
+}
+
+struct State {
+    relay: Option<Relay>,
+    router: Router,
+    members: Vec<Membership>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    waiting: BTreeMap<Ticket, oneshot::Sender<Given>>,
+}
+
+/// The answer to a message that was brought to the relay, and whether it rests on the disk.
+type Given = (Answer, bool);
+
+impl Bridge {
+    /// Makes the room, with what the relay kept; `None` where nothing of it is asked for.
+    pub(crate) fn start(
+        node: &Node,
+        (config, kept): (BridgeConfig, Option<Relay>),
+        (id, key): (PeerId, &SigningKey),
+    ) -> Result<(), NoEntropy> {
+        if kept.is_none() && config.relays.is_empty() {
+            return Ok(());
+        }
+        let layers = node.layers();
+        let own = Own { http: layers.has_http(), ws: layers.has_sockets() };
+        let routes = route::Config { own, relays: config.relays.clone(), ..Default::default() };
+        let mut members = Vec::new();
+        for target in config.relays.into_iter().take(Router::RELAYS_MAX) {
+            let own_key = SigningKey::from_seed_at(key.seed());
+            let member = Member::new(id.clone(), own_key, target.key, seed::from_system()?);
+            members.push(Membership { member, target, connection: None });
+        }
+        let state = State {
+            relay: kept,
+            router: Router::new(routes, seed::from_system()?),
+            members,
+            connections: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+        };
+        let bridge = Arc::new(Self {
+            node: node.downgrade(),
+            key: key.public_key(),
+            state: Mutex::new(state),
+            moved: Notify::new(),
+        });
+        layers.set_bridge(Arc::clone(&bridge));
+        Self::keep_deadlines(&bridge);
+        Self::keep_memberships(&bridge);
+        Ok(())
+    }
+
+    /// The relay that `stored` holds, for a node that is one.
+    pub(crate) fn restore(
+        config: &BridgeConfig,
+        key: &SigningKey,
+        seed: [u8; 32],
+        stored: &mut entity_journal::Stored,
+    ) -> Result<Option<Relay>, relay::DamagedRecord> {
+        let limits = relay::Config { relays: config.relays.len(), ..relay::Config::default() };
+        let key = SigningKey::from_seed_at(key.seed());
+        // Also where it is no relay any more: its mail is not the peer's, and waits until it is one again.
+        let relay = Relay::restore(limits, (key, seed), stored)?;
+        Ok(config.is_relay.then_some(relay))
+    }
+
+    /// Whether this node is a relay.
+    pub(crate) fn is_relay(&self) -> bool {
+        self.state().relay.is_some()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The machines keep their state valid at every return.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Tells what the router has found.
+    fn tell(&mut self) {
+        while let Some(route::Output::RelaySuspected { address, why, .. }) =
+            self.router.poll_output()
+        {
+            warn!(relay = %address, why = why.as_str(), "relay suspected");
+        }
+    }
+}
+
+impl RelayFace for Bridge {
+    fn opened(&self, connection: &Connection) {
+        // Whom we dialled is not our member.
+        if connection.side() == Side::Accepted {
+            self.with_relay(|state| {
+                state.connections.insert(name_of(connection), connection.clone());
+                if let Some(relay) = &mut state.relay {
+                    relay.handle_opened(name_of(connection));
+                }
+            });
+        }
+    }
+
+    fn forwarded(&self, connection: &Connection, message: Bytes) -> Verdict {
+        let Some(node) = self.node.upgrade() else { return refused(ErrorCode::ServiceUnavailable) };
+        let Ok((header, _)) = Header::read(&message) else {
+            return refused(ErrorCode::InvalidMessage);
+        };
+        let inner = message.slice(entity_wire::relay::forward::HEADER_LEN..);
+        if header.recipient == self.key {
+            return self.take_own(&node, connection, header, inner);
+        }
+        let arrived = self.arrive(&node, (header, inner), Some(connection));
+        match arrived {
+            Some(answer) => Verdict::Later(Box::pin(answer)),
+            None => refused(ErrorCode::UnknownRecipient),
+        }
+    }
+
+    fn control(&self, connection: &Connection, object: Bytes) {
+        let (Ok(control), Some(node)) = (Control::read(&object), self.node.upgrade()) else {
+            return;
+        };
+        let now = node.now();
+        self.with_relay(|state| {
+            if let Some(relay) = &mut state.relay {
+                relay.handle_control(name_of(connection), control, now);
+            }
+        });
+    }
+
+    fn closed(&self, connection: &Connection) {
+        let Some(node) = self.node.upgrade() else { return };
+        let now = node.now();
+        self.with_relay(|state| {
+            state.connections.remove(&name_of(connection));
+            state.router.handle_disconnected(name_of(connection), now);
+            if let Some(relay) = &mut state.relay {
+                relay.handle_closed(name_of(connection), now);
+            }
+        });
+    }
+}
+
+fn name_of(connection: &Connection) -> ConnectionId {
+    ConnectionId(connection.id().get())
+}
+
+fn refused(code: ErrorCode) -> Verdict {
+    Verdict::Refused(Reply::error(code).into())
+}

@@ -1,0 +1,220 @@
+//! A peer with HTTP alone and one with WebSockets alone, by a relay between them, as real processes.
+
+use std::io::{BufRead as _, BufReader, PipeReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::support::Shim;
+
+/// A place before the relay that can be cut and restored, and may change what passes.
+struct Place {
+    address: SocketAddr,
+    is_cut: Arc<AtomicBool>,
+    open: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Place {
+    /// `change` sees every piece that the relay sends.
+    fn before(behind: &str, change: fn(&mut [u8])) -> Self {
+        let behind: SocketAddr = behind.trim_start_matches("http://").parse().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (is_cut, open) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let place = Self { address, is_cut: Arc::clone(&is_cut), open: Arc::clone(&open) };
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (Ok(stream), Ok(other)) = (stream, TcpStream::connect(behind)) else { return };
+                let mut open = open.lock().unwrap();
+                if is_cut.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let (to, from) = (other.try_clone().unwrap(), stream.try_clone().unwrap());
+                open.extend([stream.try_clone().unwrap(), other.try_clone().unwrap()]);
+                thread::spawn(move || pass(from, to, |_| ()));
+                thread::spawn(move || pass(other, stream, change));
+            }
+        });
+        place
+    }
+
+    fn cut(&self) {
+        let mut open = self.open.lock().unwrap();
+        self.is_cut.store(true, Ordering::SeqCst);
+        for stream in open.drain(..) {
+            drop(stream.shutdown(Shutdown::Both));
+        }
+    }
+
+    fn restore(&self) {
+        self.is_cut.store(false, Ordering::SeqCst);
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, change: fn(&mut [u8])) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        change(&mut buffer[..count]);
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    drop(to.shutdown(Shutdown::Both));
+}
+
+fn peer(name: &str, settings: &[(&str, String)]) -> (Shim, String, String) {
+    started(Shim::command(name), settings)
+}
+
+fn started(mut command: Command, settings: &[(&str, String)]) -> (Shim, String, String) {
+    command.arg("--test-peer").env("HANDFAST_PROTOCOL", "1.1").env("HANDFAST_SEED", "7");
+    for (setting, value) in settings {
+        command.env(setting, value);
+    }
+    let mut shim = Shim::spawn(command);
+    let it = shim.call("initialize", json!({"contract": "1"}));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (address, key) = (text(&it["addresses"]["http"]), text(&it["keys"]["ed25519"]));
+    (shim, address, key)
+}
+
+fn add(shim: &mut Shim, name: &str, address: &str, key: &str) {
+    let params = json!({"name": name, "address": address, "key": key, "connect": false});
+    assert_eq!(shim.call("peer.add", params), json!({}));
+}
+
+/// A with HTTP alone, C with WebSockets alone, and the relay.
+struct World {
+    a: Shim,
+    c: Shim,
+    _relay: Shim,
+    place: Place,
+    /// The log of C.
+    log: BufReader<PipeReader>,
+}
+
+impl World {
+    /// `pinned` is the key that C has for the relay; the relay's own where there is none.
+    fn new(change: fn(&mut [u8]), pinned: Option<&str>) -> Self {
+        let (mut relay, relay_at, relay_key) =
+            peer("relay", &[("ENTITY_RELAY_ROLE", "true".to_owned())]);
+        let place = Place::before(&relay_at, change);
+        let (mut a, a_at, a_key) = peer("a", &[]);
+        let via = format!("ws://{}#{}", place.address, pinned.unwrap_or(&relay_key));
+        let settings = [("ENTITY_WS", "only".to_owned()), ("ENTITY_RELAY", via)];
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut command = Shim::command("c");
+        command.stderr(writer);
+        let (mut c, _, c_key) = started(command, &settings);
+        let log = BufReader::new(reader);
+        add(&mut relay, "a", &a_at, &a_key);
+        add(&mut a, "c", &format!("{relay_at}/relay/{c_key}"), &c_key);
+        add(&mut c, "a", &a_at, &a_key);
+        Self { a, c, _relay: relay, place, log }
+    }
+
+    /// Waits until C says in its log what it holds against the relay.
+    fn suspicion(&mut self) -> String {
+        let mut lines = (&mut self.log).lines().map(Result::unwrap);
+        lines.find(|line| line.contains("relay suspected")).unwrap()
+    }
+}
+
+/// Sends a durable message; where the queue is full, once there is room.
+fn send(from: &mut Shim, to: &str, number: u64) {
+    let params = json!({"to": to, "body": {"n": number}, "durable": true});
+    loop {
+        let id = from.request("message.send", params.clone());
+        let sent = from.answer(id);
+        match sent["error"]["data"]["code"].as_str() {
+            None => return,
+            Some("SERVICE_UNAVAILABLE") => {}
+            Some(_) => panic!("{sent}"),
+        }
+    }
+}
+
+/// What the events of a peer say that it has received, in order.
+fn received(shim: &mut Shim, count: u64) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    loop {
+        for event in shim.events.drain(..) {
+            if event["method"] == "message.received" && event["params"]["type"] == "message" {
+                numbers.push(event["params"]["body"]["n"].as_u64().unwrap());
+            }
+        }
+        if numbers.len() as u64 >= count {
+            return numbers;
+        }
+        let event = shim.read();
+        shim.events.push(event);
+    }
+}
+
+/// Both send to each other by the relay, while the WebSocket is cut and restored.
+fn check(count: u64, cuts: u64) {
+    let World { mut a, mut c, place, _relay, log: _log } = World::new(|_| (), None);
+    for number in 0..count {
+        send(&mut a, "c", number);
+        if number % 10 == 0 {
+            send(&mut c, "a", number / 10);
+        }
+        let span = count / cuts;
+        if number % span == span / 3 {
+            place.cut();
+        } else if number % span == span / 2 {
+            place.restore();
+        }
+    }
+    assert_eq!(received(&mut c, count), (0..count).collect::<Vec<_>>());
+    assert_eq!(received(&mut a, count.div_ceil(10)), (0..count.div_ceil(10)).collect::<Vec<_>>());
+    // The answers come after every event before them: nothing more has come.
+    c.call("outbox.list", json!({}));
+    a.call("outbox.list", json!({}));
+    assert_eq!((received(&mut c, 0), received(&mut a, 0)), (vec![], vec![]));
+}
+
+#[test]
+fn ten_thousand_messages_cross_a_relay_once_and_in_order_while_the_websocket_is_cut_twenty_times() {
+    check(10_000, 20);
+}
+
+#[test]
+fn a_relay_without_the_pinned_key_is_named() {
+    // Another key than that of the relay.
+    let pinned = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    let mut world = World::new(|_| (), Some(pinned));
+    let line = world.suspicion();
+    assert!(line.contains("impersonates") && line.contains(&world.place.address.to_string()));
+}
+
+/// Changes one digit of each signature that passes.
+fn tamper(piece: &mut [u8]) {
+    let name = b"\"signature\":\"";
+    let found = piece.windows(name.len()).position(|window| window == name);
+    if let Some(digit) = found.and_then(|at| piece.get_mut(at + name.len() + 3)) {
+        *digit = if *digit == b'A' { b'B' } else { b'A' };
+    }
+}
+
+#[test]
+fn a_relay_that_changes_messages_is_named() {
+    // The proof of the relay has a signature, too, and must stay whole; it comes with a type.
+    let mut world = World::new(
+        |piece| {
+            if !piece.windows(6).any(|at| at == b"relay_") {
+                tamper(piece)
+            }
+        },
+        None,
+    );
+    for number in 0..3 {
+        send(&mut world.a, "c", number);
+    }
+    let line = world.suspicion();
+    assert!(line.contains("tampers") && line.contains(&world.place.address.to_string()));
+}
