@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use handfast_fakeslack::workspace::WEBHOOK_CHANNEL;
 use handfast_fakeslack::{FakeSlack, Limits, Settings, Weather};
+use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::schedule::BEHIND;
@@ -195,6 +196,24 @@ fn every_attempt_of_a_ci_run_is_told_also_with_the_results_of_an_earlier_one() {
         assert!(ran.code == 0 && !ran.error.contains("told before"), "{}", ran.error);
         assert_eq!(slack.messages(CHANNEL).len(), messages, "attempt {attempt}");
     }
+}
+
+#[test]
+fn a_channel_that_is_full_is_named() {
+    let (_slack, project) = told();
+    let jobs = |subject: &str| {
+        let words = ["notify", "jobs", "--subject", subject, "--link", subject, "e2e=failure"];
+        project.run(&words)
+    };
+    assert_eq!(jobs("first").code, 0);
+    let outbox = Connection::open(project.path().join(".handfast/notify.db")).unwrap();
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) \
+         INSERT INTO letters (key, incident, channel, kind, mention, body, noticed_unix_us, held_until_unix_us, next_unix_us, outcome) \
+         SELECT 'k' || i, incident, channel, kind, mention, body, noticed_unix_us, 9000000000000000, 9000000000000000, 'waiting' \
+         FROM n, (SELECT * FROM letters WHERE channel = 'team' LIMIT 1)";
+    outbox.execute_batch(fill).unwrap();
+    let ran = jobs("second");
+    assert!(ran.error.contains("the channel team is told nothing more"), "{}", ran.error);
 }
 
 #[test]

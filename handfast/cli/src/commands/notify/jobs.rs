@@ -11,7 +11,7 @@ use handfast_notify::watch::{Brief, News, Watch};
 use handfast_scenario::{ExitCode, duration};
 
 use super::super::telling::subject;
-use super::{Told, record, unusable};
+use super::{Told, record, say_all, unusable};
 use crate::console::Stream;
 use crate::error::CommandError;
 
@@ -106,7 +106,7 @@ pub(super) fn run(args: &Args, project: &Told) -> Result<ExitCode, CommandError>
         ));
     }
     let told = outbox.apply(&watch, &News::Ended, &Rules::of(settings), When::now(unix_us()));
-    told.map_err(|error| unusable(&error))?;
+    say_all(&told.map_err(|error| unusable(&error))?);
     project.deliver(args.within)
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use handfast_notify::clock::unix_us;
 use handfast_notify::config::{self, Config, ConfigError};
 use handfast_notify::courier;
+use handfast_notify::outbox::write::Applied;
 use handfast_notify::outbox::{Outbox, OutboxError, folder};
 use handfast_notify::teller::chain;
 use handfast_runner::project::FILE;
@@ -114,6 +115,13 @@ impl Told {
             status.told, status.held
         ));
         Ok(if left == 0 { ExitCode::Passed } else { ExitCode::Infrastructure })
+    }
+}
+
+/// What could not be kept as it should, such as a letter for a channel that is full.
+fn say_all(applied: &Applied) {
+    for sentence in &applied.said {
+        Stream::Error.print(&format!("{sentence}\n"));
     }
 }
 

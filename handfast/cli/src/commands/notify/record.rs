@@ -12,7 +12,7 @@ use handfast_scenario::event::read_record;
 use handfast_scenario::{ExitCode, Recorded, RunEvent, duration};
 
 use super::super::telling::subject;
-use super::{Told, unreadable, unusable};
+use super::{Told, say_all, unreadable, unusable};
 use crate::around::Around;
 use crate::console::Stream;
 use crate::error::CommandError;
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args, project: &Told, around: &Around) -> Result<ExitCo
         Stream::Out.print(&format!("{run} is told already\n"));
     }
     let told = outbox.apply(&watch, &news, &Rules::of(settings), When::now(unix_us()));
-    told.map_err(|error| unusable(&error))?;
+    say_all(&told.map_err(|error| unusable(&error))?);
     project.deliver(args.within)
 }
 
