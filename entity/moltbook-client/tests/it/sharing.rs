@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use entity_moltbook::exchange::Failure;
 use entity_moltbook::{ApiKey, Call};
 use entity_moltbook_client::store::{Store, StoreError};
-use entity_moltbook_client::{CallError, Cancel, clock::Clock};
+use entity_moltbook_client::{CallError, Cancel, DiaryError, clock::Clock};
 
 use crate::support::{KEY, Place, draft};
 
@@ -84,4 +84,34 @@ fn a_lock_that_another_holds_is_given_up_when_broken_off() {
     });
     assert!(matches!(inner.unwrap(), Err(StoreError::Locked { .. })));
     assert!(store.look().is_ok(), "it is free again");
+}
+
+#[test]
+fn the_duties_of_an_account_are_done_by_one_program() {
+    let place = Place::new();
+    let (diary, memory) = place.client().duties().unwrap();
+    assert!(memory.is_empty());
+    let taken = place.client().duties();
+    assert!(matches!(taken, Err(DiaryError::Taken { .. })), "{taken:?}");
+    diary.keep(&memory).unwrap();
+    drop(diary);
+    let (_diary, again) = place.client().duties().unwrap();
+    assert_eq!(again, memory);
+}
+
+#[test]
+fn a_damaged_memory_stops_the_duties_and_is_left_as_it_is() {
+    let place = Place::new();
+    let (diary, memory) = place.client().duties().unwrap();
+    diary.keep(&memory).unwrap();
+    drop(diary);
+    let account = ApiKey::parse(KEY).unwrap().account();
+    let path = place.books().join(format!("moltbook-{account}.memory.json"));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    for bad in [b"{}".to_vec(), vec![b' '; 600_000]] {
+        fs::write(&path, &bad).unwrap();
+        let error = place.client().duties().unwrap_err();
+        assert!(matches!(error, DiaryError::Damaged { .. }), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), bad);
+    }
 }

@@ -112,6 +112,22 @@ async fn a_killed_peer_starts_again_at_its_address() {
     lab.check_nothing_is_left();
 }
 
+#[tokio::test]
+async fn a_peer_that_is_sealed_has_no_proxy_before_it_and_keeps_its_address() {
+    let lab = TestLab::open();
+    let unit = lab.unit(&[("a", "good"), ("b", "listens-sealed")]).await;
+    let first = unit.start("b").await.unwrap();
+    assert!(first.initialized().addresses["https"].starts_with("https://127.0.0.1:"));
+    let mut client = crate::taps::Client::connect(&unit, "a", "b").await;
+    let answered = client.post("/message", "{}").await;
+    assert!(!matches!(answered, Ok((200, _))), "{answered:?}");
+    unit.kill("b").await.unwrap();
+    let second = unit.start("b").await.unwrap();
+    assert_eq!(first.initialized().addresses, second.initialized().addresses);
+    assert!(unit.close().await.clean);
+    lab.check_nothing_is_left();
+}
+
 async fn start(behaviour: &str) -> StartError {
     let lab = TestLab::open();
     let unit = lab.unit(&[("a", behaviour)]).await;
