@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
+mod duties;
 mod laws;
 mod world;

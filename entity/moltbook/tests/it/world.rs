@@ -140,7 +140,7 @@ impl World {
         })
     }
 
-    fn boot(&self) -> Boot {
+    pub(crate) fn boot(&self) -> Boot {
         Boot::known(&format!("boot-{}", self.boots))
     }
 
@@ -149,7 +149,7 @@ impl World {
         self.now += i64::try_from(self.dice(4_000_000)).unwrap();
     }
 
-    fn perhaps_kill(&mut self) -> Result<(), Killed> {
+    pub(crate) fn perhaps_kill(&mut self) -> Result<(), Killed> {
         if self.dice(1_000) < self.kills { Err(Killed) } else { Ok(()) }
     }
 
