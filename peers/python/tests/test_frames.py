@@ -8,6 +8,7 @@ import struct
 from typing import Any, Dict, List, Tuple
 
 import pytest
+import vectors
 from cores import Cores
 from entity_py.codes import CallRefused, Refusal
 from entity_py.encoding import uuid4_of
@@ -31,6 +32,26 @@ def refused(data: bytes, key: bytes = KEY) -> str:
     with pytest.raises(Refusal) as found:
         opened(data, key)
     return found.value.code
+
+
+def test_the_golden_frames_open_and_are_sealed_alike() -> None:
+    golden = vectors.load("frame_1_1")
+    key, session = bytes.fromhex(golden["key"]), golden["session_id"]
+    assert [vector["kind"] for vector in golden["frames"]] == [0x11, 0x11, 0x11, 0x12]
+    for vector in golden["frames"]:
+        data, inside = bytes.fromhex(vector["frame"]), bytes.fromhex(vector["plaintext"])
+        found = frame.read(data)
+        assert (found.kind, found.session) == (vector["kind"], session)
+        assert (found.generation, found.sequence) == (vector["generation"], vector["sequence"])
+        assert frame._seal(key, found.kind, session, found.generation, found.sequence, inside) == data
+        inner = frame.open_frame(found, key)
+        if inner.data is None:
+            again = frame.seal_message(key, session, found.generation, found.sequence, inner.kind, inner.wall, inner.plain)
+        else:
+            number, body = inner.plain.number or 0, inner.plain.body
+            numbers = (inner.wall, number, inner.plain.ack)
+            again = frame.seal_chunk(key, session, found.generation, found.sequence, *numbers, body["transfer_id"], body["index"], inner.data)
+        assert again == data
 
 
 def test_a_header_is_kind_session_generation_and_sequence() -> None:
