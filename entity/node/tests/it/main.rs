@@ -9,6 +9,7 @@ mod dht_network;
 mod documents;
 mod endpoints;
 mod flaws;
+mod frames;
 mod moltbook_cli;
 mod moltbook_run;
 mod network;

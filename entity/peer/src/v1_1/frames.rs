@@ -8,10 +8,14 @@
 //! | [`State::handle_frame`] | 3 to 10: all the rest, in [`entity_session::v1_1::sessions`] |
 
 use bytes::Bytes;
+use entity_crypto::identity::PeerId;
 use entity_session::v1_1::author::{Form, Outbound};
 use entity_wire::code::ErrorCode;
 use entity_wire::frame::{Frame, FrameError};
 use entity_wire::id::SessionId;
+use entity_wire::json::Object;
+use entity_wire::kind::MessageKind;
+use entity_wire::payload::chunk::Chunk;
 use entity_wire::reply::{Reply, Verification};
 use entity_wire::time::Timestamp;
 
@@ -74,6 +78,14 @@ impl State {
         outcome.map(|()| Reply::received(core.config.id.as_str(), Verification::Passed))
     }
 
+    /// Returns a chunk that travels as bytes: one of a peer that is sent frames.
+    ///
+    /// Source: docs/protocol/1.1.md#frame-of-a-chunk
+    pub(super) fn as_bytes(&self, to: &PeerId, kind: &MessageKind, body: &Object) -> Option<Chunk> {
+        let is_chunk = *kind == MessageKind::Chunk && self.sessions.sends_frames(to);
+        is_chunk.then(|| Chunk::from_object(body).ok()).flatten()
+    }
+
     /// Sets the form in which messages of a session leave.
     pub(super) fn choose_form(&mut self, core: &Core, session: SessionId) {
         if let Some(peer) = self.sessions.peer_of(session).map(PeerName::from) {
@@ -93,9 +105,8 @@ impl State {
 /// The form in which messages to a peer leave, as far as the session has agreed on it.
 fn form(core: &Core, peer: &PeerName) -> Form {
     match core.config.frames {
-        Frames::Never => Form::Envelope,
         Frames::Always => Form::Frame,
         Frames::Socket if core.has_socket(peer) => Form::Frame,
-        Frames::Socket => Form::Envelope,
+        Frames::Socket | Frames::Never => Form::Envelope,
     }
 }

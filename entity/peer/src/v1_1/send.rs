@@ -66,7 +66,14 @@ impl State {
     ) -> Result<(), CommandError> {
         let Send { to, kind, body, class, .. } = message;
         let id = to.as_peer_id().ok_or_else(|| CommandError::UnknownPeer { name: to.clone() })?;
-        let sent = self.sessions.send(&id, kind, body, class, &mut author(core, now));
+        let author = &mut author(core, now);
+        let sent = match self.as_bytes(&id, &kind, &body) {
+            Some(chunk) => {
+                let place = (chunk.transfer, chunk.index);
+                self.sessions.send_chunk(&id, place, &chunk.data, author)
+            }
+            None => self.sessions.send(&id, kind, body, class, author),
+        };
         let sent = sent.map_err(|error| send_error(error, &to))?;
         let (session, number) = (sent.outbound.session, sent.number);
         if let (Class::Durable(id), Some(number)) = (class, number) {

@@ -149,6 +149,9 @@ fn a_transfer_goes_over_frames() {
     assert_eq!(world.files["b"].file(id), Some(&data[..]));
     let passed = &world.passed[from..];
     assert!(passed.iter().all(|passed| passed.body[0] != b'{'));
+    let chunks = passed.iter().filter(|passed| passed.body[0] == 0x12);
+    let bytes: usize = chunks.map(|passed| passed.body.len() - 25 - 44 - 16).sum();
+    assert_eq!(bytes, data.len(), "each chunk travels as it is, once");
 }
 
 #[test]

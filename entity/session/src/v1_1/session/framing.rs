@@ -36,13 +36,14 @@ impl Framing {
 
     /// What changes the session itself is signed, and rare.
     pub(super) const fn form_of(&self, kind: &MessageKind) -> Form {
-        match kind {
+        let is_of_session = matches!(
+            kind,
             MessageKind::Rekey
-            | MessageKind::RekeyRequest
-            | MessageKind::RekeyAck
-            | MessageKind::SessionClose => Form::Envelope,
-            _ => self.form(),
-        }
+                | MessageKind::RekeyRequest
+                | MessageKind::RekeyAck
+                | MessageKind::SessionClose
+        );
+        if is_of_session { Form::Envelope } else { self.form() }
     }
 }
 
