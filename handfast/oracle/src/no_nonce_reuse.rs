@@ -26,12 +26,17 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
         if matches!(message.action, WireTaken::Replayed | WireTaken::Duplicated) {
             continue;
         }
-        let Some(envelope) = message.sent_json() else { continue };
-        let bytes = &message.request.base64;
-        for used in used(&envelope) {
+        let whole = &message.request.base64;
+        let all: Vec<(String, String)> = match message.sent_json() {
+            Some(envelope) => {
+                used(&envelope).into_iter().map(|used| (used, whole.clone())).collect()
+            }
+            None => sealed_frames(&STANDARD.decode(whole).unwrap_or_default()),
+        };
+        for (used, bytes) in all {
             let earlier = seen.entry((message.from, used.clone()));
             let (first, title) = earlier.or_insert_with(|| (bytes.clone(), message.title()));
-            if first != bytes {
+            if *first != bytes {
                 let now = message.title();
                 return Ok(Err(format!(
                     "{now} uses {used} again, which {title} used for other bytes"
@@ -63,6 +68,35 @@ fn used(envelope: &Value) -> Vec<String> {
         used.push(format!("sealing place {session} {generation} {sequence}"));
     }
     used
+}
+
+/// The places that compact frames use up, each with the frame: one alone, as on a WebSocket, or a list of them with their
+/// lengths, as in a request (docs/protocol/1.1.md#compact-frames). Their counter is that of sealed envelopes.
+fn sealed_frames(bytes: &[u8]) -> Vec<(String, String)> {
+    if let Some(place) = place_of(bytes) {
+        return vec![(place, STANDARD.encode(bytes))];
+    }
+    let (mut rest, mut frames) = (bytes, Vec::new());
+    while let Some((len, after)) = rest.split_first_chunk::<4>() {
+        let len = usize::try_from(u32::from_be_bytes(*len)).unwrap_or(usize::MAX);
+        let Some((frame, after)) = after.split_at_checked(len) else { break };
+        frames.extend(place_of(frame).map(|place| (place, STANDARD.encode(frame))));
+        rest = after;
+    }
+    frames
+}
+
+/// The place that a frame names in its first 25 bytes; `None` where it is no frame.
+fn place_of(frame: &[u8]) -> Option<String> {
+    let (header, _) = frame.split_first_chunk::<25>()?;
+    if !matches!(header[0], 0x11 | 0x12) {
+        return None;
+    }
+    let hex = hex::encode(&header[1..17]);
+    let session = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+    let generation = u16::from_be_bytes([header[17], header[18]]);
+    let sequence = header[19..].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    Some(format!("sealing place \"{session}\" {generation} {sequence}"))
 }
 
 /// Two texts of the same 16 bytes are the same nonce.
@@ -150,5 +184,52 @@ mod tests {
             200,
         );
         other_way.passes("no-nonce-reuse", NONE);
+    }
+
+    /// A frame of session 07070707-... in generation 0.
+    fn frame(sequence: u8, sealed: u8) -> Vec<u8> {
+        let mut frame = vec![0x11];
+        frame.extend_from_slice(&[7; 16]);
+        frame.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, sequence]);
+        frame.extend_from_slice(&[sealed; 20]);
+        frame
+    }
+
+    /// Sends these bodies from a to b.
+    fn told(bodies: &[&[u8]]) -> Story {
+        bodies.iter().fold(Story::new(), |story, body| {
+            story.wire_bytes("a", "b", body, 200, WireTaken::Passed)
+        })
+    }
+
+    fn batch(frames: &[Vec<u8>]) -> Vec<u8> {
+        let with_len = |frame: &Vec<u8>| {
+            [&u32::try_from(frame.len()).unwrap_or(0).to_be_bytes(), &frame[..]].concat()
+        };
+        frames.iter().flat_map(with_len).collect()
+    }
+
+    #[test]
+    fn frames_at_places_of_their_own_pass_and_the_same_frame_again_is_a_retry() {
+        told(&[&frame(3, 1), &frame(4, 1), &frame(3, 1)]).passes("no-nonce-reuse", NONE);
+        let (one, both) = (batch(&[frame(3, 1)]), batch(&[frame(4, 1), frame(3, 1)]));
+        told(&[&one, &both]).passes("no-nonce-reuse", NONE);
+    }
+
+    #[test]
+    fn two_frames_at_one_place_fail_alone_or_in_a_list() {
+        told(&[&frame(3, 1), &frame(3, 2)]).fails("no-nonce-reuse", NONE, "sealing place");
+        let list = batch(&[frame(4, 1), frame(3, 2)]);
+        told(&[&frame(3, 1), &list]).fails("no-nonce-reuse", NONE, "sealing place");
+    }
+
+    #[test]
+    fn a_frame_and_an_envelope_at_one_place_fail() {
+        let session = "07070707-0707-0707-0707-070707070707";
+        let envelope = json!({ "session_id": session, "sequence_num": 3, "nonce": "n",
+                               "payload": { "generation": 0, "sealed": "x" } });
+        let story = Story::new().wire("a", "b", &envelope, 200);
+        let story = story.wire_bytes("a", "b", &frame(3, 1), 200, WireTaken::Passed);
+        story.fails("no-nonce-reuse", NONE, "sealing place");
     }
 }

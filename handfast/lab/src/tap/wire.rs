@@ -89,8 +89,9 @@ impl Wire {
     /// Takes a request in: its type, its number, and what the rules say.
     pub(super) fn admit(&self, link: &Link, request: &Request) -> Admitted {
         let head = &request.head;
-        let is_message =
-            head.method == hyper::Method::POST && head.uri.path() == self.config.message_path;
+        let path = head.uri.path();
+        let is_message = head.method == hyper::Method::POST
+            && (path == self.config.message_path || path == FRAMES_PATH);
         let kind = is_message.then(|| text_of(&request.body, &self.config.kind_field)).flatten();
         self.admit_as(link, request, kind.as_deref(), is_message)
     }
@@ -150,6 +151,9 @@ impl Wire {
         Decided { verdict, rule, hold }
     }
 }
+
+/// Where messages are posted that are no JSON: they have no type, and are seen and kept like all others.
+const FRAMES_PATH: &str = "/frame";
 
 /// A request that was taken in.
 pub(super) struct Admitted {
