@@ -223,7 +223,7 @@ impl Node {
 
     /// Takes one compact frame and returns its answer, once everything that it rests on is durable.
     pub async fn frame(&self, frame: &[u8]) -> Reply {
-        self.kept(self.judge_frame(frame)).await
+        self.kept(self.judge_frame(frame, None)).await
     }
 
     /// Takes the body of one `POST /frame`: its frames one after the other. Returns what became of each, once everything that
@@ -234,7 +234,7 @@ impl Node {
             Err(error) => return Reply::error(error.code()),
         };
         // All are judged before the first is waited for, so that one commit serves them all.
-        let judged = frames.into_iter().map(|frame| self.judge_frame(frame));
+        let judged = frames.into_iter().map(|frame| self.judge_frame(frame, None));
         let judged: Vec<_> = judged.collect();
         let mut outcomes = Vec::with_capacity(judged.len());
         for judged in judged {
@@ -263,8 +263,12 @@ impl Node {
     }
 
     /// The same for a compact frame.
-    fn judge_frame(&self, frame: &[u8]) -> Judged {
-        self.judge_decoded(decode_frame(&self.shared.rules, frame), None)
+    pub(crate) fn judge_frame(
+        &self,
+        frame: &[u8],
+        unknown: Option<(&Socket, &Connection)>,
+    ) -> Judged {
+        self.judge_decoded(decode_frame(&self.shared.rules, frame), unknown)
     }
 
     /// Takes frames in their order, all under one lock: opening one costs less than taking the lock again. Returns their
