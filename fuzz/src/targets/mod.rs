@@ -2,7 +2,8 @@
 //!
 //! - What peers say to each other: [`json`], [`envelope_1_0`], [`envelope_1_0_compat`], [`envelope_1_1`], [`payload_1_0`],
 //!   [`payload_1_1`], [`plaintext`], [`chunk`], [`chunk_1_0`], [`token`], [`dht_message`], [`dht_record`], [`reply`], [`jwt`],
-//!   [`jwt_claims`], [`socket`], [`relay`], [`relay_control`].
+//!   [`jwt_claims`], [`socket`], [`relay`], [`relay_control`], [`frame`], [`frame_batch`],
+//!   [`frame_message`], [`frame_chunk`].
 //! - What a peer keeps and is told: [`key_file`], [`foreign_key`], [`handover`], [`statement`], [`node_config`], [`node_line`],
 //!   [`names`].
 //! - What the platform reads: [`project`], [`scenario`], [`contract_line`], [`conversation`], [`record`], [`expected`],
@@ -19,6 +20,10 @@ pub mod envelope_1_0_compat;
 pub mod envelope_1_1;
 pub mod expected;
 pub mod foreign_key;
+pub mod frame;
+pub mod frame_batch;
+pub mod frame_chunk;
+pub mod frame_message;
 pub mod handover;
 pub mod json;
 pub mod jwt;
@@ -48,7 +53,7 @@ mod bodies;
 use crate::target::Target;
 
 /// All of them, in the order of their names.
-pub const ALL: [Target; 34] = [
+pub const ALL: [Target; 38] = [
     chunk::TARGET,
     chunk_1_0::TARGET,
     contract_line::TARGET,
@@ -60,6 +65,10 @@ pub const ALL: [Target; 34] = [
     envelope_1_1::TARGET,
     expected::TARGET,
     foreign_key::TARGET,
+    frame::TARGET,
+    frame_batch::TARGET,
+    frame_chunk::TARGET,
+    frame_message::TARGET,
     handover::TARGET,
     json::TARGET,
     jwt::TARGET,
