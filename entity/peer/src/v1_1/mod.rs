@@ -9,11 +9,13 @@
 //! | [`handshake`] | opening, becoming ready, failing, falling back |
 //! | [`resume`] | resuming, renewing keys |
 //! | [`send`] | sealing and posting, and what becomes of it |
+//! | [`fit`] | whether a body surely has a form in one message |
 //! | [`frames`] | which messages are compact frames, and the stages of one that comes |
 //! | [`refusal`] | how a refusal is answered |
 //!
 //! Source: docs/protocol/1.1.md
 
+mod fit;
 mod frames;
 mod handshake;
 mod receive;

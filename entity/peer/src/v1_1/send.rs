@@ -13,6 +13,7 @@ use entity_wire::limits::{MESSAGE_BODY_LEN_MAX, MESSAGE_LEN_MAX};
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
+use super::fit::surely_fits;
 use super::frames::request;
 use super::{Purpose, State, Unsettled, author};
 use crate::command::{CommandError, Receipt, Seal, Send};
@@ -342,6 +343,9 @@ pub(crate) fn takeable(body: &Object) -> Result<(), CommandError> {
 ///
 /// Source: docs/protocol/1.1.md#chunked-messages
 fn oversized(message: &Send, bytes_max: u64) -> Result<Option<Vec<u8>>, CommandError> {
+    if surely_fits(&message.body) {
+        return Ok(None);
+    }
     let text = canonical::object_to_vec(&message.body);
     let is_oversized = text.len() > MESSAGE_BODY_LEN_MAX
         && message.class == Class::Volatile
