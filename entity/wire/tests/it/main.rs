@@ -8,4 +8,5 @@ mod data;
 mod dht;
 mod envelope_1_0;
 mod envelope_1_1;
+mod frames;
 mod handshake_1_0;
