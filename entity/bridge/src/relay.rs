@@ -82,6 +82,10 @@ pub struct BoxView {
     pub is_connected: bool,
     /// What is kept for it.
     pub mail: Usage,
+    /// When the oldest of it came; `None` where there is none.
+    pub oldest_at: Option<Timestamp>,
+    /// When the oldest of it is dropped.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Relay {
@@ -187,11 +191,14 @@ impl Relay {
             members.chain(self.mail.recipients().map(|(key, _)| *key)).collect();
         keys.into_iter().map(|recipient| {
             let member = self.book.get(&recipient);
+            let expires_at = self.mail.first_expiry_of(&recipient);
             BoxView {
                 recipient,
                 entity_id: member.map(|member| member.entity_id.clone()),
                 is_connected: member.is_some_and(|member| member.connection.is_some()),
                 mail: self.mail.usage_of(&recipient),
+                oldest_at: expires_at.map(|at| at.minus(self.config.mail_lifetime)),
+                expires_at,
             }
         })
     }

@@ -159,6 +159,12 @@ impl Mailboxes {
         self.boxes.get(recipient).map(|mailbox| mailbox.usage).unwrap_or_default()
     }
 
+    /// When the oldest mail of a recipient expires.
+    pub(crate) fn first_expiry_of(&self, recipient: &PublicKey) -> Option<Timestamp> {
+        let (_, oldest) = self.boxes.get(recipient)?.mail.first_key_value()?;
+        Some(oldest.expires_at)
+    }
+
     pub(crate) fn usage(&self) -> Usage {
         self.usage
     }

@@ -235,7 +235,12 @@ proptest! {
                 }
             }
             let tried = Tried { socket: tried.0, http: tried.1, relay: tried.2 };
-            match router.choose(&Target { tried, ..target(address) }, now) {
+            let shown = router.way_round(&Target { tried, ..target(address) }, now);
+            let route = router.choose(&Target { tried, ..target(address) }, now);
+            let chosen =
+                if let Route::Relay { relay, .. } = &route { Some(*relay) } else { None };
+            prop_assert_eq!(shown, chosen, "what is shown is what is done");
+            match route {
                 Route::Socket(id) => {
                     prop_assert!(own.1 && !tried.socket);
                     prop_assert!(router.connections.contains_key(&id), "a connection that is gone");

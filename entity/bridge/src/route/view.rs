@@ -5,8 +5,8 @@ use std::sync::Arc;
 use entity_crypto::signing::PublicKey;
 use entity_wire::time::Timestamp;
 
-use super::vocabulary::{Layers, Route, Why};
-use super::{Reach, RelayState, Router};
+use super::vocabulary::{Layers, RelayId, Route, Target, Why};
+use super::{Base, Reach, RelayState, Router};
 
 /// How often each way was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -98,6 +98,34 @@ impl Router {
     /// Every relay, the preferred first.
     pub fn relays(&self) -> impl Iterator<Item = RelayView> {
         self.relays.iter().map(RelayState::view)
+    }
+
+    /// The relay whose connection a transmission would take now; `None` where it would go another way.
+    ///
+    /// Answers what [`Router::choose`] would, and changes nothing.
+    pub fn way_round(&self, target: &Target<'_>, now: Timestamp) -> Option<RelayId> {
+        let (own, base) = (self.config.own, Base::of(target.address));
+        let reach = self.peers.get(target.peer);
+        let listed = reach.and_then(|reach| reach.layers);
+        let has_ws = matches!(base, Base::Ws(_)) || listed.is_some_and(|layers| layers.ws);
+        let may_dial = own.ws && !target.tried.socket && has_ws && base.socket().is_some();
+        let is_due = reach.is_none_or(|reach| {
+            reach.dial.is_under_way() || reach.dial.again_at().is_none_or(|at| at <= now)
+        });
+        let is_connected =
+            own.ws && !target.tried.socket && self.connection_to(target.peer).is_some();
+        let posts = own.http && !target.tried.http && matches!(base, Base::Http(_));
+        if is_connected || (may_dial && is_due) || posts {
+            return None;
+        }
+        match self.relay_for(target, &base)? {
+            Route::Relay { relay, .. } => Some(relay),
+            Route::Socket(_)
+            | Route::Dial(_)
+            | Route::Http(_)
+            | Route::Wait { .. }
+            | Route::None(_) => None,
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod options;
 mod outbox;
 mod passphrase;
 mod peers;
+mod queue;
+mod route;
 mod run;
 mod send;
 mod shim;
@@ -55,6 +57,8 @@ enum Command {
     Peers(peers::PeersArgs),
     Send(send::SendArgs),
     Outbox(outbox::OutboxArgs),
+    Route(route::RouteArgs),
+    Queue(queue::QueueArgs),
     Task(task::TaskArgs),
     Transfer(transfer::TransferArgs),
     Token(token::TokenArgs),
@@ -80,6 +84,8 @@ pub fn main() -> ExitCode {
         Command::Peers(args) => peers::run(args),
         Command::Send(args) => send::run(args),
         Command::Outbox(args) => outbox::run(args),
+        Command::Route(args) => route::run(args),
+        Command::Queue(args) => queue::run(args),
         Command::Task(args) => task::run(args),
         Command::Transfer(args) => transfer::run(args),
         Command::Token(args) => token::run(args),

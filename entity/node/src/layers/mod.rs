@@ -6,6 +6,7 @@
 //! carry    transmissions of the peer: over a connection at once, or in a task of their own
 //! keeper   dials a peer, and again when the connection breaks
 //! receive  what comes over a connection: a Receiver for each
+//! view     what its operator sees
 //! ```
 //!
 //! What goes over an open connection costs no task: it is queued under the lock of the table, its outcome comes from the
@@ -16,6 +17,7 @@ mod carry;
 mod keeper;
 mod receive;
 mod table;
+mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -27,6 +29,7 @@ use entity_wire::limits::{COMPAT_MESSAGE_LEN_MAX, MESSAGE_LEN_MAX};
 use tokio::sync::Notify;
 
 pub(crate) use receive::Socket;
+pub(crate) use view::{Layer, SocketState, WayView};
 
 use crate::relay::Bridge;
 use table::Table;

@@ -106,6 +106,11 @@ impl Table {
         self.kept.get(peer).is_some_and(|has_failed| *has_failed)
     }
 
+    /// Whether somebody dials a peer, or has dialled it.
+    pub(super) fn is_kept(&self, peer: &PeerName) -> bool {
+        self.kept.contains_key(peer)
+    }
+
     /// Nobody dials that peer any more.
     pub(super) fn let_go(&mut self, peer: &PeerName) {
         self.kept.remove(peer);

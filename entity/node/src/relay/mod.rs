@@ -5,12 +5,14 @@
 //! role      the relay: carries out what the pure machine wants
 //! member    the memberships at relays of this node: connecting, registering, mail for us
 //! way       messages of our own that go by a relay
+//! view      what its operator sees
 //! ```
 //!
 //! The lock of the bridge is held for pure work alone; that of the peer is taken under it, never the other way round.
 
 mod member;
 mod role;
+mod view;
 mod way;
 
 use std::collections::BTreeMap;

@@ -110,7 +110,7 @@ impl Bridge {
         let mut state = self.state();
         let outcome = input(&mut state);
         while let Some(output) = state.relay.as_mut().and_then(relay::Relay::poll_output) {
-            self.carry_out(&node, &mut state, output);
+            Self::carry_out(&node, &mut state, output);
         }
         state.tell();
         drop(state);
@@ -118,7 +118,7 @@ impl Bridge {
         outcome
     }
 
-    fn carry_out(&self, node: &Node, state: &mut State, output: Output) {
+    fn carry_out(node: &Node, state: &mut State, output: Output) {
         match output {
             Output::Persist(batch) => node.keep_batch(batch),
             Output::Control { connection, control } => {
@@ -141,13 +141,12 @@ impl Bridge {
                     }
                     Way::Http(_) => None,
                 };
-                self.send(node, attempt, (way, over), (header, message));
+                Self::send(node, attempt, (way, over), (header, message));
             }
         }
     }
 
     fn send(
-        &self,
         node: &Node,
         attempt: AttemptId,
         (way, over): (Way, Option<Connection>),

@@ -46,6 +46,8 @@ pub const METHODS: &[&str] = &[
     "message.send",
     "message.inbox",
     "outbox.list",
+    "route.list",
+    "queue.list",
     "error.notify",
     "error.list",
     "peer.ping",
@@ -161,6 +163,8 @@ impl Service {
                 self.error_list().await
             }
             ("outbox.list", _) => self.outbox_list(read(params)?).await,
+            ("route.list", _) => self.route_list(read(params)?).await,
+            ("queue.list", _) => self.queue_list(read(params)?).await,
             ("peer.remove", _) => self.peer_remove(read(params)?).await,
             ("peer.ping", _) => self.peer_ping(read(params)?).await,
             ("capability.query", _) => self.capability_query(read(params)?).await,

@@ -14,6 +14,7 @@ pub mod lines;
 pub mod methods;
 mod moltbook;
 mod params;
+mod route;
 pub mod session;
 pub mod shapes;
 mod task;

@@ -95,6 +95,8 @@ fn every_command_has_help_with_examples() {
         &["wallet", "remove"],
         &["peers"],
         &["send"],
+        &["route"],
+        &["queue"],
         &["task"],
         &["transfer"],
         &["dht"],

@@ -15,6 +15,7 @@ mod moltbook_run;
 mod network;
 mod nodes;
 mod relay;
+mod route_cli;
 mod session_kills;
 mod siege;
 mod sockets;

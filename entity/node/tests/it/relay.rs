@@ -207,7 +207,7 @@ fn a_relay_that_changes_messages_is_named() {
     let mut world = World::new(
         |piece| {
             if !piece.windows(6).any(|at| at == b"relay_") {
-                tamper(piece)
+                tamper(piece);
             }
         },
         None,
