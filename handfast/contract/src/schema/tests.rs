@@ -162,7 +162,24 @@ fn events_have_their_fields() {
 }
 
 #[test]
+fn ways_and_queues_have_their_shapes() {
+    let routes = |layer: &str| {
+        json!({"peers": [{"name": "b", "address": "ws://b:1", "layer": layer, "relay": null,
+            "socket": "open", "dialled_by": "self"}], "relays": []})
+    };
+    check_result("route.list", routes("websocket"), routes("pigeon"));
+    check_params("route.list", json!({"peer": "b"}), json!({"to": "b"}));
+    let queues = |messages: i64| {
+        json!({"relay": true, "mailboxes": [{"recipient": "0".repeat(64), "id": null,
+            "connected": false, "messages": messages, "bytes": 300, "oldest_at": null,
+            "expires_at": null}], "size": 1, "messages": 1, "bytes": 300, "outbox": [],
+            "outbox_messages": 0})
+    };
+    check_result("queue.list", queues(1), queues(-1));
+}
+
+#[test]
 fn what_the_contract_does_not_have_is_named() {
-    let error = Schema::entity().check_result("dht.put", &json!({})).unwrap_err();
-    assert_eq!(error.to_string(), "the contract has no dht.put");
+    let error = Schema::entity().check_result("dht.burn", &json!({})).unwrap_err();
+    assert_eq!(error.to_string(), "the contract has no dht.burn");
 }
