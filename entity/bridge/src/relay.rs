@@ -135,6 +135,9 @@ impl Relay {
 
     /// The roster says where a recipient can be reached by HTTP.
     pub fn handle_base(&mut self, recipient: PublicKey, base: String, now: Timestamp) {
+        if handing::is_mailbox(&base) {
+            return;
+        }
         if self.bases.insert(recipient, base.clone()) != Some(base) {
             self.again.remove(&recipient);
         }

@@ -57,7 +57,7 @@ impl Relay {
         let member = connection.and_then(|id| self.conversations.get(&id)?.member);
         let sender = member.map_or_else(|| Sender::host(host), Sender::Member);
         let recipient = header.recipient;
-        match base {
+        match base.filter(|base| !is_mailbox(base)) {
             Some(base) => {
                 self.bases.insert(recipient, base);
             }
@@ -268,6 +268,18 @@ impl Relay {
     fn answer(&mut self, ticket: Ticket, answer: Answer, rests_on_disk: bool) {
         self.outputs.push_back(Output::Answer { ticket, answer, rests_on_disk });
     }
+}
+
+/// Whether a base is itself somebody's mailbox at a relay. What is posted there may come back, and by HTTP neither hops nor
+/// ids would end that.
+///
+/// Source: `docs/protocol/1.1.md#relay`.
+pub(super) fn is_mailbox(base: &str) -> bool {
+    let base = base.trim_end_matches('/');
+    let mut segments = base.rsplit('/');
+    let (last, before) = (segments.next(), segments.next());
+    let is_key = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    last.is_some_and(is_key) && before.is_some_and(|text| text.eq_ignore_ascii_case("relay"))
 }
 
 /// Too many, or not able at the moment: the same message may pass later.

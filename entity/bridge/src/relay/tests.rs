@@ -223,6 +223,27 @@ fn further_relays_are_asked_in_order_and_loops_and_hops_end() {
 }
 
 #[test]
+fn a_base_that_is_a_mailbox_of_a_relay_is_none() {
+    let mut bench = Bench::new(Config::default());
+    let own = format!("http://127.0.0.1:5/relay/{}", key(3));
+    for (number, base) in [own.clone(), format!("{own}/"), own.to_uppercase()].iter().enumerate() {
+        bench.relay.handle_arrival(arrival(3, number as u64, Some(base)), START);
+        let outputs = bench.outputs();
+        assert_eq!((statuses(&outputs), sends(&outputs).len()), (vec![403], 0), "{base}");
+    }
+    // One that is learnt while mail waits leads nowhere either, and the mail stays.
+    bench.register(1, 3, "dora", START);
+    bench.relay.handle_closed(ConnectionId(1), START);
+    bench.send(3, 9, START);
+    bench.outputs();
+    bench.relay.handle_base(key(3), own, START);
+    assert_eq!((sends(&bench.outputs()).len(), bench.relay.usage().messages), (0, 1));
+    let short = format!("http://127.0.0.1:5/relay/{}", &key(3).to_string()[1..]);
+    bench.relay.handle_arrival(arrival(4, 10, Some(&short)), START);
+    assert_eq!(sends(&bench.outputs()).len(), 1, "63 digits are no key");
+}
+
+#[test]
 fn what_a_relay_has_seen_is_forgotten_by_count_and_by_age() {
     let mut seen = Seen::default();
     let id = |number: u64| header(2, number).id;

@@ -91,7 +91,7 @@ pub struct Arrival {
     pub connection: Option<ConnectionId>,
     /// Where it came from.
     pub host: IpAddr,
-    /// The HTTP base of the recipient in the roster of this node, if it is there.
+    /// The HTTP base of the recipient in the roster of this node, if it is there. One that is a mailbox of a relay counts as none.
     pub base: Option<String>,
 }
 
