@@ -238,6 +238,10 @@ impl Relay {
             return self.answer(ticket, refused(ErrorCode::UnknownRecipient), false);
         }
         let expires_at = now.plus(self.config.mail_lifetime);
+        // Its id names mail that is here: it is that mail, and its acknowledgement would be one for both.
+        if self.mail.find(&header.recipient, header.id).is_some() {
+            return self.answer(ticket, stored(), true);
+        }
         let mail = Mail { header, message, sender, expires_at };
         if !self.mail.has_room(&mail, &self.config) {
             return self.answer(ticket, refused(ErrorCode::ServiceUnavailable), false);

@@ -98,7 +98,9 @@ impl Mailboxes {
         let mailbox = self.boxes.get_mut(&recipient)?;
         let mail = mailbox.mail.remove(&number)?;
         let bytes = mail.len_bytes();
-        mailbox.by_id.remove(&mail.header.id);
+        if mailbox.by_id.get(&mail.header.id) == Some(&number) {
+            mailbox.by_id.remove(&mail.header.id);
+        }
         mailbox.sent.remove(&number);
         mailbox.usage.take(bytes);
         if mailbox.mail.is_empty() {

@@ -244,6 +244,46 @@ fn a_base_that_is_a_mailbox_of_a_relay_is_none() {
 }
 
 #[test]
+fn two_forwards_with_one_id_are_one_piece_of_mail_and_block_no_mailbox() {
+    let mut bench = Bench::new(Config::default());
+    bench.register(1, 2, "carol", START);
+    bench.relay.handle_closed(ConnectionId(1), START);
+    bench.outputs();
+    let forgotten = START.plus(SEEN_FOR);
+    for at in [START, forgotten] {
+        bench.send(2, 1, at);
+        let outputs = bench.outputs();
+        let [Output::Answer { answer, rests_on_disk: true, .. }] = &outputs[..] else {
+            panic!("{outputs:?}")
+        };
+        assert_eq!(&answer.body[..], br#"{"status":"stored"}"#);
+    }
+    assert_eq!(bench.relay.usage().messages, 1);
+    bench.register(2, 2, "carol", forgotten);
+    assert_eq!(sends(&bench.outputs()).len(), 1);
+    let ack = Control::Ack { id: header(2, 1).id };
+    bench.relay.handle_control(ConnectionId(2), ack, forgotten);
+    bench.outputs();
+    assert_eq!(bench.relay.usage(), Usage::default());
+    bench.restart(Config::default());
+    assert_eq!(bench.relay.usage(), Usage::default());
+}
+
+#[test]
+fn taking_mail_out_forgets_its_own_id_and_not_that_of_another_place() {
+    let mut mail = Mailboxes::default();
+    for number in [1, 2] {
+        let message = Bytes::from_static(b"one");
+        let (header, sender) = (header(2, 1), Sender::host(HOST));
+        mail.insert(number, mailbox::Mail { header, message, sender, expires_at: after(9) });
+    }
+    mail.take((key(2), 1));
+    assert_eq!(mail.find(&key(2), header(2, 1).id), Some((key(2), 2)));
+    mail.take((key(2), 2));
+    assert_eq!(mail.find(&key(2), header(2, 1).id), None);
+}
+
+#[test]
 fn what_a_relay_has_seen_is_forgotten_by_count_and_by_age() {
     let mut seen = Seen::default();
     let id = |number: u64| header(2, number).id;
