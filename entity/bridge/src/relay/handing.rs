@@ -112,7 +112,6 @@ impl Relay {
             (Outcome::Answered(answer), Way::Relay(index)) if answer.status != 200 => {
                 match self.relay_after(&live, Some(*index)) {
                     Some(way) => self.go(live, Some(way), now),
-                    None if live.is_known => self.keep(live, false, now),
                     None => self.answer(live.ticket, answer, false),
                 }
             }
@@ -192,10 +191,12 @@ impl Relay {
         }
     }
 
-    /// The next relay to ask. For a recipient of our own none is: it will come back here.
+    /// The next relay to ask. For a recipient of our own none is: it would only come back here, be taken for seen, and so
+    /// be answered as if somebody had it.
     fn relay_after(&self, live: &Live, asked: Option<usize>) -> Option<Way> {
         let next = asked.map_or(0, |asked| asked + 1);
-        let may = live.header.hops < forward::HOPS_MAX && next < self.config.relays;
+        let may =
+            !live.is_known && live.header.hops < forward::HOPS_MAX && next < self.config.relays;
         may.then_some(Way::Relay(next))
     }
 

@@ -283,6 +283,44 @@ fn taking_mail_out_forgets_its_own_id_and_not_that_of_another_place() {
     assert_eq!(mail.find(&key(2), header(2, 1).id), None);
 }
 
+/// Two relays that ask each other; the statuses that the sender of a message at the first sees.
+fn asked_in_a_ring(ring: &mut [Bench; 2], number: u64) -> Vec<u16> {
+    ring[0].send(2, number, START);
+    let mut asked = Vec::new();
+    let mut at = 0;
+    for _ in 0..10 {
+        let outputs = ring[at].outputs();
+        for output in &outputs {
+            if let Output::Send { attempt, header, message, .. } = output {
+                asked.push((at, *attempt));
+                let further =
+                    Arrival { header: *header, message: message.clone(), ..arrival(2, 0, None) };
+                ring[1 - at].relay.handle_arrival(further, START);
+            }
+            if let Output::Answer { answer, .. } = output {
+                let Some((asker, attempt)) = asked.pop() else { return vec![answer.status] };
+                ring[asker].relay.handle_outcome(attempt, Outcome::Answered(answer.clone()), START);
+            }
+        }
+        at = 1 - at;
+    }
+    panic!("no end")
+}
+
+#[test]
+fn two_relays_that_ask_each_other_keep_the_mail_of_an_absent_member() {
+    let one = || Bench::new(Config { relays: 1, ..Config::default() });
+    let mut ring = [one(), one()];
+    ring[0].register(1, 2, "carol", START);
+    ring[0].relay.handle_closed(ConnectionId(1), START);
+    ring[0].outputs();
+    assert_eq!(asked_in_a_ring(&mut ring, 1), [200]);
+    assert_eq!(ring[0].relay.usage().messages, 1);
+    ring.reverse();
+    assert_eq!(asked_in_a_ring(&mut ring, 2), [200], "by the other relay");
+    assert_eq!((ring[0].relay.usage().messages, ring[1].relay.usage().messages), (0, 2));
+}
+
 #[test]
 fn what_a_relay_has_seen_is_forgotten_by_count_and_by_age() {
     let mut seen = Seen::default();
