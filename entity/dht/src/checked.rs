@@ -34,7 +34,7 @@ pub struct Forged;
 pub struct CheckedRecord(SignedRecord);
 
 impl CheckedRecord {
-    /// Checks a record. Costs a verification, so it is done where nobody waits for a lock.
+    /// Checks a record. Costs a verification, so it is a step apart from the table: the caller decides where it is paid.
     ///
     /// # Errors
     ///

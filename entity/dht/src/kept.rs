@@ -5,7 +5,8 @@
 //! | `contact/NODE` | a contact, and when it was last heard |
 //! | `slot/KEY/OWNER` | which record won a slot, until when that is remembered, and the record while it holds |
 //!
-//! A slot is kept at once, so that a storer that was restarted takes nothing older; contacts a minute after a change.
+//! A slot is kept at once, so that a storer that was restarted takes nothing older; contacts some time after a
+//! change ([`crate::Config::save_after`]; in a peer 10 s).
 
 use std::sync::Arc;
 

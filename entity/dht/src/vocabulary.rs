@@ -54,7 +54,8 @@ pub enum Inbound {
 }
 
 impl Inbound {
-    /// Checks the records of a message. Costs a verification each, so it is done where nobody waits for a lock.
+    /// Checks the records of a message. Costs a verification each, so it comes after the table has said that it wants the
+    /// message, and is a step apart from it.
     ///
     /// # Errors
     ///

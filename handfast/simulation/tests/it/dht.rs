@@ -1,4 +1,4 @@
-//! Very many nodes of the distributed hash table, in short forms: the example `dht` runs the long ones.
+//! Very many nodes of the distributed hash table, in short forms: `handfast simulate dht` runs the long ones.
 
 use std::time::Duration;
 
