@@ -20,9 +20,15 @@ pub(crate) struct Idle {
 
 /// Peers without a port of their own, each with an identity, a session and a WebSocket.
 pub(crate) fn measured(count: usize) -> Idle {
-    let settings = "protocol = '1.1'\nwebsocket = true\ntrust = 'first-use'\n";
+    let settings = "protocol = '1.1'\nwebsocket = true\n";
+    // Named by the operator: strangers have half of the roster alone, and have to say where answers go.
+    let known = (0..count).map(|number| {
+        let key = key_of(number).public_key();
+        format!("[[peers]]\nid = 'idle-{number}'\naddress = 'ws://127.0.0.1:9'\nkey = '{key}'\nconnect = false\n")
+    });
     let rates = "[rate_limits.other]\nburst = 100000\nper_second = 100000\n";
-    let run = Run::start_with("server", &[], settings, rates);
+    let rates = known.chain([rates.to_owned()]).collect::<String>();
+    let run = Run::start_with("server", &[], settings, &rates);
     let before_mib = run.process.resident_mib();
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
@@ -42,12 +48,10 @@ async fn connected(number: usize, run: &Run) -> Serving {
     config.liveness = Liveness::Silent;
     config.websocket = true;
     config.http = false;
-    let mut seed = [9; 32];
-    seed[..8].copy_from_slice(&number.to_be_bytes());
     let start = Start {
         config,
-        key: SigningKey::from_seed(seed),
-        seed,
+        key: key_of(number),
+        seed: seed_of(number),
         listen: None,
         kept: Storage::volatile(),
         bridge: entity_node::relay::BridgeConfig::default(),
@@ -65,4 +69,14 @@ async fn connected(number: usize, run: &Run) -> Serving {
     let opened = serving.node().command(open).await;
     assert!(matches!(opened, Ok(CommandResult::Session(_))), "{opened:?}");
     serving
+}
+
+fn key_of(number: usize) -> SigningKey {
+    SigningKey::from_seed(seed_of(number))
+}
+
+fn seed_of(number: usize) -> [u8; 32] {
+    let mut seed = [9; 32];
+    seed[..8].copy_from_slice(&number.to_be_bytes());
+    seed
 }
