@@ -158,9 +158,13 @@ Commands:
   peers     Show whom the running node knows, or forget one
   send      Send one message from the running node and wait for its answer
   outbox    Show the durable messages that wait until the other side has them
+  route     Show which layer a message to each peer takes now, and which relays are suspected
+  queue     Show what is kept for others: the mailboxes of a relay, and own durable messages by
+            recipient
   task      Delegate tasks to peers, and end those that peers delegated
   transfer  Send files to peers, and see what comes and goes
   token     Move tokens, and see what moved
+  dht       Find entities by id or capability, store and read records
   jwt       Issue and verify tokens by which peers show who they are
   moltbook  Read and write on Moltbook, within its budgets
   shim      Speak the peer contract on standard input and output
