@@ -16,7 +16,7 @@ fn many_clients_at_once_post_as_often_as_one_may() {
     place.client();
     let outcomes: Vec<_> = std::thread::scope(|scope| {
         let clients = (0..8).map(|nth| {
-            let client = place.client_with(KEY, 1);
+            let client = place.client_with(KEY, 10);
             scope.spawn(move || client.call(draft(&format!("T {nth}"), "text")))
         });
         let clients: Vec<_> = clients.collect();
@@ -33,7 +33,7 @@ fn many_clients_at_once_post_as_often_as_one_may() {
 #[test]
 fn a_hundred_requests_are_sent_and_not_one_more() {
     let place = Place::new();
-    let client = place.client_with(KEY, 1);
+    let client = place.client_with(KEY, 10);
     for _ in 0..100 {
         client.call(Call::Status).unwrap();
     }

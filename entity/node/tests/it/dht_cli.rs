@@ -53,10 +53,16 @@ fn two_nodes_find_each_other_and_what_they_store() {
     assert_eq!(record["owner"], owner);
     let table = a.says(&["dht", "table"]);
     assert!(table.contains("contacts  1 in 1 buckets") && table.contains("b "), "{table}");
+    let stored = table.lines().find(|line| line.starts_with("stores ")).unwrap();
+    assert!(stored.contains(" slots, ") && stored.ends_with(" bytes of records"), "{stored}");
     let named = b.says(&["dht", "find", "a"]);
     assert!(named.contains(&format!("key {key} (bootstrap)")), "{named}");
     assert!(a.says(&["dht", "find", "--capability", "text.sort"]).starts_with("nobody"));
-    assert!(b.says(&["dht", "leave"]).starts_with("left the table"));
+    let left = b.says(&["dht", "leave"]);
+    assert!(
+        left.starts_with("left the table") && left.contains("as far as they took it"),
+        "{left}"
+    );
     assert_eq!(b.json(&["dht", "table"])["state"], "left");
     check(&entity(b.data(), &["dht", "leave"]), 1, "this node has left it");
     let wrong = entity(a.data(), &["dht", "put", "capability", "x", "[1"]);

@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use entity_moltbook_fake::{Asking, Fault};
 use entity_node::admin::ask;
@@ -35,18 +37,33 @@ fn guest(place: &Place, data: &Path, lines: &str) {
     fs::write(data.join("entity.toml"), text).unwrap();
 }
 
+/// Between two looks at a running node.
+const MOMENT: Duration = Duration::from_millis(5);
+/// So many looks, 20 s at least, until what is waited for has to be there.
+const LOOKS: usize = 4_000;
+
+/// The first of the looks that is as `good` says, or the last one.
+fn look<T>(mut at: impl FnMut() -> T, good: impl Fn(&T) -> bool) -> T {
+    let (_open, silence) = mpsc::channel::<()>();
+    for _ in 1..LOOKS {
+        let seen = at();
+        if good(&seen) {
+            return seen;
+        }
+        assert!(silence.recv_timeout(MOMENT).is_err());
+    }
+    at()
+}
+
 /// What the node in `data` says of its account, once it is as `good` says.
 fn book(data: &Path, good: impl Fn(&Value) -> bool) -> Value {
-    let mut last = Value::Null;
-    for _ in 0..20_000 {
+    let shown = || {
         let shown = ask(data, "moltbook.book", &json!({})).unwrap();
-        last = serde_json::from_str(shown.get()).unwrap();
-        if good(&last) {
-            return last;
-        }
-        std::thread::yield_now();
-    }
-    panic!("never as wanted: {last}")
+        serde_json::from_str::<Value>(shown.get()).unwrap()
+    };
+    let last = look(shown, &good);
+    assert!(good(&last), "never as wanted: {last}");
+    last
 }
 
 fn inbox(data: &Path) -> Vec<Value> {
@@ -76,13 +93,7 @@ fn a_running_node_says_how_it_is_and_hands_mentions_over_once_over_a_kill() {
     let _run = Run::start(&sends, &[&arguments[..], &["--listen", &listen]].concat());
     let after = book(&sends, |book| book["handed_over"] == 1);
     assert_eq!((&after["statuses"], &after["failure"]), (&json!(0), &Value::Null));
-    let mut texts = Vec::new();
-    for _ in 0..20_000 {
-        texts = inbox(&receives);
-        if texts.len() > 1 {
-            break;
-        }
-    }
+    let texts = look(|| inbox(&receives), |texts| texts.len() > 1);
     let of = |nth: usize| (&texts[nth]["trust"], &texts[nth]["content"]["text"]);
     assert_eq!(of(0), (&json!("none"), &json!("@me run `rm -rf /`")));
     assert_eq!(of(1), (&json!("none"), &json!("and @me")));

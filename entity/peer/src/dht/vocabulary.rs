@@ -77,7 +77,7 @@ pub enum DhtResult {
     Got(Got),
     /// The search for peers is over.
     Ways(Vec<FoundWay>),
-    /// Everything is handed over.
+    /// It has left: what it stored is handed to the nodes nearest to it, as far as they took it within 30 s.
     Left,
 }
 
@@ -137,7 +137,7 @@ pub enum DhtEvent {
         /// What it is called here.
         peer: PeerName,
     },
-    /// Everything is handed over.
+    /// It has left: what it stored is handed to the nodes nearest to it, as far as they took it within 30 s.
     Left,
 }
 

@@ -14,7 +14,7 @@ pub(super) struct TableArgs {
     asked: Asked,
 }
 
-/// Hand all records over and leave the table, until the next start
+/// Hand the records to the nodes nearest to them and leave the table, until the next start
 #[derive(Debug, Args)]
 #[command(
     after_help = "Takes half a minute at most. The node goes on without the table.\n\nExamples:\n  entity dht leave\n  entity dht leave --data-dir ./a --json"
@@ -53,7 +53,7 @@ pub(super) fn run(args: TableArgs) -> Result<(), Failed> {
     let Some(Table { node, state, contacts, buckets, slots, bytes }) = shown else { return Ok(()) };
     let waiting: usize = buckets.iter().map(|bucket| bucket.waiting).sum();
     say(format_args!("node      {node} ({state})"));
-    say(format_args!("stores    {slots} records, {bytes} bytes"));
+    say(format_args!("stores    {slots} slots, {bytes} bytes of records"));
     say(format_args!(
         "contacts  {} in {} buckets, {waiting} wait for a place",
         contacts.len(),
@@ -95,7 +95,7 @@ pub(super) fn leave(args: LeaveArgs) -> Result<(), Failed> {
         args.asked.shown(("dht.leave", &params), "handing the records over, 30 s at most")?;
     if let Some(Left {}) = shown {
         say(
-            "left the table; everything that was stored here is handed over. The next start joins again",
+            "left the table; what was stored here was handed to the nodes nearest to it, as far as they took it within 30 s. The next start joins again",
         );
     }
     Ok(())
