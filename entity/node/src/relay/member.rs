@@ -14,7 +14,7 @@ use entity_wire::reply::{self, Reply};
 use entity_wire::time::Timestamp;
 use tracing::{debug, info, warn};
 
-use super::{Bridge, name_of};
+use super::{Bridge, name_of, say};
 use crate::layers::Socket;
 use crate::node::Node;
 use crate::seed;
@@ -33,7 +33,7 @@ impl Membership {
         if let (Step::Say(control), Some(connection)) =
             (self.member.handle_deadline(now), &self.connection)
         {
-            connection.control(&control.to_json()).ok();
+            say(connection, &control);
         }
     }
 }
@@ -96,9 +96,7 @@ impl Bridge {
         let address = Arc::clone(&one.target.address);
         match one.member.handle_control(control, now) {
             Step::Nothing => {}
-            Step::Say(control) => {
-                connection.control(&control.to_json()).ok();
-            }
+            Step::Say(control) => say(connection, &control),
             Step::Registered => {
                 info!(relay = %address, "registered at a relay");
                 one.connection = Some(connection.clone());
@@ -131,7 +129,7 @@ impl Bridge {
             Form::Frame => node.judge_frame(&message, None),
         };
         self.note_refusal(node, connection, &judged.reply);
-        let ack = Control::Ack { id: header.id }.to_json();
+        let ack = Control::Ack { id: header.id };
         let connection = connection.clone();
         Verdict::Later(Box::pin(async move {
             if let Some(passage) = judged.passage
@@ -139,8 +137,8 @@ impl Bridge {
             {
                 return Answer::from(Reply::error(ErrorCode::ServiceUnavailable));
             }
-            // A connection that has ended brings it again.
-            connection.control(&ack).ok();
+            // A connection that has ended brings it again; one that stays, and heard nothing, would not.
+            say(&connection, &ack);
             Answer::from(judged.reply)
         }))
     }

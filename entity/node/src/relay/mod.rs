@@ -199,6 +199,17 @@ fn name_of(connection: &Connection) -> ConnectionId {
     ConnectionId(connection.id().get())
 }
 
+/// Says something about a connection. Where it has no room any more the connection ends: what was not said would be missed
+/// as long as it lasts, and is said again on the next.
+fn say(connection: &Connection, control: &Control) {
+    if connection.control(&control.to_json()).is_err() {
+        connection.close();
+    }
+}
+
 fn refused(code: ErrorCode) -> Verdict {
     Verdict::Refused(Reply::error(code).into())
 }
+
+#[cfg(test)]
+mod tests;

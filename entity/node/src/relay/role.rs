@@ -16,7 +16,7 @@ use entity_wire::relay::{Form, Header};
 use entity_wire::reply::{self, Reply};
 use tokio::sync::oneshot;
 
-use super::{Bridge, State, name_of};
+use super::{Bridge, State, name_of, say};
 use crate::node::Node;
 
 /// How long a connection or a base has; the machine has its own, shorter patience. Guessed: more than any of that.
@@ -123,8 +123,7 @@ impl Bridge {
             Output::Persist(batch) => node.keep_batch(batch),
             Output::Control { connection, control } => {
                 if let Some(connection) = state.connections.get(&connection) {
-                    // One that has ended needs no word.
-                    connection.control(&control.to_json()).ok();
+                    say(connection, &control);
                 }
             }
             Output::Answer { ticket, answer, rests_on_disk } => {
