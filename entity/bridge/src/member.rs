@@ -17,6 +17,11 @@ use entity_wire::time::Timestamp;
 /// How far ahead a registration reaches.
 pub const REGISTERED_FOR: Duration = Duration::from_hours(1);
 
+/// How long a relay may take to answer a registration. Guessed: it costs it two signatures.
+///
+/// Source: `docs/protocol/1.1.md#relay-registration`.
+pub const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+
 /// The membership at one relay, over one connection at a time.
 #[derive(Debug)]
 pub struct Member {
@@ -31,8 +36,8 @@ pub struct Member {
 enum State {
     /// Nothing was said on this connection.
     Silent,
-    /// We have registered, and wait for the proof of the relay.
-    Asked(Challenge, Registration),
+    /// We have registered, and wait until then for the proof of the relay.
+    Asked(Challenge, Registration, Timestamp),
     /// The relay has proved who it is.
     Registered(Challenge, Timestamp),
     /// It is not who it should be, or does not want us; nothing more is said on this connection.
@@ -52,6 +57,8 @@ pub enum Step {
     Refused(ErrorCode),
     /// It is not the relay that was pinned: leave.
     Impersonated,
+    /// The relay did not answer a registration: leave, and come again.
+    Unanswered,
 }
 
 impl Member {
@@ -75,7 +82,7 @@ impl Member {
                 }
                 self.ask(*challenge, now)
             }
-            (Control::Registered(registered), State::Asked(challenge, registration)) => {
+            (Control::Registered(registered), State::Asked(challenge, registration, _)) => {
                 if !registered.is_genuine(challenge, registration) {
                     self.state = State::Over;
                     return Step::Impersonated;
@@ -103,17 +110,22 @@ impl Member {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         match &self.state {
             State::Registered(_, expires_at) => Some(expires_at.minus(REGISTERED_FOR / 2)),
-            State::Silent | State::Asked(..) | State::Over => None,
+            State::Asked(.., until) => Some(*until),
+            State::Silent | State::Over => None,
         }
     }
 
-    /// Renews the registration where half its time is over.
+    /// Renews the registration where half its time is over, and gives up a relay that does not answer one.
     pub fn handle_deadline(&mut self, now: Timestamp) -> Step {
         match &self.state {
             State::Registered(challenge, expires_at)
                 if now >= expires_at.minus(REGISTERED_FOR / 2) =>
             {
                 self.ask(*challenge, now)
+            }
+            State::Asked(.., until) if now >= *until => {
+                self.state = State::Over;
+                Step::Unanswered
             }
             State::Registered(..) | State::Silent | State::Asked(..) | State::Over => Step::Nothing,
         }
@@ -122,7 +134,7 @@ impl Member {
     fn ask(&mut self, challenge: Challenge, now: Timestamp) -> Step {
         let terms = (now.plus(REGISTERED_FOR), self.entropy.bytes());
         let registration = Registration::sign(&challenge, self.entity_id.clone(), terms, &self.key);
-        self.state = State::Asked(challenge, registration.clone());
+        self.state = State::Asked(challenge, registration.clone(), now.plus(ANSWERED_WITHIN));
         Step::Say(Control::Register(Box::new(registration)))
     }
 }
@@ -164,6 +176,31 @@ mod tests {
         assert_eq!(half, NOW.plus(REGISTERED_FOR / 2));
         assert_eq!(member.handle_deadline(NOW), Step::Nothing);
         assert!(matches!(member.handle_deadline(half), Step::Say(Control::Register(_))));
+    }
+
+    #[test]
+    fn a_registration_that_is_not_answered_ends_the_connection_first_or_renewed() {
+        let mut member = member();
+        let registration = asked(&mut member);
+        let registered = Registered::sign(&challenge(), &registration, &relay());
+        member.handle_control(&Control::Registered(registered.clone()), NOW);
+        let half = member.next_deadline().unwrap();
+        member.handle_deadline(half);
+        for asked_at in [half, NOW] {
+            let until = asked_at.plus(ANSWERED_WITHIN);
+            assert_eq!(member.next_deadline(), Some(until));
+            assert_eq!(
+                member.handle_deadline(until.minus(Duration::from_millis(1))),
+                Step::Nothing
+            );
+            assert_eq!(member.handle_deadline(until), Step::Unanswered);
+            assert_eq!(
+                (member.next_deadline(), member.handle_deadline(until)),
+                (None, Step::Nothing)
+            );
+            member.handle_opened();
+            asked(&mut member);
+        }
     }
 
     #[test]

@@ -23,17 +23,24 @@ use crate::seed;
 pub(super) struct Membership {
     pub(super) member: Member,
     pub(super) target: RelayTarget,
+    /// The connection to it, registered or not.
+    pub(super) opened: Option<Connection>,
     /// The connection that we are registered on.
     pub(super) connection: Option<Connection>,
 }
 
 impl Membership {
-    /// Registers again where half of the time is over.
+    /// Registers again where half of the time is over, and leaves a relay that does not answer.
     pub(super) fn renew(&mut self, now: Timestamp) {
-        if let (Step::Say(control), Some(connection)) =
-            (self.member.handle_deadline(now), &self.connection)
-        {
-            say(connection, &control);
+        let step = self.member.handle_deadline(now);
+        let Some(connection) = &self.opened else { return };
+        match step {
+            Step::Say(control) => say(connection, &control),
+            Step::Unanswered => {
+                warn!(relay = %self.target.address, "relay does not answer a registration");
+                connection.close();
+            }
+            Step::Nothing | Step::Registered | Step::Refused(_) | Step::Impersonated => {}
         }
     }
 }
@@ -52,6 +59,7 @@ impl Receiver for RelaySocket {
             && let Some(one) = bridge.state().members.get_mut(self.index)
         {
             one.member.handle_opened();
+            one.opened = Some(connection.clone());
         }
     }
 
@@ -73,6 +81,7 @@ impl Receiver for RelaySocket {
         if let Some(bridge) = self.bridge.upgrade()
             && let Some(one) = bridge.state().members.get_mut(self.index)
         {
+            one.opened = None;
             one.connection = None;
         }
         self.socket.closed(connection);
@@ -102,6 +111,7 @@ impl Bridge {
                 one.connection = Some(connection.clone());
                 state.router.handle_registered(RelayId(index), name_of(connection));
             }
+            Step::Unanswered => connection.close(),
             Step::Refused(code) => {
                 warn!(relay = %address, code = code.as_str(), "relay refuses us");
                 connection.close();

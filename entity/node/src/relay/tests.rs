@@ -36,8 +36,7 @@ async fn a_connection_ends_where_a_control_object_has_no_room() {
     let address = format!("ws://{}", listener.local_addr().unwrap()).parse().unwrap();
     let accepting = async { accept_hdr_async(listener.accept().await.unwrap().0, agree).await };
     let limits = SocketLimits::default();
-    let (accepted, connection) =
-        tokio::join!(accepting, connect(&address, limits, Arc::new(Deaf)));
+    let (accepted, connection) = tokio::join!(accepting, connect(&address, limits, Arc::new(Deaf)));
     let (_accepted, connection) = (accepted.unwrap(), connection.unwrap());
     let ack = |number: u8| Control::Ack { id: ForwardId::from_bytes([number; 16]) };
     for number in 0..limits.controls_max {
