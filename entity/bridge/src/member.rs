@@ -183,7 +183,7 @@ mod tests {
         let mut member = member();
         let registration = asked(&mut member);
         let registered = Registered::sign(&challenge(), &registration, &relay());
-        member.handle_control(&Control::Registered(registered.clone()), NOW);
+        member.handle_control(&Control::Registered(registered), NOW);
         let half = member.next_deadline().unwrap();
         member.handle_deadline(half);
         for asked_at in [half, NOW] {

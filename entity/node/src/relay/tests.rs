@@ -22,7 +22,11 @@ impl Receiver for Deaf {
     fn closed(&self, _: &Connection) {}
 }
 
-#[allow(clippy::result_large_err, reason = "the shape that the library wants")]
+#[allow(
+    clippy::result_large_err,
+    clippy::unnecessary_wraps,
+    reason = "the shape that the library wants"
+)]
 fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
     let name = "sec-websocket-protocol";
     response.headers_mut().insert(name, request.headers()[name].clone());
