@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use entity_peer::PeerName;
 use entity_transport::http::{Address, Scheme};
-use entity_transport::ws::{ConnectFailure, connect};
+use entity_transport::ws::{ConnectFailure, Receiver, connect};
 use tracing::debug;
 
 use super::receive::Socket;
@@ -56,16 +56,21 @@ async fn keep(node: WeakNode, peer: PeerName, address: Address) {
             break;
         }
         let limits = held.layers().limits;
-        let receiver = Arc::new(Socket::dialled(node.clone(), peer.clone()));
+        let socket = Arc::new(Socket::dialled(node.clone(), peer.clone()));
+        let receiver = Arc::clone(&socket) as Arc<dyn Receiver>;
         drop(held);
         match connect(&address, limits, receiver).await {
             Ok(connection) => {
-                failures = 0;
+                // Whoever upgrades, and no more, is asked ever more seldom.
                 while tokio::time::timeout(LOOK_AFTER, connection.closed()).await.is_err() {
+                    failures = 0;
                     match node.upgrade() {
                         Some(held) if held.wants_socket(&peer, &address) => {}
                         Some(_) | None => connection.close(),
                     }
+                }
+                if socket.has_carried() {
+                    failures = 0;
                 }
             }
             Err(error) => {

@@ -25,17 +25,34 @@ pub(crate) struct Socket {
     dialled: Option<PeerName>,
     /// Whether it is known whose the connection is.
     is_known: AtomicBool,
+    /// Whether a message came, or was answered.
+    has_carried: AtomicBool,
 }
 
 impl Socket {
     /// Of a connection that somebody else opened.
     pub(crate) fn accepted(node: WeakNode) -> Self {
-        Self { node, dialled: None, is_known: AtomicBool::new(false) }
+        Self {
+            node,
+            dialled: None,
+            is_known: AtomicBool::new(false),
+            has_carried: AtomicBool::new(false),
+        }
     }
 
     /// Of a connection that we open to `peer`.
     pub(super) fn dialled(node: WeakNode, peer: PeerName) -> Self {
-        Self { node, dialled: Some(peer), is_known: AtomicBool::new(true) }
+        Self {
+            node,
+            dialled: Some(peer),
+            is_known: AtomicBool::new(true),
+            has_carried: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the connection was good for anything: a message came, or was answered.
+    pub(super) fn has_carried(&self) -> bool {
+        self.has_carried.load(Ordering::Relaxed)
     }
 
     /// What becomes of one message that is no frame, and what its answer rests on.
@@ -123,6 +140,7 @@ impl Receiver for Socket {
 
     fn receive(&self, connection: &Connection, batch: Vec<Incoming>) -> Answers {
         let Some(node) = self.node.upgrade() else { return Answers::default() };
+        self.has_carried.store(true, Ordering::Relaxed);
         let mut answers = Answers::default();
         let mut rests_on = None;
         let mut batch = batch.into_iter().peekable();
@@ -156,6 +174,9 @@ impl Receiver for Socket {
     }
 
     fn outcomes(&self, _: &Connection, outcomes: Vec<(u64, Outcome)>) {
+        if outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Answered(_))) {
+            self.has_carried.store(true, Ordering::Relaxed);
+        }
         if let Some(node) = self.node.upgrade() {
             node.take_outcomes(outcomes);
         }

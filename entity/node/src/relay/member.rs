@@ -25,6 +25,8 @@ pub(super) struct Membership {
     pub(super) target: RelayTarget,
     /// The connection to it, registered or not.
     pub(super) opened: Option<Connection>,
+    /// Whether the connection that there is, or was last, led to a registration.
+    pub(super) has_registered: bool,
     /// The connection that we are registered on.
     pub(super) connection: Option<Connection>,
 }
@@ -60,6 +62,7 @@ impl Receiver for RelaySocket {
         {
             one.member.handle_opened();
             one.opened = Some(connection.clone());
+            one.has_registered = false;
         }
     }
 
@@ -97,6 +100,10 @@ impl Bridge {
         }
     }
 
+    fn has_registered(&self, index: usize) -> bool {
+        self.state().members.get(index).is_some_and(|one| one.has_registered)
+    }
+
     fn relay_said(&self, index: usize, connection: &Connection, control: &Control) {
         let Some(node) = self.node.upgrade() else { return };
         let now = node.now();
@@ -109,6 +116,7 @@ impl Bridge {
             Step::Registered => {
                 info!(relay = %address, "registered at a relay");
                 one.connection = Some(connection.clone());
+                one.has_registered = true;
                 state.router.handle_registered(RelayId(index), name_of(connection));
             }
             Step::Unanswered => connection.close(),
@@ -187,8 +195,11 @@ async fn keep(bridge: Weak<Bridge>, index: usize, target: RelayTarget) {
         drop(node);
         match connect(&address, limits, receiver).await {
             Ok(connection) => {
-                failures = 0;
                 connection.closed().await;
+                // Whoever upgrades, and no more, is asked ever more seldom.
+                if bridge.upgrade().is_some_and(|held| held.has_registered(index)) {
+                    failures = 0;
+                }
             }
             Err(error) => debug!(relay = %target.address, %error, "no connection to a relay"),
         }

@@ -84,7 +84,13 @@ impl Bridge {
         for target in config.relays.into_iter().take(Router::RELAYS_MAX) {
             let own_key = SigningKey::from_seed_at(key.seed());
             let member = Member::new(id.clone(), own_key, target.key, seed::from_system()?);
-            members.push(Membership { member, target, opened: None, connection: None });
+            members.push(Membership {
+                member,
+                target,
+                opened: None,
+                has_registered: false,
+                connection: None,
+            });
         }
         let state = State {
             relay: kept,

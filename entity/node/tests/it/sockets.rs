@@ -193,6 +193,40 @@ async fn nothing_is_lost_doubled_or_reordered_while_the_connection_is_cut_twenty
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_upgrades_and_closes_at_once_is_dialled_ever_more_seldom() {
+    use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = format!("ws://{}", listener.local_addr().unwrap());
+    let (a, b) = (TestNode::start("a", sockets_alone), TestNode::start("b", sockets_alone));
+    add_at(&a, &b, at).await;
+    let upgrading = async {
+        let mut dialled = Vec::new();
+        while dialled.len() < 4 {
+            let stream = listener.accept().await.unwrap().0;
+            dialled.push(tokio::time::Instant::now());
+            #[allow(clippy::result_large_err, reason = "the shape that the library wants")]
+            let agree = |request: &Request, mut response: Response| {
+                let name = "sec-websocket-protocol";
+                response.headers_mut().insert(name, request.headers()[name].clone());
+                Ok(response)
+            };
+            drop(tokio_tungstenite::accept_hdr_async(stream, agree).await.unwrap());
+        }
+        dialled
+    };
+    let opening = async {
+        drop(a.open(&b).await);
+        std::future::pending::<()>().await;
+    };
+    let dialled = tokio::select! {
+        dialled = tokio::time::timeout(PATIENCE, upgrading) => dialled.unwrap(),
+        () = opening => unreachable!(),
+    };
+    // The third pause is of 1 s, at least half of it fixed; the first one is of 250 ms.
+    assert!(dialled[3] - dialled[2] >= Duration::from_millis(500), "{dialled:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_told_otherwise_ends_its_connections() {
     let (a, b) = acquainted(with_sockets).await;
     a.open(&b).await.unwrap();
