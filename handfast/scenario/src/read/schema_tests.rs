@@ -153,6 +153,8 @@ kind = "scenarios"
 name = "daily"
 cron = "0 2 * * *"
 command = ["run"]
+[simulator]
+start = ["x"]
 "#;
 
 #[track_caller]
