@@ -38,8 +38,9 @@ pub struct TransferRequest {
 /// How far a transfer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Submitted {
-    /// The members are being asked for the state of the account; nothing is signed or kept yet. An
-    /// [`Event::Signed`] or [`Event::Refused`] follows.
+    /// The members are being asked for the state of the account; nothing is signed or kept yet. [`Event::Signed`],
+    /// [`Event::Refused`] or [`Event::NotBegun`] follows, or [`Event::Applied`] where a member shows its very order.
+    /// A refusal is not kept: the same request asks the members again, who may see more by then.
     Asking,
     /// Its order is signed and kept, and votes are being collected.
     Pending {
