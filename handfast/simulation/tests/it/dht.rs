@@ -35,11 +35,12 @@ fn with_a_fifth_dead_and_churn_999_lookups_of_1000_find_what_they_have_to() {
 }
 
 #[test]
-fn a_network_that_grew_through_joins_finds_everything() {
+fn a_network_that_grew_through_joins_finds_999_of_1000() {
     let nodes = size() / 2;
-    let plan = Plan { lookups: 200, records: 20, ..Plan::grown(2, nodes) };
+    let plan = Plan { lookups: 2_000, records: 20, ..Plan::grown(2, nodes) };
     let report = Course::run(Plan { span: Duration::from_mins(5), ..plan });
-    assert_eq!((report.ended, report.succeeded), (200, 200), "{report}");
+    assert_eq!(report.ended, 2_000, "{report}");
+    assert!(report.success() >= 0.999, "{report}");
     assert_eq!((report.alive, report.published), (nodes, 30), "{report}");
 }
 
