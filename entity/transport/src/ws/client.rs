@@ -48,13 +48,14 @@ pub async fn connect(
         .map_err(|_| ConnectFailure::TimedOut)?
         .map_err(ConnectFailure::Connect)?;
     stream.set_nodelay(true).map_err(ConnectFailure::Connect)?;
+    let remote = stream.peer_addr().map_err(ConnectFailure::Connect)?;
     let upgrading =
         client_async_with_config(request(address)?, Metered::new(stream), Some(config(&limits)));
     let (socket, _) = tokio::time::timeout(limits.connect_timeout, upgrading)
         .await
         .map_err(|_| ConnectFailure::TimedOut)?
         .map_err(|error| ConnectFailure::Upgrade(Box::new(error)))?;
-    let connection = Connection::new(Side::Dialled, limits);
+    let connection = Connection::new((Side::Dialled, remote), limits);
     // Whom we dial ourselves need not share a bound with strangers: their number is ours.
     let budget = Budget::new(limits.unfinished_max_bytes);
     let link = Link::new(socket, connection.clone(), receiver, (limits, &budget));

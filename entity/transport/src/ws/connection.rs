@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -70,6 +71,7 @@ pub(super) struct Entry {
 pub(super) struct Shared {
     id: ConnectionId,
     side: Side,
+    remote: SocketAddr,
     limits: SocketLimits,
     queue: Mutex<Queue>,
     /// Wakes the connection's task.
@@ -94,10 +96,11 @@ pub(super) struct Queue {
 static LAST_ID: AtomicU64 = AtomicU64::new(0);
 
 impl Connection {
-    pub(super) fn new(side: Side, limits: SocketLimits) -> Self {
+    pub(super) fn new((side, remote): (Side, SocketAddr), limits: SocketLimits) -> Self {
         Self(Arc::new(Shared {
             id: ConnectionId(LAST_ID.fetch_add(1, Ordering::Relaxed) + 1),
             side,
+            remote,
             limits,
             queue: Mutex::default(),
             waker: AtomicWaker::new(),
@@ -114,6 +117,11 @@ impl Connection {
     /// Which side opened it.
     pub fn side(&self) -> Side {
         self.0.side
+    }
+
+    /// The address of its other side, as the operating system says.
+    pub fn remote(&self) -> SocketAddr {
+        self.0.remote
     }
 
     /// Queues a message whose outcome the receiver gets under `ticket`, within `timeout`. Never waits.

@@ -58,6 +58,17 @@ enum End {
     Protocol(&'static str),
 }
 
+/// Why no more is read for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// A batch is full.
+    Batch,
+    /// Nothing more has come; what comes wakes us.
+    Everything,
+    /// Too much waits for its answer or to be written. What settles a batch or takes what is to be written wakes us.
+    NoRoom,
+}
+
 /// How a library that frames messages is told our bounds.
 pub(super) fn config(limits: &SocketLimits) -> WebSocketConfig {
     WebSocketConfig::default()
@@ -106,31 +117,33 @@ impl Link {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<std::convert::Infallible, End>> {
         self.connection.shared().waker.register(cx.waker());
         loop {
-            let has_read = self.read(cx)?;
+            let read = self.read(cx)?;
             self.tell();
             self.settle(cx);
             self.write(cx)?;
             self.watch(cx)?;
             // Timers and writing may have brought outcomes about.
             self.tell();
-            if has_read.is_pending() {
-                return Poll::Pending;
+            match read {
+                Read::Batch => {}
+                // Room that came about since then wakes nobody: what has come is looked at before anybody sleeps.
+                Read::NoRoom if self.has_room() => {}
+                Read::NoRoom | Read::Everything => return Poll::Pending,
             }
         }
     }
 
-    /// Reads what has come and hands it over, at most one batch; pending where nothing more has.
-    fn read(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
+    /// Reads what has come and hands it over, at most one batch.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<Read, End> {
         let mut batch = Vec::new();
-        let mut polled = Poll::Ready(());
+        let mut read = Read::Batch;
         while batch.len() < self.limits.batch_max {
-            // What settles a batch or takes what is to be written wakes us.
-            if self.settling.len() >= self.limits.batches_max || self.is_backed_up() {
-                polled = Poll::Pending;
+            if !self.has_room() {
+                read = Read::NoRoom;
                 break;
             }
             let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx) else {
-                polled = Poll::Pending;
+                read = Read::Everything;
                 break;
             };
             let message = message.ok_or(End::Closed)??;
@@ -149,7 +162,12 @@ impl Link {
             let answers = self.receiver.receive(&self.connection, batch);
             self.settling.push(count, answers);
         }
-        Ok(polled)
+        Ok(read)
+    }
+
+    /// Whether anything may be read.
+    fn has_room(&self) -> bool {
+        self.settling.len() < self.limits.batches_max && !self.is_backed_up()
     }
 
     fn take_binary(&mut self, bytes: Bytes, batch: &mut Vec<Incoming>) -> Result<(), End> {

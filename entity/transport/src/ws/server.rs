@@ -115,7 +115,7 @@ pub(crate) fn upgrade(
     let (limits, budget, open) = (sockets.limits, sockets.budget.clone(), sockets.open.clone());
     tokio::spawn(async move {
         if let Some(socket) = upgraded(upgrading, &limits).await {
-            let connection = Connection::new(Side::Accepted, limits);
+            let connection = Connection::new((Side::Accepted, remote), limits);
             open.insert(&connection);
             Link::new(socket, connection.clone(), receiver, (limits, &budget)).run().await;
             open.remove(&connection);

@@ -220,6 +220,8 @@ async fn whoever_was_dialled_sends_over_the_same_connection() {
     let mut client = server.dial(SocketLimits::default()).await;
     let Seen::Opened(connection) = next(&mut server.seen).await else { unreachable!() };
     assert_eq!(connection.side(), Side::Accepted);
+    assert!(connection.remote().ip().is_loopback() && connection.remote() != server.address);
+    assert_eq!(client.connection.remote(), server.address);
     let message = Outgoing::text(Bytes::from_static(b"hello")).unwrap();
     let outcome = within(connection.send(message, PATIENCE)).await;
     assert_eq!(outcome, Outcome::Answered(Answer::new(200, "")));
@@ -265,6 +267,23 @@ async fn nothing_is_answered_before_it_is_kept() {
     assert_eq!(received(&mut server.seen, 1).await, [text("two")], "it goes on receiving");
     keep.send(()).unwrap();
     assert_eq!(outcomes(&mut client.seen, 2).await, [(1, 200), (2, 200)]);
+}
+
+#[tokio::test]
+async fn what_has_come_is_read_as_soon_as_there_is_room_for_a_further_batch() {
+    let limits = SocketLimits { batch_max: 1, batches_max: 1, ..SocketLimits::default() };
+    let mut server = Running::start(limits);
+    let (open, gate) = oneshot::channel();
+    *server.recorder.gate.lock().unwrap() = Some(gate);
+    let mut raw = server.raw().await;
+    // Both are there before the first is read, and nothing more comes that could wake the reader.
+    for text in ["one", "two"] {
+        raw.feed(Message::text(text)).await.unwrap();
+    }
+    raw.flush().await.unwrap();
+    assert_eq!(received(&mut server.seen, 1).await, [text("one")]);
+    open.send(()).unwrap();
+    assert_eq!(received(&mut server.seen, 1).await, [text("two")]);
 }
 
 #[tokio::test]
