@@ -63,6 +63,8 @@ pub struct Relay {
     bases: BTreeMap<PublicKey, String>,
     seen: Seen,
     attempts: BTreeMap<AttemptId, Attempt>,
+    /// What is handed on live, until its sending has ended.
+    under_way: Usage,
     timeouts: BTreeSet<(Timestamp, AttemptId)>,
     /// When mail is posted again to a recipient whose base did not answer, and how often it did not.
     again: BTreeMap<PublicKey, (Timestamp, u32)>,
@@ -101,6 +103,7 @@ impl Relay {
             bases: BTreeMap::new(),
             seen: Seen::default(),
             attempts: BTreeMap::new(),
+            under_way: Usage::default(),
             timeouts: BTreeSet::new(),
             again: BTreeMap::new(),
             last: 0,
@@ -159,7 +162,10 @@ impl Relay {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let timeout = self.timeouts.first().map(|(at, _)| *at);
         let again = self.again.values().map(|(at, _)| *at).min();
-        [timeout, again, self.mail.next_expiry(), self.book_expiry()].into_iter().flatten().min()
+        [timeout, again, self.mail.next_expiry(), self.book.first_expiry()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Ends what waited too long, and drops what has expired.
@@ -171,8 +177,7 @@ impl Relay {
             self.timed_out(attempt, now);
         }
         while let Some(place) = self.mail.expired(now) {
-            self.mail.take(place);
-            self.writes.push(kept::delete_mail(place));
+            self.drop_mail(place, now);
         }
         let due: Vec<_> =
             self.again.iter().filter(|(_, (at, _))| *at <= now).map(|(key, _)| *key).collect();
@@ -209,6 +214,11 @@ impl Relay {
     /// What is kept in all.
     pub fn usage(&self) -> Usage {
         self.mail.usage()
+    }
+
+    /// What is handed on live: neither kept nor answered, or answered while its sending has not ended.
+    pub fn under_way(&self) -> Usage {
+        self.under_way
     }
 
     /// Everything that one input changed is one batch.

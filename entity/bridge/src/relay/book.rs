@@ -1,6 +1,6 @@
 //! Who is registered, under which name, over which connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::PublicKey;
@@ -21,6 +21,8 @@ pub(crate) struct Member {
 pub(crate) struct Book {
     members: BTreeMap<PublicKey, Member>,
     names: BTreeMap<PeerId, PublicKey>,
+    /// When registrations expire; without those that were taken for expired and stay for their mail.
+    expiry: BTreeSet<(Timestamp, PublicKey)>,
 }
 
 impl Book {
@@ -40,16 +42,34 @@ impl Book {
     /// Sets what is known of a key. A key has one name: the latest.
     pub(crate) fn set(&mut self, key: PublicKey, member: Member) {
         self.names.insert(member.entity_id.clone(), key);
-        let name = member.entity_id.clone();
-        if let Some(before) = self.members.insert(key, member).filter(|one| one.entity_id != name) {
+        self.expiry.insert((member.expires_at, key));
+        let (name, expires_at) = (member.entity_id.clone(), member.expires_at);
+        let Some(before) = self.members.insert(key, member) else { return };
+        if before.entity_id != name {
             self.names.remove(&before.entity_id);
+        }
+        if before.expires_at != expires_at {
+            self.expiry.remove(&(before.expires_at, key));
         }
     }
 
     pub(crate) fn remove(&mut self, key: &PublicKey) {
         if let Some(member) = self.members.remove(key) {
             self.names.remove(&member.entity_id);
+            self.expiry.remove(&(member.expires_at, *key));
         }
+    }
+
+    /// When the next registration expires.
+    pub(crate) fn first_expiry(&self) -> Option<Timestamp> {
+        self.expiry.first().map(|(at, _)| *at)
+    }
+
+    /// A key whose registration has expired; each is told once.
+    pub(crate) fn pop_expired(&mut self, now: Timestamp) -> Option<PublicKey> {
+        let first = self.expiry.first().copied().filter(|(at, _)| *at <= now)?;
+        self.expiry.remove(&first);
+        Some(first.1)
     }
 
     /// The connection of a member whose registration holds.

@@ -5,11 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use entity_crypto::signing::PublicKey;
 use entity_wire::code::ErrorCode;
-use entity_wire::relay::{Header, forward};
+use entity_wire::relay::{ForwardId, Header, forward};
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
 
 use super::mailbox::{Mail, Place};
+use super::seen::Sight;
 use super::vocabulary::{Answer, Arrival, AttemptId, Outcome, Output, Sender, Ticket, Way};
 use super::{MAIL_UNDER_WAY_MAX, Relay, kept};
 use crate::route::ConnectionId;
@@ -20,6 +21,8 @@ pub(super) struct Attempt {
     what: What,
     way: Way,
     timeout_at: Timestamp,
+    /// What it takes of the room for what is live.
+    live_bytes: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -28,6 +31,8 @@ enum What {
     Live(Live),
     /// It is kept.
     Mail(Place),
+    /// What becomes of it is decided, and its sending has not ended.
+    Over,
 }
 
 /// A message whose sender waits.
@@ -65,34 +70,57 @@ impl Relay {
                 self.bases.remove(&recipient);
             }
         }
-        if !self.seen.note(header.id, now) {
-            self.answer(ticket, seen(), false);
-            return ticket;
-        }
         let is_known = self.bases.contains_key(&recipient)
             || self.book.get(&recipient).is_some_and(|member| member.expires_at > now);
-        let live = Live { ticket, header, message, sender, is_known };
-        let way = self.first_way(&live, now);
-        self.go(live, way, now);
+        match self.seen.note(header.id, now) {
+            Sight::New => {
+                let live = Live { ticket, header, message, sender, is_known };
+                let way = self.first_way(&live, now);
+                self.go(live, way, now);
+            }
+            Sight::Taken => self.answer((ticket, header.id), seen(), false),
+            // Whoever asks goes by the answer: where nobody has taken it, nobody may be told so.
+            Sight::Known if is_known => {
+                self.answer((ticket, header.id), refused(ErrorCode::ServiceUnavailable), false);
+            }
+            Sight::Known => {
+                self.answer((ticket, header.id), refused(ErrorCode::UnknownRecipient), false);
+            }
+        }
         self.keep_writes();
         ticket
     }
 
     /// An attempt has come to its end.
     pub fn handle_outcome(&mut self, attempt: AttemptId, outcome: Outcome, now: Timestamp) {
-        let Some(Attempt { what, way, timeout_at }) = self.attempts.remove(&attempt) else {
-            return;
-        };
-        self.timeouts.remove(&(timeout_at, attempt));
-        match what {
-            What::Live(live) => self.live_ended(live, &way, outcome, now),
-            What::Mail(place) => self.mail_ended(place, &way, &outcome, now),
+        let decided = self.decide(attempt);
+        let ended = self.attempts.remove(&attempt);
+        if let Some(bytes) = ended.and_then(|ended| ended.live_bytes) {
+            self.under_way.take(bytes);
+        }
+        if let Some((what, way)) = decided {
+            self.ended(what, &way, outcome, now);
         }
         self.keep_writes();
     }
 
+    /// Takes what an attempt is about, once. The attempt itself stays until its sending has ended, so that what is held counts.
+    fn decide(&mut self, attempt: AttemptId) -> Option<(What, Way)> {
+        let held = self.attempts.get_mut(&attempt)?;
+        self.timeouts.remove(&(held.timeout_at, attempt));
+        Some((std::mem::replace(&mut held.what, What::Over), held.way.clone()))
+    }
+
+    fn ended(&mut self, what: What, way: &Way, outcome: Outcome, now: Timestamp) {
+        match what {
+            What::Live(live) => self.live_ended(live, way, outcome, now),
+            What::Mail(place) => self.mail_ended(place, way, &outcome, now),
+            What::Over => {}
+        }
+    }
+
     pub(super) fn timed_out(&mut self, attempt: AttemptId, now: Timestamp) {
-        let Some(Attempt { what, way, .. }) = self.attempts.remove(&attempt) else { return };
+        let Some((what, way)) = self.decide(attempt) else { return };
         match (what, &way) {
             // It has it, perhaps: its acknowledgement comes later, or it gets it again after the next registration.
             (What::Live(live), Way::Connection(connection)) => {
@@ -103,6 +131,7 @@ impl Relay {
                 self.live_ended(live, &way, Outcome::Failed, now);
             }
             (What::Mail(place), _) => self.mail_ended(place, &way, &Outcome::Failed, now),
+            (What::Over, _) => {}
         }
     }
 
@@ -112,14 +141,16 @@ impl Relay {
             (Outcome::Answered(answer), Way::Relay(index)) if answer.status != 200 => {
                 match self.relay_after(&live, Some(*index)) {
                     Some(way) => self.go(live, Some(way), now),
-                    None => self.answer(live.ticket, answer, false),
+                    None => self.answer((live.ticket, live.header.id), answer, false),
                 }
             }
             (Outcome::Answered(answer), Way::Http(_)) if is_to_come_again(answer.status) => {
                 self.base_failed(&live.header.recipient, now);
                 self.keep(live, false, now);
             }
-            (Outcome::Answered(answer), _) => self.answer(live.ticket, answer, false),
+            (Outcome::Answered(answer), _) => {
+                self.answer((live.ticket, live.header.id), answer, false);
+            }
             (Outcome::Failed, Way::Connection(connection)) => {
                 // It may have arrived; a connection that has ended brings everything back.
                 let is_sent = self.is_of(&live.header.recipient, *connection, now);
@@ -146,7 +177,9 @@ impl Relay {
         let over = self.attempts.iter().filter(|(_, attempt)| attempt.way == way);
         let over: Vec<_> = over.map(|(id, _)| *id).collect();
         for attempt in over {
-            self.handle_outcome(attempt, Outcome::Failed, now);
+            if let Some((what, way)) = self.decide(attempt) {
+                self.ended(what, &way, Outcome::Failed, now);
+            }
         }
     }
 
@@ -158,8 +191,7 @@ impl Relay {
                 if !is_to_come_again(answer.status) =>
             {
                 self.again.remove(&place.0);
-                self.mail.take(place);
-                self.writes.push(kept::delete_mail(place));
+                self.drop_mail(place, now);
                 self.pump(&place.0, now);
             }
             (Way::Http(_) | Way::Relay(_), Outcome::Answered(_) | Outcome::Failed) => {
@@ -202,7 +234,8 @@ impl Relay {
 
     /// Sends a message on this way, or keeps it.
     fn go(&mut self, live: Live, way: Option<Way>, now: Timestamp) {
-        match way.filter(|_| self.attempts.len() < self.config.under_way_max) {
+        let bytes = forward::HEADER_LEN + live.message.len();
+        match way.filter(|_| self.under_way.has_room(bytes, self.config.under_way)) {
             Some(way) => {
                 let (header, message) = (live.header, live.message.clone());
                 self.attempt(What::Live(live), way, (header, message), now);
@@ -228,7 +261,12 @@ impl Relay {
         // What has passed as many as may be reaches its recipient, and no further relay.
         let header = Header { hops: (header.hops + 1).min(forward::HOPS_MAX), ..header };
         self.timeouts.insert((timeout_at, attempt));
-        self.attempts.insert(attempt, Attempt { what, way: way.clone(), timeout_at });
+        let is_live = matches!(what, What::Live(_));
+        let live_bytes = is_live.then_some(forward::HEADER_LEN + message.len());
+        if let Some(bytes) = live_bytes {
+            self.under_way.add(bytes);
+        }
+        self.attempts.insert(attempt, Attempt { what, way: way.clone(), timeout_at, live_bytes });
         self.outputs.push_back(Output::Send { attempt, way, header, message });
     }
 
@@ -236,16 +274,16 @@ impl Relay {
     fn keep(&mut self, live: Live, is_sent: bool, now: Timestamp) {
         let Live { ticket, header, message, sender, is_known } = live;
         if !is_known {
-            return self.answer(ticket, refused(ErrorCode::UnknownRecipient), false);
+            return self.answer((ticket, header.id), refused(ErrorCode::UnknownRecipient), false);
         }
         let expires_at = now.plus(self.config.mail_lifetime);
         // Its id names mail that is here: it is that mail, and its acknowledgement would be one for both.
         if self.mail.find(&header.recipient, header.id).is_some() {
-            return self.answer(ticket, stored(), true);
+            return self.answer((ticket, header.id), stored(), true);
         }
         let mail = Mail { header, message, sender, expires_at };
         if !self.mail.has_room(&mail, &self.config) {
-            return self.answer(ticket, refused(ErrorCode::ServiceUnavailable), false);
+            return self.answer((ticket, header.id), refused(ErrorCode::ServiceUnavailable), false);
         }
         let place = (header.recipient, ticket.0);
         self.writes.push(kept::write_mail(place, &mail));
@@ -253,7 +291,7 @@ impl Relay {
         if is_sent {
             self.mail.mark_sent(place);
         }
-        self.answer(ticket, stored(), true);
+        self.answer((ticket, header.id), stored(), true);
         self.pump(&place.0, now);
     }
 
@@ -270,7 +308,11 @@ impl Relay {
         }
     }
 
-    fn answer(&mut self, ticket: Ticket, answer: Answer, rests_on_disk: bool) {
+    /// Answers whoever brought the message of this id.
+    fn answer(&mut self, (ticket, id): (Ticket, ForwardId), answer: Answer, rests_on_disk: bool) {
+        if answer.status == 200 {
+            self.seen.take(id);
+        }
         self.outputs.push_back(Output::Answer { ticket, answer, rests_on_disk });
     }
 }

@@ -55,16 +55,16 @@ pub struct Usage {
 }
 
 impl Usage {
-    fn has_room(self, bytes: usize, quota: Quota) -> bool {
+    pub(super) fn has_room(self, bytes: usize, quota: Quota) -> bool {
         self.messages < quota.messages && self.bytes + bytes <= quota.bytes
     }
 
-    fn add(&mut self, bytes: usize) {
+    pub(super) fn add(&mut self, bytes: usize) {
         self.messages += 1;
         self.bytes += bytes;
     }
 
-    fn take(&mut self, bytes: usize) {
+    pub(super) fn take(&mut self, bytes: usize) {
         self.messages -= 1;
         self.bytes -= bytes;
     }

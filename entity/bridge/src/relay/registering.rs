@@ -10,6 +10,7 @@ use entity_wire::relay::{Challenge, Control, Registered, Registration};
 use entity_wire::time::Timestamp;
 
 use super::book::Member;
+use super::mailbox::Place;
 use super::vocabulary::Output;
 use super::{Relay, kept};
 use crate::route::ConnectionId;
@@ -74,8 +75,7 @@ impl Relay {
                 let member =
                     member.filter(|key| self.book.connection(key, now) == Some(connection));
                 if let Some(place) = member.and_then(|key| self.mail.find(&key, id)) {
-                    self.mail.take(place);
-                    self.writes.push(kept::delete_mail(place));
+                    self.drop_mail(place, now);
                     self.pump(&place.0, now);
                 }
             }
@@ -158,18 +158,22 @@ impl Relay {
         self.writes.push(kept::delete_member(key));
     }
 
+    /// Forgets members whose registration has expired. One with mail stays as long as that does.
     pub(super) fn expire_members(&mut self, now: Timestamp) {
-        let lapsed: Vec<_> =
-            self.book.iter().map(|(key, _)| *key).filter(|key| self.has_lapsed(key, now)).collect();
-        for key in lapsed {
-            self.forget(&key);
+        while let Some(key) = self.book.pop_expired(now) {
+            if self.mail.is_empty(&key) {
+                self.forget(&key);
+            }
         }
     }
 
-    /// When the first member without mail expires; one with mail goes when that does.
-    pub(super) fn book_expiry(&self) -> Option<Timestamp> {
-        let idle = self.book.iter().filter(|(key, _)| self.mail.is_empty(key));
-        idle.map(|(_, member)| member.expires_at).min()
+    /// Takes mail out for good, and with the last of it a member whose registration has expired.
+    pub(super) fn drop_mail(&mut self, place: Place, now: Timestamp) {
+        self.mail.take(place);
+        self.writes.push(kept::delete_mail(place));
+        if self.book.get(&place.0).is_some() && self.has_lapsed(&place.0, now) {
+            self.forget(&place.0);
+        }
     }
 }
 

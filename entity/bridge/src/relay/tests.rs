@@ -7,6 +7,7 @@ use entity_wire::code::ErrorCode;
 use entity_wire::relay::{Control, Form, ForwardId, Header, Registration, forward};
 use proptest::prelude::*;
 
+use super::seen::Sight;
 use super::*;
 
 const START: Timestamp = Timestamp::UNIX_EPOCH;
@@ -214,7 +215,7 @@ fn further_relays_are_asked_in_order_and_loops_and_hops_end() {
     assert_eq!(statuses(&bench.outputs()), [403]);
     bench.send(4, 1, START);
     let outputs = bench.outputs();
-    assert_eq!((statuses(&outputs), sends(&outputs).len()), (vec![200], 0), "seen before");
+    assert_eq!((statuses(&outputs), sends(&outputs).len()), (vec![403], 0), "seen, and not taken");
     let mut last = arrival(4, 2, None);
     last.header.hops = forward::HOPS_MAX;
     bench.relay.handle_arrival(last, START);
@@ -322,15 +323,95 @@ fn two_relays_that_ask_each_other_keep_the_mail_of_an_absent_member() {
 }
 
 #[test]
+fn two_relays_that_ask_each_other_tell_the_sender_that_nobody_knows_the_recipient() {
+    let one = || Bench::new(Config { relays: 1, ..Config::default() });
+    let mut ring = [one(), one()];
+    assert_eq!(asked_in_a_ring(&mut ring, 1), [403]);
+}
+
+#[test]
+fn an_id_that_comes_again_is_answered_by_what_became_of_it() {
+    let mut bench = Bench::new(Config::default());
+    bench.register(1, 2, "carol", START);
+    bench.send(2, 1, START);
+    let (attempt, ..) = sends(&bench.outputs())[0].clone();
+    bench.send(2, 1, START);
+    assert_eq!(statuses(&bench.outputs()), [503], "nobody has it yet");
+    let answer = Answer { status: 200, body: Bytes::new() };
+    bench.relay.handle_outcome(attempt, Outcome::Answered(answer), START);
+    bench.send(2, 1, START);
+    let outputs = bench.outputs();
+    assert_eq!((statuses(&outputs), sends(&outputs).len()), (vec![200, 200], 0));
+}
+
+#[test]
+fn what_is_live_is_bounded_in_bytes_until_its_sending_has_ended() {
+    let len = forward::HEADER_LEN + b"message 1".len();
+    let under_way = Quota { messages: 9, bytes: 2 * len };
+    let mut bench = Bench::new(Config { under_way, ..Config::default() });
+    bench.register(1, 2, "carol", START);
+    for number in 1..=3 {
+        bench.send(2, number, START);
+    }
+    let outputs = bench.outputs();
+    assert_eq!(statuses(&outputs), [200], "the third is kept");
+    assert_eq!(bench.relay.usage(), Usage { messages: 1, bytes: len });
+    let live = sends(&outputs);
+    // Who waited for them is answered; what is being sent is still in memory.
+    bench.relay.handle_deadline(after(5));
+    assert_eq!(statuses(&bench.outputs()), [200, 200]);
+    assert_eq!(bench.relay.under_way(), Usage { messages: 2, bytes: 2 * len });
+    bench.relay.handle_closed(ConnectionId(1), after(5));
+    assert_eq!(bench.relay.under_way(), Usage { messages: 2, bytes: 2 * len });
+    for (attempt, ..) in live {
+        bench.relay.handle_outcome(attempt, Outcome::Failed, after(6));
+    }
+    assert_eq!(bench.relay.under_way(), Usage::default());
+}
+
+#[test]
+fn a_member_goes_when_its_registration_expires_or_with_the_last_of_its_mail() {
+    let mut bench = Bench::new(Config::default());
+    bench.register(1, 2, "carol", START);
+    bench.register(2, 3, "dora", START);
+    bench.relay.handle_closed(ConnectionId(1), START);
+    bench.send(2, 1, START);
+    bench.outputs();
+    assert_eq!(bench.relay.next_deadline(), Some(after(3_600)), "both registrations");
+    bench.relay.handle_deadline(after(3_600));
+    bench.outputs();
+    let names: Vec<_> = bench.relay.boxes().map(|one| one.recipient).collect();
+    assert_eq!(names, [key(2)], "it has mail");
+    assert_eq!(bench.relay.next_deadline(), Some(after(86_400)), "that of the mail");
+    bench.relay.handle_deadline(after(86_400));
+    bench.outputs();
+    assert_eq!((bench.relay.boxes().count(), bench.relay.next_deadline()), (0, None));
+    bench.restart(Config::default());
+    assert_eq!(bench.relay.boxes().count(), 0);
+}
+
+#[test]
+fn a_renewed_registration_expires_once_and_at_its_later_time() {
+    let mut bench = Bench::new(Config::default());
+    bench.register(1, 2, "carol", START);
+    bench.register(2, 2, "carol", after(60));
+    assert_eq!(bench.relay.next_deadline(), Some(after(3_660)));
+    bench.relay.handle_deadline(after(3_600));
+    assert_eq!(bench.relay.boxes().count(), 1);
+}
+
+#[test]
 fn what_a_relay_has_seen_is_forgotten_by_count_and_by_age() {
     let mut seen = Seen::default();
     let id = |number: u64| header(2, number).id;
     for number in 0..=SEEN_MAX as u64 {
-        assert!(seen.note(id(number), START));
+        assert_eq!(seen.note(id(number), START), Sight::New);
     }
     assert_eq!(seen.len(), SEEN_MAX);
-    assert!(!seen.note(id(SEEN_MAX as u64), START));
-    assert!(seen.note(id(SEEN_MAX as u64), START.plus(SEEN_FOR)));
+    assert_eq!(seen.note(id(SEEN_MAX as u64), START), Sight::Known);
+    seen.take(id(SEEN_MAX as u64));
+    assert_eq!(seen.note(id(SEEN_MAX as u64), START), Sight::Taken);
+    assert_eq!(seen.note(id(SEEN_MAX as u64), START.plus(SEEN_FOR)), Sight::New);
 }
 
 #[test]
@@ -422,7 +503,7 @@ fn narrow() -> Config {
         recipient: quota(4, 400),
         sender: quota(6, 600),
         total: quota(8, 700),
-        under_way_max: 3,
+        under_way: quota(3, 300),
         ..Config::default()
     }
 }
@@ -462,6 +543,8 @@ struct World {
     acknowledged: BTreeSet<u64>,
     waiting: BTreeMap<Ticket, u64>,
     taken: BTreeSet<u64>,
+    /// Attempts that nobody answers; their sending ends some time.
+    silent: Vec<AttemptId>,
 }
 
 impl World {
@@ -488,6 +571,9 @@ impl World {
             }
             _ => {
                 bench.relay.handle_deadline(now.plus(Duration::from_secs(5)));
+                for attempt in self.silent.drain(..) {
+                    bench.relay.handle_outcome(attempt, Outcome::Failed, now);
+                }
             }
         }
         self.drain(bench, now);
@@ -513,6 +599,8 @@ impl World {
                         let answer = Answer { status: 200, body: Bytes::new() };
                         bench.relay.handle_outcome(attempt, Outcome::Answered(answer), now);
                         bench.relay.handle_control(connection, Control::Ack { id: header.id }, now);
+                    } else {
+                        self.silent.push(attempt);
                     }
                     outputs.extend(bench.outputs());
                 }
@@ -527,6 +615,7 @@ impl World {
             usage.messages <= quota.messages && usage.bytes <= quota.bytes
         };
         prop_assert!(within(bench.relay.usage(), config.total));
+        prop_assert!(within(bench.relay.under_way(), config.under_way));
         let mut kept = BTreeSet::new();
         for seed in [2, 3] {
             prop_assert!(within(bench.relay.mail.usage_of(&key(seed)), config.recipient));

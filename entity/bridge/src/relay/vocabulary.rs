@@ -27,8 +27,8 @@ pub struct Config {
     pub answer_timeout: Duration,
     /// Members that are registered.
     pub members_max: usize,
-    /// Messages handed on and not answered; a further one is kept as mail.
-    pub under_way_max: usize,
+    /// Messages that are handed on live, each until its sending has ended; a further one is kept as mail.
+    pub under_way: Quota,
     /// How many further relays are asked, in order.
     pub relays: usize,
 }
@@ -51,7 +51,8 @@ impl Default for Config {
             mail_lifetime: Duration::from_hours(24),
             answer_timeout: Duration::from_secs(5),
             members_max: 16_384,
-            under_way_max: 8_192,
+            // Guessed: as much as half of what mail in all may take.
+            under_way: Quota { messages: 8_192, bytes: 128 << 20 },
             relays: 0,
         }
     }
@@ -144,7 +145,8 @@ pub enum Output {
         /// What.
         control: Control,
     },
-    /// Hand a message on, and report with [`super::Relay::handle_outcome`].
+    /// Hand a message on, and report with [`super::Relay::handle_outcome`] once nothing of it is held any more: always, also where it
+    /// took too long.
     Send {
         /// Names the attempt.
         attempt: AttemptId,

@@ -169,7 +169,7 @@ impl RelayFace for Bridge {
         if header.recipient == self.key {
             return self.take_own(&node, connection, header, inner);
         }
-        let arrived = self.arrive(&node, (header, inner), Some(connection));
+        let arrived = self.arrive(&node, (header, inner), connection);
         match arrived {
             Some(answer) => Verdict::Later(Box::pin(answer)),
             None => refused(ErrorCode::UnknownRecipient),

@@ -1,7 +1,7 @@
 //! The relay: carries out what the pure machine wants.
 
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,10 +67,10 @@ impl Bridge {
         &self,
         node: &Node,
         parcel: (Header, Bytes),
-        connection: Option<&Connection>,
+        connection: &Connection,
     ) -> Option<impl Future<Output = Answer> + Send + use<>> {
-        // Who has not registered shares what strangers have.
-        self.take(node, parcel, (connection, IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+        // Who has not registered shares what its host has.
+        self.take(node, parcel, (Some(connection), connection.remote().ip()))
     }
 
     fn take(
