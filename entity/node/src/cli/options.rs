@@ -11,6 +11,7 @@ use crate::config::choice::{Profile, Trust};
 use crate::config::dht::{Bootstrap, DhtTable, Lifetime as DhtLifetime};
 use crate::config::frames::Frames;
 use crate::config::heartbeat::Period;
+use crate::config::mail::{MailLifetime, MailMax, MailTable};
 use crate::config::relays::RelayEntry;
 use crate::config::sessions::{Idle, Lifetime, SessionsTable};
 use crate::config::websocket::WebSockets;
@@ -60,6 +61,12 @@ pub(crate) struct Behaviour {
     /// A relay to be a member of, may be given many times: ws://HOST:PORT#KEY
     #[arg(long, value_name = "RELAY", env = "ENTITY_RELAY", value_delimiter = ',')]
     via: Vec<RelayEntry>,
+    /// How long a relay keeps mail, `1s` to `168h` [default: 24h]
+    #[arg(long, value_name = "TIME", env = "ENTITY_RELAY_MAIL_LIFETIME")]
+    relay_mail_lifetime: Option<MailLifetime>,
+    /// How many messages a relay keeps for one recipient, and of one sender, 1 to 65536 [default: 4096]
+    #[arg(long, value_name = "COUNT", env = "ENTITY_RELAY_MAIL_MAX")]
+    relay_mail_max: Option<MailMax>,
     /// How long a session of 1.1 lives without a message, `1s` to `1h` [default: 1h]
     #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_IDLE")]
     session_idle: Option<Idle>,
@@ -89,6 +96,7 @@ impl Behaviour {
             frames: self.frames,
             is_relay: self.relay,
             relays: self.via,
+            mail: MailTable { lifetime: self.relay_mail_lifetime, messages: self.relay_mail_max },
             heartbeat: self.heartbeat,
             dht: DhtTable {
                 enabled: self.dht,

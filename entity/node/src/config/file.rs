@@ -21,6 +21,10 @@
 //! address = "http://192.0.2.2:8002"
 //! key = "<64 hex>"
 //!
+//! [relay_mail]                 # of a relay: what it keeps for who is absent
+//! lifetime = "24h"             # between "1s" and "168h"
+//! messages = 4096              # for one recipient, and of one sender; 1 to 65536
+//!
 //! [heartbeat]                  # whether peers live
 //! period = "30s"               # between "2s" and "60m"
 //! failures = 3                 # in a row make a peer unhealthy
@@ -84,6 +88,7 @@ use super::choice::{ListenAddress, PeerEntry, Profile, Protocol, Trust, http_add
 use super::dht::DhtTable;
 use super::frames::Frames;
 use super::heartbeat::HeartbeatTable;
+use super::mail::MailTable;
 use super::moltbook::MoltbookTable;
 use super::relays::RelayEntry;
 use super::sessions::SessionsTable;
@@ -124,6 +129,9 @@ pub struct ConfigFile {
     /// Relays to be a member of.
     #[serde(default, rename = "relay")]
     pub relays: Vec<RelayEntry>,
+    /// What the node keeps as a relay.
+    #[serde(default)]
+    pub relay_mail: MailTable,
     /// Where the node keeps its files; relative to the working directory.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.

@@ -9,6 +9,7 @@
 //! - [`transfers`]: how much may be transferred.
 //! - [`frames`]: when messages travel as compact frames.
 //! - [`relays`]: being a relay, and being a member of some.
+//! - [`mail`]: what a relay keeps.
 //! - [`websocket`]: which layers are used.
 //! - this file: [`Settings`], the outcome.
 //!
@@ -19,6 +20,7 @@ pub mod dht;
 pub mod file;
 pub mod frames;
 pub mod heartbeat;
+pub mod mail;
 pub mod moltbook;
 pub mod relays;
 pub mod sessions;
@@ -41,6 +43,7 @@ use dht::DhtTable;
 use file::ConfigFile;
 use frames::Frames;
 use heartbeat::Period;
+use mail::MailTable;
 use moltbook::MoltbookTable;
 use relays::RelayEntry;
 use sessions::SessionsTable;
@@ -90,6 +93,8 @@ pub struct Overrides {
     pub is_relay: Option<bool>,
     /// Relays to be a member of, before those of the file.
     pub relays: Vec<RelayEntry>,
+    /// What the node keeps as a relay.
+    pub mail: MailTable,
     /// Where the node keeps its files.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.
@@ -162,7 +167,8 @@ impl Settings {
         // The table is made of strangers: whoever takes part meets them, unless it is told not to.
         let usual_trust = if dht.is_some() { Trust::FirstUse } else { Trust::Pinned };
         let is_relay = overrides.is_relay.or(file.is_relay);
-        let bridge = relays::decide(is_relay, overrides.relays, file.relays);
+        let mail = file.relay_mail.under(overrides.mail);
+        let bridge = relays::decide((is_relay, mail), overrides.relays, file.relays);
         // Relays are on WebSockets.
         let usual_sockets = if bridge.is_relay || !bridge.relays.is_empty() {
             WebSockets::Beside

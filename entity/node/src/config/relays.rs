@@ -8,6 +8,7 @@ use entity_crypto::signing::PublicKey;
 use entity_transport::http::{Address, Scheme};
 use serde::Deserialize;
 
+use super::mail::MailTable;
 use crate::relay::BridgeConfig;
 
 /// A relay to be a member of: `ws://HOST:PORT#KEY`, or a table with `address` and `key`.
@@ -67,7 +68,7 @@ impl TryFrom<RelayTable> for RelayEntry {
 
 /// What is decided: flags over the file; the relays of both, those of the flags first.
 pub fn decide(
-    is_relay: Option<bool>,
+    (is_relay, mail): (Option<bool>, MailTable),
     flags: Vec<RelayEntry>,
     file: Vec<RelayEntry>,
 ) -> BridgeConfig {
@@ -77,7 +78,7 @@ pub fn decide(
             relays.push(target);
         }
     }
-    BridgeConfig { is_relay: is_relay.unwrap_or(false), relays }
+    BridgeConfig { is_relay: is_relay.unwrap_or(false), relays, mail }
 }
 
 #[cfg(test)]
@@ -95,7 +96,7 @@ mod tests {
         assert_eq!(format!("http://r:1#{KEY}").parse::<RelayEntry>(), Err(InvalidRelay::Address));
         let table = format!("address = 'ws://r:1'\nkey = '{KEY}'");
         assert_eq!(toml::from_str::<RelayEntry>(&table).unwrap(), entry);
-        let both = decide(Some(true), vec![entry.clone()], vec![entry]);
+        let both = decide((Some(true), MailTable::default()), vec![entry.clone()], vec![entry]);
         assert_eq!((both.is_relay, both.relays.len()), (true, 1));
     }
 }

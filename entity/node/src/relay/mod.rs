@@ -32,6 +32,7 @@ use entity_wire::reply::Reply;
 use tokio::sync::{Notify, oneshot};
 use tracing::warn;
 
+use crate::config::mail::MailTable;
 use crate::layers::RelayFace;
 use crate::node::{Node, WeakNode};
 use crate::seed::{self, NoEntropy};
@@ -44,6 +45,8 @@ pub struct BridgeConfig {
     pub is_relay: bool,
     /// The relays it is a member of, the preferred first.
     pub relays: Vec<RelayTarget>,
+    /// What it keeps as a relay.
+    pub mail: MailTable,
 }
 
 /// The room of relays in one node.
@@ -118,7 +121,7 @@ impl Bridge {
         seed: [u8; 32],
         stored: &mut entity_journal::Stored,
     ) -> Result<Option<Relay>, relay::DamagedRecord> {
-        let limits = relay::Config { relays: config.relays.len(), ..relay::Config::default() };
+        let limits = config.mail.bounds(config.relays.len());
         let key = SigningKey::from_seed_at(key.seed());
         // Also where it is no relay any more: its mail is not the peer's, and waits until it is one again.
         let relay = Relay::restore(limits, (key, seed), stored)?;

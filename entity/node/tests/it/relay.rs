@@ -7,7 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_wire::relay::{Form, ForwardId, Header};
+use entity_wire::socket::Notice;
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use crate::support::Shim;
 
@@ -178,9 +185,11 @@ fn check(count: u64, cuts: u64) {
     assert_eq!((received(&mut c, 0), received(&mut a, 0)), (vec![], vec![]));
 }
 
+/// `RELAY_MESSAGES=10000` sends as many; by itself the test is short.
 #[test]
-fn ten_thousand_messages_cross_a_relay_once_and_in_order_while_the_websocket_is_cut_twenty_times() {
-    check(10_000, 20);
+fn thousands_of_messages_cross_a_relay_once_and_in_order_while_the_websocket_is_cut_twenty_times() {
+    let count = std::env::var("RELAY_MESSAGES").map_or(2_000, |count| count.parse().unwrap());
+    check(count, 20);
 }
 
 #[test]
@@ -217,4 +226,55 @@ fn a_relay_that_changes_messages_is_named() {
     }
     let line = world.suspicion();
     assert!(line.contains("tampers") && line.contains(&world.place.address.to_string()));
+}
+
+/// Somebody who connects to the relay from this host of the loopback network, and never registers.
+async fn stranger(from: [u8; 4], relay: &str) -> WebSocketStream<tokio::net::TcpStream> {
+    let relay: SocketAddr = relay.trim_start_matches("http://").parse().unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    let stream = socket.connect(relay).await.unwrap();
+    let mut request = format!("ws://{relay}/ws").into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", "entity.v1".parse().unwrap());
+    tokio_tungstenite::client_async(request, stream).await.unwrap().0
+}
+
+/// Forwards a message for the key, and returns the status that the relay answers.
+async fn forward(
+    over: &mut WebSocketStream<tokio::net::TcpStream>,
+    recipient: &str,
+    number: u8,
+) -> u16 {
+    let recipient = PublicKey::from_hex(recipient).unwrap();
+    let (id, form) = (ForwardId::from_bytes([number; 16]), Form::Envelope);
+    let forward = Header { hops: 0, id, recipient, form }.write(b"{}");
+    over.send(Message::binary(forward)).await.unwrap();
+    loop {
+        let Message::Binary(bytes) = over.next().await.unwrap().unwrap() else { continue };
+        match Notice::decode(&bytes) {
+            Ok(Notice::Accepted { .. }) => return 200,
+            Ok(Notice::Refused { status, .. }) => return status,
+            // The challenge of the relay.
+            Err(_) => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn strangers_of_one_host_have_no_share_in_what_those_of_another_may_leave() {
+    let settings = [("ENTITY_RELAY_ROLE", "true"), ("ENTITY_RELAY_MAIL_MAX", "4")];
+    let settings = settings.map(|(name, value)| (name, value.to_owned()));
+    let (mut relay, relay_at, _) = peer("relay", &settings);
+    let keys = [3_u8, 4].map(|seed| SigningKey::from_seed([seed; 32]).public_key().to_string());
+    // Nobody listens there, so that everything is kept.
+    for (name, key) in ["x", "y"].into_iter().zip(&keys) {
+        add(&mut relay, name, "http://127.0.0.1:1", key);
+    }
+    let mut greedy = stranger([127, 0, 0, 2], &relay_at).await;
+    for number in 1..=4 {
+        assert_eq!(forward(&mut greedy, &keys[0], number).await, 200);
+    }
+    assert_eq!(forward(&mut greedy, &keys[1], 5).await, 503, "its own share is full");
+    let mut modest = stranger([127, 0, 0, 3], &relay_at).await;
+    assert_eq!(forward(&mut modest, &keys[1], 6).await, 200);
 }
