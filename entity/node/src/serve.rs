@@ -65,6 +65,20 @@ pub enum ServeError {
     Files(#[source] io::Error),
 }
 
+/// A node that has its port and its records and hears nobody yet: who connects waits until it [begins](Self::begin).
+///
+/// What it has to know before the first message comes, it is told here: a message of a peer that it is about to learn of would be
+/// refused as that of a stranger.
+#[derive(Debug)]
+pub struct Prepared {
+    node: Node,
+    address: SocketAddr,
+    http_address: String,
+    server: Option<Server>,
+    bridge: Option<Arc<Bridge>>,
+    deadlines: JoinHandle<()>,
+}
+
 /// A node that listens and keeps its deadlines, until stopped or dropped.
 #[derive(Debug)]
 pub struct Serving {
@@ -76,27 +90,8 @@ pub struct Serving {
     deadlines: JoinHandle<()>,
 }
 
-impl Serving {
-    /// Listens on `listen` and starts a peer that keeps its records in memory. `seed` is all its randomness.
-    ///
-    /// # Errors
-    ///
-    /// What the system says about the address.
-    pub fn start(
-        config: Config,
-        key: SigningKey,
-        seed: [u8; 32],
-        listen: SocketAddr,
-    ) -> Result<Self, ServeError> {
-        let kept = Storage::volatile();
-        let bridge = BridgeConfig::default();
-        let listen = Some(listen);
-        let start = Start { config, key, seed, listen, kept, bridge, data_dir: None };
-        Self::restore(start).map(|(serving, _)| serving)
-    }
-
-    /// Listens and starts a peer that goes on with what was kept. What comes with it hears of every event from the first;
-    /// dropping it is hearing of none.
+impl Prepared {
+    /// Takes a port and what was kept. What comes with it hears of every event from the first; dropping it is hearing of none.
     ///
     /// Where the configuration has no address to announce, it is the one listened on; an unspecified host is announced as
     /// this machine.
@@ -125,7 +120,20 @@ impl Serving {
         let node = Node::restore(config, key, seed, Clock::start(), kept)?;
         node.keep_files(data_dir.as_deref()).map_err(ServeError::Files)?;
         let events = node.listen();
-        Bridge::start(&node, (bridge, relay), (id, &own_key))?;
+        let bridge = Bridge::start(&node, (bridge, relay), (id, &own_key))?;
+        let kept = node.clone();
+        let deadlines = tokio::spawn(async move { kept.keep_deadlines().await });
+        Ok((Self { node, address, http_address, server, bridge, deadlines }, events))
+    }
+
+    /// The peer.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Hears others from here on.
+    pub fn begin(self) -> Serving {
+        let Self { node, address, http_address, server, bridge, deadlines } = self;
         let (stop, stopped) = oneshot::channel();
         let server = server.map(|server| {
             tokio::spawn(server.serve(Endpoints::new(node.clone(), address), async move {
@@ -133,9 +141,40 @@ impl Serving {
                 drop(stopped.await);
             }))
         });
-        let kept = node.clone();
-        let deadlines = tokio::spawn(async move { kept.keep_deadlines().await });
-        Ok((Self { node, address, http_address, stop, server, deadlines }, events))
+        if let Some(bridge) = bridge {
+            Bridge::keep_memberships(&bridge);
+        }
+        Serving { node, address, http_address, stop, server, deadlines }
+    }
+}
+
+impl Serving {
+    /// Listens on `listen` and starts a peer that keeps its records in memory. `seed` is all its randomness.
+    ///
+    /// # Errors
+    ///
+    /// What the system says about the address.
+    pub fn start(
+        config: Config,
+        key: SigningKey,
+        seed: [u8; 32],
+        listen: SocketAddr,
+    ) -> Result<Self, ServeError> {
+        let kept = Storage::volatile();
+        let bridge = BridgeConfig::default();
+        let listen = Some(listen);
+        let start = Start { config, key, seed, listen, kept, bridge, data_dir: None };
+        Self::restore(start).map(|(serving, _)| serving)
+    }
+
+    /// Listens and starts a peer that goes on with what was kept: [`Prepared`], which begins at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`].
+    pub fn restore(start: Start) -> Result<(Self, mpsc::Receiver<Numbered>), ServeError> {
+        let (prepared, events) = Prepared::restore(start)?;
+        Ok((prepared.begin(), events))
     }
 
     /// The peer.

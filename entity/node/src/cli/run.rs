@@ -25,7 +25,7 @@ use crate::moltbook::Slot;
 use crate::node::Node;
 use crate::rpc::methods::{Audience, Service};
 use crate::seed;
-use crate::serve::{ServeError, Serving, Start};
+use crate::serve::{Prepared, ServeError, Serving, Start};
 use crate::signals::Ends;
 use crate::storage::{Owner, Storage};
 use crate::wallet_files::create_private_dir;
@@ -224,13 +224,16 @@ async fn serve(
     let data_dir = Some(settings.data_dir.clone());
     let bridge = settings.bridge.clone();
     let start = Start { config, key, seed: randomness, listen, kept, bridge, data_dir };
-    let (serving, _) = Serving::restore(start).map_err(|error| match error {
+    let (prepared, _) = Prepared::restore(start).map_err(|error| match error {
         ServeError::Listen(error) => listen_failed(error),
         ServeError::Start(error) => Failed::new(Kind::System, error, None),
         error @ (ServeError::Files(_) | ServeError::Relay(_) | ServeError::Entropy(_)) => {
             Failed::new(Kind::System, error, None)
         }
     })?;
+    let known = settings.peers.len();
+    add_peers(prepared.node(), settings.peers).await;
+    let serving = prepared.begin();
     if settings.advertise.is_none() && listen.is_some_and(|listen| listen.ip().is_unspecified()) {
         warn!("others cannot learn the address of this peer: give it with --advertise");
     }
@@ -245,8 +248,7 @@ async fn serve(
     let mut guest = Guest::take(settings.moltbook, &settings.data_dir, &service)?;
     let administration = tokio::spawn(admin.serve(service));
     let key = serving.node().look(|peer, _| peer.public_key());
-    info!(%id, address = %serving.address(), %key, peers = settings.peers.len(), restored, "ready");
-    add_peers(serving.node(), settings.peers).await;
+    info!(%id, address = %serving.address(), %key, peers = known, restored, "ready");
     guest.begin(serving.node());
     run_until_told(serving, &mut ends, administration, &guest).await
 }

@@ -93,7 +93,7 @@ impl Receiver for RelaySocket {
 
 impl Bridge {
     /// Stays a member of every relay, as long as the node lives.
-    pub(super) fn keep_memberships(bridge: &Arc<Self>) {
+    pub(crate) fn keep_memberships(bridge: &Arc<Self>) {
         let targets: Vec<_> = bridge.state().members.iter().map(|one| one.target.clone()).collect();
         for (index, target) in targets.into_iter().enumerate() {
             tokio::spawn(keep(Arc::downgrade(bridge), index, target));

@@ -16,6 +16,7 @@ mod view;
 mod way;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -71,14 +72,15 @@ struct State {
 type Given = (Answer, bool);
 
 impl Bridge {
-    /// Makes the room, with what the relay kept; `None` where nothing of it is asked for.
+    /// Makes the room, with what the relay kept; `None` where nothing of it is asked for. It registers nowhere before
+    /// [`keep_memberships`](Self::keep_memberships).
     pub(crate) fn start(
         node: &Node,
         (config, kept): (BridgeConfig, Option<Relay>),
         (id, key): (PeerId, &SigningKey),
-    ) -> Result<(), NoEntropy> {
+    ) -> Result<Option<Arc<Self>>, NoEntropy> {
         if kept.is_none() && config.relays.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let layers = node.layers();
         let own = Own { http: layers.has_http(), ws: layers.has_sockets() };
@@ -110,8 +112,7 @@ impl Bridge {
         });
         layers.set_bridge(Arc::clone(&bridge));
         Self::keep_deadlines(&bridge);
-        Self::keep_memberships(&bridge);
-        Ok(())
+        Ok(Some(bridge))
     }
 
     /// The relay that `stored` holds, for a node that is one.
@@ -136,6 +137,12 @@ impl Bridge {
     fn state(&self) -> MutexGuard<'_, State> {
         // The machines keep their state valid at every return.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bridge").field("key", &self.key).finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use entity_node::admin::ask;
 use serde_json::json;
 
 pub(crate) fn entity(data: &Path, arguments: &[&str]) -> Output {
@@ -258,6 +259,22 @@ fn two_running_programs_talk_and_are_administered_by_their_owner() {
     assert_eq!(a.child.wait().unwrap().code(), Some(0));
     assert!(!socket.exists(), "the socket goes with the node");
     check(&entity(&data_a, &["peers"]), 4, "reach a running node");
+}
+
+/// So many that a node needs a while to write them all down.
+const CONFIGURED: usize = 300;
+
+#[test]
+fn a_node_that_says_it_is_ready_knows_every_configured_peer() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, _) = with_key(home.path(), "a");
+    let peer = |n| format!("[[peers]]\nid = \"p{n}\"\naddress = \"http://127.0.0.1:9\"\n");
+    let file: String = (0..CONFIGURED).map(peer).collect();
+    std::fs::write(data.join("entity.toml"), file).unwrap();
+    let _a = Run::start(&data, &["--connect=false"]);
+    let known = ask(&data, "peer.list", &json!({})).unwrap();
+    let known: serde_json::Value = serde_json::from_str(known.get()).unwrap();
+    assert_eq!(known["peers"].as_array().unwrap().len(), CONFIGURED);
 }
 
 #[test]
