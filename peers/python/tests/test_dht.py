@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 import vectors
@@ -11,6 +11,7 @@ from entity_py import strictjson
 from entity_py.codes import CallRefused
 from entity_py.crypto import SigningKey, sha256
 from entity_py.dht import slots as slot_limits
+from entity_py.dht.kept import KEPT_MAX, KeptContacts
 from entity_py.dht.lookup import Lookup
 from entity_py.dht.records import Contact, Forged, Record, distance, node_id, read_contacts, read_record, record_key, sign
 from entity_py.dht.slots import OWNER_SLOTS_MAX, OWNERS_MAX, Slots
@@ -186,6 +187,121 @@ def test_nodes_that_know_one_contact_find_everybody_and_lose_no_record_when_some
     machines[5].start()
     world.run(40 * SECOND, until=lambda: len(told(machines[5], "dht.joined")) == 2)
     assert len(told(machines[5], "dht.joined")) == 2, "it finds back through those that it has met"
+
+
+def maim(world: World, sender: str, to: str, after: int, count: int) -> List[int]:
+    """The next messages of `sender` to `to` come to harm on their way, from `after` from now on; what this returns counts them."""
+    begin, harmed = world.mono + after, [0]
+
+    def tamper(who: str, whom: str, body: bytes) -> bytes:
+        if (who, whom) != (sender, to) or world.mono < begin or harmed[0] >= count or b'"dht_' not in body:
+            return body
+        harmed[0] += 1
+        value = strictjson.parse(body).value
+        value["signature"] = to_base64(bytes(64))
+        return strictjson.canonical(value)
+
+    world.tamper = tamper
+    return harmed
+
+
+@pytest.mark.parametrize("sender,to", [("n1", "n0"), ("n0", "n1")])
+def test_a_question_that_is_lost_or_whose_answer_is_lost_is_asked_once_more_after_a_second(sender: str, to: str) -> None:
+    world = network(2)
+    one = world.machines["n1"]
+    world.run(40 * SECOND)
+    assert one.ask("dht.put", {"kind": "capability", "name": "x", "value": {}})["stored"] == 2
+    world.run(2 * SECOND)
+    harmed, begun = maim(world, sender, to, 0, 1), world.mono
+    assert one.ask("dht.get", {"kind": "capability", "name": "x"})["questions"] == 1
+    assert harmed == [1] and SECOND <= world.mono - begun < 2 * SECOND
+    assert contacts(one) == ["n0"], "it has answered, and counts as good"
+
+
+def test_a_node_that_finds_nobody_when_it_starts_again_joins_as_soon_as_somebody_is_there() -> None:
+    world = network(3)
+    machines = list(world.machines.values())
+    for machine in machines:
+        machine.crash()
+    # Longer than a session lives, and two starts alone.
+    for _ in range(2):
+        world.run(2 * HOUR)
+        machines[2].start()
+        world.run(100 * SECOND)
+        assert contacts(machines[2]) == []
+        machines[2].crash()
+    machines[2].start()
+    world.run(30 * SECOND)
+    before = len(told(machines[2], "dht.joined"))
+    assert len(told(machines[2], "dht.alone")) == 3, "it is said once, however often it asks"
+    machines[1].start()
+    assert world.run(61 * SECOND, until=lambda: len(told(machines[2], "dht.joined")) > before), "it asks again within a minute"
+    assert contacts(machines[2]) == ["n1"] and contacts(machines[1]) == ["n2"]
+
+
+def test_a_node_whose_first_contact_is_silent_joins_through_another_one() -> None:
+    world = network(4)
+    machines = list(world.machines.values())
+    machines[0].crash()
+    for machine in machines[2:]:
+        machine.crash()
+    # Only the one that has left is there, and does not answer, when the other one comes in the middle of the question.
+    assert machines[1].ask("dht.leave", within=100 * SECOND) == {}
+    before = len(told(machines[3], "dht.joined"))
+    machines[3].start()
+    world.run(SECOND)
+    machines[2].start()
+    assert world.run(20 * SECOND, until=lambda: len(told(machines[3], "dht.joined")) > before)
+    assert len(told(machines[3], "dht.alone")) <= 1
+
+
+def test_whoever_others_still_name_but_nobody_finds_costs_a_lookup_no_three_seconds() -> None:
+    world = network(4)
+    machines = list(world.machines.values())
+    machines[3].ask("dht.put", {"kind": "capability", "name": "x", "value": {}})
+    machines[0].crash()
+    machines[3].crash()
+    machines[3].start()
+    assert world.run(2 * SECOND, until=lambda: len(told(machines[3], "dht.joined")) == 2)
+    for _ in range(20):
+        begun = world.mono
+        assert len(machines[3].ask("dht.get", {"kind": "capability", "name": "x"})["records"]) == 1
+        assert world.mono - begun < SECOND
+
+
+def test_a_node_that_everybody_has_left_finds_them_again() -> None:
+    world = network(2)
+    machines = list(world.machines.values())
+    machines[0].crash()
+    for _ in range(3):
+        machines[1].ask("dht.put", {"kind": "capability", "name": "x", "value": {}})
+    world.run(2 * SECOND)
+    assert contacts(machines[1]) == [] and len(told(machines[1], "dht.alone")) == 1
+    machines[0].start()
+    assert world.run(61 * SECOND, until=lambda: contacts(machines[1]) == ["n0"] and len(told(machines[1], "dht.joined")) == 2)
+
+
+def test_the_contacts_that_outlive_a_restart_are_bounded_and_the_one_heard_longest_ago_goes() -> None:
+    records: Dict[str, bytes] = {}
+
+    def persist(key: str, value: Optional[bytes]) -> None:
+        if value is None:
+            del records[key]
+        else:
+            records[key] = value
+
+    kept = KeptContacts(persist)
+    everyone = [contact(n) for n in range(KEPT_MAX + 1)]
+    for one in everyone[:-1]:
+        kept.heard(one)
+    kept.heard(everyone[0])
+    kept.heard(everyone[-1])
+    assert len(records) == KEPT_MAX and everyone[1] not in kept.all() and kept.all()[:2] == [everyone[-1], everyone[0]]
+    again = KeptContacts(persist)
+    again.restore(dict(records))
+    assert set(again.all()) == set(kept.all())
+    again.forget(everyone[0].node)
+    assert everyone[0].node.hex() not in records
 
 
 def test_a_forged_rolled_back_or_oversized_record_never_wins() -> None:

@@ -27,6 +27,8 @@ class Lookup:
         self._hops: Dict[bytes, int] = {}
         self._asked: Set[bytes] = set()
         self._under_way: Dict[bytes, int] = {}
+        self._late: Set[bytes] = set()
+        """Under way, but nobody waits for them alone."""
         self._answered: List[Set[bytes]] = [set() for _ in range(PATHS)]
         self.nodes: Dict[bytes, Contact] = {}
         """Everybody that answered."""
@@ -46,9 +48,10 @@ class Lookup:
 
     def next(self) -> Optional[Contact]:
         """Who is to be asked now."""
-        if len(self._under_way) >= ALPHA or self.questions >= QUESTIONS_MAX:
+        busy = {node: path for node, path in self._under_way.items() if node not in self._late}
+        if len(busy) >= ALPHA or self.questions >= QUESTIONS_MAX:
             return None
-        for path in sorted(range(PATHS), key=lambda path: sum(at == path for at in self._under_way.values())):
+        for path in sorted(range(PATHS), key=lambda path: sum(at == path for at in busy.values())):
             candidate = self._candidate(path)
             if candidate is not None:
                 node = candidate.node
@@ -64,9 +67,17 @@ class Lookup:
         heard = sorted(self._paths[path].values(), key=self._far)
         alive = [
             one for one in heard
-            if one.node not in self._asked or one.node in self._answered[path] or self._under_way.get(one.node) == path
+            if one.node not in self._asked or one.node in self._answered[path] or self._is_awaited(one.node, path)
         ]  # fmt: skip
         return next((one for one in alive[:share] if one.node not in self._asked), None)
+
+    def _is_awaited(self, node: bytes, path: int) -> bool:
+        return self._under_way.get(node) == path and node not in self._late
+
+    def late(self, contact: Contact) -> None:
+        """It has not answered for a second: somebody else is asked beside it."""
+        if contact.node in self._under_way:
+            self._late.add(contact.node)
 
     def answered(self, contact: Contact, named: List[Contact]) -> None:
         """It has answered, and names others."""

@@ -13,7 +13,7 @@ from ..codes import CallRefused
 from ..encoding import SECOND
 from ..strictjson import JsonObject
 from ..times import Now, Timer
-from .courier import ATTEMPTS, Done, Outcome
+from .courier import ATTEMPTS, UNREACHABLE, Done, Outcome
 from .eleven import Eleven
 from .roster import Peer
 from .ten import Ten
@@ -61,6 +61,8 @@ class Line:
         self.waiting: Deque[Outgoing] = deque()
         self.waiting_bytes = 0
         self.openers: List[Opened] = []
+        self._hasty: List[Opened] = []
+        """Openers that want to hear when an attempt has found nobody, instead of waiting for the next one."""
         self.eleven = Eleven(self)
         self.ten = Ten(self)
         self._fallen_back = False
@@ -128,7 +130,7 @@ class Line:
     @property
     def has_work(self) -> bool:
         """Whether anybody wants a session."""
-        return bool(self.waiting or self.openers) or self.core.outbox.has(self.peer.name)
+        return bool(self.waiting or self.openers or self._hasty) or self.core.outbox.has(self.peer.name)
 
     def pump(self, now: Now) -> None:
         """Sends whatever can go, and gets a session where one is wanted."""
@@ -141,6 +143,7 @@ class Line:
 
     def begin_soon(self, now: Now) -> None:
         """A session is wanted again, after a pause that doubles."""
+        self._tell(self._take_hasty(), refused(Outcome(None, UNREACHABLE, "nobody was there")))
         if self._retry is None and not self.core.stopping:
             self._pause = min(max(self._pause * 2, RETRY_FIRST), RETRY_MAX)
             delay = max(self._pause - self._pause * self.core.random(1)[0] // 512, self.peer.circuit.wait(now.mono))
@@ -165,15 +168,28 @@ class Line:
         else:
             self.ten.begin(now)
 
-    def open(self, told: Opened, now: Now) -> None:
-        """A session is wanted: the one that is there, or a new one."""
+    def open(self, told: Opened, now: Now, patient: bool = True) -> None:
+        """A session is wanted: the one that is there, or a new one. Whoever is not patient hears of the first attempt that found nobody."""
         current = self.eleven.info() if self.speaks() == "1.1" else self.ten.info()
         if current is not None:
             told(current)
             return
-        self.openers.append(told)
+        (self.openers if patient else self._hasty).append(told)
         self.stop_pausing()
         self.begin(now)
+
+    def _take_hasty(self) -> List[Opened]:
+        hasty, self._hasty = self._hasty, []
+        return hasty
+
+    def _take_openers(self) -> List[Opened]:
+        openers, self.openers = self.openers, []
+        return openers + self._take_hasty()
+
+    @staticmethod
+    def _tell(openers: List[Opened], result: Union[JsonObject, CallRefused]) -> None:
+        for told in openers:
+            told(result)
 
     def stop_pausing(self) -> None:
         """Whoever asks does not wait for a pause."""
@@ -194,9 +210,7 @@ class Line:
         self._refused_old = False
         self._pause = 0
         self.stop_pausing()
-        openers, self.openers = self.openers, []
-        for told in openers:
-            told(info)
+        self._tell(self._take_openers(), info)
         self._schedule_beat(now)
         self.core.soon(self.pump)
 
@@ -213,9 +227,7 @@ class Line:
                 self.eleven.begin(now)
                 return
         self._fallen_back = False
-        openers, self.openers = self.openers, []
-        for told in openers:
-            told(refused(outcome))
+        self._tell(self._take_openers(), refused(outcome))
         if self.eleven.info() is None or version == "1.0":
             self.fail_waiting(outcome, now)
         if outcome.code != "INVALID_VERSION" or self.core.outbox.has(self.peer.name):
@@ -244,9 +256,7 @@ class Line:
         if self._beat is not None:
             self._beat.cancel()
         gone = Outcome(None, "UNKNOWN_RECIPIENT", "the peer was removed")
-        for told in self.openers:
-            told(refused(gone))
-        self.openers = []
+        self._tell(self._take_openers(), refused(gone))
         self.fail_waiting(gone, now)
 
     def stop(self, now: Now) -> None:

@@ -7,29 +7,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Union
 
-from ..codes import BadParams, CallRefused
-from ..crypto import check_public_key
+from ..codes import CallRefused
+from ..dht.kept import KeptContacts
 from ..dht.lookup import Lookup
 from ..dht.records import (
-    LIFETIME_MAX, VERSION_MAX, Contact, Forged, Record, is_address, is_capability, node_id, read_contacts, read_point, read_record, read_way,
+    LIFETIME_MAX, VERSION_MAX, Contact, Forged, Record, is_address, is_capability, node_id, read_point, read_record, read_way,
     record_key, sign,
 )  # fmt: skip
-from ..dht.slots import OWNERS_MAX, Slots
+from ..dht.slots import Slots
 from ..dht.table import K, Table
 from ..encoding import SECOND, is_id, parse_hex, stamp, to_base64
-from ..peer.courier import Outcome
-from ..peer.line import Outgoing
 from ..peer.feature import KEY, NAME, OBJECT, POSITIVE, Feature, Field, Later, Message, Records, method, one_of, optional, text
 from ..strictjson import JsonObject, canonical, parse
 from ..times import HOUR, MINUTE, Now, Timer
+from .dht_questions import ANSWER_WITHIN, Questions
 
 if TYPE_CHECKING:
     from ..peer.core import Core
 
 SPACE = "dht.slot"
-ANSWER_WITHIN = 3 * SECOND
-GUESTS_MAX = 384
-"""Peers that only the table has brought; contacts beyond it are not followed."""
+CONTACTS = "dht.contact"
 LOOKUPS_MAX = 64
 LEAVE_WITHIN = 30 * SECOND
 TTL = 7_200
@@ -38,16 +35,9 @@ PINGED_AFTER = 15 * MINUTE
 PAGES_MAX = 4
 KINDS = frozenset({"dht_ping", "dht_pong", "dht_find", "dht_get", "dht_found", "dht_store", "dht_stored", "dht_leave"})
 VERSION = Field("an integer from 1 to 2^53 - 1", lambda value: isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= VERSION_MAX)
-Told = Callable[[Optional[JsonObject], Now], None]
-"""The answer to a question, or None."""
-
-
-class _Asked:
-    """One question under way."""
-
-    def __init__(self, peer: str, kind: str, told: Told) -> None:
-        self.peer, self.kind, self.told = peer, kind, told
-        self.timer: Optional[Timer] = None
+REJOIN_FIRST = SECOND
+REJOIN_MAX = MINUTE
+"""The pauses after which a node that is alone asks again are doubled up to this one, each shortened at random by up to half."""
 
 
 class Dht(Feature):
@@ -55,7 +45,7 @@ class Dht(Feature):
 
     name = "dht"
     kinds = KINDS
-    spaces = (SPACE,)
+    spaces = (SPACE, CONTACTS)
     events = ("dht.joined", "dht.alone", "dht.left", "dht.misbehaved")
 
     def __init__(self, abilities: Callable[[], List[str]]) -> None:
@@ -63,10 +53,12 @@ class Dht(Feature):
         self.table = Table(bytes(32))
         self.slots = Slots(bytes(32))
         self.state = "here"
-        self._asked: Dict[int, _Asked] = {}
-        self._requests = 0
+        self._questions = Questions(self._takes_part, self._silent)
+        self._kept: KeptContacts = KeptContacts(lambda key, value: None)
         self._lookups = 0
-        self._joined = self._joining = False
+        self._joined = self._joining = self._is_alone = False
+        self._rejoin: Optional[Timer] = None
+        self._rejoin_pause = 0
         self._announced: Tuple[str, ...] = ()
         self._announce_at = 0
         self._announced_to = 0
@@ -75,7 +67,7 @@ class Dht(Feature):
     # -- start and end
 
     def start(self, core: "Core", records: Records, now: Now) -> None:
-        """What was stored is there again; contacts come with their sessions."""
+        """What was stored is there again, and whoever was known is asked."""
         self.table = Table(node_id(core.key.public))
         self.slots = Slots(core.random(32))
         self._on = core.config.dht and core.config.speaks("1.1")
@@ -83,111 +75,106 @@ class Dht(Feature):
             found = parse(value).value
             if self._on and self.slots.store(read_record(found["record"], found["signature"]), now.wall, now.mono) != "stored":
                 core.persist(SPACE, key, None)
+        self._kept = KeptContacts(lambda key, value: core.persist(CONTACTS, key, value))
+        self._kept.restore(records.get(CONTACTS, {}))
         if self._on:
+            if self._kept.all():
+                core.soon(lambda then: self._join(core, then))
             self._refresh_at = now.mono + HOUR
             core.after(now, TICK, lambda then: self._tick(core, then))
 
     def handle_session(self, core: "Core", peer: str, now: Now) -> None:
         """Somebody who takes part is a contact from here on."""
-        if self._heard(core, peer, now) and not self._joined and not self._joining:
-            self._join(core, now)
+        self._heard(core, peer, now)
 
     def handle_removed(self, core: "Core", peer: str, now: Now) -> None:
         """Who is forgotten is no contact."""
         for known in [known for known in self.table.all() if known.contact.id == peer]:
-            self.table.drop(known.node)
+            self._drop(known.node)
+
+    def _drop(self, node: bytes) -> None:
+        self.table.drop(node)
+        self._kept.forget(node)
 
     def _takes_part(self, core: "Core", peer: str) -> bool:
         line = core.lines.get(peer)
         session = None if line is None else line.eleven.session
         return self._on and session is not None and "dht" in session.capabilities
 
-    def _heard(self, core: "Core", peer: str, now: Now) -> bool:
+    def _heard(self, core: "Core", peer: str, now: Now) -> None:
         entry = core.roster.get(peer)
         if entry is None or entry.key is None or not is_address(entry.address) or not self._takes_part(core, peer) or self.state != "here":
-            return False
-        stale = self.table.heard(Contact(peer, entry.key, str(entry.address)), now.mono, now.wall)
+            return
+        contact = Contact(peer, entry.key, str(entry.address))
+        stale = self.table.heard(contact, now.mono, now.wall)
+        if self.table.find(contact.node) is not None:
+            self._kept.heard(contact)
         if stale is not None and now.mono - stale.heard > PINGED_AFTER:
-            self._ask(core, stale.contact, "dht_ping", {}, lambda answer, then: None, now)
-        return True
+            self._questions.ask(core, stale.contact, "dht_ping", {}, lambda answer, then: None, now)
+        if not self._joined and not self._joining:
+            # Who was alone joins through whoever speaks; at most once in a while, should it never answer.
+            if self._rejoin is None:
+                self._join(core, now)
+            elif self._rejoin.due - now.mono > REJOIN_FIRST:
+                self._join_after(core, REJOIN_FIRST, now)
+
+    def _silent(self, contact: Contact) -> None:
+        """A question was not answered. The last ones are kept, so that a node that is alone has somebody to ask."""
+        self.table.failed(contact.node)
+        if self._joined and self.table.find(contact.node) is None and any(self.table.all()):
+            self._kept.forget(contact.node)
+
+    # -- joining
 
     def _join(self, core: "Core", now: Now) -> None:
+        """Looks up its own point: among its contacts and, where it was alone, all whom it could ask."""
         self._joining = True
+        if self._rejoin is not None:
+            self._rejoin.cancel()
+            self._rejoin = None
 
         def over(lookup: Lookup, then: Now) -> None:
             self._joining = False
-            if lookup.nodes:
-                self._joined = True
-                core.event("dht.joined", {"contacts": len(list(self.table.all()))})
-                self._announce(core, then)
-            else:
-                core.event("dht.alone", {})
+            if not lookup.nodes:
+                self._alone(core, then)
+                return
+            self._joined, self._is_alone, self._rejoin_pause = True, False, 0
+            core.event("dht.joined", {"contacts": len(list(self.table.all()))})
+            self._announce(core, then)
 
-        self._walk(core, self.table.node, None, over, now)
+        start = {contact.node: contact for contact in self._kept.all()}
+        if self._is_alone:
+            start.update({contact.node: contact for contact in _named(core)})
+        start.update({known.node: known.contact for known in self.table.nearest(self.table.node)})
+        self._walk(core, self.table.node, None, over, now, start=list(start.values()))
+
+    def _alone(self, core: "Core", now: Now) -> None:
+        if self.state != "here":
+            return
+        self._joined = False
+        if not self._is_alone:
+            self._is_alone = True
+            core.event("dht.alone", {})
+        self._rejoin_pause = min(max(self._rejoin_pause * 2, REJOIN_FIRST), REJOIN_MAX)
+        self._join_after(core, self._rejoin_pause - self._rejoin_pause * core.random(1)[0] // 512, now)
+
+    def _join_after(self, core: "Core", delay: int, now: Now) -> None:
+        if self._rejoin is not None:
+            self._rejoin.cancel()
+
+        def due(then: Now) -> None:
+            self._rejoin = None
+            if self.state == "here" and not self._joined and not self._joining and not core.stopping:
+                self._join(core, then)
+
+        self._rejoin = core.after(now, delay, due)
 
     # -- questions
 
-    def _meets(self, core: "Core", contact: Contact, now: Now) -> bool:
-        """Whether this contact is in the roster, under its key, or can be."""
-        peer = core.roster.get(contact.id)
-        if contact.id == core.name or contact.key == core.key.public:
-            return False
-        if peer is None:
-            if core.guests >= GUESTS_MAX or core.peer_of(contact.key) is not None or not check_public_key(contact.key):
-                return False
-            try:
-                core.add_peer(contact.id, contact.address, contact.key, False, now, guest=True)
-            except (CallRefused, BadParams):  # a roster that is full: somebody else is asked
-                return False
-            return True
-        return peer.key == contact.key
-
-    def _ask(self, core: "Core", contact: Contact, kind: str, body: JsonObject, told: Told, now: Now) -> None:
-        """One question, within 3 s; whoever has no session gets one."""
-        if not self._meets(core, contact, now):
-            core.soon(lambda then: told(None, then))
-            return
-        self._requests += 1
-        request = self._requests
-        asked = _Asked(contact.id, kind, told)
-        self._asked[request] = asked
-        asked.timer = core.after(now, ANSWER_WITHIN, lambda then: self._unanswered(core, request, contact, then))
-
-        def sent(outcome: Outcome, then: Now) -> None:
-            if not outcome.ok:
-                self._unanswered(core, request, contact, then)
-
-        def opened(result: Union[JsonObject, CallRefused]) -> None:
-            core.soon(lambda then: go(isinstance(result, CallRefused), then))
-
-        def go(refused: bool, then: Now) -> None:
-            if request not in self._asked:
-                return
-            if refused or not self._takes_part(core, contact.id):
-                self._unanswered(core, request, contact, then)
-                return
-            try:
-                asked_body = {"request": request, **body}
-                size = len(canonical(asked_body))
-                core.line(contact.id).send(Outgoing(kind, asked_body, size, sent, attempts=1, only_new=True), then, always=True)
-            except CallRefused:
-                self._unanswered(core, request, contact, then)
-
-        core.line(contact.id).open(opened, now)
-
-    def _unanswered(self, core: "Core", request: int, contact: Contact, now: Now) -> None:
-        asked = self._asked.pop(request, None)
-        if asked is None:
-            return
-        if asked.timer is not None:
-            asked.timer.cancel()
-        self.table.failed(contact.node)
-        asked.told(None, now)
-
     def _walk(self, core: "Core", target: bytes, key: Optional[bytes], over: Callable[[Lookup, Now], None], now: Now,
-              found: Optional[Callable[[Contact, List[Record]], None]] = None) -> None:  # fmt: skip
+              found: Optional[Callable[[Contact, List[Record]], None]] = None, start: Optional[List[Contact]] = None) -> None:  # fmt: skip
         """A lookup of contacts, or of the records of `key`, which `found` gets as they come."""
-        lookup = Lookup(target, self.table.node, [known.contact for known in self.table.nearest(target)])
+        lookup = Lookup(target, self.table.node, start or [known.contact for known in self.table.nearest(target)])
         ended: List[bool] = []
 
         def step(then: Now) -> None:
@@ -204,7 +191,12 @@ class Dht(Feature):
             kind, body = ("dht_find", {"target": target.hex()}) if key is None else ("dht_get", {"key": key.hex()})
             if after:
                 body["after"] = after.hex()
-            self._ask(core, contact, kind, body, lambda answer, later: answered(contact, page, answer, later), then)
+            self._questions.ask(core, contact, kind, body, lambda answer, later: answered(contact, page, answer, later), then,
+                                lambda later: late(contact))  # fmt: skip
+
+        def late(contact: Contact) -> None:
+            lookup.late(contact)
+            core.soon(step)
 
         def answered(contact: Contact, page: int, answer: Optional[JsonObject], then: Now) -> None:
             if answer is None:
@@ -233,14 +225,14 @@ class Dht(Feature):
             if message.kind == "dht_leave":
                 entry = core.roster.get(message.peer)
                 if entry is not None and entry.key is not None:
-                    self.table.drop(node_id(entry.key))
+                    self._drop(node_id(entry.key))
                 return
             request = message.body.get("request")
             if not isinstance(request, int) or isinstance(request, bool) or not 1 <= request <= VERSION_MAX:
                 raise ValueError("request")
             self._heard(core, message.peer, now)
             if message.kind in ("dht_pong", "dht_found", "dht_stored"):
-                self._take_answer(core, message, request, now)
+                self._questions.take_answer(message, request, now)
             else:
                 self._take_question(core, message, request, now)
         except Forged as error:
@@ -277,33 +269,6 @@ class Dht(Feature):
                     answer["more"] = True
             self._say(core, message.peer, "dht_found", answer, now)
 
-    def _take_answer(self, core: "Core", message: Message, request: int, now: Now) -> None:
-        asked = self._asked.get(request)
-        wanted = {"dht_ping": "dht_pong", "dht_store": "dht_stored", "dht_find": "dht_found", "dht_get": "dht_found"}
-        if asked is None or asked.peer != message.peer or wanted[asked.kind] != message.kind:
-            return
-        answer: JsonObject = {"outcome": message.body.get("outcome")}
-        if message.kind == "dht_found":
-            records = message.body.get("records", [])
-            if not isinstance(records, list) or len(records) > OWNERS_MAX:
-                raise ValueError("records")
-            answer = {
-                "contacts": read_contacts(message.body.get("contacts")), "more": message.body.get("more") is True,
-                "records": [self._read(item) for item in records],
-            }  # fmt: skip
-        elif message.kind == "dht_stored" and not isinstance(answer["outcome"], str):
-            raise ValueError("outcome")
-        del self._asked[request]
-        if asked.timer is not None:
-            asked.timer.cancel()
-        asked.told(answer, now)
-
-    @staticmethod
-    def _read(item: Any) -> Record:
-        if not isinstance(item, dict) or set(item) != {"record", "signature"}:
-            raise ValueError("a signed record")
-        return read_record(item["record"], item["signature"])
-
     def _say(self, core: "Core", peer: str, kind: str, body: JsonObject, now: Now) -> None:
         try:
             core.send(peer, kind, body, now)
@@ -338,7 +303,7 @@ class Dht(Feature):
                     done(later)
 
             for contact in chosen:
-                self._ask(core, contact, "dht_store", record.write(), answered, then)
+                self._questions.ask(core, contact, "dht_store", record.write(), answered, then)
             if not chosen:
                 done(then)
 
@@ -372,6 +337,8 @@ class Dht(Feature):
         if self.state != "here":
             return
         contacts = len(list(self.table.all()))
+        if self._joined and not contacts:
+            self._alone(core, now)
         if self._joined:
             doubled = contacts >= 2 * max(1, self._announced_to)
             if now.mono >= self._announce_at or doubled or tuple(self._abilities()) != self._announced:
@@ -440,7 +407,7 @@ class Dht(Feature):
                 for owner, record in good.items():
                     mine = seen.get(contact.node, {}).get(owner)
                     if mine is None or mine.rank < record.rank:
-                        self._ask(core, contact, "dht_store", record.write(), lambda answer, later: None, then)
+                        self._questions.ask(core, contact, "dht_store", record.write(), lambda answer, later: None, then)
             told([good[owner] for owner in sorted(good)], lookup, then)
 
         self._walk(core, key, key, over, now, found)
@@ -488,7 +455,7 @@ class Dht(Feature):
                     known = able if record.kind == "entity" else None
                     ways += [_way(id, record.owner, address, "table", known, stamp(record.expires)) for address in addresses]
                     contact = Contact(id, record.owner, addresses[0])
-                    self._meets(core, contact, then)
+                    self._questions.meets(core, contact, then)
             later.resolve({"ways": ways})
 
         self._collect(core, record_key(kind, name), told, now)
@@ -533,6 +500,12 @@ class Dht(Feature):
 
         following(now)
         return later
+
+
+def _named(core: "Core") -> List[Contact]:
+    """The operator's peers, as far as they can be asked."""
+    named = [peer for peer in core.roster.values() if not peer.guest and peer.key is not None and is_address(peer.address)]
+    return [Contact(peer.name, peer.key, str(peer.address)) for peer in named[:K] if peer.key is not None]
 
 
 def _far(node: bytes, point: bytes) -> int:
