@@ -2,7 +2,7 @@
 
 use fuzz::{Outcome, Plan, Tally, check, run, targets};
 
-/// Unoptimised a small part of them, as one test among all; optimised, in the suite `fuzz`, all of them.
+/// Unoptimised a small part of them, as one test among all; optimised, in the suite `optimised`, all of them.
 const INPUTS: u64 = if cfg!(debug_assertions) { 500 } else { 20_000 };
 
 const SEED: u64 = 20_261_122;

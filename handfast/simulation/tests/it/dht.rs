@@ -11,7 +11,7 @@ use handfast_simulation::dht::judge::Modelled;
 use handfast_simulation::dht::plan::Defect;
 use handfast_simulation::dht::{Course, Plan};
 
-/// Smaller where the code is not optimised: the suite `simulation` runs it as it is released.
+/// Smaller where the code is not optimised: the suite `optimised` runs it as it is released.
 fn size() -> usize {
     if cfg!(debug_assertions) { 300 } else { 2_000 }
 }

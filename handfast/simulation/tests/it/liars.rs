@@ -12,7 +12,7 @@ fn threads() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Fewer where the code is not optimised: the suite `simulation` runs it as it is released.
+/// Fewer where the code is not optimised: the suite `optimised` runs it as it is released.
 #[test]
 fn no_owner_has_two_certificates_for_a_slot_while_one_of_four_members_lies() {
     let count = if cfg!(debug_assertions) { 30 } else { 1_000 };

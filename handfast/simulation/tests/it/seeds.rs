@@ -12,7 +12,7 @@ fn the_same_seed_makes_the_same_history_and_another_seed_another() {
     }
 }
 
-/// Ten thousand where the code is optimised, which is how the suite `simulation` runs it.
+/// Ten thousand where the code is optimised, which is how the suite `optimised` runs it.
 #[test]
 fn every_law_holds_for_ten_thousand_seeds() {
     let count = if cfg!(debug_assertions) { 60 } else { 10_000 };

@@ -6,7 +6,7 @@ use handfast_faults::Dice;
 use handfast_simulation::run::{Course, Verdict};
 use handfast_simulation::town::Town;
 
-/// Smaller where the code is not optimised: the suite `simulation` runs it as it is released.
+/// Smaller where the code is not optimised: the suite `optimised` runs it as it is released.
 fn town() -> Town {
     let (peers, payments) = if cfg!(debug_assertions) { (16, 40) } else { (100, 600) };
     let (span, lifetime) = (Duration::from_mins(1), Some(Duration::from_mins(2)));
