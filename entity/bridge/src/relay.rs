@@ -63,6 +63,8 @@ pub struct Relay {
     bases: BTreeMap<PublicKey, String>,
     seen: Seen,
     attempts: BTreeMap<AttemptId, Attempt>,
+    /// Those that somebody waits for, by the id of the message.
+    live: BTreeMap<ForwardId, AttemptId>,
     /// What is handed on live, until its sending has ended.
     under_way: Usage,
     timeouts: BTreeSet<(Timestamp, AttemptId)>,
@@ -103,6 +105,7 @@ impl Relay {
             bases: BTreeMap::new(),
             seen: Seen::default(),
             attempts: BTreeMap::new(),
+            live: BTreeMap::new(),
             under_way: Usage::default(),
             timeouts: BTreeSet::new(),
             again: BTreeMap::new(),

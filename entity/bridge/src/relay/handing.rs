@@ -44,6 +44,8 @@ struct Live {
     sender: Sender,
     /// The recipient is one for whom mail is kept.
     is_known: bool,
+    /// The recipient has disposed of it, and its answer is on its way.
+    is_acknowledged: bool,
 }
 
 /// How long a base or a further relay may take. Guessed: as long as a client of HTTP waits.
@@ -74,7 +76,8 @@ impl Relay {
             || self.book.get(&recipient).is_some_and(|member| member.expires_at > now);
         match self.seen.note(header.id, now) {
             Sight::New => {
-                let live = Live { ticket, header, message, sender, is_known };
+                let live =
+                    Live { ticket, header, message, sender, is_known, is_acknowledged: false };
                 let way = self.first_way(&live, now);
                 self.go(live, way, now);
             }
@@ -108,7 +111,22 @@ impl Relay {
     fn decide(&mut self, attempt: AttemptId) -> Option<(What, Way)> {
         let held = self.attempts.get_mut(&attempt)?;
         self.timeouts.remove(&(held.timeout_at, attempt));
-        Some((std::mem::replace(&mut held.what, What::Over), held.way.clone()))
+        let (what, way) = (std::mem::replace(&mut held.what, What::Over), held.way.clone());
+        if let What::Live(live) = &what {
+            self.live.remove(&live.header.id);
+        }
+        Some((what, way))
+    }
+
+    /// A recipient has disposed of what is on its way to it. Its answer may still come; where none does it is not kept, since
+    /// nobody would acknowledge it once more.
+    pub(super) fn acknowledge_live(&mut self, id: ForwardId, connection: ConnectionId) {
+        let attempt = self.live.get(&id).and_then(|attempt| self.attempts.get_mut(attempt));
+        if let Some(Attempt { what: What::Live(live), way, .. }) = attempt
+            && *way == Way::Connection(connection)
+        {
+            live.is_acknowledged = true;
+        }
     }
 
     fn ended(&mut self, what: What, way: &Way, outcome: Outcome, now: Timestamp) {
@@ -265,6 +283,7 @@ impl Relay {
         let live_bytes = is_live.then_some(forward::HEADER_LEN + message.len());
         if let Some(bytes) = live_bytes {
             self.under_way.add(bytes);
+            self.live.insert(header.id, attempt);
         }
         self.attempts.insert(attempt, Attempt { what, way: way.clone(), timeout_at, live_bytes });
         self.outputs.push_back(Output::Send { attempt, way, header, message });
@@ -272,7 +291,10 @@ impl Relay {
 
     /// Keeps a message at the place of its arrival, and answers so. `is_sent`: it went over the connection of now already.
     fn keep(&mut self, live: Live, is_sent: bool, now: Timestamp) {
-        let Live { ticket, header, message, sender, is_known } = live;
+        let Live { ticket, header, message, sender, is_known, is_acknowledged } = live;
+        if is_acknowledged {
+            return self.answer((ticket, header.id), stored(), false);
+        }
         if !is_known {
             return self.answer((ticket, header.id), refused(ErrorCode::UnknownRecipient), false);
         }

@@ -74,9 +74,13 @@ impl Relay {
                 // Only over the connection of the registration that holds.
                 let member =
                     member.filter(|key| self.book.connection(key, now) == Some(connection));
-                if let Some(place) = member.and_then(|key| self.mail.find(&key, id)) {
-                    self.drop_mail(place, now);
-                    self.pump(&place.0, now);
+                match member.map(|key| self.mail.find(&key, id)) {
+                    Some(Some(place)) => {
+                        self.drop_mail(place, now);
+                        self.pump(&place.0, now);
+                    }
+                    Some(None) => self.acknowledge_live(id, connection),
+                    None => {}
                 }
             }
             // What only a relay says.

@@ -177,6 +177,40 @@ fn who_is_registered_and_silent_gets_its_message_once_and_the_sender_is_answered
 }
 
 #[test]
+fn what_was_acknowledged_before_its_answer_came_is_not_kept() {
+    let mut bench = Bench::new(Config::default());
+    bench.register(1, 2, "carol", START);
+    // More than may be on their way at a time: what is acknowledged must not take the place of others for ever.
+    for number in 1..=100 {
+        bench.send(2, number, START);
+        let ack = Control::Ack { id: header(2, number).id };
+        bench.relay.handle_control(ConnectionId(1), ack, START);
+    }
+    let live = sends(&bench.outputs());
+    assert_eq!(live.len(), 100);
+    // Of half of them the answer is late, and the connection of the rest breaks.
+    for (attempt, ..) in &live[..50] {
+        bench.relay.handle_outcome(*attempt, Outcome::Failed, after(1));
+    }
+    bench.relay.handle_deadline(after(5));
+    let outputs = bench.outputs();
+    assert_eq!((statuses(&outputs), sends(&outputs).len()), (vec![200; 100], 0));
+    assert_eq!(bench.relay.usage(), Usage::default());
+}
+
+#[test]
+fn only_the_recipient_acknowledges_what_is_on_its_way_to_it() {
+    let mut bench = Bench::new(Config::default());
+    bench.register(1, 2, "carol", START);
+    bench.register(2, 3, "dora", START);
+    bench.send(2, 1, START);
+    bench.outputs();
+    bench.relay.handle_control(ConnectionId(2), Control::Ack { id: header(2, 1).id }, START);
+    bench.relay.handle_deadline(after(5));
+    assert_eq!(bench.relay.usage().messages, 1);
+}
+
+#[test]
 fn a_recipient_with_a_base_gets_its_mail_by_http_with_growing_pauses() {
     let mut bench = Bench::new(Config::default());
     let base = "http://127.0.0.1:5";
