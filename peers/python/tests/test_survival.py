@@ -139,3 +139,16 @@ def test_an_acknowledged_session_survives_both_ends_in_turn() -> None:
     row = one.ask("session.list")["sessions"][0]
     assert row["id"] == session and row["generation"] >= 20 and row["state"] == "ready"
     nonces(world)
+
+
+def test_what_failed_for_want_of_a_connection_goes_as_soon_as_there_is_one() -> None:
+    world, one, other = pair(versions=("1.1",), websocket=True)
+    assert one.ask("session.open", {"to": "b"})["state"] == "ready"
+    world.machines.pop("b")
+    one.ask("message.send", {"to": "b", "body": {"n": 1}, "durable": True})
+    world.run(SECOND // 10)
+    world.machines["b"] = other
+    assert one.core is not None
+    one.core.handle_linked("b", 1, world.now)
+    one.flush()
+    assert world.run(SECOND // 10, until=lambda: other.received() == [{"n": 1}]), "not after the pause of 2 s"

@@ -11,6 +11,7 @@ from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from .encoding import SECOND, is_id
 from .peer.limits import Rate
+from .relay_wire import Relay, parse_relays
 
 LEVELS = ("error", "warn", "info", "debug", "trace")
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|min|h)\Z")
@@ -39,6 +40,10 @@ class Config:
     """`auto` lists `compact_frames` and sends frames where a WebSocket is agreed on, `always` over HTTP, too; with `never` all are signed envelopes."""
     websocket: bool = False
     """Whether `/ws` is served and WebSockets are opened."""
+    http: bool = True
+    """Whether messages go and come by HTTP."""
+    relays: Tuple[Relay, ...] = ()
+    """Where this node registers, the preferred one first."""
     dht: bool = False
     """Whether this node takes part in the table; it then meets strangers by trust on first use."""
     dht_lifetime: int = 7200 * SECOND
@@ -91,6 +96,13 @@ def _word(text: str, where: str, words: Tuple[str, ...]) -> str:
     if text not in words:
         raise ConfigError(f"{where}: {text!r} is none of {', '.join(words)}")
     return text
+
+
+def _relays(text: str) -> Tuple[Relay, ...]:
+    try:
+        return tuple(parse_relays(text)) if text else ()
+    except ValueError as error:
+        raise ConfigError(f"ENTITY_RELAY: {error}") from error
 
 
 def parse_rates(text: str, where: str) -> Dict[str, Rate]:
@@ -163,6 +175,10 @@ def _environment(env: Mapping[str, str], test_peer: bool, level: str, rates: Map
     lifetime_of_records = parse_duration(env.get("ENTITY_DHT_LIFETIME", "2h"), "ENTITY_DHT_LIFETIME")
     if not SECOND <= lifetime_of_records <= 24 * 3600 * SECOND:
         raise ConfigError("ENTITY_DHT_LIFETIME: from 1s to 24h")
+    relays = _relays(env.get("ENTITY_RELAY", ""))
+    websocket = _word(env.get("ENTITY_WS", "true" if relays else "false"), "ENTITY_WS", ("true", "false", "only"))
+    if relays and websocket == "false":
+        raise ConfigError("ENTITY_WS: a relay is reached over a WebSocket; leave ENTITY_WS out, or say true or only")
     config = Config(
         name=name,
         versions=spoken[protocol],
@@ -171,7 +187,9 @@ def _environment(env: Mapping[str, str], test_peer: bool, level: str, rates: Map
         session_lifetime=None if lifetime is None else parse_duration(lifetime, "ENTITY_SESSION_LIFETIME"),
         legacy_token_transfer=parse_flag(env.get("ENTITY_LEGACY_TOKEN_TRANSFER", "false"), "ENTITY_LEGACY_TOKEN_TRANSFER"),
         frames=_word(env.get("ENTITY_FRAMES", "auto"), "ENTITY_FRAMES", ("auto", "always", "never")),
-        websocket=parse_flag(env.get("ENTITY_WS", "false"), "ENTITY_WS"),
+        websocket=websocket != "false",
+        http=websocket != "only",
+        relays=relays,
         dht=parse_flag(env.get("ENTITY_DHT", "false"), "ENTITY_DHT"),
         dht_lifetime=lifetime_of_records,
         rates=rates,

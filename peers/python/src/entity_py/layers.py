@@ -1,4 +1,4 @@
-"""Which way a transmission takes: an open WebSocket with the peer, one that is opened for it, or HTTP.
+"""Which way a transmission takes: an open WebSocket with the peer, one that is opened for it, HTTP, or a relay where both have nothing in common.
 
 L2 is preferred; what it does not answer because it broke goes over L1 at once, with the same bytes. What was opened is opened again when it breaks.
 
@@ -18,6 +18,7 @@ from .encoding import SECOND
 from .http import Client, Handled, Headers, Switch, split_url
 from .peer.courier import FRAME, MESSAGE
 from .peer.outputs import Transmit
+from .relays import Relays
 from .socket_wire import PATH, SUBPROTOCOL, Told
 from .v11.frame import split
 from .websocket import Broken, Data, Socket, accept_key, check_upgrade, dial
@@ -35,7 +36,8 @@ class Layers:
 
     def __init__(
         self, name: str, client: Client, serves: bool, size_max: Callable[[], int], taken: Taken, wants: Callable[[str], Optional[str]],
-        linked: Callable[[str, int], None],
+        linked: Callable[[str, int], None], http: bool = True, relays: Optional[Relays] = None,
+        key_of: Callable[[str], Optional[bytes]] = lambda peer: None,
     ) -> None:  # fmt: skip
         self._name = name
         self._client = client
@@ -44,6 +46,9 @@ class Layers:
         self._taken = taken
         self._wants = wants
         self._linked = linked
+        self._http = http
+        self._relays = relays
+        self._key_of = key_of
         self._of: Dict[str, List[Socket]] = {}
         self._all: List[Socket] = []
         self._keepers: Dict[str, "asyncio.Task[None]"] = {}
@@ -94,8 +99,9 @@ class Layers:
         pause = 0.0
         base = self._wants(peer)
         if self._name > peer and base is not None and base.startswith("http"):
-            # Both know of each other: the lesser name opens, and the other only where nothing came. Nobody waits for that.
-            self._tried[peer].set()
+            # Both know of each other: the lesser name opens, and the other only where nothing came. Nobody waits for that who has HTTP.
+            if self._http:
+                self._tried[peer].set()
             await asyncio.sleep(YIELD)
         while not self._closed:
             base = self._wants(peer)
@@ -134,18 +140,33 @@ class Layers:
     async def transmit(self, what: Transmit) -> Told:
         """Status and body, from whichever layer. Raises OSError, ValueError, asyncio.TimeoutError, h11.ProtocolError."""
         limit = what.limit / SECOND
-        if what.to is not None and what.path in (MESSAGE, FRAME) and (self._of.get(what.to) or self._wants(what.to) is not None):
-            socket = await self._connection(what.to, limit)
-            if socket is not None:
-                data: Data = what.body.decode("utf-8") if what.path == MESSAGE else split(what.body)[0]
-                try:
-                    return await asyncio.wait_for(socket.send(data), limit)
-                except Broken:
-                    if not what.url.startswith("http://"):
-                        raise
-        if not what.url.startswith("http://"):
+        has_http = what.url.startswith("http://")
+        if what.to is not None and what.path in (MESSAGE, FRAME):
+            has_http = has_http and self._http
+            if self._of.get(what.to) or self._wants(what.to) is not None:
+                socket = await self._connection(what.to, limit)
+                if socket is not None:
+                    data: Data = what.body.decode("utf-8") if what.path == MESSAGE else split(what.body)[0]
+                    try:
+                        return await asyncio.wait_for(socket.send(data), limit)
+                    except Broken:
+                        if not has_http and not self._relays:
+                            raise
+            if not has_http:
+                return await self._by_relay(what, what.to, limit)
+        if not has_http:
             raise ConnectionError("there is no connection")
-        return await self._client.request(what.url, what.method, what.path, what.body, limit)
+        told = await self._client.request(what.url, what.method, what.path, what.body, limit)
+        if self._relays is not None and what.to is not None and "/relay/" in what.url:
+            self._relays.mailed(what.url, told)
+        return told
+
+    async def _by_relay(self, what: Transmit, to: str, limit: float) -> Told:
+        key = self._key_of(to)
+        if not self._relays or key is None:
+            raise ConnectionError("there is no connection")
+        is_frame = what.path == FRAME
+        return await asyncio.wait_for(self._relays.send(key, is_frame, split(what.body)[0] if is_frame else what.body, limit), limit)
 
     async def close(self) -> None:
         """Ends every connection."""

@@ -24,6 +24,7 @@ from .http import Client, Handled, Server
 from .layers import Layers
 from .peer.core import CORE_EVENTS, Core
 from .peer.outputs import Answer, Event, Output, Reply, Stopped, Transmit, Work
+from .relays import Relays
 from .store import Store, StoreError
 from .times import Now
 from .websocket import Data, Socket
@@ -80,9 +81,12 @@ class Node:
         self._records = records
         self.core = Core(config, SigningKey(seed), os.urandom, all_features())
         self._client = Client()
+        self._relays = Relays(
+            config.name, self.core.key, config.relays, lambda: self.core.inbound.size_max, self._relayed, clock, self._misled, self.log
+        )
         self._layers = Layers(
             config.name, self._client, config.websocket, lambda: self.core.inbound.size_max, self._socket_message, self.core.socket_base,
-            self._linked,
+            self._linked, config.http, self._relays, self.core.peer_key,
         )  # fmt: skip
         self._server = Server(self._request, lambda: self.core.inbound.size_max, self._layers.upgrade)
         self._writer = Writer(self._write)
@@ -119,6 +123,7 @@ class Node:
         self.log("info", f"ready at {self.core.address} as {self.core.name} with {', '.join(self.core.config.versions)}")
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
+        self._relays.start()
         threading.Thread(target=self._read_lines, args=(loop,), daemon=True).start()
         await self._ended.wait()
         await self._gate.empty()
@@ -126,6 +131,7 @@ class Node:
             await asyncio.wait(list(self._answers.values()), timeout=DRAIN)
         await asyncio.sleep(0)
         self._worker.shutdown(wait=True, cancel_futures=True)
+        await self._relays.close()
         await self._layers.close()
         await self._server.close()
         await self._client.close()
@@ -156,6 +162,8 @@ class Node:
     async def _request(self, method: str, path: str, body: bytes, local: bool) -> Handled:
         if self._stopping:
             return 503, b'{"detail":"the peer is ending"}', None
+        if method == "POST" and not self.core.config.http:
+            return 404, b'{"detail":"Not Found"}', None
         self._tokens += 1
         token = self._tokens
         answer: "asyncio.Future[Handled]" = asyncio.get_running_loop().create_future()
@@ -168,6 +176,16 @@ class Node:
 
     def _socket_message(self, socket: Socket, data: Data) -> "asyncio.Future[Handled]":
         """A counted message of a WebSocket, judged as the same bytes are that come by HTTP."""
+        if isinstance(data, str):
+            return self._judged(data.encode("utf-8"), False, socket)
+        # What is no frame is refused as one; docs/protocol/1.1.md#websocket-messages gives it the same code.
+        return self._judged(data, True, socket)
+
+    def _relayed(self, message: bytes, is_frame: bool) -> "asyncio.Future[Handled]":
+        """What a relay has handed on says nothing of who is at the other end of the connection."""
+        return self._judged(message, is_frame, None)
+
+    def _judged(self, message: bytes, is_frame: bool, socket: Optional[Socket]) -> "asyncio.Future[Handled]":
         self._tokens += 1
         token = self._tokens
         answer: "asyncio.Future[Handled]" = asyncio.get_running_loop().create_future()
@@ -175,15 +193,18 @@ class Node:
             answer.set_result((503, b'{"detail":"the peer is ending"}', None))
             return answer
         self._answers[token] = answer
-        self._sockets[token] = socket
+        if socket is not None:
+            self._sockets[token] = socket
         answer.add_done_callback(lambda done: self._answers.pop(token, None))
-        if isinstance(data, str):
-            body = data.encode("utf-8")
-            self._input(lambda now: self.core.handle_request(token, "POST", "/message", body, False, now))
+        if is_frame:
+            self._input(lambda now: self.core.handle_frame(token, message, now))
         else:
-            # What is no frame is refused as one; docs/protocol/1.1.md#websocket-messages gives it the same code.
-            self._input(lambda now: self.core.handle_frame(token, data, now))
+            self._input(lambda now: self.core.handle_request(token, "POST", "/message", message, False, now))
         return answer
+
+    def _misled(self, relay: str, key: Optional[bytes], why: str) -> None:
+        if not self._stopping:
+            self._input(lambda now: self.core.handle_misled(relay, key, why, now))
 
     def _linked(self, peer: str, count: int) -> None:
         """An input of its own, after the one that led to it."""

@@ -32,7 +32,7 @@ SESSIONS = "session"
 SPACES = (roster.SPACE, SESSIONS, outboxes.SPACE, outboxes.PLACES, inboxes.SPACE, inboxes.SEEN)
 CORE_EVENTS = (
     "peer.added", "session.ready", "session.resumed", "session.rekeyed", "session.closed", "message.received", "message.refused",
-    "message.acknowledged", "message.given_up", "peer.health", "handshake.failed",
+    "message.acknowledged", "message.given_up", "peer.health", "handshake.failed", "relay.suspected",
 )  # fmt: skip
 LARGE = 524_288
 """A body of more canonical bytes goes as a transfer."""
@@ -278,15 +278,32 @@ class Core:
             line.peer.linked = count
             if count:
                 line.peer.circuit.heard()
-                self.soon(line.pump)
+                # What failed while there was none goes now, and shows the other side who is there.
+                line.eleven.send_again_at_once(now)
+                line.ten.try_again_at_once()
         self._finish(now)
+
+    @property
+    def announced(self) -> Optional[str]:
+        """The base address at which others reach this node by HTTP, themselves or by a relay; None where there is none."""
+        if self.config.http:
+            return self.config.advertise or self.address
+        return self.config.relays[0].mailbox(self.key.public) if self.config.relays else None
+
+    def handle_misled(self, relay: str, key: Optional[bytes], why: str, now: Now) -> None:
+        """A relay is suspected of something."""
+        self.event("relay.suspected", {"relay": relay, "key": None if key is None else key.hex(), "why": why})
+        self.log("warn", f"relay suspected relay={relay} why={why}")
+        self._finish(self._time(now))
 
     def socket_base(self, peer: str) -> Optional[str]:
         """Where a WebSocket with this peer is opened; None where it has none, or this node does not want any."""
         line = self.lines.get(peer)
         address = None if line is None else line.peer.address
-        if line is None or address is None or not self.config.websocket:
+        if line is None or address is None or not self.config.websocket or "/relay/" in address:
             return None
+        if not self.config.http:
+            return address
         session = line.eleven.session
         has = session is not None and "websocket" in session.capabilities
         return address if address.startswith("ws://") or has else None

@@ -147,8 +147,7 @@ class Eleven:
     def me(self) -> Me:
         """This side of a handshake."""
         config = self.core.config
-        address = config.advertise or self.core.address
-        return Me(self.core.name, self.core.key, self.core.random, config.versions, address, config.abilities)
+        return Me(self.core.name, self.core.key, self.core.random, config.versions, self.core.announced, config.abilities)
 
     def shake(self, now: Now) -> None:
         """Sends step 1."""

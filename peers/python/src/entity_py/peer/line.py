@@ -307,7 +307,9 @@ class Line:
             self.eleven.send_beat(self._beats, self._beat_ended, now)
             return
         self._beats = 0
-        if self.peer.address is None or not self.peer.address.startswith("http"):
+        address = self.peer.address
+        if address is None or not address.startswith("http") or "/relay/" in address:
+            # A mailbox has no health.
             return
         limit = min(self.core.config.heartbeat // 3, 5 * SECOND)
         self.core.courier.get(self.peer, self.peer.address or "", "/health", limit, self._health, now)

@@ -314,11 +314,11 @@ class Dht(Feature):
 
     def _announce(self, core: "Core", now: Now) -> None:
         """docs/protocol/1.1.md#registry: the records about this node, a new version each time."""
-        address = core.config.advertise or core.address
+        address = core.announced
         self._announced = tuple(self._abilities())
         self._announce_at = now.mono + core.config.dht_lifetime // 2
         self._announced_to = len(list(self.table.all()))
-        if not is_address(address):
+        if address is None or not is_address(address):
             return
         way: JsonObject = {"entity_id": core.name, "addresses": [address]}
         expires = now.wall + core.config.dht_lifetime
