@@ -150,9 +150,9 @@ fn receive(response: Response<Body>, key: &ApiKey) -> Arrival {
     }
 }
 
+/// The whole value, which [`HEAD_MAX`] bounds: of a key that a cut goes through, a half could not be found.
 fn text_of(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
-    let value = headers.get(name)?.to_str().ok()?;
-    Some(value.chars().take(2_048).collect())
+    headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// What certainly did not leave, and what may have.
@@ -221,4 +221,19 @@ fn of_file(path: &Path) -> Result<Vec<Certificate<'static>>, TrustError> {
     let pem = fs::read(path).map_err(|error| failed(error.to_string()))?;
     let certificate = Certificate::from_pem(&pem).map_err(|error| failed(error.to_string()))?;
     Ok(vec![certificate])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_key_in_a_long_header_no_half_is_left() {
+        let key = ApiKey::parse("moltbook_sk_0123456789").unwrap();
+        let location = format!("https://x/{}moltbook_sk_0123456789", "x".repeat(2_030));
+        let response = Response::builder().status(302).header(header::LOCATION, location);
+        let response = response.body(Body::builder().data("{}")).unwrap();
+        let Arrival::Reply(reply) = receive(response, &key) else { panic!("no reply") };
+        assert!(reply.location.unwrap().ends_with("x(key)"));
+    }
 }

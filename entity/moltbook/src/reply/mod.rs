@@ -70,10 +70,7 @@ impl Reply {
     /// The same without the key, should the service have quoted it.
     #[must_use]
     pub fn scrubbed(mut self, key: &ApiKey) -> Self {
-        let body = String::from_utf8_lossy(&self.body);
-        if key.occurs_in(&body) {
-            self.body = key.scrub(&body).into_bytes();
-        }
+        self.body = key.scrub_bytes(&self.body);
         for text in
             [&mut self.location, &mut self.retry_after, &mut self.date].into_iter().flatten()
         {

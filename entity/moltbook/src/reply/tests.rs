@@ -202,6 +202,16 @@ fn a_quoted_key_is_taken_out_of_an_answer() {
     assert_eq!(reply.location.unwrap(), "Bearer (key)");
 }
 
+#[test]
+fn a_key_that_json_escapes_is_taken_out_before_the_escapes_are_read() {
+    let key = ApiKey::parse("moltbook_sk_0123456789").unwrap();
+    let body = br#"{"error":"no agent has \u006doltbook\u005Fsk_0123456789","hint":"{\"sent\":\"\\u006doltbook_sk_0123456789\"}"}"#;
+    let reply = Reply { status: 401, body: body.to_vec(), ..Reply::default() }.scrubbed(&key);
+    let Judged::Refused(refusal) = judge(&Call::Status, &reply) else { panic!("{reply:?}") };
+    let (said, hint) = (refusal.said.unwrap(), refusal.hint.unwrap());
+    assert_eq!((said.raw(), hint.raw()), ("no agent has (key)", r#"{"sent":"(key)"}"#));
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     const NAMES: [&str; 14] = [
         "id",

@@ -1,4 +1,8 @@
-//! The API key.
+//! The API key, and taking it out of what quotes it.
+
+mod quoted;
+#[cfg(test)]
+mod quoted_tests;
 
 use std::fmt;
 
@@ -49,13 +53,28 @@ impl ApiKey {
     }
 
     /// `text` with every occurrence of the key replaced: a service that quotes a key back must not bring it into an error or a log.
+    /// Escapes, base64 and hexadecimal digits of it are occurrences, too.
     pub fn scrub(&self, text: &str) -> String {
-        text.replace(self.0.as_str(), "(key)")
+        // What is taken out begins and ends with ASCII, so nothing else is touched.
+        String::from_utf8_lossy(&self.scrub_bytes(text.as_bytes())).into_owned()
     }
 
-    /// Whether `text` holds the key.
+    /// The same of bytes that need not be a text.
+    pub fn scrub_bytes(&self, text: &[u8]) -> Vec<u8> {
+        let mut scrubbed = Vec::with_capacity(text.len());
+        let mut from = 0;
+        for place in quoted::places(text, &self.0) {
+            scrubbed.extend_from_slice(&text[from..place.start]);
+            scrubbed.extend_from_slice(b"(key)");
+            from = place.end;
+        }
+        scrubbed.extend_from_slice(&text[from..]);
+        scrubbed
+    }
+
+    /// Whether `text` holds the key, plainly or in one of the forms that [`scrub`](Self::scrub) knows.
     pub fn occurs_in(&self, text: &str) -> bool {
-        text.contains(self.0.as_str())
+        !quoted::places(text.as_bytes(), &self.0).is_empty()
     }
 }
 
