@@ -87,6 +87,9 @@ flaws! {
     // Files.
     LosesLastChunk "loses-last-chunk" "Leaves out the last piece of what it sends in pieces."
     SkipsChunkDigest "skips-chunk-digest" "Does not look whether a chunk is the one that was announced."
+    // Ways.
+    NeverSendsFrames "never-sends-frames" "Sends envelopes to a peer with whom compact frames are agreed."
+    NeverUpgrades "never-upgrades" "Says that it has WebSockets, and neither dials nor takes one."
     // Tokens of identity, keys, encoding.
     AcceptsExpiredJwt "accepts-expired-jwt" "Accepts a JWT after its end."
     IgnoresJwtAudience "ignores-jwt-audience" "Accepts a JWT for somebody else."

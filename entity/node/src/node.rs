@@ -15,11 +15,10 @@ mod state;
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use entity_crypto::signing::SigningKey;
 use entity_journal::{Journal as _, JournalError, MemoryJournal, Record, Space, Stored};
 use entity_peer::command::{Command, CommandError, CommandId, CommandResult};
@@ -64,6 +63,7 @@ struct Shared {
     under_way: watch::Sender<usize>,
     /// Batches that are durable and not let go yet.
     durable: AtomicUsize,
+    frames_taken: AtomicU64,
     /// Why the journal failed, once it has.
     failure: watch::Sender<Option<Arc<JournalError>>>,
     /// Places for those who read the journal.
@@ -185,6 +185,7 @@ impl Node {
                 deadline_moved: Notify::new(),
                 under_way: watch::Sender::new(0),
                 durable: AtomicUsize::new(0),
+                frames_taken: AtomicU64::new(0),
                 failure: watch::Sender::new(None),
                 readers: Semaphore::new(Self::READERS_MAX),
             }),
@@ -233,14 +234,15 @@ impl Node {
             Ok(frames) => frames,
             Err(error) => return Reply::error(error.code()),
         };
-        // All are judged before the first is waited for, so that one commit serves them all.
-        let judged = frames.into_iter().map(|frame| self.judge_frame(frame, None));
-        let judged: Vec<_> = judged.collect();
-        let mut outcomes = Vec::with_capacity(judged.len());
-        for judged in judged {
-            let reply = self.kept(judged).await;
-            outcomes.push(reply.code().map_or(Ok(()), Err));
+        let (replies, passage) = self.judge_frames(&frames, None);
+        if let Some(passage) = passage
+            && passage.await.is_err()
+        {
+            // The journal failed: what the answers say may be forgotten.
+            return Reply::retry_later(ErrorCode::ServiceUnavailable, RETRY_AFTER_MS);
         }
+        let outcomes: Vec<_> =
+            replies.iter().map(|reply| reply.code().map_or(Ok(()), Err)).collect();
         Reply { status: 200, body: batch::results(&outcomes), retry_after_seconds: None }
     }
 
@@ -275,10 +277,10 @@ impl Node {
     /// answers, and what these have to wait for.
     pub(crate) fn judge_frames(
         &self,
-        frames: &[Bytes],
+        frames: &[impl AsRef<[u8]>],
         mut unknown: Option<(&Socket, &Connection)>,
     ) -> (Vec<Reply>, Option<Passage>) {
-        let decoded = frames.iter().map(|frame| decode_frame(&self.shared.rules, frame));
+        let decoded = frames.iter().map(|frame| decode_frame(&self.shared.rules, frame.as_ref()));
         let decoded: Vec<_> = decoded.collect();
         self.step(
             |state, now| {
@@ -288,6 +290,9 @@ impl Node {
                     if let (Some((socket, connection)), Some(sender)) = (unknown, sender) {
                         socket.heard_of(self, connection, &sender);
                         unknown = None;
+                    }
+                    if reply.status == 200 {
+                        self.shared.frames_taken.fetch_add(1, Ordering::Relaxed);
                     }
                     replies.push(reply);
                 }
@@ -474,6 +479,22 @@ impl Node {
     /// How many WebSockets are open, and of how many it is known whose they are.
     pub fn sockets(&self) -> (usize, usize) {
         self.shared.layers.count()
+    }
+
+    /// Waits until there is a connection that belongs to a peer that is known.
+    pub async fn reached_by_socket(&self) {
+        loop {
+            let changed = self.shared.layers.changed();
+            if self.sockets().1 > 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// How many compact frames were taken and not refused, since the start.
+    pub fn frames_taken(&self) -> u64 {
+        self.shared.frames_taken.load(Ordering::Relaxed)
     }
 
     /// The ways out.

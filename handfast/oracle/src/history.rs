@@ -12,6 +12,9 @@ use handfast_scenario::name::RoleName;
 use handfast_scenario::{Recorded, RunEvent};
 use serde_json::Value;
 
+/// What a scenario calls the way over a connection that stays open.
+pub(crate) const WEBSOCKET: &str = "websocket";
+
 /// The events of one unit.
 #[derive(Debug)]
 pub struct History<'a> {
@@ -401,6 +404,14 @@ impl Wire<'_> {
     /// Whether it went over a WebSocket and is no text: a frame, or what belongs to the connection itself.
     pub fn is_binary_of_socket(&self) -> bool {
         self.target == "WEBSOCKET" && self.message_type.is_none()
+    }
+
+    /// Whether it went this way: `websocket`, or the path that it was posted to.
+    pub fn went_over(&self, way: &str) -> bool {
+        match way {
+            WEBSOCKET => self.target == "WEBSOCKET",
+            path => self.target.strip_prefix("POST ") == Some(path),
+        }
     }
 
     /// The message in a few words, such as `message #3 of a -> b`.

@@ -12,6 +12,7 @@ pub mod spelling;
 
 mod descriptors_steady;
 mod exactly_once;
+mod frames;
 mod memory_per_message;
 mod no_nonce_reuse;
 mod no_plaintext;

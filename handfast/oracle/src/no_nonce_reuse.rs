@@ -11,7 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use handfast_scenario::event::WireTaken;
 use serde_json::Value;
 
-use crate::history::History;
+use crate::frames::{self, Frame};
+use crate::history::{History, Wire};
 use crate::params::Params;
 use crate::{Finding, OracleError};
 
@@ -31,7 +32,7 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
             Some(envelope) => {
                 used(&envelope).into_iter().map(|used| (used, whole.clone())).collect()
             }
-            None => sealed_frames(&STANDARD.decode(whole).unwrap_or_default()),
+            None => sealed_frames(&message),
         };
         for (used, bytes) in all {
             let earlier = seen.entry((message.from, used.clone()));
@@ -70,33 +71,13 @@ fn used(envelope: &Value) -> Vec<String> {
     used
 }
 
-/// The places that compact frames use up, each with the frame: one alone, as on a WebSocket, or a list of them with their
-/// lengths, as in a request (docs/protocol/1.1.md#compact-frames). Their counter is that of sealed envelopes.
-fn sealed_frames(bytes: &[u8]) -> Vec<(String, String)> {
-    if let Some(place) = place_of(bytes) {
-        return vec![(place, STANDARD.encode(bytes))];
-    }
-    let (mut rest, mut frames) = (bytes, Vec::new());
-    while let Some((len, after)) = rest.split_first_chunk::<4>() {
-        let len = usize::try_from(u32::from_be_bytes(*len)).unwrap_or(usize::MAX);
-        let Some((frame, after)) = after.split_at_checked(len) else { break };
-        frames.extend(place_of(frame).map(|place| (place, STANDARD.encode(frame))));
-        rest = after;
-    }
-    frames
-}
-
-/// The place that a frame names in its first 25 bytes; `None` where it is no frame.
-fn place_of(frame: &[u8]) -> Option<String> {
-    let (header, _) = frame.split_first_chunk::<25>()?;
-    if !matches!(header[0], 0x11 | 0x12) {
-        return None;
-    }
-    let hex = hex::encode(&header[1..17]);
-    let session = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
-    let generation = u16::from_be_bytes([header[17], header[18]]);
-    let sequence = header[19..].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    Some(format!("sealing place \"{session}\" {generation} {sequence}"))
+/// The places that compact frames use up, each with the frame. Their counter is that of sealed envelopes.
+fn sealed_frames(message: &Wire<'_>) -> Vec<(String, String)> {
+    let place = |frame: Frame| {
+        let Frame { session, generation, sequence, base64, .. } = frame;
+        (format!("sealing place \"{session}\" {generation} {sequence}"), base64)
+    };
+    frames::of(message).frames.into_iter().map(place).collect()
 }
 
 /// Two texts of the same 16 bytes are the same nonce.

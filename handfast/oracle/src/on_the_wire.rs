@@ -1,39 +1,52 @@
 //! `on-the-wire`: every message of a kind was sent in the form that the scenario says, and there was one.
 //!
 //! What a peer says of its own messages (a version, a flavour, whether they are sealed) is only its word; this looks
-//! at their bytes. It takes `has`, what each of them includes, and `from`, `to` and `type` to choose among them. `times`
-//! is how many they are, `at_most` how many at the most, `after_start_of` looks only at those after the last time that this
+//! at their bytes. It takes `has`, what each of them includes, and `from`, `to` and `type` to choose among them; `over` is the way
+//! that they went, `websocket` or a path, and `frame` the kind of compact frames, which are then what is counted. `times`
+//! is how many they are, `at_least` and `at_most` how many at least and at the most, `after_start_of` looks only at those after the last time that this
 //! role was started again, `alike` says that all have the same bytes, and `apart` how long after each of them the next one
 //! came at least: so repeated attempts show.
 
 use std::time::Duration;
 
 use handfast_scenario::expectation::difference;
+use serde_json::Value;
 
-use crate::history::{History, Wire};
+use crate::frames::{self, Kind};
+use crate::history::{History, WEBSOCKET, Wire};
 use crate::params::Params;
 use crate::{Finding, OracleError};
 
+const KNOWN: [&str; 12] = [
+    "from",
+    "to",
+    "type",
+    "over",
+    "frame",
+    "after_start_of",
+    "has",
+    "times",
+    "at_least",
+    "at_most",
+    "alike",
+    "apart",
+];
+
 pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Finding, OracleError> {
-    params.only(&[
-        "from",
-        "to",
-        "type",
-        "after_start_of",
-        "has",
-        "times",
-        "at_most",
-        "alike",
-        "apart",
-    ])?;
-    let (from, to, kind) = (params.text("from")?, params.text("to")?, params.text("type")?);
+    params.only(&KNOWN)?;
+    let chosen = Chosen::read(params)?;
     let attempts = Attempts::read(params)?;
     let has = match attempts {
-        Attempts { times: None, at_most: None, alike: false, .. } => {
+        Attempts { times: None, at_least: None, at_most: None, alike: false, .. } => {
             Some(params.filled_table("has")?)
         }
         Attempts { .. } => params.optional_table("has")?,
     };
+    if chosen.frame.is_some() && (has.is_some() || attempts.alike || !attempts.apart.is_empty()) {
+        let problem =
+            "can only count frames: has, alike and apart are of messages that it can read";
+        return Err(params.problem(problem));
+    }
     let since_us = match params.text("after_start_of")? {
         None => 0,
         Some(role) => match history.restarts().into_iter().rfind(|(by, _)| *by == role) {
@@ -41,39 +54,95 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
             None => return Ok(Err(format!("{role} was not started again"))),
         },
     };
-    let is_meant = |message: &&Wire<'_>| {
-        message.at_us >= since_us
-            && from.is_none_or(|from| from == message.from)
-            && to.is_none_or(|to| to == message.to)
-            && kind.is_none_or(|kind| Some(kind) == message.message_type)
-    };
     let wire = history.wire();
-    let meant: Vec<&Wire<'_>> = wire.iter().filter(is_meant).collect();
+    let later = wire.iter().filter(|message| message.at_us >= since_us);
+    let meant: Vec<&Wire<'_>> = later.filter(|message| chosen.has(message)).collect();
     if meant.is_empty() {
-        let what = [("from ", from), ("to ", to), ("of type ", kind)];
-        let what = what.map(|(word, name)| name.map(|name| format!(" {word}{name}"))).into_iter();
-        let what: String = what.flatten().collect();
+        let what = chosen.in_words();
         return Ok(Err(format!("no message{what} was captured, so that all are so shows nothing")));
     }
-    if let Err(problem) = attempts.check(&meant) {
-        return Ok(Err(problem));
-    }
-    let Some(has) = has else { return Ok(Ok(())) };
+    let count = match chosen.frame {
+        Some((_, kind)) => meant.iter().map(|message| count_of(message, kind)).sum(),
+        None => meant.len(),
+    };
+    Ok(attempts.check(&meant, count).and_then(|()| match has {
+        Some(has) => all_include(&meant, has),
+        None => Ok(()),
+    }))
+}
+
+fn all_include(meant: &[&Wire<'_>], has: &Value) -> Finding {
     for message in meant {
+        let title = message.title();
         let Some(sent) = message.sent_json() else {
-            let title = message.title();
-            return Ok(Err(format!("{title} is not JSON, or longer than what is captured")));
+            return Err(format!("{title} is not JSON, or longer than what is captured"));
         };
         if let Some(difference) = difference(&sent, has) {
-            return Ok(Err(format!("expected {} to include {has}: {difference}", message.title())));
+            return Err(format!("expected {title} to include {has}: {difference}"));
         }
     }
-    Ok(Ok(()))
+    Ok(())
+}
+
+/// How many frames of a kind a message is, or holds.
+fn count_of(message: &Wire<'_>, kind: Kind) -> usize {
+    frames::of(message).frames.iter().filter(|frame| frame.kind == kind).count()
+}
+
+/// Which messages are looked at.
+struct Chosen<'a> {
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    kind: Option<&'a str>,
+    over: Option<&'a str>,
+    frame: Option<(&'a str, Kind)>,
+}
+
+impl<'a> Chosen<'a> {
+    fn read(params: &Params<'a>) -> Result<Self, OracleError> {
+        let over = params.text("over")?;
+        if over.is_some_and(|over| over != WEBSOCKET && !over.starts_with('/')) {
+            return Err(params.problem("needs over = \"websocket\" or a path such as \"/frame\""));
+        }
+        let frame = params.text("frame")?;
+        let frame = frame.map(|name| {
+            let kind = Kind::named(name).map(|kind| (name, kind));
+            kind.ok_or_else(|| params.problem("needs frame = \"message\" or \"chunk\""))
+        });
+        let (from, to, kind) = (params.text("from")?, params.text("to")?, params.text("type")?);
+        let chosen = Self { from, to, kind, over, frame: frame.transpose()? };
+        if chosen.frame.is_some() && kind.is_some() {
+            return Err(params.problem("takes no type beside frame: the type of a frame is sealed"));
+        }
+        Ok(chosen)
+    }
+
+    fn has(&self, message: &Wire<'_>) -> bool {
+        self.from.is_none_or(|from| from == message.from)
+            && self.to.is_none_or(|to| to == message.to)
+            && self.kind.is_none_or(|kind| Some(kind) == message.message_type)
+            && self.over.is_none_or(|over| message.went_over(over))
+            && self.frame.is_none_or(|(_, kind)| count_of(message, kind) > 0)
+    }
+
+    fn in_words(&self) -> String {
+        let frame = self.frame.map(|(name, _)| name);
+        let words = [
+            ("over ", self.over),
+            ("from ", self.from),
+            ("to ", self.to),
+            ("of type ", self.kind),
+            ("in frames of ", frame),
+        ];
+        let words = words.map(|(word, name)| name.map(|name| format!(" {word}{name}")));
+        words.into_iter().flatten().collect()
+    }
 }
 
 /// What is asked of the messages together.
 struct Attempts {
     times: Option<usize>,
+    at_least: Option<usize>,
     at_most: Option<usize>,
     alike: bool,
     apart: Vec<Duration>,
@@ -83,6 +152,7 @@ impl Attempts {
     fn read(params: &Params<'_>) -> Result<Self, OracleError> {
         let attempts = Self {
             times: params.count("times")?,
+            at_least: params.count("at_least")?,
             at_most: params.count("at_most")?,
             alike: params.flag("alike")?,
             apart: params.durations("apart")?,
@@ -93,10 +163,12 @@ impl Attempts {
         Ok(attempts)
     }
 
-    fn check(&self, messages: &[&Wire<'_>]) -> Finding {
-        let count = messages.len();
+    fn check(&self, messages: &[&Wire<'_>], count: usize) -> Finding {
         if let Some(times) = self.times.filter(|times| *times != count) {
             return Err(format!("expected {times} messages, {count} were captured"));
+        }
+        if let Some(at_least) = self.at_least.filter(|at_least| count < *at_least) {
+            return Err(format!("expected at least {at_least} messages, {count} were captured"));
         }
         if let Some(at_most) = self.at_most.filter(|at_most| count > *at_most) {
             return Err(format!("expected at most {at_most} messages, {count} were captured"));
@@ -126,95 +198,4 @@ impl Attempts {
 }
 
 #[cfg(test)]
-mod tests {
-    use handfast_scenario::event::WIRE_BYTES_MAX;
-    use serde_json::{Value, json};
-
-    use crate::judge;
-    use crate::story::Story;
-
-    fn story() -> Story {
-        let old = json!({ "msg_type": "message", "version": "1.0" });
-        let new = json!({ "msg_type": "message", "version": "1.1" });
-        Story::new().wire("a", "b", &old, 200).wire("b", "a", &new, 200)
-    }
-
-    #[test]
-    fn messages_of_the_form_pass() {
-        story().passes("on-the-wire", json!({ "from": "a", "has": { "version": "1.0" } }));
-        story().passes("on-the-wire", json!({ "to": "a", "has": { "version": "1.1" } }));
-        let any = json!({ "type": "message", "has": { "version": { "$glob": "1.*" } } });
-        story().passes("on-the-wire", any);
-    }
-
-    #[test]
-    fn one_message_of_another_form_fails() {
-        let params = json!({ "has": { "version": "1.0" } });
-        story().fails("on-the-wire", params, "message #1 of b -> a");
-    }
-
-    #[test]
-    fn a_form_that_no_message_could_have_fails() {
-        let params = json!({ "from": "c", "type": "message", "has": { "version": "1.0" } });
-        story().fails("on-the-wire", params, "no message from c of type message was captured");
-    }
-
-    #[test]
-    fn attempts_are_counted_compared_and_timed() {
-        let sent = |n: u8| json!({ "msg_type": "message", "n": n });
-        let twice = || {
-            Story::new().wire("a", "b", &sent(1), 500).wait_ms(1_000).wire("a", "b", &sent(1), 200)
-        };
-        let params = json!({ "times": 2, "alike": true, "apart": ["1s"] });
-        twice().passes("on-the-wire", params.clone());
-        twice().fails("on-the-wire", json!({ "times": 1 }), "expected 1 messages, 2 were captured");
-        twice().fails("on-the-wire", json!({ "times": 3 }), "expected 3 messages, 2 were captured");
-        let other = twice().wire("a", "b", &sent(2), 200);
-        other.fails("on-the-wire", json!({ "alike": true }), "message #3 of a -> b has others");
-        let soon = Story::new().wire("a", "b", &sent(1), 500).wire("a", "b", &sent(1), 200);
-        soon.fails("on-the-wire", params, "message #2 of a -> b 1000 ms later, it came after 1 ms");
-        Story::new().fails("on-the-wire", json!({ "times": 1 }), "was captured");
-        let long = json!({ "text": "x".repeat(WIRE_BYTES_MAX) });
-        let long = Story::new().wire("a", "b", &long, 200);
-        long.fails("on-the-wire", json!({ "alike": true }), "longer than what is captured");
-        // `has` counts beside them.
-        let params = json!({ "times": 2, "has": { "n": 2 } });
-        twice().fails("on-the-wire", params, "to include");
-    }
-
-    #[test]
-    fn messages_after_a_restart_are_counted_apart() {
-        let chunk = json!({ "msg_type": "chunk" });
-        let story = || Story::new().started("a").started("b").wire("a", "b", &chunk, 200);
-        let params =
-            |at_most: u64| json!({ "from": "a", "after_start_of": "b", "at_most": at_most });
-        story().fails("on-the-wire", params(1), "b was not started again");
-        story().started("b").fails("on-the-wire", params(1), "no message from a was captured");
-        let again = story().started("b").wire("a", "b", &chunk, 200).wire("a", "b", &chunk, 200);
-        again.passes("on-the-wire", params(2));
-        again.fails("on-the-wire", params(1), "expected at most 1 messages, 2 were captured");
-        again.fails("on-the-wire", json!({ "from": "a", "at_most": 2 }), "3 were captured");
-    }
-
-    #[test]
-    fn pauses_need_their_messages() {
-        for params in [
-            json!({ "alike": true, "apart": ["1s"] }),
-            json!({ "times": 3, "apart": ["1s"] }),
-            json!({ "times": 0 }),
-            json!({ "times": "3" }),
-            json!({ "times": 2, "apart": ["soon"] }),
-            json!({ "times": 2, "apart": "1s" }),
-        ] {
-            assert!(judge("on-the-wire", &params, &[]).is_err(), "{params}");
-        }
-    }
-
-    #[test]
-    fn without_a_form_it_cannot_be_asked() {
-        for params in [Value::Null, json!({ "has": {} }), json!({ "has": { "x": 1 }, "from": 1 })] {
-            let error = judge("on-the-wire", &params, &[]).unwrap_err();
-            assert!(error.to_string().contains("needs"), "{error}");
-        }
-    }
-}
+mod tests;

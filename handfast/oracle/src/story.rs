@@ -27,6 +27,11 @@ fn unit() -> UnitId {
     UnitId::new("u")
 }
 
+/// A frame of session 07070707-.. in generation 0: its first byte and its place.
+fn frame((kind, sequence): (u8, u8)) -> Vec<u8> {
+    [&[kind][..], &[7; 16], &[0, 0, 0, 0, 0, 0, 0, sequence], &[kind; 20]].concat()
+}
+
 impl Story {
     pub(crate) fn new() -> Self {
         Self::default()
@@ -194,6 +199,43 @@ impl Story {
         if let Some(RunEvent::WireMessage { target, message_type, response, .. }) = last {
             "WEBSOCKET".clone_into(target);
             (*message_type, *response) = (None, None);
+        }
+        self
+    }
+
+    /// Frames of session 07070707-.. in one request, each with its first byte and its place.
+    pub(crate) fn frames(self, from: &str, to: &str, frames: &[(u8, u8)]) -> Self {
+        let with_len = |sent: &(u8, u8)| {
+            let frame = frame(*sent);
+            [&u32::try_from(frame.len()).unwrap().to_be_bytes(), &frame[..]].concat()
+        };
+        let body: Vec<u8> = frames.iter().flat_map(with_len).collect();
+        self.posted(from, to, "/frame", &body)
+    }
+
+    /// A frame of the same session alone, over a WebSocket.
+    pub(crate) fn socket_frame(self, from: &str, to: &str, sent: (u8, u8)) -> Self {
+        self.binary(from, to, &frame(sent))
+    }
+
+    /// Text over a WebSocket.
+    pub(crate) fn socket_text(mut self, from: &str, to: &str, body: &Value) -> Self {
+        self = self.wire(from, to, body, 200);
+        let last = self.events.last_mut().map(|recorded| &mut recorded.event);
+        if let Some(RunEvent::WireMessage { target, response, .. }) = last {
+            "WEBSOCKET".clone_into(target);
+            *response = None;
+        }
+        self
+    }
+
+    /// Something without a type, posted to a path.
+    pub(crate) fn posted(mut self, from: &str, to: &str, path: &str, body: &[u8]) -> Self {
+        self = self.wire_bytes(from, to, body, 200, WireTaken::Passed);
+        let last = self.events.last_mut().map(|recorded| &mut recorded.event);
+        if let Some(RunEvent::WireMessage { target, message_type, .. }) = last {
+            *target = format!("POST {path}");
+            *message_type = None;
         }
         self
     }

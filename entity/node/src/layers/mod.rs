@@ -22,11 +22,13 @@ mod view;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
+use entity_flaw::{Flaw, planted};
 use entity_peer::Config;
 use entity_peer::config::Profile;
 use entity_transport::ws::{Connection, SocketLimits, Verdict};
 use entity_wire::limits::{COMPAT_MESSAGE_LEN_MAX, MESSAGE_LEN_MAX};
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 pub(crate) use receive::Socket;
 pub(crate) use view::{Layer, SocketState, WayView};
@@ -64,7 +66,7 @@ impl Layers {
     /// Makes the room of a peer with this configuration.
     pub(crate) fn of(config: &Config) -> Self {
         Self {
-            sockets: config.websocket,
+            sockets: config.websocket && !planted(Flaw::NeverUpgrades),
             http: config.http,
             limits: Self::limits(config.profile),
             table: Mutex::default(),
@@ -122,6 +124,12 @@ impl Layers {
             connection.close();
         }
         self.changed.notify_waiters();
+    }
+
+    /// Comes with the next connection that opens, closes, cannot be opened, or belongs to somebody from here on. What happens
+    /// after this call is not missed.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// The limits of its connections.

@@ -1,7 +1,5 @@
 //! Compact frames between nodes: over HTTP where configured, over WebSockets by themselves, and many in one request.
 
-use std::time::Duration;
-
 use entity_peer::Config;
 use entity_peer::config::Frames;
 use entity_wire::frame::batch;
@@ -12,18 +10,15 @@ fn always(config: &mut Config) {
     config.frames = Frames::Always;
 }
 
-fn with_sockets(config: &mut Config) {
-    config.websocket = true;
+/// Messages came as frames; whatever else there was to say may have, too.
+#[track_caller]
+fn assert_took(node: &TestNode, at_least: u64) {
+    let taken = node.node().frames_taken();
+    assert!(taken >= at_least, "{} took {taken} frames of {at_least}", node.name);
 }
 
-/// Waits for something that comes by itself.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let waiting = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
+fn with_sockets(config: &mut Config) {
+    config.websocket = true;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,6 +30,8 @@ async fn frames_go_both_ways_over_http() {
         b.send(&a, &number.to_string()).await.unwrap();
     }
     assert_eq!((a.inbox().len(), b.inbox().len()), (50, 50));
+    assert_took(&a, 50);
+    assert_took(&b, 50);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -47,6 +44,7 @@ async fn while_one_side_has_them_off_both_directions_work() {
     a.send(&b, "there").await.unwrap();
     b.send(&a, "back").await.unwrap();
     assert_eq!((a.inbox().len(), b.inbox().len()), (1, 1));
+    assert_eq!((a.node().frames_taken(), b.node().frames_taken()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,12 +52,15 @@ async fn frames_go_both_ways_over_a_websocket() {
     let (a, b) = acquainted(with_sockets).await;
     a.open(&b).await.unwrap();
     a.send(&b, "the first to want a connection").await.unwrap();
-    until("a connection", || a.node().sockets() == (1, 1)).await;
+    tokio::time::timeout(PATIENCE, a.node().reached_by_socket()).await.expect("a connection");
+    let before = (a.node().frames_taken(), b.node().frames_taken());
     for number in 0..50 {
         a.send(&b, &number.to_string()).await.unwrap();
         b.send(&a, &number.to_string()).await.unwrap();
     }
     assert_eq!((a.inbox().len(), b.inbox().len()), (50, 51));
+    assert_took(&a, before.0 + 50);
+    assert_took(&b, before.1 + 50);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

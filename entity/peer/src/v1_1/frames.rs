@@ -9,6 +9,7 @@
 
 use bytes::Bytes;
 use entity_crypto::identity::PeerId;
+use entity_flaw::{Flaw, planted};
 use entity_session::v1_1::author::{Form, Outbound};
 use entity_wire::code::ErrorCode;
 use entity_wire::frame::{Frame, FrameError};
@@ -105,6 +106,7 @@ impl State {
 /// The form in which messages to a peer leave, as far as the session has agreed on it.
 fn form(core: &Core, peer: &PeerName) -> Form {
     match core.config.frames {
+        _ if planted(Flaw::NeverSendsFrames) => Form::Envelope,
         Frames::Always => Form::Frame,
         Frames::Socket if core.has_socket(peer) => Form::Frame,
         Frames::Socket | Frames::Never => Form::Envelope,
