@@ -27,6 +27,7 @@ mod refusals_logged;
 mod refused_never_delivered;
 mod tasks_once;
 mod tokens_conserved;
+mod untouched;
 mod usage;
 mod wire_signed;
 
@@ -66,7 +67,7 @@ type Check = fn(&History<'_>, &Params<'_>) -> Result<Finding, OracleError>;
 type Finding = Result<(), String>;
 
 /// All oracles.
-const ORACLES: [(&str, Check); 16] = [
+const ORACLES: [(&str, Check); 17] = [
     ("descriptors-steady", descriptors_steady::check),
     ("exactly-once", exactly_once::check),
     ("memory-per-message", memory_per_message::check),
@@ -82,6 +83,7 @@ const ORACLES: [(&str, Check); 16] = [
     ("refused-never-delivered", refused_never_delivered::check),
     ("tasks-once", tasks_once::check),
     ("tokens-conserved", tokens_conserved::check),
+    ("untouched", untouched::check),
     ("wire-signed", wire_signed::check),
 ];
 
@@ -139,6 +141,7 @@ mod tests {
                 "no-plaintext" => json!({ "markers": ["a-secret-text"] }),
                 "on-the-wire" => json!({ "has": { "version": "1.1" } }),
                 "memory-per-message" => json!({ "at_most": "2KiB" }),
+                "untouched" => json!({ "from": "a", "via": "r", "to": "b" }),
                 "ready" | "recovery" => json!({ "at_most": "500ms" }),
                 _ => Value::Null,
             };

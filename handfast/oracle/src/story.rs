@@ -43,6 +43,14 @@ impl Story {
     }
 
     pub(crate) fn started(self, name: &str) -> Self {
+        self.begun(name, None)
+    }
+
+    pub(crate) fn started_with_key(self, name: &str, key: &str) -> Self {
+        self.begun(name, Some(key.to_owned()))
+    }
+
+    fn begun(self, name: &str, key: Option<String>) -> Self {
         self.push(RunEvent::PeerStarted {
             unit: unit(),
             role: role(name),
@@ -50,7 +58,7 @@ impl Story {
             pid: 1,
             ready_us: 5,
             address: "http://127.0.0.1:1".to_owned(),
-            key: None,
+            key,
             version: "0.1.0".to_owned(),
             protocol_versions: vec!["1.1".to_owned()],
         })
@@ -236,6 +244,14 @@ impl Story {
         if let Some(RunEvent::WireMessage { target, message_type, .. }) = last {
             *target = format!("POST {path}");
             *message_type = None;
+        }
+        self
+    }
+
+    /// Changes what was told last.
+    pub(crate) fn last_wire(mut self, change: impl FnOnce(&mut RunEvent)) -> Self {
+        if let Some(last) = self.events.last_mut() {
+            change(&mut last.event);
         }
         self
     }

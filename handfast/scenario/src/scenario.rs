@@ -10,6 +10,7 @@ use crate::problem::Problems;
 use crate::read;
 use crate::span::Span;
 use crate::step::Step;
+use crate::template::Template;
 
 /// Most steps a scenario may have, steps inside steps included.
 pub const STEPS_MAX: usize = 1_000;
@@ -78,12 +79,33 @@ pub struct Role {
     pub peer: Option<PeerName>,
     /// The value of `HANDFAST_PROTOCOL`.
     pub protocol: Option<String>,
-    /// Further environment, after the project's.
+    /// Further environment, after the project's. Its texts may have holes for the facts of other roles: see [`Role::needs`].
     pub env: BTreeMap<String, String>,
+    /// What others are told as its address, where that is not its own: a text with holes for the facts of any role.
+    pub address: Option<String>,
     /// Further arguments, after the project's.
     pub args: Vec<String>,
     /// Where the role is declared; nowhere for the roles `a` and `b` of a file without `[roles]`.
     pub span: Span,
+}
+
+impl Role {
+    /// The roles whose facts its environment names; it starts after them.
+    pub fn needs(&self) -> BTreeSet<RoleName> {
+        self.env.values().flat_map(|text| roles_in(text)).collect()
+    }
+
+    /// The roles that stand between it and whoever is told of it: those that its address names.
+    pub fn stands_behind(&self) -> BTreeSet<RoleName> {
+        self.address.iter().flat_map(|text| roles_in(text)).collect()
+    }
+}
+
+/// The roles whose facts a text names.
+fn roles_in(text: &str) -> BTreeSet<RoleName> {
+    let names = Template::new(text.into()).map(|template| template.names()).unwrap_or_default();
+    let roles = names.iter().filter_map(|name| RoleName::new(name.split_once('.')?.0).ok());
+    roles.collect()
 }
 
 /// What the roles are told of each other once all have started (and a role that is started again).

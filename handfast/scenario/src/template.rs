@@ -128,7 +128,7 @@ impl Bindings {
         self.values.insert(name.into(), value);
     }
 
-    /// Binds `${role.fact}`; the facts of a started role are `name`, `key` and `address`.
+    /// Binds `${role.fact}`; the facts of a started role are `name`, `key`, `address` and `host`.
     pub fn set_fact(&mut self, role: &RoleName, fact: &str, value: Value) {
         self.set(format!("{role}.{fact}"), value);
     }

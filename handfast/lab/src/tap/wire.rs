@@ -90,8 +90,9 @@ impl Wire {
     pub(super) fn admit(&self, link: &Link, request: &Request) -> Admitted {
         let head = &request.head;
         let path = head.uri.path();
+        // The base of a peer may have a path of its own, as that of one behind a relay.
         let is_message = head.method == hyper::Method::POST
-            && (path == self.config.message_path || path == FRAMES_PATH);
+            && (path.ends_with(&self.config.message_path) || path.ends_with(FRAMES_PATH));
         let kind = is_message.then(|| text_of(&request.body, &self.config.kind_field)).flatten();
         self.admit_as(link, request, kind.as_deref(), is_message)
     }

@@ -107,8 +107,24 @@ impl Unit {
     /// [`StartError`]; after an error, and when the future is dropped, the role's process is killed
     /// and may be started again.
     pub async fn start(&self, role: &str) -> Result<Arc<Peer>, StartError> {
+        self.start_with(role, BTreeMap::new()).await
+    }
+
+    /// The same, with further environment that wins over that of the role's configuration.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Unit::start`].
+    pub async fn start_with(
+        &self,
+        role: &str,
+        env: BTreeMap<String, String>,
+    ) -> Result<Arc<Peer>, StartError> {
         let config =
             self.roles.get(role).ok_or_else(|| StartError::NoSuchRole { role: role.to_owned() })?;
+        let mut config = config.clone();
+        config.env.extend(env);
+        let config = &config;
         let (before, listen) = self.claim(role)?;
         let claim = Claim { unit: self, role, before: Some(before) };
         let asked_us = self.evidence.clock().now_us();

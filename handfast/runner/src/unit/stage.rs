@@ -1,6 +1,6 @@
 //! What the steps of a unit act on: the lab's unit, the journal, and what is known of the roles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use handfast_faults::{Link, RuleId};
 use handfast_lab::{CallError, CloseReport, Peer, StartError, Unit};
 use handfast_scenario::event::CallOutcome;
 use handfast_scenario::name::{MethodName, RoleName};
-use handfast_scenario::scenario::Introduce;
+use handfast_scenario::scenario::{Introduce, Role};
 use handfast_scenario::step::CALL_DEADLINE;
-use handfast_scenario::{Bindings, RunEvent, Scenario, plan};
+use handfast_scenario::{Bindings, RunEvent, Scenario, Template, plan};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -75,13 +75,31 @@ impl Stage {
         }
     }
 
-    /// Starts the peers of all roles at the same time.
+    /// Starts the peers of all roles at the same time, those that are told of others after these.
     pub(super) async fn start_all(&self) -> Result<(), StepError> {
+        let roles = &self.scenario.roles;
+        let mut started = BTreeSet::new();
+        while started.len() < roles.len() {
+            let is_next = |(name, role): &(&RoleName, &Role)| {
+                !started.contains(*name) && role.needs().is_subset(&started)
+            };
+            let next: Vec<RoleName> =
+                roles.iter().filter(is_next).map(|(name, _)| name.clone()).collect();
+            if next.is_empty() {
+                return Err(StepError::Infra("roles that start after each other".to_owned()));
+            }
+            self.start_together(&next).await?;
+            started.extend(next);
+        }
+        self.require()
+    }
+
+    async fn start_together(&self, roles: &[RoleName]) -> Result<(), StepError> {
         let mut starting = JoinSet::new();
-        for role in self.scenario.roles.keys().cloned() {
-            let lab = self.lab.clone();
+        for role in roles.iter().cloned() {
+            let (lab, env) = (self.lab.clone(), self.environment(&role)?);
             starting.spawn(async move {
-                let started = lab.start(role.as_str()).await;
+                let started = lab.start_with(role.as_str(), env).await;
                 (role, started)
             });
         }
@@ -97,10 +115,7 @@ impl Stage {
                 }
             }
         }
-        match failed {
-            Some(error) => Err(error),
-            None => self.require(),
-        }
+        failed.map_or(Ok(()), Err)
     }
 
     /// Starts one peer again, on its earlier address, and introduces it again.
@@ -110,8 +125,9 @@ impl Stage {
         bindings: &mut Bindings,
     ) -> Result<(), StepError> {
         self.journal.forget_notices(role);
-        let peer =
-            self.lab.start(role.as_str()).await.map_err(|error| start_error(role, &error))?;
+        let env = self.environment(role)?;
+        let started = self.lab.start_with(role.as_str(), env).await;
+        let peer = started.map_err(|error| start_error(role, &error))?;
         self.started(role, &peer);
         set_facts(bindings, role, &peer, self.lab.tap().advertised(role.as_str()));
         self.introduce(|from, to| from == role || to == role).await
@@ -129,6 +145,31 @@ impl Stage {
             set_facts(&mut bindings, &role, &peer, self.lab.tap().advertised(role.as_str()));
         }
         bindings
+    }
+
+    /// What one role knows of all that have started: of each the address at which the role itself reaches it.
+    fn bindings_of(&self, role: &RoleName) -> Bindings {
+        let mut bindings = self.bindings.clone();
+        for (other, peer) in self.peers() {
+            let address = self.lab.tap().address(&Link::new(role.as_str(), other.as_str()));
+            set_facts(&mut bindings, &other, &peer, address);
+        }
+        bindings
+    }
+
+    /// The environment that the scenario gives a role, with the facts of those that have started.
+    fn environment(&self, role: &RoleName) -> Result<BTreeMap<String, String>, StepError> {
+        let Some(written) = self.scenario.roles.get(role) else { return Ok(BTreeMap::new()) };
+        if written.needs().is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut bindings = self.bindings_of(role);
+        let mut fill = |(name, text): (&String, &String)| {
+            let filled = Template::new(json!(text)).and_then(|text| text.resolve(&mut bindings));
+            let text = filled.map_err(|error| StepError::Infra(error.to_string()))?;
+            Ok((name.clone(), text.as_str().map_or_else(|| text.to_string(), str::to_owned)))
+        };
+        written.env.iter().map(&mut fill).collect()
     }
 
     /// Asks a role for something and says so.
@@ -394,7 +435,15 @@ impl Stage {
 
     fn introduction(&self, from: &RoleName, to: &RoleName, connect: bool) -> Option<Value> {
         let peer = self.lab.peer(to.as_str())?;
-        let address = self.lab.tap().address(&Link::new(from.as_str(), to.as_str()))?;
+        let address = match self.scenario.roles.get(to).and_then(|role| role.address.as_ref()) {
+            None => json!(self.lab.tap().address(&Link::new(from.as_str(), to.as_str()))?),
+            // Who stands before it needs no telling, and could not find it there.
+            Some(_) if self.scenario.roles[to].stands_behind().contains(from) => return None,
+            Some(text) => {
+                let template = Template::new(json!(text)).ok()?;
+                template.resolve(&mut self.bindings_of(from)).ok()?
+            }
+        };
         let mut params = json!({ "name": to.as_str(), "address": address });
         if self.scenario.introduce == Introduce::All
             && let Some(key) = peer.initialized().keys.get("ed25519")
@@ -414,6 +463,9 @@ fn set_facts(bindings: &mut Bindings, role: &RoleName, peer: &Peer, address: Opt
         bindings.set_fact(role, "key", json!(key));
     }
     if let Some(address) = address {
+        if let Some((_, host)) = address.split_once("://") {
+            bindings.set_fact(role, "host", json!(host));
+        }
         bindings.set_fact(role, "address", json!(address));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Sink;
 use super::fields::{Fields, named, one_of, table, texts};
+use super::scope::FACTS;
 use crate::document::{Node, NodeValue};
 use crate::name::{PeerName, RoleName};
 use crate::scenario::{Introduce, ROLES_MAX, Role};
@@ -21,32 +22,85 @@ pub(super) fn read(fields: &Fields<'_>, sink: &mut Sink) -> BTreeMap<RoleName, R
         let message = format!("a scenario has 1 to {ROLES_MAX} roles, not {}", entries.len());
         sink.note(node.span, message, "here", "add [roles.a]".to_owned());
     }
+    let written: BTreeSet<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
     for entry in entries {
         let name = named(&entry.key, entry.key_span, "roles", RoleName::new, sink);
-        let role = role(&entry.node, sink);
+        let role = role(&entry.node, (&entry.key, &written), sink);
         if let (Some(name), Some(role)) = (name, role) {
             roles.insert(name, Role { span: entry.key_span, ..role });
         }
     }
+    refuse_circles(&roles, sink);
     roles
 }
 
-fn role(node: &Node, sink: &mut Sink) -> Option<Role> {
-    let fields = Fields::open(node, "a role", &["peer", "protocol", "env", "args"], sink)?;
-    // A role is set up before anything is known but the variables of the variant, which are filled in.
-    let names = Template::new(node.to_json()).map(|template| template.names()).unwrap_or_default();
-    for name in names {
-        let message = format!("nothing is known as ${{{name}}} when a role starts");
-        let help = "only the variables of `variants` are".to_owned();
-        sink.note(node.span, message, "in this role", help);
+/// Roles whose environment names each other's facts could never start.
+fn refuse_circles(roles: &BTreeMap<RoleName, Role>, sink: &mut Sink) {
+    let mut started = BTreeSet::new();
+    loop {
+        let is_ready = |(name, role): &(&RoleName, &Role)| {
+            !started.contains(*name) && role.needs().is_subset(&started)
+        };
+        let ready: Vec<RoleName> =
+            roles.iter().filter(is_ready).map(|(name, _)| name.clone()).collect();
+        if ready.is_empty() {
+            break;
+        }
+        started.extend(ready);
+    }
+    let stuck = roles.iter().find(|(name, _)| !started.contains(*name));
+    // A role that is not there, or needs itself, was told of already.
+    let is_told = |name: &RoleName, role: &Role| {
+        role.needs().iter().any(|one| one == name || !roles.contains_key(one))
+    };
+    if let Some((name, role)) = stuck.filter(|(name, role)| !is_told(name, role)) {
+        let message = format!("{name} starts after a role that starts after {name}");
+        let help = "let one of them start without the facts of the other".to_owned();
+        sink.note(role.span, message, "in a circle", help);
+    }
+}
+
+fn role(node: &Node, (own, all): (&str, &BTreeSet<&str>), sink: &mut Sink) -> Option<Role> {
+    let keys = ["peer", "protocol", "env", "args", "address"];
+    let fields = Fields::open(node, "a role", &keys, sink)?;
+    for key in keys {
+        let Some(field) = fields.node(key) else { continue };
+        // It is told of once it has started, and so may name its own facts.
+        let known = |name: &str| match name.split_once('.') {
+            Some((role, fact)) if FACTS.contains(&fact) && all.contains(role) => {
+                key == "address" || (key == "env" && role != own)
+            }
+            Some(_) | None => false,
+        };
+        check_names(field, (key, known), sink);
     }
     Some(Role {
+        address: fields.text("address", sink).map(str::to_owned),
         peer: fields.name("peer", PeerName::new, sink),
         protocol: fields.text("protocol", sink).map(str::to_owned),
         env: fields.text_table("env", sink),
         args: fields.texts("args", sink).into_iter().map(|(arg, _)| arg.to_owned()).collect(),
         span: node.span,
     })
+}
+
+/// A role is set up before anything is known but the variables of the variant, which are filled in; where it starts after
+/// others, their facts are known, too.
+fn check_names(node: &Node, (key, known): (&str, impl Fn(&str) -> bool), sink: &mut Sink) {
+    let names = Template::new(node.to_json()).map(|template| template.names()).unwrap_or_default();
+    for name in names.iter().filter(|name| !known(name)) {
+        let message = format!("nothing is known as ${{{name}}} when a role starts");
+        let help = match key {
+            "env" => {
+                "the variables of `variants` are, and what other roles have: `${r.host}`, `${r.key}`"
+            }
+            "address" => {
+                "the variables of `variants` are, and what roles have: `${r.address}`, `${r.key}`"
+            }
+            _ => "only the variables of `variants` are",
+        };
+        sink.note(node.span, message, "in this role", help.to_owned());
+    }
 }
 
 /// `introduce = "all" | "addresses" | "none"`.

@@ -12,7 +12,7 @@ use crate::suggestion::nearest;
 use crate::template::{Path, Template};
 
 /// What every started role is known by.
-const FACTS: [&str; 3] = ["name", "key", "address"];
+pub(super) const FACTS: [&str; 4] = ["name", "key", "address", "host"];
 
 /// The roles of a file and the names its templates may use from here on.
 pub(super) struct Scope<'a> {

@@ -287,3 +287,16 @@ fn a_message_type_is_written_out() {
         )],
     );
 }
+
+#[test]
+fn a_role_starts_after_those_whose_facts_it_is_given_and_may_be_found_behind_one() {
+    let scenario = one("name = \"n\"\n[roles.r]\n[roles.c]\n\
+         env = { VIA = \"ws://${r.host}#${r.key}\" }\naddress = \"${r.address}/relay/${c.key}\"\n");
+    let names = |roles: BTreeSet<RoleName>| {
+        roles.iter().map(|role| role.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let c = &scenario.roles["c"];
+    assert_eq!(names(c.needs()), ["r"]);
+    assert_eq!(names(c.stands_behind()), ["c", "r"]);
+    assert!(scenario.roles["r"].needs().is_empty());
+}

@@ -81,12 +81,39 @@ fn an_offset_of_the_clock_is_a_signed_duration() {
 }
 
 #[test]
-fn a_role_knows_only_the_variables_of_its_variant() {
+fn a_role_knows_the_variables_of_its_variant_and_the_facts_of_roles_that_start_before() {
     check_problems(
-        "name = \"n\"\n[roles.a]\nenv = { X = \"${b.key}\" }\n[roles.b]\n",
+        "name = \"n\"\n[roles.a]\nargs = [\"${b.key}\"]\n[roles.b]\n",
         &[concat!(
-            "2:1: nothing is known as ${b.key} when a role starts; ",
+            "3:8: nothing is known as ${b.key} when a role starts; ",
             "only the variables of `variants` are"
+        )],
+    );
+    let facts =
+        "the variables of `variants` are, and what other roles have: `${r.host}`, `${r.key}`";
+    for name in ["a.key", "b.shoe_size", "c.key"] {
+        let file = format!("name = \"n\"\n[roles.a]\nenv = {{ X = \"${{{name}}}\" }}\n[roles.b]\n");
+        check_problems(
+            &file,
+            &[&format!("3:7: nothing is known as ${{{name}}} when a role starts; {facts}")],
+        );
+    }
+    check_problems(
+        "name = \"n\"\n[roles.a]\naddress = \"${c.address}/x\"\n[roles.b]\n",
+        &[concat!(
+            "3:11: nothing is known as ${c.address} when a role starts; ",
+            "the variables of `variants` are, and what roles have: `${r.address}`, `${r.key}`"
+        )],
+    );
+}
+
+#[test]
+fn roles_do_not_start_after_each_other() {
+    check_problems(
+        "name = \"n\"\n[roles.a]\nenv = { X = \"${b.key}\" }\n[roles.b]\nenv = { X = \"${a.host}\" }\n",
+        &[concat!(
+            "2:8: a starts after a role that starts after a; ",
+            "let one of them start without the facts of the other"
         )],
     );
 }

@@ -95,7 +95,7 @@ fn an_unknown_capture_is_named_with_the_near_one() {
     );
     check_step_problem(
         "role = \"a\"\ncall = \"x\"\nwith = { to = \"${b.shoe_size}\" }",
-        &["6:8: nothing is known as ${b.shoe_size} here; a role has name, key, address"],
+        &["6:8: nothing is known as ${b.shoe_size} here; a role has name, key, address, host"],
     );
     check_step_problem(
         "role = \"a\"\ncall = \"x\"\nwith = { id = \"${session}\" }",
