@@ -16,6 +16,10 @@ pub const LETTERS_KEPT_MAX: usize = 20_000;
 /// Incidents that are kept once they are over.
 pub const INCIDENTS_KEPT_MAX: usize = 2_000;
 
+/// What waits for a message that was refused before `?1`.
+pub(super) const FORGET_BEHIND_REFUSED: &str = "DELETE FROM letters WHERE outcome = 'waiting' AND (incident, channel) IN (\
+     SELECT incident, channel FROM letters WHERE outcome = 'never' AND kind = '{\"kind\":\"post\"}' AND noticed_unix_us < ?1)";
+
 impl Outbox {
     /// Forgets what is old, refused letters with those that wait for them too. Nothing else that waits, no open incident and no run that lasts is ever forgotten.
     ///
@@ -48,12 +52,7 @@ impl Outbox {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.transact(|transaction| {
             // What waits for a message that was refused would go without it once that is forgotten.
-            transaction.execute(
-                "DELETE FROM letters WHERE outcome = 'waiting' AND EXISTS (\
-                 SELECT 1 FROM letters e WHERE e.incident = letters.incident AND e.channel = letters.channel \
-                 AND e.outcome = 'never' AND e.kind = '{\"kind\":\"post\"}' AND e.noticed_unix_us < ?1)",
-                [oldest],
-            )?;
+            transaction.execute(FORGET_BEHIND_REFUSED, [oldest])?;
             transaction.execute(
                 "DELETE FROM letters WHERE outcome = 'never' AND noticed_unix_us < ?1",
                 [oldest],

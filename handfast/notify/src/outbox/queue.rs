@@ -55,12 +55,20 @@ pub enum Claim {
 }
 
 /// When a letter is to be tried, if what lies behind `?2` is too far.
-const MOMENT: &str = "(CASE WHEN l.next_unix_us > ?2 AND l.next_unix_us IS NOT l.held_until_unix_us THEN 0 ELSE l.next_unix_us END)";
+pub(super) const MOMENT: &str = "(CASE WHEN l.next_unix_us > ?2 AND l.next_unix_us IS NOT l.held_until_unix_us THEN 0 ELSE l.next_unix_us END)";
 
 /// The letter that is next: of those of one incident the first, unless the incident's message cannot be told.
-const NEXT: &str = "FROM letters l WHERE l.outcome = 'waiting' AND l.sending = 0 AND l.channel = ?1 AND NOT EXISTS (\
-     SELECT 1 FROM letters e WHERE e.incident = l.incident AND e.channel = l.channel AND e.letter < l.letter \
-     AND (e.outcome = 'waiting' OR (e.outcome = 'never' AND e.kind = '{\"kind\":\"post\"}')))";
+///
+/// The first ones are found in one pass over what waits. Looked for behind each letter, they would be looked for among all that was told of
+/// its incident: with 10,000 letters of one incident that took seconds.
+pub(super) const NEXT: &str = "FROM letters l WHERE l.outcome = 'waiting' AND l.sending = 0 AND l.channel = ?1 AND l.letter IN (\
+     SELECT min(w.letter) FROM letters w WHERE w.outcome = 'waiting' AND w.channel = ?1 GROUP BY coalesce(w.incident, -w.letter)) \
+     AND NOT EXISTS (SELECT 1 FROM letters e WHERE e.incident = l.incident AND e.channel = l.channel AND e.letter < l.letter \
+     AND +e.outcome = 'never' AND e.kind = '{\"kind\":\"post\"}')";
+
+/// Edits that no channel would have, with a newer one (`?1` is the kind of an edit).
+pub(super) const OVERTAKEN: &str = "UPDATE letters SET outcome = 'replaced' WHERE outcome = 'never' AND kind = ?1 AND letter NOT IN (\
+     SELECT max(letter) FROM letters WHERE kind = ?1 AND outcome <> 'replaced' GROUP BY incident, channel)";
 
 impl Outbox {
     /// Marks the next letter of a channel as being sent, and gives it out.
@@ -163,10 +171,7 @@ impl Outbox {
     /// [`OutboxError`].
     pub fn retry_refused(&mut self, now_unix_us: i64) -> Result<usize, OutboxError> {
         self.transact(|transaction| {
-            let overtaken = "UPDATE letters SET outcome = 'replaced' WHERE outcome = 'never' AND kind = ?1 AND EXISTS (\
-                 SELECT 1 FROM letters n WHERE n.incident = letters.incident AND n.channel = letters.channel \
-                 AND n.letter > letters.letter AND n.kind = ?1 AND n.outcome <> 'replaced')";
-            transaction.execute(overtaken, [text(Kind::Edit)])?;
+            transaction.execute(OVERTAKEN, [text(Kind::Edit)])?;
             let again =
                 "UPDATE letters SET outcome = 'waiting', next_unix_us = ?1 WHERE outcome = 'never'";
             Ok(transaction.execute(again, [now_unix_us])?)

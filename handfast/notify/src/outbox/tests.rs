@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
-use super::queue::{BACKOFF_MAX, BACKOFF_UNSURE, Claim, backoff};
+use super::prune::FORGET_BEHIND_REFUSED;
+use super::queue::{BACKOFF_MAX, BACKOFF_UNSURE, Claim, MOMENT, NEXT, OVERTAKEN, backoff};
 use super::write::{Applied, EDIT_AFTER_US, OPEN_MAX, WAITING_MAX, When};
 use super::*;
 use crate::letter::{Kind, Letter, Note, Reference};
@@ -101,6 +102,47 @@ fn later(after: Option<Duration>) -> Outcome {
 
 fn unsure() -> Outcome {
     Outcome::Unsure { why: "lost".to_owned() }
+}
+
+/// Steps of the database for a statement, which are the same on every machine.
+fn steps(outbox: &Outbox, sql: &str, values: impl rusqlite::Params) -> usize {
+    let mut statement = outbox.connection.prepare(sql).unwrap();
+    let mut rows = statement.query(values).unwrap();
+    while rows.next().unwrap().is_some() {}
+    drop(rows);
+    usize::try_from(statement.get_status(rusqlite::StatementStatus::VmStep)).unwrap()
+}
+
+/// Steps for each letter of a full channel; with their square it is thousands.
+const STEPS_EACH: usize = 100;
+
+#[test]
+fn work_grows_with_the_letters_of_one_incident_and_not_with_their_square() {
+    let mut post = Post::new("");
+    post.red("r");
+    let more = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1) \
+         INSERT INTO letters (key, incident, channel, kind, mention, body, noticed_unix_us, next_unix_us, outcome) \
+         SELECT 'k' || n, incident, channel, '{\"kind\":\"edit\"}', mention, body, 0, 0, iif(n < ?1 / 2, 'told', 'waiting') \
+         FROM n, (SELECT * FROM letters LIMIT 1)";
+    let channel: String = {
+        let connection = &post.outbox.connection;
+        connection.execute("UPDATE letters SET outcome = 'told'", []).unwrap();
+        connection.execute(more, [WAITING_MAX]).unwrap();
+        connection.query_row("SELECT channel FROM letters", [], |row| row.get(0)).unwrap()
+    };
+    let letters = usize::try_from(WAITING_MAX).unwrap();
+    let next = format!("SELECT min({MOMENT}) {NEXT}");
+    let took = steps(&post.outbox, &next, params![channel, post.now]);
+    assert!(took < STEPS_EACH * letters, "{took} steps for the next of {letters} letters");
+    let took = steps(&post.outbox, FORGET_BEHIND_REFUSED, [post.now]);
+    assert!(took < STEPS_EACH * letters, "{took} steps to forget among {letters} letters");
+    let edit = super::text(Kind::Edit);
+    post.outbox.connection.execute("UPDATE letters SET outcome = 'never'", []).unwrap();
+    let took = steps(&post.outbox, OVERTAKEN, [edit]);
+    assert!(
+        took < STEPS_EACH * letters,
+        "{took} steps to find overtaken edits among {letters} letters"
+    );
 }
 
 #[test]
