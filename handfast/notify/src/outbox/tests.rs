@@ -136,7 +136,7 @@ fn work_grows_with_the_letters_of_one_incident_and_not_with_their_square() {
     assert!(took < STEPS_EACH * letters, "{took} steps for the next of {letters} letters");
     let took = steps(&post.outbox, FORGET_BEHIND_REFUSED, [post.now]);
     assert!(took < STEPS_EACH * letters, "{took} steps to forget among {letters} letters");
-    let edit = super::text(Kind::Edit);
+    let edit = text(Kind::Edit);
     post.outbox.connection.execute("UPDATE letters SET outcome = 'never'", []).unwrap();
     let took = steps(&post.outbox, OVERTAKEN, [edit]);
     assert!(
