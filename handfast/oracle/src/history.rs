@@ -158,6 +158,11 @@ impl<'a> History<'a> {
         self.events.iter().map(|recorded| &recorded.event)
     }
 
+    /// When the last thing happened.
+    pub(crate) fn ended_us(&self) -> u64 {
+        self.events.last().map_or(0, |recorded| recorded.at_us)
+    }
+
     /// All calls of `message.send`, in the order they began.
     pub fn sends(&self) -> Vec<Send<'a>> {
         let mut sends = Vec::new();

@@ -1,14 +1,14 @@
 //! A peer with HTTP alone and one with WebSockets alone, by a relay between them, as real processes.
 
-use std::io::{BufRead as _, BufReader, PipeReader, Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use entity_crypto::signing::{PublicKey, SigningKey};
-use entity_wire::relay::{Form, ForwardId, Header};
+use entity_wire::relay::{Form, ForwardId, Header, forward as wire};
 use entity_wire::socket::Notice;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ use crate::support::Shim;
 /// A place before the relay that can be cut and restored, and may change what passes.
 struct Place {
     address: SocketAddr,
+    behind: Arc<Mutex<SocketAddr>>,
     is_cut: Arc<AtomicBool>,
     open: Arc<Mutex<Vec<TcpStream>>>,
 }
@@ -28,14 +29,20 @@ struct Place {
 impl Place {
     /// `change` sees every piece that the relay sends.
     fn before(behind: &str, change: fn(&mut [u8])) -> Self {
-        let behind: SocketAddr = behind.trim_start_matches("http://").parse().unwrap();
+        let behind = Arc::new(Mutex::new(host(behind)));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (is_cut, open) = (Arc::new(AtomicBool::new(false)), Arc::default());
-        let place = Self { address, is_cut: Arc::clone(&is_cut), open: Arc::clone(&open) };
+        let place = Self {
+            address,
+            behind: Arc::clone(&behind),
+            is_cut: Arc::clone(&is_cut),
+            open: Arc::clone(&open),
+        };
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (Ok(stream), Ok(other)) = (stream, TcpStream::connect(behind)) else { return };
+                let other = TcpStream::connect(*behind.lock().unwrap());
+                let (Ok(stream), Ok(other)) = (stream, other) else { continue };
                 let mut open = open.lock().unwrap();
                 if is_cut.load(Ordering::SeqCst) {
                     continue;
@@ -49,6 +56,11 @@ impl Place {
         place
     }
 
+    /// Leads there from here on.
+    fn lead(&self, behind: &str) {
+        *self.behind.lock().unwrap() = host(behind);
+    }
+
     fn cut(&self) {
         let mut open = self.open.lock().unwrap();
         self.is_cut.store(true, Ordering::SeqCst);
@@ -60,6 +72,10 @@ impl Place {
     fn restore(&self) {
         self.is_cut.store(false, Ordering::SeqCst);
     }
+}
+
+fn host(base: &str) -> SocketAddr {
+    base.trim_start_matches("http://").parse().unwrap()
 }
 
 fn pass(mut from: TcpStream, mut to: TcpStream, change: fn(&mut [u8])) {
@@ -100,8 +116,8 @@ struct World {
     c: Shim,
     _relay: Shim,
     place: Place,
-    /// The log of C.
-    log: BufReader<PipeReader>,
+    /// The log of C, line by line. It is read all the time: who writes to a full pipe stands still.
+    log: mpsc::Receiver<String>,
 }
 
 impl World {
@@ -117,7 +133,13 @@ impl World {
         let mut command = Shim::command("c");
         command.stderr(writer);
         let (mut c, _, c_key) = started(command, &settings);
-        let log = BufReader::new(reader);
+        let (lines, log) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(reader).lines().map_while(Result::ok) {
+                // A test that does not look at them is done with them.
+                drop(lines.send(line));
+            }
+        });
         add(&mut relay, "a", &a_at, &a_key);
         add(&mut a, "c", &format!("{relay_at}/relay/{c_key}"), &c_key);
         add(&mut c, "a", &a_at, &a_key);
@@ -126,8 +148,7 @@ impl World {
 
     /// Waits until C says in its log what it holds against the relay.
     fn suspicion(&mut self) -> String {
-        let mut lines = (&mut self.log).lines().map(Result::unwrap);
-        lines.find(|line| line.contains("relay suspected")).unwrap()
+        self.log.iter().find(|line| line.contains("relay suspected")).unwrap()
     }
 }
 
@@ -230,7 +251,7 @@ fn a_relay_that_changes_messages_is_named() {
 
 /// Somebody who connects to the relay from this host of the loopback network, and never registers.
 async fn stranger(from: [u8; 4], relay: &str) -> WebSocketStream<tokio::net::TcpStream> {
-    let relay: SocketAddr = relay.trim_start_matches("http://").parse().unwrap();
+    let relay = host(relay);
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind((from, 0).into()).unwrap();
     let stream = socket.connect(relay).await.unwrap();
@@ -245,9 +266,18 @@ async fn forward(
     recipient: &str,
     number: u8,
 ) -> u16 {
+    forward_after(over, recipient, (number, 0)).await
+}
+
+/// The same, of a message that so many relays have passed on already.
+async fn forward_after(
+    over: &mut WebSocketStream<tokio::net::TcpStream>,
+    recipient: &str,
+    (number, hops): (u8, u8),
+) -> u16 {
     let recipient = PublicKey::from_hex(recipient).unwrap();
     let (id, form) = (ForwardId::from_bytes([number; 16]), Form::Envelope);
-    let forward = Header { hops: 0, id, recipient, form }.write(b"{}");
+    let forward = Header { hops, id, recipient, form }.write(b"{}");
     over.send(Message::binary(forward)).await.unwrap();
     loop {
         let Message::Binary(bytes) = over.next().await.unwrap().unwrap() else { continue };
@@ -277,4 +307,34 @@ async fn strangers_of_one_host_have_no_share_in_what_those_of_another_may_leave(
     assert_eq!(forward(&mut greedy, &keys[1], 5).await, 503, "its own share is full");
     let mut modest = stranger([127, 0, 0, 3], &relay_at).await;
     assert_eq!(forward(&mut modest, &keys[1], 6).await, 200);
+}
+
+/// Waits until a peer is registered at its relay.
+fn registered(shim: &mut Shim) {
+    while shim.call("route.list", json!({}))["relays"][0]["registered"] != true {
+        thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn two_relays_that_ask_each_other_refuse_who_is_nobodys_member_and_what_has_passed_too_many()
+{
+    let role = || ("ENTITY_RELAY_ROLE", "true".to_owned());
+    // Its key follows from its name and the seed, and is needed before it runs.
+    let (_, _, far_key) = peer("far", &[role()]);
+    let place = Place::before("http://127.0.0.1:1", |_| ());
+    let via = |at: &dyn std::fmt::Display, key: &str| ("ENTITY_RELAY", format!("ws://{at}#{key}"));
+    let (mut near, near_at, near_key) = peer("near", &[role(), via(&place.address, &far_key)]);
+    let (mut far, far_at, again) = peer("far", &[role(), via(&host(&near_at), &near_key)]);
+    assert_eq!(again, far_key);
+    place.lead(&far_at);
+    registered(&mut near);
+    registered(&mut far);
+    let nobody = SigningKey::from_seed([3; 32]).public_key().to_string();
+    let mut stranger = stranger([127, 0, 0, 1], &near_at).await;
+    assert_eq!(forward(&mut stranger, &nobody, 1).await, 403, "it went round once");
+    assert_eq!(forward(&mut stranger, &nobody, 1).await, 403, "and is no other the second time");
+    let (most, more) = (wire::HOPS_MAX, wire::HOPS_MAX + 1);
+    assert_eq!(forward_after(&mut stranger, &nobody, (2, most)).await, 403, "no further relay");
+    assert_eq!(forward_after(&mut stranger, &nobody, (3, more)).await, 400);
 }

@@ -72,11 +72,18 @@ fn the_other_way_a_forward_becomes_a_request() {
     );
 }
 
+/// Asserts that it fails with this reason once everything on its way has had its time, and not before.
+#[track_caller]
+fn fails_later(story: Story, params: Value, part: &str) {
+    story.fails("untouched", params.clone(), "to cross, 0 were captured");
+    story.wait_ms(2_000).log("r", "later").fails("untouched", params, part);
+}
+
 #[test]
 fn a_byte_that_the_relay_changes_is_seen() {
     let story = posted(told(), "/message", b"{\"x\":1}", STORED);
     let story = story.binary("r", "c", &forwarded(1, 7, b"{\"x\":2}"));
-    story.fails("untouched", between(), "has bytes that nobody gave to the relay");
+    fails_later(story, between(), "has bytes that nobody gave to the relay");
 }
 
 #[test]
@@ -84,12 +91,16 @@ fn what_the_relay_answered_and_never_handed_on_is_lost() {
     let story = posted(told(), "/message", b"{\"x\":1}", STORED);
     let story = posted(story, "/message", b"{\"x\":2}", STORED);
     let story = story.binary("r", "c", &forwarded(1, 7, b"{\"x\":2}"));
+    let story = story.wait_ms(2_000).log("r", "later");
     story.fails("untouched", between(), "was answered 200, and never came out");
     let frames = [0, 0, 0, 2, 0x11, 1, 0, 0, 0, 2, 0x11, 2];
     let answer = |body| posted(told(), "/frame", &frames, (200, body));
     let half = |story: Story| story.binary("r", "c", &forwarded(1, 1, &[0x11, 1]));
-    half(answer(br#"{"results":["ok","ok"]}"#)).fails("untouched", between(), "frame 2 of");
-    half(answer(br#"{"results":["ok","MESSAGE_TOO_LARGE"]}"#)).passes("untouched", between());
+    let both = half(answer(br#"{"results":["ok","ok"]}"#));
+    both.passes("untouched", between());
+    both.wait_ms(2_000).log("r", "later").fails("untouched", between(), "frame 2 of");
+    let one = half(answer(br#"{"results":["ok","MESSAGE_TOO_LARGE"]}"#));
+    one.wait_ms(2_000).log("r", "later").passes("untouched", between());
 }
 
 #[test]
