@@ -9,17 +9,36 @@ use entity_peer::config::{AutoConnect, Liveness, Protocols};
 use tokio::runtime::Runtime;
 
 use crate::processes::Run;
+use crate::report::Measured;
+use crate::{Bench, lines};
 
 /// What was measured.
-pub(crate) struct Idle {
+struct Idle {
     /// Peers whose connection still stood at the end.
-    pub(crate) peers: f64,
-    pub(crate) before_mib: f64,
-    pub(crate) with_mib: f64,
+    peers: usize,
+    before_mib: f64,
+    with_mib: f64,
+}
+
+pub(crate) fn measured(bench: &Bench) -> Vec<Measured> {
+    bench.busy.look();
+    let count = bench.effort.idle;
+    let Idle { peers, before_mib, with_mib } = connected_and_silent(count);
+    assert_eq!(peers, count, "so many connections still stand");
+    let libp2p = bench.libp2p().map(|libp2p| libp2p.ask_all(&format!("idle {count}")));
+    let (before, with) = match libp2p.as_deref() {
+        Some([before, with]) => (Some(*before), Some(*with)),
+        _ => (None, None),
+    };
+    let line = Measured::new(lines::IDLE, vec![with_mib])
+        .beside("the same node before they came", "MiB", [before_mib])
+        .beside("rust-libp2p before", "MiB", before)
+        .beside("rust-libp2p with as many connections", "MiB", with);
+    vec![line]
 }
 
 /// Peers without a port of their own, each with an identity, a session and a WebSocket.
-pub(crate) fn measured(count: usize) -> Idle {
+fn connected_and_silent(count: usize) -> Idle {
     let settings = "protocol = '1.1'\nwebsocket = true\n";
     // Named by the operator: strangers have half of the roster alone, and have to say where answers go.
     let known = (0..count).map(|number| {
@@ -36,8 +55,8 @@ pub(crate) fn measured(count: usize) -> Idle {
         for number in 0..count {
             peers.push(connected(number, &run).await);
         }
-        let standing = peers.iter().filter(|peer| peer.node().sockets().0 == 1).count();
-        Idle { peers: standing as f64, before_mib, with_mib: run.process.resident_mib() }
+        let peers = peers.iter().filter(|peer| peer.node().sockets().0 == 1).count();
+        Idle { peers, before_mib, with_mib: run.process.resident_mib() }
     })
 }
 

@@ -1,6 +1,7 @@
 //! The node over real loopback connections, and the program as a process.
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
+mod bench_lines;
 mod cli;
 mod contract;
 mod crash;
