@@ -39,10 +39,16 @@ pub(crate) fn measured(bench: &Bench) -> Vec<Measured> {
         .collect();
     let of = |figure: fn(&Round) -> f64| rounds.iter().map(figure);
     let libp2p = rounds.iter().filter_map(|round| round.libp2p);
-    let http = Measured::new(lines::HANDSHAKE_HTTP, of(|round| round.http).collect())
-        .beside("rust-libp2p, TCP, Noise and Yamux", "ms", libp2p.clone());
-    let socket = Measured::new(lines::HANDSHAKE_SOCKET, of(|round| round.socket).collect())
-        .beside("rust-libp2p, TCP, Noise and Yamux", "ms", libp2p);
+    let http = Measured::new(lines::HANDSHAKE_HTTP, of(|round| round.http).collect()).beside(
+        "rust-libp2p, TCP, Noise and Yamux",
+        "ms",
+        libp2p.clone(),
+    );
+    let socket = Measured::new(lines::HANDSHAKE_SOCKET, of(|round| round.socket).collect()).beside(
+        "rust-libp2p, TCP, Noise and Yamux",
+        "ms",
+        libp2p,
+    );
     vec![http, socket]
 }
 

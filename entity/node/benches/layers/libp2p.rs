@@ -24,11 +24,11 @@ pub(crate) fn build() -> PathBuf {
     let output = command.stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "bench/libp2p does not build");
     let messages = String::from_utf8(output.stdout).unwrap();
-    let programs = messages.lines().filter_map(|line| {
+    let mut programs = messages.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
         message["executable"].as_str().map(PathBuf::from)
     });
-    programs.last().unwrap()
+    programs.next_back().unwrap()
 }
 
 impl Libp2p {

@@ -49,12 +49,8 @@ pub(crate) const HANDSHAKE_SOCKET: Line = Line {
     unit: "ms",
     aim: Aim::AtMost(1.5),
 };
-pub(crate) const BULK: Line = Line {
-    part: "bulk",
-    name: "a file in chunks",
-    unit: "MB/s",
-    aim: Aim::AtLeast(300.0),
-};
+pub(crate) const BULK: Line =
+    Line { part: "bulk", name: "a file in chunks", unit: "MB/s", aim: Aim::AtLeast(300.0) };
 pub(crate) const TRANSFERS: Line = Line {
     part: "transfers",
     name: "durable certified transfers, 256 in flight",

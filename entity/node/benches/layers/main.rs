@@ -106,7 +106,9 @@ fn main() {
     } else {
         report::print(&measured, &bench.busy);
         if !has("--libp2p") {
-            println!("rust-libp2p beside it: -- --libp2p (builds bench/libp2p first, some minutes once)");
+            println!(
+                "rust-libp2p beside it: -- --libp2p (builds bench/libp2p first, some minutes once)"
+            );
         }
     }
 }

@@ -43,8 +43,9 @@ pub(crate) fn measured(bench: &Bench) -> Vec<Measured> {
         })
         .collect();
     let of = |figure: fn(&Round) -> f64| rounds.iter().map(figure);
-    let of_libp2p =
-        |figure: fn((f64, f64)) -> f64| rounds.iter().filter_map(move |round| round.libp2p.map(figure));
+    let of_libp2p = |figure: fn((f64, f64)) -> f64| {
+        rounds.iter().filter_map(move |round| round.libp2p.map(figure))
+    };
     let frames = Measured::new(lines::FRAMES, of(|round| round.frames).collect())
         .beside("sealing and opening, all cores", "/s", of(|round| round.seal))
         .beside("raw TCP, 64 in flight", "/s", of(|round| round.tcp))

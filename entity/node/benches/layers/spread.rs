@@ -18,7 +18,9 @@ impl Spread {
     pub(crate) fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let last = values.len() - 1;
-        let at = |quarters: usize| f64::midpoint(values[last * quarters / 4], values[(last * quarters).div_ceil(4)]);
+        let at = |quarters: usize| {
+            f64::midpoint(values[last * quarters / 4], values[(last * quarters).div_ceil(4)])
+        };
         Self { median: at(2), quartiles: (at(1), at(3)), rounds: values.len() }
     }
 

@@ -35,8 +35,9 @@ pub(crate) fn measured(bench: &Bench) -> Vec<Measured> {
         })
         .collect();
     let of = |figure: fn(&Round) -> f64| rounds.iter().map(figure);
-    let of_libp2p =
-        |figure: fn((f64, f64)) -> f64| rounds.iter().filter_map(move |round| round.libp2p.map(figure));
+    let of_libp2p = |figure: fn((f64, f64)) -> f64| {
+        rounds.iter().filter_map(move |round| round.libp2p.map(figure))
+    };
     let line = Measured::new(lines::TRIP, of(|round| round.frame / round.socket).collect())
         .beside("raw TCP", "us", of(|round| round.tcp))
         .beside("raw WebSocket", "us", of(|round| round.socket))

@@ -1,7 +1,6 @@
 //! What the benchmark of two peers is measured against is what `TESTING.md` says it is.
 
 #[path = "../../benches/layers/lines.rs"]
-#[expect(dead_code, reason = "the benchmark's own file; it names each of them, too")]
 mod lines;
 
 use std::fs;
