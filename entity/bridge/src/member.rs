@@ -17,7 +17,7 @@ use entity_wire::time::Timestamp;
 /// How far ahead a registration reaches.
 pub const REGISTERED_FOR: Duration = Duration::from_hours(1);
 
-/// How long a relay may take to answer a registration. Guessed: it costs it two signatures.
+/// How long a relay may take to send its challenge, and to answer a registration. Guessed: it costs it two signatures.
 ///
 /// Source: `docs/protocol/1.1.md#relay-registration`.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
@@ -34,8 +34,8 @@ pub struct Member {
 
 #[derive(Debug)]
 enum State {
-    /// Nothing was said on this connection.
-    Silent,
+    /// Nothing was said on this connection; a challenge is waited for until then, where there is a connection.
+    Silent(Option<Timestamp>),
     /// We have registered, and wait until then for the proof of the relay.
     Asked(Challenge, Registration, Timestamp),
     /// The relay has proved who it is.
@@ -57,25 +57,31 @@ pub enum Step {
     Refused(ErrorCode),
     /// It is not the relay that was pinned: leave.
     Impersonated,
-    /// The relay did not answer a registration: leave, and come again.
+    /// The relay sent no challenge, or did not answer a registration: leave, and come again.
     Unanswered,
 }
 
 impl Member {
     /// A membership under this name and key at the relay with `relay_key`. `seed` is all its randomness.
     pub fn new(entity_id: PeerId, key: SigningKey, relay_key: PublicKey, seed: [u8; 32]) -> Self {
-        Self { entity_id, key, relay_key, entropy: Entropy::from_seed(seed), state: State::Silent }
+        Self {
+            entity_id,
+            key,
+            relay_key,
+            entropy: Entropy::from_seed(seed),
+            state: State::Silent(None),
+        }
     }
 
     /// There is a new connection to the relay; what was said on another one counts no more.
-    pub fn handle_opened(&mut self) {
-        self.state = State::Silent;
+    pub fn handle_opened(&mut self, now: Timestamp) {
+        self.state = State::Silent(Some(now.plus(ANSWERED_WITHIN)));
     }
 
     /// A control object came.
     pub fn handle_control(&mut self, control: &Control, now: Timestamp) -> Step {
         match (control, &self.state) {
-            (Control::Challenge(challenge), State::Silent) => {
+            (Control::Challenge(challenge), State::Silent(_)) => {
                 if challenge.relay_key != self.relay_key {
                     self.state = State::Over;
                     return Step::Impersonated;
@@ -111,7 +117,8 @@ impl Member {
         match &self.state {
             State::Registered(_, expires_at) => Some(expires_at.minus(REGISTERED_FOR / 2)),
             State::Asked(.., until) => Some(*until),
-            State::Silent | State::Over => None,
+            State::Silent(until) => *until,
+            State::Over => None,
         }
     }
 
@@ -123,11 +130,13 @@ impl Member {
             {
                 self.ask(*challenge, now)
             }
-            State::Asked(.., until) if now >= *until => {
+            State::Asked(.., until) | State::Silent(Some(until)) if now >= *until => {
                 self.state = State::Over;
                 Step::Unanswered
             }
-            State::Registered(..) | State::Silent | State::Asked(..) | State::Over => Step::Nothing,
+            State::Registered(..) | State::Silent(_) | State::Asked(..) | State::Over => {
+                Step::Nothing
+            }
         }
     }
 
@@ -198,9 +207,22 @@ mod tests {
                 (member.next_deadline(), member.handle_deadline(until)),
                 (None, Step::Nothing)
             );
-            member.handle_opened();
+            member.handle_opened(NOW);
             asked(&mut member);
         }
+    }
+
+    #[test]
+    fn a_connection_on_which_no_challenge_comes_is_left() {
+        let mut member = member();
+        assert_eq!(member.next_deadline(), None, "there is none");
+        member.handle_opened(NOW);
+        let until = NOW.plus(ANSWERED_WITHIN);
+        assert_eq!(member.next_deadline(), Some(until));
+        assert_eq!(member.handle_deadline(NOW), Step::Nothing);
+        assert_eq!(member.handle_deadline(until), Step::Unanswered);
+        member.handle_opened(NOW);
+        asked(&mut member);
     }
 
     #[test]
@@ -227,7 +249,7 @@ mod tests {
         let refused = Control::Refused { code: ErrorCode::UnknownSender };
         assert_eq!(member.handle_control(&refused, NOW), Step::Refused(ErrorCode::UnknownSender));
         assert_eq!(member.handle_control(&refused, NOW), Step::Nothing);
-        member.handle_opened();
+        member.handle_opened(NOW);
         asked(&mut member);
     }
 }

@@ -3,23 +3,26 @@
 //! [`Router::choose`] says it, from what was told before: which connections there are and to whom, what each peer is able
 //! to do, which attempts to connect failed, which relays are there. It holds no message: whoever asks keeps the bytes, tries
 //! the way, and asks again where it broke, with that way in [`Tried`]. So a message is never in two places, and falling
-//! back is asking once more.
+//! back is asking once more. Connecting is no way of a message: the router wants it as an [`Output`], once a message would
+//! go there, and from then on whenever the connection is lost.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `vocabulary` | questions, ways, outputs |
+//! | `decide` | the choice itself, which changes nothing |
 //! | `dial` | when L2 to a peer is tried again, and whether it is partitioned |
 //! | `suspicion` | what is held against relays |
 //! | `view` | what its operator sees |
 //!
 //! Source: `docs/protocol/1.1.md#layers`, `docs/protocol/1.1.md#relay-suspicion`.
 
+mod decide;
 mod dial;
 mod suspicion;
 mod view;
 mod vocabulary;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,12 +32,13 @@ use entity_wire::code::ErrorCode;
 use entity_wire::id::MessageId;
 use entity_wire::time::Timestamp;
 
+pub use decide::socket_of;
 use dial::Dial;
 use suspicion::Watch;
 pub use view::{PeerView, RelayView, Sent, SocketState};
 pub use vocabulary::{
-    Config, ConnectionId, Layers, Output, Purpose, RelayId, RelayTarget, Route, TakenBy, Target,
-    Tried, Unreachable, Why,
+    Config, ConnectionId, Layers, Output, Purpose, RelayId, RelaySet, RelayTarget, Route,
+    Suspicion, TakenBy, Target, Tried, Unreachable, Why,
 };
 
 /// Chooses the way of each transmission of one node.
@@ -44,6 +48,8 @@ pub struct Router {
     entropy: Entropy,
     peers: BTreeMap<Arc<str>, Reach>,
     connections: BTreeMap<ConnectionId, Arc<str>>,
+    /// When each peer is to be dialled that has no connection.
+    dials: BTreeSet<(Timestamp, Arc<str>)>,
     relays: Vec<RelayState>,
     outputs: VecDeque<Output>,
 }
@@ -51,16 +57,25 @@ pub struct Router {
 /// What is known of the ways to one peer.
 #[derive(Debug, Default)]
 struct Reach {
-    /// The newest first.
-    connections: Vec<ConnectionId>,
-    layers: Option<Layers>,
+    /// Those we dialled first, then the newest first: of our own we know where they lead.
+    connections: Vec<Link>,
     dial: Dial,
+    /// Its place in `dials`.
+    dial_at: Option<Timestamp>,
     sent: Sent,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    connection: ConnectionId,
+    is_dialled: bool,
 }
 
 #[derive(Debug)]
 struct RelayState {
-    target: RelayTarget,
+    address: Arc<str>,
+    /// `None` where only a mailbox has named it.
+    key: Option<PublicKey>,
     connection: Option<ConnectionId>,
     watch: Watch,
 }
@@ -69,91 +84,111 @@ impl Router {
     /// Most peers of which anything is remembered; of a further one nothing is, which costs it L2 alone.
     pub const PEERS_MAX: usize = 65_536;
 
-    /// Most connections to one peer that are remembered; the oldest is forgotten, and lives on unused.
+    /// Most connections to one peer that are remembered; the last one is forgotten, and lives on unused.
     pub const CONNECTIONS_PER_PEER_MAX: usize = 4;
 
-    /// Most relays.
+    /// Most relays that an operator names.
     pub const RELAYS_MAX: usize = 16;
+
+    /// Most relays that only mailboxes have named; of further ones nothing is remembered. Guessed: more than anybody uses.
+    pub const FOUND_RELAYS_MAX: usize = 64;
+
+    /// How long the one of two peers waits that both dial each other, where it can wait: the other's connection serves both.
+    pub const COURTESY: Duration = Duration::from_secs(1);
 
     /// A router that knows nothing but its configuration. `seed` is all its randomness: the jitter of its pauses.
     ///
     /// Of more than [`Router::RELAYS_MAX`] relays the first ones count.
-    pub fn new(config: Config, seed: [u8; 32]) -> Self {
-        let relays = config.relays.iter().take(Self::RELAYS_MAX).cloned();
-        let relays = relays
-            .map(|target| RelayState { target, connection: None, watch: Watch::default() })
-            .collect();
+    pub fn new(mut config: Config, seed: [u8; 32]) -> Self {
+        config.relays.truncate(Self::RELAYS_MAX);
+        let relays = config.relays.iter().map(|target| RelayState {
+            address: Arc::clone(&target.address),
+            key: Some(target.key),
+            connection: None,
+            watch: Watch::new(config.patience),
+        });
         Self {
+            relays: relays.collect(),
             config,
             entropy: Entropy::from_seed(seed),
             peers: BTreeMap::new(),
             connections: BTreeMap::new(),
-            relays,
+            dials: BTreeSet::new(),
             outputs: VecDeque::new(),
         }
     }
 
-    /// Says which way a transmission goes now.
-    ///
-    /// After [`Route::Dial`] the caller owes one [`Router::handle_connected`] or [`Router::handle_dial_failed`] of that peer,
-    /// and asks again; after [`Route::Wait`] it asks again at that time, or when something of the peer has changed.
+    /// Says which way a transmission goes now. After [`Route::Wait`] the caller asks again at that time, or when something
+    /// of the peer has changed.
     pub fn choose(&mut self, target: &Target<'_>, now: Timestamp) -> Route {
-        let route = self.route(target, now);
+        self.find_relay(target);
+        let (route, dial) = self.decide(target, now);
+        if let Some(address) = dial {
+            self.want(target, &address, now);
+        }
         if let Some(reach) = self.peers.get_mut(target.peer) {
             reach.sent.count(&route);
+        } else if let Some(reach) = self.reach(target.peer) {
+            reach.sent.count(&route);
+        }
+        if let (Some(relay), Purpose::Durable(message)) = (route.relay(), target.purpose)
+            && let Some((peer, _)) = self.peers.get_key_value(target.peer)
+            && let Some(state) = self.relays.get_mut(relay.0)
+        {
+            state.watch.given(peer, message, now);
         }
         route
     }
 
-    fn route(&mut self, target: &Target<'_>, now: Timestamp) -> Route {
-        let base = Base::of(target.address);
-        let own = self.config.own;
-        let listed = self.reach(target.peer).and_then(|reach| reach.layers);
-        let has_ws = matches!(base, Base::Ws(_)) || listed.is_some_and(|layers| layers.ws);
-        let socket = own.ws && !target.tried.socket;
-        if socket && let Some(connection) = self.connection_to(target.peer) {
-            return Route::Socket(connection);
+    /// Remembers the relay that a mailbox names.
+    fn find_relay(&mut self, target: &Target<'_>) {
+        let Some((relay, _)) = vocabulary::mailbox_of(target.address) else { return };
+        let found = self.relays.len() - self.config.relays.len();
+        if self.relay_at(relay).is_none() && found < Self::FOUND_RELAYS_MAX {
+            self.relays.push(RelayState {
+                address: Arc::from(relay),
+                key: None,
+                connection: None,
+                watch: Watch::new(self.config.patience),
+            });
         }
-        let dialled = if socket && has_ws { base.socket() } else { None };
-        let mut later = None;
-        if let Some(address) = dialled {
-            match self.reach(target.peer).map(|reach| reach.dial.next(now)) {
-                Some(dial::Next::Now) => return Route::Dial(address),
-                Some(dial::Next::At(until)) => later = Some(until),
-                None => {}
-            }
-        }
-        if own.http
-            && !target.tried.http
-            && let Base::Http(address) = base
+    }
+
+    /// The relay at an address, whatever it begins with.
+    fn relay_at(&self, address: &str) -> Option<RelayId> {
+        let host = vocabulary::host_of(address);
+        let at = |relay: &RelayState| vocabulary::host_of(&relay.address) == host;
+        self.relays.iter().position(at).map(RelayId)
+    }
+
+    /// Connects to a peer from here on, at once where that is due.
+    fn want(&mut self, target: &Target<'_>, address: &str, now: Timestamp) {
+        let can_wait = self.config.own.http && target.address.starts_with("http://");
+        let is_courteous = can_wait && self.config.name.as_str() > target.peer;
+        let wait = if is_courteous { Self::COURTESY } else { Duration::ZERO };
+        let Some(reach) = self.reach(target.peer) else { return };
+        reach.dial.want(address, wait, now);
+        self.dial(target.peer, now);
+    }
+
+    /// Has a peer dialled where that is due, else notes when it will be.
+    fn dial(&mut self, peer: &str, now: Timestamp) {
+        let Some((name, reach)) = self.peers.get_key_value(peer) else { return };
+        let (name, was) = (Arc::clone(name), reach.dial_at);
+        let Some(reach) = self.peers.get_mut(peer) else { return };
+        if reach.connections.is_empty()
+            && let Some(address) = reach.dial.begin(now)
         {
-            return match later.filter(|_| self.waits(target)) {
-                Some(until) => Route::Wait { until },
-                None => Route::Http(address.to_owned()),
-            };
+            self.outputs.push_back(Output::Dial { peer: Arc::clone(&name), address });
         }
-        // Somebody connects already: that is sooner than any way round.
-        let is_dialling =
-            self.peers.get(target.peer).is_some_and(|reach| reach.dial.is_under_way());
-        if let (Some(until), true) = (later, is_dialling) {
-            return Route::Wait { until };
+        let next = reach.dial.due_at().filter(|_| reach.connections.is_empty());
+        if next != was {
+            reach.dial_at = next;
+            if let Some(at) = was {
+                self.dials.remove(&(at, Arc::clone(&name)));
+            }
+            self.dials.extend(next.map(|at| (at, name)));
         }
-        self.relay_for(target, &base)
-            .or(later.map(|until| Route::Wait { until }))
-            .unwrap_or_else(|| Route::None(unreachable(own, &base, target.tried)))
-    }
-
-    /// Whether a new session has to wait until L2 is back.
-    ///
-    /// Source: `docs/protocol/1.1.md#layers`.
-    fn waits(&self, target: &Target<'_>) -> bool {
-        self.config.partition_waits
-            && target.purpose == Purpose::Begins
-            && self.peers.get(target.peer).is_some_and(|reach| reach.dial.is_partitioned())
-    }
-
-    fn connection_to(&self, peer: &str) -> Option<ConnectionId> {
-        self.peers.get(peer)?.connections.first().copied()
     }
 
     /// What is remembered of a peer; nothing where there is no room.
@@ -167,40 +202,37 @@ impl Router {
         self.peers.get_mut(peer)
     }
 
-    /// A way round: by a relay that we are connected to, else by posting to one; those under suspicion last.
-    fn relay_for(&self, target: &Target<'_>, base: &Base<'_>) -> Option<Route> {
-        if target.tried.relay {
-            return None;
+    /// A connection is there that we dialled, or on which this peer has shown who it is.
+    pub fn handle_connected(
+        &mut self,
+        connection: ConnectionId,
+        (peer, is_dialled): (&str, bool),
+        now: Timestamp,
+    ) {
+        if self.connections.contains_key(&connection) {
+            // The first word counts.
+            return;
         }
-        let recipient = base.recipient().or(target.key)?;
-        let own = self.config.own;
-        let connected = |relay: &RelayState| relay.connection.filter(|_| own.ws);
-        // It was posted to already, where the address itself is that of a mailbox.
-        let may_post = own.http && !target.tried.http;
-        let candidates = self.relays.iter().enumerate();
-        let (index, relay) = candidates
-            .filter(|(_, relay)| relay.target.key != recipient)
-            .filter(|(_, relay)| may_post || connected(relay).is_some())
-            .min_by_key(|(index, relay)| {
-                (relay.watch.is_suspected(), connected(relay).is_none(), *index)
-            })?;
-        Some(match connected(relay) {
-            Some(connection) => Route::Relay { relay: RelayId(index), connection, recipient },
-            None => Route::Http(relay.target.mailbox(&recipient)),
-        })
-    }
-
-    /// A connection is there, and this peer has shown on it who it is.
-    pub fn handle_connected(&mut self, connection: ConnectionId, peer: &str, now: Timestamp) {
-        self.handle_disconnected(connection, now);
         let Some(reach) = self.reach(peer) else { return };
         reach.dial.succeeded();
-        reach.connections.insert(0, connection);
+        let behind = |link: &&Link| !is_dialled && link.is_dialled;
+        let place = reach.connections.iter().take_while(behind).count();
+        reach.connections.insert(place, Link { connection, is_dialled });
         let room = Self::CONNECTIONS_PER_PEER_MAX.min(reach.connections.len());
-        for oldest in reach.connections.split_off(room) {
-            self.connections.remove(&oldest);
-        }
+        let dropped = reach.connections.split_off(room);
         self.connections.insert(connection, Arc::from(peer));
+        for link in dropped {
+            self.connections.remove(&link.connection);
+        }
+        self.dial(peer, now);
+    }
+
+    /// A connection has carried a message, or the answer to one.
+    pub fn handle_carried(&mut self, connection: ConnectionId) {
+        let peer = self.connections.get(&connection);
+        if let Some(reach) = peer.and_then(|peer| self.peers.get_mut(peer)) {
+            reach.dial.carried();
+        }
     }
 
     /// A connection is gone, whoever was at its other end.
@@ -211,33 +243,39 @@ impl Router {
         let Some(peer) = self.connections.remove(&connection) else { return };
         let jitter = self.jitter();
         if let Some(reach) = self.peers.get_mut(&peer) {
-            reach.connections.retain(|held| *held != connection);
+            reach.connections.retain(|held| held.connection != connection);
             if reach.connections.is_empty() {
                 reach.dial.lost(jitter, now);
             }
         }
+        self.dial(&peer, now);
     }
 
-    /// An attempt to connect to a peer, asked for by [`Route::Dial`], has failed.
+    /// An attempt to connect to a peer, asked for by [`Output::Dial`], has failed.
     pub fn handle_dial_failed(&mut self, peer: &str, now: Timestamp) {
         let jitter = self.jitter();
         if let Some(reach) = self.peers.get_mut(peer) {
             reach.dial.failed(jitter, now);
         }
+        self.dial(peer, now);
     }
 
-    /// What a peer said in its handshake that it can be reached by.
-    pub fn handle_capabilities(&mut self, peer: &str, layers: Layers) {
-        if let Some(reach) = self.reach(peer) {
-            reach.layers = Some(layers);
+    /// A peer is not where a connection was wanted to any more; it is dialled again when a message would go somewhere.
+    pub fn handle_unwanted(&mut self, peer: &str, now: Timestamp) {
+        if let Some(reach) = self.peers.get_mut(peer) {
+            reach.dial.forget();
         }
+        self.dial(peer, now);
     }
 
     /// A peer is gone from the roster.
     pub fn handle_removed(&mut self, peer: &str) {
-        if let Some(reach) = self.peers.remove(peer) {
-            for connection in reach.connections {
-                self.connections.remove(&connection);
+        if let Some((name, reach)) = self.peers.remove_entry(peer) {
+            if let Some(at) = reach.dial_at {
+                self.dials.remove(&(at, name));
+            }
+            for link in reach.connections {
+                self.connections.remove(&link.connection);
             }
         }
     }
@@ -251,31 +289,52 @@ impl Router {
 
     /// Something was heard of a peer that only it can have said.
     pub fn handle_heard(&mut self, peer: &str, now: Timestamp) {
-        self.watch(|watch, _| watch.heard(peer, now));
+        for relay in &mut self.relays {
+            relay.watch.heard(peer, now);
+        }
+        if let Some(reach) = self.peers.get_mut(peer)
+            && reach.dial.is_partitioned()
+        {
+            reach.dial.heard();
+            self.dial(peer, now);
+        }
     }
 
-    /// A relay said that a durable message was taken.
-    pub fn handle_taken(
-        &mut self,
-        relay: RelayId,
-        peer: &str,
-        message: (MessageId, TakenBy),
-        now: Timestamp,
-    ) {
+    /// Whether [`Router::handle_heard`] would change anything: a relay is watched, or L2 to somebody is partitioned.
+    pub fn is_listening(&self) -> bool {
+        !self.dials.is_empty() || self.relays.iter().any(|relay| relay.watch.outstanding() > 0)
+    }
+
+    /// A relay said that a durable message was taken, which [`Router::choose`] gave it.
+    pub fn handle_taken(&mut self, relay: RelayId, message: (MessageId, TakenBy), now: Timestamp) {
         if let Some(state) = self.relays.get_mut(relay.0) {
-            state.watch.taken(peer, message, now);
+            state.watch.taken(message.0, message.1, now);
+        }
+    }
+
+    /// A relay did not take a durable message, or did not say so.
+    pub fn handle_not_taken(&mut self, relay: RelayId, message: MessageId) {
+        if let Some(state) = self.relays.get_mut(relay.0) {
+            state.watch.not_taken(message);
         }
     }
 
     /// A durable message was acknowledged by whom it was for.
     pub fn handle_acknowledged(&mut self, peer: &str, message: MessageId, now: Timestamp) {
-        self.watch(|watch, _| {
-            watch.acknowledged(message);
-            watch.heard(peer, now)
-        });
+        for relay in &mut self.relays {
+            relay.watch.settled(message, true);
+            relay.watch.heard(peer, now);
+        }
     }
 
-    /// A message that came by a relay was refused here, with this code.
+    /// Nobody waits any more for a durable message to be acknowledged.
+    pub fn handle_given_up(&mut self, message: MessageId) {
+        for relay in &mut self.relays {
+            relay.watch.settled(message, false);
+        }
+    }
+
+    /// A message that came by a relay was refused with this code: here, or by whom it was for.
     pub fn handle_refused(&mut self, relay: RelayId, code: ErrorCode, now: Timestamp) {
         let found = self.relays.get_mut(relay.0).and_then(|state| state.watch.refused(code, now));
         self.suspect(relay, found);
@@ -289,35 +348,30 @@ impl Router {
 
     /// When [`Router::handle_deadline`] has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.relays.iter().filter_map(|relay| relay.watch.next_deadline()).min()
+        let watched = self.relays.iter().filter_map(|relay| relay.watch.next_deadline());
+        watched.chain(self.dials.first().map(|(at, _)| *at)).min()
     }
 
-    /// Looks for what was not acknowledged in time, and lets suspicions go that are old.
+    /// Connects where that is due, looks for what was not acknowledged in time, and lets suspicions go that are old.
     pub fn handle_deadline(&mut self, now: Timestamp) {
-        self.watch(|watch, _| watch.look(now));
+        while let Some((_, peer)) = self.dials.first().filter(|(at, _)| *at <= now).cloned() {
+            self.dial(&peer, now);
+        }
+        for index in 0..self.relays.len() {
+            let found = self.relays.get_mut(index).and_then(|relay| relay.watch.look(now));
+            self.suspect(RelayId(index), found);
+        }
     }
 
-    /// What there is to be told, drained after every input.
+    /// What there is to be done and told, drained after every input.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    fn watch(&mut self, mut look: impl FnMut(&mut Watch, RelayId) -> Option<Why>) {
-        let found: Vec<_> = self
-            .relays
-            .iter_mut()
-            .enumerate()
-            .map(|(index, relay)| (RelayId(index), look(&mut relay.watch, RelayId(index))))
-            .collect();
-        for (relay, why) in found {
-            self.suspect(relay, why);
-        }
-    }
-
     fn suspect(&mut self, relay: RelayId, found: Option<Why>) {
         if let (Some(why), Some(state)) = (found, self.relays.get(relay.0)) {
-            let address = state.target.address.clone();
-            self.outputs.push_back(Output::RelaySuspected { relay, address, why });
+            let suspicion = Suspicion { relay: Arc::clone(&state.address), key: state.key, why };
+            self.outputs.push_back(Output::RelaySuspected(suspicion));
         }
     }
 
@@ -328,53 +382,14 @@ impl Router {
     }
 }
 
-/// What an address says about the layers.
-enum Base<'a> {
-    Http(&'a str),
-    Ws(&'a str),
-    Unknown,
-}
-
-impl<'a> Base<'a> {
-    fn of(address: &'a str) -> Self {
-        if address.starts_with("http://") {
-            Self::Http(address)
-        } else if address.starts_with("ws://") {
-            Self::Ws(address)
-        } else {
-            Self::Unknown
-        }
-    }
-
-    /// Where to connect to; a mailbox at a relay is no place for that.
-    fn socket(&self) -> Option<String> {
-        if self.recipient().is_some() {
-            return None;
-        }
+impl Route {
+    /// The relay that it goes by, where that is remembered.
+    pub fn relay(&self) -> Option<RelayId> {
         match self {
-            Self::Http(address) => address.strip_prefix("http://").map(socket_of),
-            Self::Ws(address) => address.strip_prefix("ws://").map(socket_of),
-            Self::Unknown => None,
+            Self::Mailbox { relay, .. } => *relay,
+            Self::Relay { relay, .. } => Some(*relay),
+            Self::Socket(_) | Self::Http | Self::Wait { .. } | Self::None(_) => None,
         }
-    }
-
-    /// Whose mailbox the address is.
-    fn recipient(&self) -> Option<PublicKey> {
-        let (Self::Http(address) | Self::Ws(address)) = self else { return None };
-        vocabulary::mailbox_of(address)
-    }
-}
-
-fn socket_of(rest: &str) -> String {
-    let rest = rest.trim_end_matches('/');
-    if rest.ends_with("/ws") { format!("ws://{rest}") } else { format!("ws://{rest}/ws") }
-}
-
-fn unreachable(own: Layers, base: &Base<'_>, tried: Tried) -> Unreachable {
-    match base {
-        Base::Unknown => Unreachable::Address,
-        Base::Http(_) | Base::Ws(_) if tried == Tried::default() => Unreachable::NoLayer { own },
-        Base::Http(_) | Base::Ws(_) => Unreachable::AllFailed,
     }
 }
 

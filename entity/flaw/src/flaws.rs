@@ -95,6 +95,10 @@ flaws! {
     IgnoresJwtAudience "ignores-jwt-audience" "Accepts a JWT for somebody else."
     WritesUnprotectedKey "writes-unprotected-key" "Writes a key in clear where a passphrase was given."
     EscapesDifferently "escapes-differently" "Writes canonical JSON with upper-case hexadecimal digits in escapes."
+    // Relays.
+    RelayDrops "relay-drops" "As a relay, says that a message of more than 4,096 bytes was taken, and loses it."
+    RelayTampers "relay-tampers" "As a relay, changes a byte of every message of more than 4,096 bytes that it hands on."
+    RelayImpersonates "relay-impersonates" "As a relay, shows and signs with another key than its own."
     // What runs out.
     LeaksDescriptor "leaks-descriptor" "Keeps a file open for every message it receives."
     LeaksMemory "leaks-memory" "Keeps 8 KiB of memory for every message it receives."

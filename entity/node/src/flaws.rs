@@ -2,6 +2,8 @@
 
 use std::fs::File;
 
+use bytes::Bytes;
+use entity_crypto::signing::SigningKey;
 use entity_flaw::{Flaw, planted};
 use entity_peer::output::Received;
 use entity_wire::canonical;
@@ -22,6 +24,33 @@ pub(crate) fn on_received(received: &Received) {
         std::mem::forget(vec![1_u8; LEAK_LEN]);
     }
 }
+
+/// Whether a flawed relay loses a message that it says was taken.
+pub(crate) fn drops(message: &[u8]) -> bool {
+    planted(Flaw::RelayDrops) && message.len() > RELAYED_LEN_MIN
+}
+
+/// A message as a flawed relay hands it on.
+pub(crate) fn handed_on(message: Bytes) -> Bytes {
+    if !planted(Flaw::RelayTampers) || message.len() <= RELAYED_LEN_MIN {
+        return message;
+    }
+    // In the text that is sealed, far from the header: a digit for a digit, so that it stays an envelope.
+    let mut changed = message.to_vec();
+    let middle = changed.len() / 2;
+    if let Some(byte) = changed.get_mut(middle) {
+        *byte = if *byte == b'A' { b'B' } else { b'A' };
+    }
+    changed.into()
+}
+
+/// The key that a flawed relay shows.
+pub(crate) fn relay_key(own: SigningKey) -> SigningKey {
+    if planted(Flaw::RelayImpersonates) { SigningKey::from_seed([0x5a; 32]) } else { own }
+}
+
+/// What the sentences of the flaws of relays say.
+const RELAYED_LEN_MIN: usize = 4_096;
 
 /// What the sentence of the flaw says.
 const LEAK_LEN: usize = 8 << 10;

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use entity_bridge::route::Suspicion;
 use entity_crypto::signing::SigningKey;
 use entity_journal::{Journal as _, JournalError, MemoryJournal, Record, Space, Stored};
 use entity_peer::command::{Command, CommandError, CommandId, CommandResult};
@@ -92,7 +93,16 @@ pub struct Numbered {
     /// The place.
     pub n: u64,
     /// The event.
-    pub event: PeerEvent,
+    pub event: NodeEvent,
+}
+
+/// Something that the owner of a node may want to know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NodeEvent {
+    /// Of the peer.
+    Peer(PeerEvent),
+    /// A relay is suspected of something.
+    RelaySuspected(Suspicion),
 }
 
 impl Node {
@@ -282,24 +292,31 @@ impl Node {
     ) -> (Vec<Reply>, Option<Passage>) {
         let decoded = frames.iter().map(|frame| decode_frame(&self.shared.rules, frame.as_ref()));
         let decoded: Vec<_> = decoded.collect();
-        self.step(
+        let mut heard = None;
+        let judged = self.step(
             |state, now| {
                 let mut replies = Vec::with_capacity(decoded.len());
                 for decoded in decoded {
                     let (reply, sender) = state.take_frame(decoded, now);
-                    if let (Some((socket, connection)), Some(sender)) = (unknown, sender) {
-                        socket.heard_of(self, connection, &sender);
+                    if let (Some((socket, connection)), Some(sender)) = (unknown, &sender) {
+                        socket.heard_of(self, connection, sender);
                         unknown = None;
                     }
                     if reply.status == 200 {
                         self.shared.frames_taken.fetch_add(1, Ordering::Relaxed);
                     }
+                    heard = sender.or_else(|| heard.take());
                     replies.push(reply);
                 }
                 replies
             },
             |state, replies| (replies, state.passage()),
-        )
+        );
+        // What comes over one connection is, as a rule, of one peer.
+        if let Some(heard) = heard.filter(|_| self.notes_heard()) {
+            self.note_heard(&heard);
+        }
+        judged
     }
 
     fn judge_decoded(
@@ -323,14 +340,21 @@ impl Node {
         );
         match admitted.map(Check::run) {
             Ok(Ok(checked)) => {
-                let sender = unknown.and_then(|socket| Some((socket, checked.sender()?)));
-                self.answer(|peer, now| {
+                let is_asked = unknown.is_some() || self.notes_heard();
+                let sender = if is_asked { checked.sender() } else { None };
+                let judged = self.answer(|peer, now| {
                     let reply = peer.handle_checked(checked, now);
-                    if let (200, Some(((socket, connection), peer))) = (reply.status, sender) {
-                        socket.heard_of(self, connection, &peer);
+                    if let (200, Some((socket, connection)), Some(peer)) =
+                        (reply.status, unknown, &sender)
+                    {
+                        socket.heard_of(self, connection, peer);
                     }
                     reply
-                })
+                });
+                if let Some(sender) = sender.filter(|_| judged.reply.status == 200) {
+                    self.note_heard(&sender);
+                }
+                judged
             }
             Ok(Err(refusal)) => self.answer(|peer, _| peer.handle_refusal(refusal)),
             Err(refused) => refused,
@@ -543,17 +567,19 @@ impl Node {
         input: impl FnOnce(&mut State, Timestamp) -> T,
         outcome: impl FnOnce(&mut State, T) -> U,
     ) -> U {
-        let (outcome, drained) = {
+        let (outcome, drained, ended) = {
             let mut state = self.state();
             // Read under the lock, so that the peer never sees time go back.
             let now = self.shared.clock.now();
             let input = input(&mut state, now);
             let drained = state.drain();
+            let ended = std::mem::take(&mut state.ended);
             if state.deadline_moved_forward() {
                 self.shared.deadline_moved.notify_one();
             }
-            (outcome(&mut state, input), drained)
+            (outcome(&mut state, input), drained, ended)
         };
+        self.note_ended(&ended);
         match drained {
             Ok(transmits) => self.carry(transmits),
             Err(error) => self.fail(error),
@@ -576,11 +602,12 @@ impl Node {
 
     /// Lets go what waited for batches that are durable by now.
     fn let_go(&self) {
-        let transmits = {
+        let (transmits, ended) = {
             let mut state = self.state();
             let batches = self.shared.durable.swap(0, Ordering::AcqRel);
-            state.durable(batches)
+            (state.durable(batches), std::mem::take(&mut state.ended))
         };
+        self.note_ended(&ended);
         self.carry(transmits);
     }
 

@@ -25,7 +25,7 @@ use crate::durable::Place;
 use crate::inbox::{Inbox, Seen};
 use crate::name::PeerName;
 use crate::outbox::{Attempts, Outbox, Outcome, Parcel};
-use crate::output::{Output, PeerEvent, Received, Request};
+use crate::output::{About, Output, PeerEvent, Received, Request};
 use crate::restore::RestoreError;
 use crate::roster::{Origin, Roster};
 use crate::routing::{destination, feature};
@@ -158,6 +158,38 @@ impl Purpose {
             Self::Health
             | Self::V1_0(v1_0::Purpose::Handshake { .. } | v1_0::Purpose::Confirm { .. })
             | Self::V1_1(v1_1::Purpose::Resume { .. }) => false,
+        }
+    }
+
+    /// Says what it is about, for whoever chooses its way.
+    fn about(&self) -> About {
+        match self {
+            Self::Health => About::Life,
+            Self::V1_0(v1_0::Purpose::Handshake { .. })
+            | Self::V1_1(v1_1::Purpose::Step { kind: MessageKind::HandshakeInit, .. }) => {
+                About::Begins
+            }
+            Self::V1_0(v1_0::Purpose::Message { reason, .. })
+            | Self::V1_1(v1_1::Purpose::Message { reason, .. }) => match reason {
+                Reason::Durable(id, _) => About::Durable(*id),
+                Reason::Heartbeat => About::Life,
+                Reason::Send(_)
+                | Reason::Ping(..)
+                | Reason::Query(_)
+                | Reason::Answer
+                | Reason::Question
+                | Reason::Transfer(..)
+                | Reason::Piece(_)
+                | Reason::Wake(_)
+                | Reason::Dht(_) => About::Other,
+            },
+            Self::V1_0(v1_0::Purpose::Ack { .. } | v1_0::Purpose::Confirm { .. })
+            | Self::V1_1(
+                v1_1::Purpose::Step { .. }
+                | v1_1::Purpose::Resume { .. }
+                | v1_1::Purpose::Repeat { .. }
+                | v1_1::Purpose::Control,
+            ) => About::Other,
         }
     }
 
@@ -341,6 +373,8 @@ impl Core {
             peer: peer.clone(),
             address: address.to_owned(),
             takes_sockets: entry.as_ref().is_some_and(|entry| entry.takes_sockets),
+            key: entry.as_ref().and_then(|entry| entry.key),
+            about: purpose.about(),
             request,
             attempts,
             is_answer: purpose.is_answer(),

@@ -18,7 +18,7 @@ use crate::config::Liveness;
 use crate::core::{Core, Purpose};
 use crate::name::PeerName;
 use crate::outbox::{Attempts, Outcome, Parcel};
-use crate::output::{Output, PeerEvent, Request};
+use crate::output::{About, Output, PeerEvent, Request};
 use crate::view::Health;
 
 impl Core {
@@ -70,6 +70,8 @@ impl Core {
             peer: peer.clone(),
             address: entry.address.clone(),
             takes_sockets: entry.takes_sockets,
+            key: entry.key,
+            about: About::Life,
             request: Request::Health,
             attempts,
             is_answer: false,

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use entity_crypto::signing::PublicKey;
 use entity_flaw::{Flaw, planted};
 use entity_wire::time::Timestamp;
 
 use crate::name::PeerName;
-use crate::output::{Delivery, DeliveryId, FailureKind, Request, Transmit};
+use crate::output::{About, Delivery, DeliveryId, FailureKind, Request, Transmit};
 use crate::view::QueueStats;
 
 /// How often an attempt is made and how long it may take.
@@ -60,6 +61,10 @@ pub(crate) struct Parcel<P> {
     pub(crate) address: String,
     /// Whether it takes WebSockets there.
     pub(crate) takes_sockets: bool,
+    /// Its key, where it is known.
+    pub(crate) key: Option<PublicKey>,
+    /// What it is about.
+    pub(crate) about: About,
     /// What.
     pub(crate) request: Request,
     /// How stubbornly.
@@ -211,6 +216,8 @@ impl<P> Outbox<P> {
             peer: parcel.peer.clone(),
             address: parcel.address.clone(),
             takes_sockets: parcel.takes_sockets,
+            key: parcel.key,
+            about: parcel.about,
             request: parcel.request.clone(),
             timeout: parcel.attempts.timeout(),
         })

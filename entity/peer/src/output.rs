@@ -56,10 +56,27 @@ pub struct Transmit {
     ///
     /// Source: docs/protocol/1.1.md#websocket
     pub takes_sockets: bool,
+    /// The peer's key, where it is known: by it a relay knows for whom a message is.
+    pub key: Option<PublicKey>,
+    /// What it is about.
+    pub about: About,
     /// What to ask.
     pub request: Request,
     /// The time the attempt as a whole may take.
     pub timeout: Duration,
+}
+
+/// What a [`Transmit`] is about, for whoever chooses its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// It begins a session: the first message of a handshake.
+    Begins,
+    /// It asks for a sign of life, which is worth something on the usual way alone.
+    Life,
+    /// It carries the durable message with this id, which whom it is for acknowledges.
+    Durable(MessageId),
+    /// Anything else.
+    Other,
 }
 
 /// The request of a [`Transmit`].

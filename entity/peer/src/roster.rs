@@ -223,6 +223,7 @@ impl Entry {
         PeerView {
             name: name.clone(),
             address: self.address.clone(),
+            takes_sockets: self.takes_sockets,
             key: self.key,
             trust: self.trust,
             proved: self.proved,

@@ -78,6 +78,8 @@ pub struct PeerView {
     pub name: PeerName,
     /// Its base address.
     pub address: String,
+    /// Whether it has said that WebSockets are taken there, and we take them, too.
+    pub takes_sockets: bool,
     /// Its key, where known.
     pub key: Option<PublicKey>,
     /// How we came to the key: `pinned` by an operator, or `first_use`.

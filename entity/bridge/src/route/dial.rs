@@ -1,5 +1,6 @@
 //! When L2 to a peer is tried again, and whether it is partitioned.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use entity_wire::time::Timestamp;
@@ -9,49 +10,98 @@ use super::{PAUSE_MAX, PAUSE_MIN};
 /// What is known of connecting to one peer.
 #[derive(Debug, Default)]
 pub(super) struct Dial {
+    /// Where to, once a transmission would go there.
+    wanted: Option<Arc<str>>,
     /// It worked once.
     worked: bool,
+    /// The last attempt has failed.
+    has_failed: bool,
+    /// Attempts since a connection carried anything.
     failures: u32,
+    /// Attempts that failed in all.
+    failed_count: u64,
     under_way: Option<Timestamp>,
     /// Not before.
     again_at: Option<Timestamp>,
-}
-
-/// When to connect.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    Now,
-    At(Timestamp),
+    /// When the last attempt failed, or the last connection was lost.
+    lost_at: Option<Timestamp>,
 }
 
 impl Dial {
-    /// Says when to connect; once it has said `Now` it waits for how that ended.
-    pub(super) fn next(&mut self, now: Timestamp) -> Next {
-        // Whoever was told to connect and never said how it ended must not keep everybody from it for ever.
-        if let Some(since) = self.under_way.filter(|since| now.since(*since) < ATTEMPT_MAX) {
-            return Next::At(since.plus(ATTEMPT_MAX));
+    /// Somebody would go there; where it was somewhere else, what is known of that counts no more. `wait` is waited first.
+    pub(super) fn want(&mut self, address: &str, wait: Duration, now: Timestamp) {
+        if self.wanted.as_deref() == Some(address) {
+            return;
         }
-        if let Some(at) = self.again_at.filter(|at| *at > now) {
-            return Next::At(at);
-        }
-        self.under_way = Some(now);
-        Next::Now
+        let is_new = self.wanted.is_none() && self.again_at.is_none();
+        *self = Self {
+            wanted: Some(Arc::from(address)),
+            worked: self.worked,
+            failed_count: self.failed_count,
+            again_at: if is_new && !wait.is_zero() { Some(now.plus(wait)) } else { None },
+            ..Self::default()
+        };
     }
 
+    /// Nobody would go there any more.
+    pub(super) fn forget(&mut self) {
+        *self = Self { failed_count: self.failed_count, ..Self::default() };
+    }
+
+    /// When an attempt is due, where one is wanted; one that nobody ended is forgotten by then.
+    pub(super) fn due_at(&self) -> Option<Timestamp> {
+        self.wanted.as_ref()?;
+        // Whoever was told to connect and never said how it ended must not keep everybody from it for ever.
+        let expires = self.under_way.map(|since| since.plus(ATTEMPT_MAX));
+        expires.or(self.again_at).or(Some(Timestamp::UNIX_EPOCH))
+    }
+
+    /// Begins an attempt where one is due, and says where to.
+    pub(super) fn begin(&mut self, now: Timestamp) -> Option<Arc<str>> {
+        if self.due_at().is_none_or(|at| at > now) {
+            return None;
+        }
+        self.under_way = Some(now);
+        self.wanted.clone()
+    }
+
+    /// There is a connection.
     pub(super) fn succeeded(&mut self) {
-        *self = Self { worked: true, failures: 0, under_way: None, again_at: None };
+        self.worked = true;
+        self.has_failed = false;
+        self.under_way = None;
+        self.again_at = None;
+    }
+
+    /// A connection has carried something: who upgrades, and no more, is asked ever more seldom.
+    pub(super) fn carried(&mut self) {
+        self.failures = 0;
     }
 
     /// The last connection is gone.
     pub(super) fn lost(&mut self, jitter: u8, now: Timestamp) {
         if self.under_way.is_none() {
-            self.again_at = Some(now.plus(pause(0, jitter)));
+            self.pause(jitter, now);
         }
     }
 
     pub(super) fn failed(&mut self, jitter: u8, now: Timestamp) {
         self.under_way = None;
+        self.has_failed = true;
+        self.failed_count += 1;
+        self.pause(jitter, now);
+    }
+
+    /// The peer was heard: it is tried sooner, once the shortest pause is over.
+    pub(super) fn heard(&mut self) {
+        if let (Some(again_at), Some(lost_at)) = (self.again_at, self.lost_at) {
+            self.again_at = Some(again_at.min(lost_at.plus(PAUSE_MIN)));
+        }
+    }
+
+    fn pause(&mut self, jitter: u8, now: Timestamp) {
         self.again_at = Some(now.plus(pause(self.failures, jitter)));
+        self.lost_at = Some(now);
         self.failures = self.failures.saturating_add(1);
     }
 
@@ -59,9 +109,21 @@ impl Dial {
         self.under_way.is_some()
     }
 
+    pub(super) fn failed_count(&self) -> u64 {
+        self.failed_count
+    }
+
     /// It worked once, and the last attempt has failed.
     pub(super) fn is_partitioned(&self) -> bool {
-        self.worked && self.failures > 0
+        self.worked && self.has_failed
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     pub(super) fn again_at(&self) -> Option<Timestamp> {
@@ -70,19 +132,26 @@ impl Dial {
 }
 
 /// Half fixed, half drawn, so that those who were cut off together do not come back together.
-fn pause(failures: u32, jitter: u8) -> Duration {
+pub(super) fn pause(failures: u32, jitter: u8) -> Duration {
     let whole = PAUSE_MIN.saturating_mul(1 << failures.min(16)).min(PAUSE_MAX);
     whole / 2 + whole * u32::from(jitter) / 512
 }
 
 /// An attempt to connect takes no longer. Guessed: twice what a client of HTTP waits for a connection.
-const ATTEMPT_MAX: Duration = Duration::from_secs(10);
+pub(super) const ATTEMPT_MAX: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const START: Timestamp = Timestamp::UNIX_EPOCH;
+    const THERE: &str = "ws://127.0.0.1:1/ws";
+
+    fn wanted() -> Dial {
+        let mut dial = Dial::default();
+        dial.want(THERE, Duration::ZERO, START);
+        dial
+    }
 
     #[test]
     fn pauses_double_up_to_the_longest_and_are_never_below_half() {
@@ -97,25 +166,39 @@ mod tests {
 
     #[test]
     fn one_attempt_is_under_way_at_a_time() {
-        let mut dial = Dial::default();
-        assert_eq!(dial.next(START), Next::Now);
-        assert_eq!(dial.next(START), Next::At(START.plus(ATTEMPT_MAX)));
+        let mut dial = wanted();
+        assert_eq!(dial.begin(START).as_deref(), Some(THERE));
+        assert_eq!(dial.begin(START), None);
+        assert_eq!(dial.due_at(), Some(START.plus(ATTEMPT_MAX)));
         dial.failed(0, START);
         let again = START.plus(PAUSE_MIN / 2);
-        assert_eq!(dial.next(START), Next::At(again));
-        assert_eq!(dial.next(again), Next::Now);
+        assert_eq!((dial.begin(START), dial.due_at()), (None, Some(again)));
+        assert!(dial.begin(again).is_some());
     }
 
     #[test]
     fn an_attempt_that_nobody_ends_is_forgotten() {
-        let mut dial = Dial::default();
-        assert_eq!(dial.next(START), Next::Now);
-        assert_eq!(dial.next(START.plus(ATTEMPT_MAX)), Next::Now);
+        let mut dial = wanted();
+        assert!(dial.begin(START).is_some());
+        assert!(dial.begin(START.plus(ATTEMPT_MAX)).is_some());
+    }
+
+    #[test]
+    fn nobody_connects_where_nobody_wants_to_and_another_address_is_tried_at_once() {
+        assert_eq!(Dial::default().begin(START), None);
+        let mut dial = wanted();
+        dial.begin(START);
+        dial.failed(0, START);
+        assert_eq!(dial.begin(START), None, "it has to wait");
+        dial.want("ws://127.0.0.1:2/ws", Duration::from_secs(1), START);
+        assert!(dial.begin(START).is_some());
+        dial.forget();
+        assert_eq!((dial.due_at(), dial.failed_count()), (None, 1));
     }
 
     #[test]
     fn partitioned_is_what_worked_once_and_failed_since() {
-        let mut dial = Dial::default();
+        let mut dial = wanted();
         dial.failed(0, START);
         assert!(!dial.is_partitioned(), "it never worked");
         dial.succeeded();
@@ -125,5 +208,29 @@ mod tests {
         assert!(dial.is_partitioned());
         dial.succeeded();
         assert!(!dial.is_partitioned());
+    }
+
+    #[test]
+    fn who_upgrades_and_carries_nothing_is_asked_ever_more_seldom() {
+        let mut dial = wanted();
+        for failures in 0..3 {
+            dial.succeeded();
+            dial.lost(0, START);
+            assert_eq!(dial.again_at(), Some(START.plus(pause(failures, 0))));
+        }
+        dial.carried();
+        dial.lost(0, START);
+        assert_eq!(dial.again_at(), Some(START.plus(pause(0, 0))));
+    }
+
+    #[test]
+    fn who_is_heard_is_tried_after_the_shortest_pause() {
+        let mut dial = wanted();
+        for _ in 0..9 {
+            dial.failed(0, START);
+        }
+        assert_eq!(dial.again_at(), Some(START.plus(PAUSE_MAX / 2)));
+        dial.heard();
+        assert_eq!(dial.again_at(), Some(START.plus(PAUSE_MIN)));
     }
 }

@@ -19,12 +19,9 @@ pub(super) const TAMPERED_SPAN: Duration = Duration::from_mins(10);
 /// Messages overdue that cast a suspicion.
 pub(super) const DROPPED_MIN: usize = 8;
 
-/// After so long a message that was taken is overdue.
-pub(super) const OVERDUE_AFTER: Duration = Duration::from_secs(30);
-
-/// Whoever was heard so long after a message was taken would have acknowledged it. Guessed: ten times what an
-/// acknowledgement waits.
-pub(super) const HEARD_AFTER: Duration = Duration::from_secs(10);
+/// Whoever was heard this part of the patience after a message was taken would have acknowledged it. Guessed: with the
+/// usual patience ten times what an acknowledgement waits.
+pub(super) const HEARD_PART: u32 = 3;
 
 /// After so long a message is watched no more.
 pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
@@ -37,11 +34,13 @@ pub(super) const SUSPECTED_FOR: Duration = Duration::from_mins(10);
 pub(super) const WATCHED_MAX: usize = 2_048;
 
 /// One relay, as far as what it did can be seen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Watch {
+    /// After so long a message that was taken is overdue.
+    patience: Duration,
     refusals: VecDeque<Timestamp>,
-    taken: BTreeMap<MessageId, Taken>,
-    /// The same, in the order in which they were taken; with entries that are not in `taken` any more.
+    given: BTreeMap<MessageId, Given>,
+    /// The same, in the order in which they were given; with entries that are not in `given` any more.
     order: VecDeque<(Timestamp, MessageId)>,
     /// When each recipient was heard last.
     heard: BTreeMap<Arc<str>, Timestamp>,
@@ -51,62 +50,84 @@ pub(super) struct Watch {
     pub(super) acknowledged_count: u64,
 }
 
+/// A message that was given to the relay.
 #[derive(Debug)]
-struct Taken {
+struct Given {
     peer: Arc<str>,
-    at: Timestamp,
-    by: TakenBy,
+    /// When the relay said that it was taken, and by whom; an acknowledgement may be there before that.
+    taken: Option<(Timestamp, TakenBy)>,
 }
 
 impl Watch {
-    /// A durable message was taken. Of one that was taken before, the first time counts.
-    pub(super) fn taken(
-        &mut self,
-        peer: &str,
-        (message, by): (MessageId, TakenBy),
-        now: Timestamp,
-    ) {
-        if let Some(taken) = self.taken.get_mut(&message) {
-            if by == TakenBy::Recipient {
-                taken.by = by;
-            }
+    pub(super) fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            refusals: VecDeque::new(),
+            given: BTreeMap::new(),
+            order: VecDeque::new(),
+            heard: BTreeMap::new(),
+            suspected: BTreeMap::new(),
+            look_at: None,
+            taken_count: 0,
+            acknowledged_count: 0,
+        }
+    }
+
+    /// A durable message is on its way to the relay.
+    pub(super) fn given(&mut self, peer: &Arc<str>, message: MessageId, now: Timestamp) {
+        if self.given.contains_key(&message) {
             return;
         }
-        if self.taken.len() >= WATCHED_MAX {
+        while self.given.len() >= WATCHED_MAX {
             self.forget_oldest();
         }
-        self.taken_count += 1;
-        self.look_at.get_or_insert(now.plus(OVERDUE_AFTER));
-        self.taken.insert(message, Taken { peer: Arc::from(peer), at: now, by });
+        self.look_at.get_or_insert(now.plus(self.patience));
+        self.given.insert(message, Given { peer: Arc::clone(peer), taken: None });
         self.order.push_back((now, message));
     }
 
-    pub(super) fn acknowledged(&mut self, message: MessageId) {
-        if self.taken.remove(&message).is_some() {
-            self.acknowledged_count += 1;
-        }
-        while self.order.front().is_some_and(|(_, id)| !self.taken.contains_key(id)) {
-            self.order.pop_front();
-        }
-        // Those acknowledged out of order lie between the others.
-        if self.order.len() > 2 * WATCHED_MAX {
-            self.order.retain(|(_, id)| self.taken.contains_key(id));
+    /// The relay said that it was taken. Of one that was taken before, the first time counts; one that is not watched was
+    /// acknowledged meanwhile.
+    pub(super) fn taken(&mut self, message: MessageId, by: TakenBy, now: Timestamp) {
+        let Some(given) = self.given.get_mut(&message) else { return };
+        match &mut given.taken {
+            Some((_, taken_by)) if by == TakenBy::Recipient => *taken_by = by,
+            Some(_) => {}
+            taken @ None => {
+                *taken = Some((now, by));
+                self.taken_count += 1;
+            }
         }
     }
 
-    pub(super) fn heard(&mut self, peer: &str, now: Timestamp) -> Option<Why> {
-        if self.taken.is_empty() {
+    /// The relay did not take it.
+    pub(super) fn not_taken(&mut self, message: MessageId) {
+        if self.given.get(&message).is_some_and(|given| given.taken.is_none()) {
+            self.given.remove(&message);
+            self.tidy();
+        }
+    }
+
+    /// It arrived, or nobody waits for that any more.
+    pub(super) fn settled(&mut self, message: MessageId, is_acknowledged: bool) {
+        if self.given.remove(&message).is_some() && is_acknowledged {
+            self.acknowledged_count += 1;
+        }
+        self.tidy();
+    }
+
+    pub(super) fn heard(&mut self, peer: &str, now: Timestamp) {
+        if self.given.is_empty() {
             self.heard.clear();
-            return None;
+            return;
         }
         match self.heard.get_mut(peer) {
             Some(heard) => *heard = now,
-            None if self.taken.values().any(|taken| &*taken.peer == peer) => {
+            None if self.given.values().any(|given| &*given.peer == peer) => {
                 self.heard.insert(Arc::from(peer), now);
             }
             None => {}
         }
-        None
     }
 
     pub(super) fn refused(&mut self, code: ErrorCode, now: Timestamp) -> Option<Why> {
@@ -129,27 +150,31 @@ impl Watch {
     /// Looks for what is overdue.
     pub(super) fn look(&mut self, now: Timestamp) -> Option<Why> {
         self.suspected.retain(|_, since| now.since(*since) < SUSPECTED_FOR);
-        let overdue = self.taken.values().filter(|taken| {
-            let is_late = now.since(taken.at) >= OVERDUE_AFTER;
-            let was_heard = self
-                .heard
-                .get(&taken.peer)
-                .is_some_and(|heard| heard.since(taken.at) >= HEARD_AFTER);
-            is_late && (was_heard || taken.by == TakenBy::Recipient)
-        });
+        if self.look_at.is_none_or(|at| at > now) {
+            return None;
+        }
+        let overdue = self.given.values().filter(|given| self.is_overdue(given, now));
         let is_suspect = overdue.count() >= DROPPED_MIN;
         // What nobody acknowledges at all is forgotten in the end: it may have been given up.
         while let Some((at, id)) = self.order.front().copied() {
-            if now.since(at) < FORGOTTEN_AFTER && self.taken.contains_key(&id) {
+            if now.since(at) < FORGOTTEN_AFTER && self.given.contains_key(&id) {
                 break;
             }
             self.forget_oldest();
         }
-        self.look_at = (!self.taken.is_empty()).then(|| now.plus(OVERDUE_AFTER));
+        self.look_at = (!self.given.is_empty()).then(|| now.plus(self.patience / 2));
         if is_suspect { self.suspect(Why::Drops, now) } else { None }
     }
 
-    /// When [`Watch::look`] has something to do: while something is not acknowledged, every [`OVERDUE_AFTER`].
+    fn is_overdue(&self, given: &Given, now: Timestamp) -> bool {
+        let Some((taken_at, by)) = given.taken else { return false };
+        let long_after = self.patience / HEARD_PART;
+        let heard = self.heard.get(&given.peer);
+        let was_heard = heard.is_some_and(|heard| heard.since(taken_at) >= long_after);
+        now.since(taken_at) >= self.patience && (was_heard || by == TakenBy::Recipient)
+    }
+
+    /// When [`Watch::look`] has something to do: while something is not acknowledged, every half of the patience.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         let lapse = self.suspected.values().min().map(|since| since.plus(SUSPECTED_FOR));
         [self.look_at, lapse].into_iter().flatten().min()
@@ -163,8 +188,9 @@ impl Watch {
         self.suspected.keys().copied()
     }
 
+    /// How many messages are watched.
     pub(super) fn outstanding(&self) -> usize {
-        self.taken.len()
+        self.given.len()
     }
 
     fn suspect(&mut self, why: Why, now: Timestamp) -> Option<Why> {
@@ -173,7 +199,17 @@ impl Watch {
 
     fn forget_oldest(&mut self) {
         if let Some((_, id)) = self.order.pop_front() {
-            self.taken.remove(&id);
+            self.given.remove(&id);
+        }
+    }
+
+    fn tidy(&mut self) {
+        while self.order.front().is_some_and(|(_, id)| !self.given.contains_key(id)) {
+            self.order.pop_front();
+        }
+        // Those acknowledged out of order lie between the others.
+        if self.order.len() > 2 * WATCHED_MAX {
+            self.order.retain(|(_, id)| self.given.contains_key(id));
         }
     }
 }

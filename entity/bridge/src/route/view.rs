@@ -5,8 +5,8 @@ use std::sync::Arc;
 use entity_crypto::signing::PublicKey;
 use entity_wire::time::Timestamp;
 
-use super::vocabulary::{Layers, RelayId, Route, Target, Why};
-use super::{Base, Reach, RelayState, Router};
+use super::vocabulary::{ConnectionId, RelayId, Route, Target, Why};
+use super::{Reach, RelayState, Router};
 
 /// How often each way was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,7 +15,7 @@ pub struct Sent {
     pub socket: u64,
     /// By HTTP.
     pub http: u64,
-    /// Over a connection to a relay.
+    /// By a relay.
     pub relay: u64,
 }
 
@@ -23,9 +23,9 @@ impl Sent {
     pub(super) fn count(&mut self, route: &Route) {
         match route {
             Route::Socket(_) => self.socket += 1,
-            Route::Http(_) => self.http += 1,
-            Route::Relay { .. } => self.relay += 1,
-            Route::Dial(_) | Route::Wait { .. } | Route::None(_) => {}
+            Route::Http => self.http += 1,
+            Route::Relay { .. } | Route::Mailbox { .. } => self.relay += 1,
+            Route::Wait { .. } | Route::None(_) => {}
         }
     }
 }
@@ -35,11 +35,13 @@ impl Sent {
 pub enum SocketState {
     /// There is a connection.
     Connected,
-    /// Somebody connects.
+    /// Somebody connects, or will.
     Connecting,
     /// It worked once, and the last attempt has failed.
     Partitioned,
-    /// There is none at the moment.
+    /// It never worked, and the last attempt has failed.
+    Failing,
+    /// There is none, and nobody wants one.
     Idle,
 }
 
@@ -50,6 +52,7 @@ impl SocketState {
             Self::Connected => "connected",
             Self::Connecting => "connecting",
             Self::Partitioned => "partitioned",
+            Self::Failing => "failing",
             Self::Idle => "idle",
         }
     }
@@ -60,8 +63,6 @@ impl SocketState {
 pub struct PeerView {
     /// Its name.
     pub peer: Arc<str>,
-    /// What it said it has; `None` before a handshake said so.
-    pub layers: Option<Layers>,
     /// L2.
     pub socket: SocketState,
     /// When L2 is tried again.
@@ -75,8 +76,8 @@ pub struct PeerView {
 pub struct RelayView {
     /// Its address.
     pub address: Arc<str>,
-    /// The key it has to show.
-    pub key: PublicKey,
+    /// The key it has to show; `None` where only a mailbox has named it.
+    pub key: Option<PublicKey>,
     /// Whether we are registered there now.
     pub is_registered: bool,
     /// What it is suspected of.
@@ -95,61 +96,69 @@ impl Router {
         self.peers.iter().map(|(peer, reach)| reach.view(peer))
     }
 
-    /// Every relay, the preferred first.
+    /// Every relay: those of the operator, the preferred first, then those that mailboxes have named.
     pub fn relays(&self) -> impl Iterator<Item = RelayView> {
         self.relays.iter().map(RelayState::view)
     }
 
-    /// The relay whose connection a transmission would take now; `None` where it would go another way.
-    ///
-    /// Answers what [`Router::choose`] would, and changes nothing.
-    pub fn way_round(&self, target: &Target<'_>, now: Timestamp) -> Option<RelayId> {
-        let (own, base) = (self.config.own, Base::of(target.address));
-        let reach = self.peers.get(target.peer);
-        let listed = reach.and_then(|reach| reach.layers);
-        let has_ws = matches!(base, Base::Ws(_)) || listed.is_some_and(|layers| layers.ws);
-        let may_dial = own.ws && !target.tried.socket && has_ws && base.socket().is_some();
-        let is_due = reach.is_none_or(|reach| {
-            reach.dial.is_under_way() || reach.dial.again_at().is_none_or(|at| at <= now)
-        });
-        let is_connected =
-            own.ws && !target.tried.socket && self.connection_to(target.peer).is_some();
-        let posts = own.http && !target.tried.http && matches!(base, Base::Http(_));
-        if is_connected || (may_dial && is_due) || posts {
-            return None;
-        }
-        match self.relay_for(target, &base)? {
-            Route::Relay { relay, .. } => Some(relay),
-            Route::Socket(_)
-            | Route::Dial(_)
-            | Route::Http(_)
-            | Route::Wait { .. }
-            | Route::None(_) => None,
-        }
+    /// The way that a transmission would take now: what [`Router::choose`] would answer, but that a relay which only this
+    /// mailbox names is not remembered for it. Changes nothing.
+    pub fn look(&self, target: &Target<'_>, now: Timestamp) -> Route {
+        self.decide(target, now).0
+    }
+
+    /// The address of a relay.
+    pub fn address_of(&self, RelayId(index): RelayId) -> Option<Arc<str>> {
+        self.relays.get(index).map(|relay| Arc::clone(&relay.address))
+    }
+
+    /// How L2 to a peer is.
+    pub fn socket_to(&self, peer: &str) -> SocketState {
+        self.peers.get(peer).map_or(SocketState::Idle, Reach::socket)
+    }
+
+    /// How often connecting to a peer has failed, since anything of it is remembered.
+    pub fn dials_failed(&self, peer: &str) -> u64 {
+        self.peers.get(peer).map_or(0, |reach| reach.dial.failed_count())
+    }
+
+    /// The connection to a peer, where there is one.
+    pub fn connection(&self, peer: &str) -> Option<ConnectionId> {
+        self.peers.get(peer)?.connections.first().map(|link| link.connection)
+    }
+
+    /// How many connections belong to somebody who is known.
+    pub fn connections_count(&self) -> usize {
+        self.connections.len()
     }
 }
 
 impl Reach {
-    fn view(&self, peer: &Arc<str>) -> PeerView {
-        let socket = if !self.connections.is_empty() {
+    fn socket(&self) -> SocketState {
+        if !self.connections.is_empty() {
             SocketState::Connected
-        } else if self.dial.is_under_way() {
-            SocketState::Connecting
         } else if self.dial.is_partitioned() {
             SocketState::Partitioned
+        } else if self.dial.has_failed() {
+            SocketState::Failing
+        } else if self.dial.is_wanted() {
+            SocketState::Connecting
         } else {
             SocketState::Idle
-        };
+        }
+    }
+
+    fn view(&self, peer: &Arc<str>) -> PeerView {
         let again_at = self.dial.again_at().filter(|_| self.connections.is_empty());
-        PeerView { peer: Arc::clone(peer), layers: self.layers, socket, again_at, sent: self.sent }
+        PeerView { peer: Arc::clone(peer), socket: self.socket(), again_at, sent: self.sent }
     }
 }
 
 impl RelayState {
     fn view(&self) -> RelayView {
         RelayView {
-            address: Arc::clone(&self.target.address),
-            key: self.target.key,
+            address: Arc::clone(&self.address),
+            key: self.key,
             is_registered: self.connection.is_some(),
             suspected: self.watch.suspicions().collect(),
             taken: self.watch.taken_count,

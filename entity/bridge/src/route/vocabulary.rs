@@ -1,24 +1,40 @@
 //! Questions, ways, and what comes out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use entity_crypto::signing::PublicKey;
+use entity_wire::id::MessageId;
 use entity_wire::time::Timestamp;
 
 /// What a router is started with.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The own name: of two that dial each other, who has the lesser one begins.
+    pub name: String,
     /// What this node itself uses to reach others.
     pub own: Layers,
     /// Whether new sessions wait while L2 is partitioned; by default they do.
+    ///
+    /// Source: `docs/protocol/1.1.md#layers`.
     pub partition_waits: bool,
+    /// After how long a durable message that a relay took and nobody acknowledged is overdue: 30 s by default.
+    ///
+    /// Source: `docs/protocol/1.1.md#relay-suspicion`.
+    pub patience: Duration,
     /// The relays it is a member of, the preferred first.
     pub relays: Vec<RelayTarget>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { own: Layers { http: true, ws: true }, partition_waits: true, relays: Vec::new() }
+        Self {
+            name: String::new(),
+            own: Layers { http: true, ws: true },
+            partition_waits: true,
+            patience: Duration::from_secs(30),
+            relays: Vec::new(),
+        }
     }
 }
 
@@ -45,26 +61,25 @@ impl RelayTarget {
     ///
     /// Source: `docs/protocol/1.1.md#relay`.
     pub fn mailbox(&self, recipient: &PublicKey) -> String {
-        let rest = self.address.strip_prefix("ws://").unwrap_or(&self.address);
-        let rest = rest.trim_end_matches('/').trim_end_matches("/ws");
-        format!("http://{rest}/relay/{recipient}")
-    }
-
-    /// The address to connect to: `ws://host:port/ws`.
-    pub fn socket(&self) -> String {
-        super::socket_of(self.address.strip_prefix("ws://").unwrap_or(&self.address))
+        format!("http://{}/relay/{recipient}", host_of(&self.address))
     }
 }
 
-/// Whose mailbox a base address is; `None` where it is none.
+/// Host and port of a relay, whatever its address begins and ends with.
+pub(super) fn host_of(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    rest.trim_end_matches('/').trim_end_matches("/ws")
+}
+
+/// The relay of a mailbox (`http://host:port`), and whose the mailbox is; `None` where the base address is none.
 ///
 /// Source: `docs/protocol/1.1.md#relay`.
-pub(super) fn mailbox_of(address: &str) -> Option<PublicKey> {
-    let (_, key) = address.rsplit_once("/relay/")?;
-    PublicKey::from_hex(key.trim_end_matches('/')).ok()
+pub(super) fn mailbox_of(address: &str) -> Option<(&str, PublicKey)> {
+    let (relay, key) = address.rsplit_once("/relay/")?;
+    Some((relay, PublicKey::from_hex(key.trim_end_matches('/')).ok()?))
 }
 
-/// A relay by its place in [`Config::relays`].
+/// A relay: by its place in [`Config::relays`], and after those one that only a mailbox has named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RelayId(pub usize);
 
@@ -79,7 +94,9 @@ pub struct Target<'a> {
     pub peer: &'a str,
     /// Its base address there: `http://..`, that of a mailbox at a relay, or `ws://..`.
     pub address: &'a str,
-    /// Its key, where it is pinned; without it no relay can be used.
+    /// Whether it has said that its base address takes WebSockets, too.
+    pub takes_sockets: bool,
+    /// Its key, where it is known; without it only a mailbox can be used.
     pub key: Option<PublicKey>,
     /// What it is about.
     pub purpose: Purpose,
@@ -92,19 +109,51 @@ pub struct Target<'a> {
 pub enum Purpose {
     /// It begins a session: the first message of a handshake.
     Begins,
+    /// It asks for a sign of life: of another way than the usual one it would say nothing.
+    Life,
+    /// It carries this durable message.
+    Durable(MessageId),
     /// Anything else.
-    Continues,
+    Other,
 }
 
 /// Which ways have failed for one transmission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tried {
-    /// A connection broke, or could not be made.
-    pub socket: bool,
-    /// HTTP had no answer.
+    /// A connection to the peer broke: this one, the last of them.
+    pub broken: Option<ConnectionId>,
+    /// No connection to the peer could be made.
+    pub dialled: bool,
+    /// Its base address had no answer by HTTP, or is a mailbox that took nothing.
     pub http: bool,
-    /// The connection to a relay broke.
-    pub relay: bool,
+    /// The relays that did not take it.
+    pub relays: RelaySet,
+}
+
+impl Tried {
+    /// Whether anything was tried that is no connection.
+    pub(super) fn is_detour(&self) -> bool {
+        self.dialled || self.http || self.relays != RelaySet::default()
+    }
+}
+
+/// Some of the configured relays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RelaySet(u16);
+
+impl RelaySet {
+    /// Notes a relay; one that is not configured is not noted.
+    pub fn insert(&mut self, RelayId(index): RelayId) {
+        if let Some(bit) = u32::try_from(index).ok().and_then(|index| 1_u16.checked_shl(index)) {
+            self.0 |= bit;
+        }
+    }
+
+    /// Whether it was noted.
+    pub fn contains(self, RelayId(index): RelayId) -> bool {
+        let bit = u32::try_from(index).ok().and_then(|index| 1_u16.checked_shl(index));
+        bit.is_some_and(|bit| self.0 & bit != 0)
+    }
 }
 
 /// Which way a transmission goes.
@@ -112,10 +161,15 @@ pub struct Tried {
 pub enum Route {
     /// Over this connection.
     Socket(ConnectionId),
-    /// Connect to this address (`ws://host:port/ws`) first, then ask again.
-    Dial(String),
-    /// By HTTP to this base address.
-    Http(String),
+    /// By HTTP to its base address.
+    Http,
+    /// By HTTP to a mailbox at a relay.
+    Mailbox {
+        /// Which relay; `None` where there was no room to remember another one.
+        relay: Option<RelayId>,
+        /// The mailbox, as a base address.
+        base: String,
+    },
     /// As a forward over this connection to a relay.
     Relay {
         /// Which relay.
@@ -151,12 +205,12 @@ pub enum Unreachable {
     AllFailed,
 }
 
-/// Who took a durable message, as a relay says.
+/// Who took a message, as a relay says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakenBy {
     /// The recipient: the relay passed on its answer.
     Recipient,
-    /// The relay, as mail.
+    /// The relay, as mail, or it does not say who.
     Relay,
 }
 
@@ -184,16 +238,32 @@ impl Why {
     }
 }
 
-/// What a router tells.
+/// What a router wants, and what it tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// A relay is suspected, of something it was not suspected of before.
-    RelaySuspected {
+    /// Connect to a peer, and say how that ended: [`Router::handle_connected`], [`Router::handle_dial_failed`], or
+    /// [`Router::handle_unwanted`] where it is not to be found there any more.
+    ///
+    /// [`Router::handle_connected`]: super::Router::handle_connected
+    /// [`Router::handle_dial_failed`]: super::Router::handle_dial_failed
+    /// [`Router::handle_unwanted`]: super::Router::handle_unwanted
+    Dial {
         /// Which.
-        relay: RelayId,
-        /// Its address, as the operator named it.
+        peer: Arc<str>,
+        /// Where: `ws://host:port/ws`.
         address: Arc<str>,
-        /// Of what.
-        why: Why,
     },
+    /// A relay is suspected, of something it was not suspected of before.
+    RelaySuspected(Suspicion),
+}
+
+/// What is held against a relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspicion {
+    /// Its address, as the operator named it, or as a mailbox has it.
+    pub relay: Arc<str>,
+    /// The key that was pinned for it.
+    pub key: Option<PublicKey>,
+    /// Of what.
+    pub why: Why,
 }

@@ -13,6 +13,7 @@ use crate::config::frames::Frames;
 use crate::config::heartbeat::Period;
 use crate::config::mail::{MailLifetime, MailMax, MailTable};
 use crate::config::relays::RelayEntry;
+use crate::config::routes::RelayPatience;
 use crate::config::sessions::{Idle, Lifetime, SessionsTable};
 use crate::config::websocket::WebSockets;
 use crate::config::{self, Overrides};
@@ -67,6 +68,12 @@ pub(crate) struct Behaviour {
     /// How many messages a relay keeps for one recipient, and of one sender, 1 to 65536 [default: 4096]
     #[arg(long, value_name = "COUNT", env = "ENTITY_RELAY_MAIL_MAX")]
     relay_mail_max: Option<MailMax>,
+    /// Whether no new session is begun over HTTP while the WebSocket to a peer is cut off [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "ENTITY_PARTITION_WAITS")]
+    partition_waits: Option<bool>,
+    /// How long a relay may leave durable messages unacknowledged before it is suspected, `1s` to `1h` [default: 30s]
+    #[arg(long, value_name = "TIME", env = "ENTITY_RELAY_PATIENCE")]
+    relay_patience: Option<RelayPatience>,
     /// How long a session of 1.1 lives without a message, `1s` to `1h` [default: 1h]
     #[arg(long, value_name = "TIME", env = "ENTITY_SESSION_IDLE")]
     session_idle: Option<Idle>,
@@ -97,6 +104,8 @@ impl Behaviour {
             is_relay: self.relay,
             relays: self.via,
             mail: MailTable { lifetime: self.relay_mail_lifetime, messages: self.relay_mail_max },
+            partition_waits: self.partition_waits,
+            relay_patience: self.relay_patience,
             heartbeat: self.heartbeat,
             dht: DhtTable {
                 enabled: self.dht,

@@ -46,6 +46,9 @@ struct Relay {
     address: String,
     registered: bool,
     suspected: Vec<String>,
+    taken: u64,
+    acknowledged: u64,
+    outstanding: usize,
 }
 
 pub(super) fn run(args: RouteArgs) -> Result<(), Failed> {
@@ -75,13 +78,19 @@ pub(super) fn run(args: RouteArgs) -> Result<(), Failed> {
             say(format_args!("{name:names$}  {layer:9}  {socket:9}  {by:10}  {to}"));
         }
     }
-    for Relay { address, registered, suspected } in &relays {
+    for Relay { address, registered, suspected, taken, acknowledged, outstanding } in &relays {
         let state = if *registered { "registered" } else { "not registered" };
-        let address = printable(address);
-        match &suspected[..] {
-            [] => say(format_args!("relay {address}: {state}")),
-            why => say(format_args!("relay {address}: {state}; suspected: {}", why.join(", "))),
-        }
+        let watched = match *taken {
+            0 => String::new(),
+            taken => format!(
+                "; durable messages: {taken} taken, {acknowledged} acknowledged, {outstanding} outstanding"
+            ),
+        };
+        let held = match &suspected[..] {
+            [] => String::new(),
+            why => format!("; suspected: {}", why.join(", ")),
+        };
+        say(format_args!("relay {}: {state}{watched}{held}", printable(address)));
     }
     Ok(())
 }

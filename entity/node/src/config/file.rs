@@ -11,6 +11,8 @@
 //! legacy_token_transfer = false # whether the inbox keeps a `token_transfer` of 1.0; else it is refused
 //! is_relay = false             # hands messages of others on, and keeps them for who is absent
 //! websocket = true             # false, true or "only": besides HTTP, or alone
+//! partition_waits = true       # no new session over HTTP while the WebSocket to a peer is cut off
+//! relay_patience = "30s"       # how long a relay may leave durable messages unacknowledged, "1s" to "1h"
 //! frames = "auto"              # compact frames: "auto" (over WebSockets), "always" or "never"
 //! data_dir = "/var/lib/entity"
 //! key = "entity-a"             # of the wallet in data_dir; else its default
@@ -91,6 +93,7 @@ use super::heartbeat::HeartbeatTable;
 use super::mail::MailTable;
 use super::moltbook::MoltbookTable;
 use super::relays::RelayEntry;
+use super::routes::RelayPatience;
 use super::sessions::SessionsTable;
 use super::transfers::TransfersTable;
 use super::websocket::WebSockets;
@@ -132,6 +135,10 @@ pub struct ConfigFile {
     /// What the node keeps as a relay.
     #[serde(default)]
     pub relay_mail: MailTable,
+    /// Whether new sessions wait while the WebSocket to a peer is partitioned.
+    pub partition_waits: Option<bool>,
+    /// How long a relay may leave durable messages unacknowledged.
+    pub relay_patience: Option<RelayPatience>,
     /// Where the node keeps its files; relative to the working directory.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.

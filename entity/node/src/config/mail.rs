@@ -82,6 +82,7 @@ pub struct MailTable {
 
 impl MailTable {
     /// What the flags say, and this where they say nothing.
+    #[must_use]
     pub fn under(self, flags: Self) -> Self {
         Self {
             lifetime: flags.lifetime.or(self.lifetime),

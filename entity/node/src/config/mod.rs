@@ -10,6 +10,7 @@
 //! - [`frames`]: when messages travel as compact frames.
 //! - [`relays`]: being a relay, and being a member of some.
 //! - [`mail`]: what a relay keeps.
+//! - [`routes`]: how ways are chosen.
 //! - [`websocket`]: which layers are used.
 //! - this file: [`Settings`], the outcome.
 //!
@@ -23,6 +24,7 @@ pub mod heartbeat;
 pub mod mail;
 pub mod moltbook;
 pub mod relays;
+pub mod routes;
 pub mod sessions;
 pub mod transfers;
 pub mod websocket;
@@ -46,6 +48,7 @@ use heartbeat::Period;
 use mail::MailTable;
 use moltbook::MoltbookTable;
 use relays::RelayEntry;
+use routes::RelayPatience;
 use sessions::SessionsTable;
 use websocket::WebSockets;
 
@@ -95,6 +98,10 @@ pub struct Overrides {
     pub relays: Vec<RelayEntry>,
     /// What the node keeps as a relay.
     pub mail: MailTable,
+    /// Whether new sessions wait while the WebSocket to a peer is partitioned.
+    pub partition_waits: Option<bool>,
+    /// How long a relay may leave durable messages unacknowledged.
+    pub relay_patience: Option<RelayPatience>,
     /// Where the node keeps its files.
     pub data_dir: Option<PathBuf>,
     /// The key of the wallet to speak with.
@@ -168,7 +175,13 @@ impl Settings {
         let usual_trust = if dht.is_some() { Trust::FirstUse } else { Trust::Pinned };
         let is_relay = overrides.is_relay.or(file.is_relay);
         let mail = file.relay_mail.under(overrides.mail);
-        let bridge = relays::decide((is_relay, mail), overrides.relays, file.relays);
+        let mut bridge = relays::decide((is_relay, mail), overrides.relays, file.relays);
+        if let Some(waits) = overrides.partition_waits.or(file.partition_waits) {
+            bridge.partition_waits = waits;
+        }
+        if let Some(patience) = overrides.relay_patience.or(file.relay_patience) {
+            bridge.patience = patience.into();
+        }
         // Relays are on WebSockets.
         let usual_sockets = if bridge.is_relay || !bridge.relays.is_empty() {
             WebSockets::Beside

@@ -78,7 +78,7 @@ pub fn decide(
             relays.push(target);
         }
     }
-    BridgeConfig { is_relay: is_relay.unwrap_or(false), relays, mail }
+    BridgeConfig { is_relay: is_relay.unwrap_or(false), relays, mail, ..BridgeConfig::default() }
 }
 
 #[cfg(test)]

@@ -1,126 +1,82 @@
-//! Dials a peer, and again when the connection breaks (`docs/protocol/1.1.md#websocket-keep-alive`).
+//! Connects to a peer, when the router wants that (`docs/protocol/1.1.md#websocket-keep-alive`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use entity_bridge::route::socket_of;
 use entity_peer::PeerName;
-use entity_transport::http::{Address, Scheme};
+use entity_transport::http::Address;
 use entity_transport::ws::{ConnectFailure, Receiver, connect};
 use tracing::debug;
 
 use super::receive::Socket;
 use crate::node::{Node, WeakNode};
-use crate::seed;
-
-/// The pause after the first failure; doubled each time.
-const PAUSE_MIN: Duration = Duration::from_millis(250);
-
-/// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
-
-/// How long the one of two peers waits that both dial each other, where it can wait: the other's connection serves both.
-const COURTESY: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether the peer is still known under that address.
 const LOOK_AFTER: Duration = Duration::from_secs(30);
 
 impl Node {
-    /// Keeps a connection to a peer open from here on, as long as it is known there. The table has been told.
-    pub(super) fn keep_socket(&self, peer: PeerName, address: Address) {
-        // Who has the lesser name begins, as in a simultaneous handshake.
-        let waits = self.layers().has_http()
-            && address.scheme() == Scheme::Http
-            && self.look(|own, _| own.config().id.as_str() > peer.as_str());
+    /// Connects to a peer, and says how that ended.
+    pub(super) fn dial(&self, peer: &str, address: &str) {
+        let now = self.now();
+        // The client adds the path itself.
+        let base = address.strip_suffix(entity_wire::socket::PATH).unwrap_or(address);
+        let (Ok(name), Ok(to)) = (peer.parse::<PeerName>(), base.parse::<Address>()) else {
+            return self.router(|router| router.handle_dial_failed(peer, now));
+        };
         let node = self.downgrade();
-        tokio::spawn(async move {
-            if waits {
-                tokio::time::sleep(COURTESY).await;
+        let address = address.to_owned();
+        tokio::spawn(async move { keep(node, name, (address, to)).await });
+    }
+
+    /// Whether a connection to the peer is still to be kept: it is known there.
+    fn wants_socket(&self, peer: &PeerName, address: &str) -> bool {
+        let known = self.look(|known, _| known.address_of(peer));
+        known.and_then(|known| socket_of(&known)).as_deref() == Some(address)
+            && !self.layers().is_closed()
+    }
+}
+
+async fn keep(node: WeakNode, peer: PeerName, (address, to): (String, Address)) {
+    let Some(held) = node.upgrade() else { return };
+    if !held.wants_socket(&peer, &address) {
+        let now = held.now();
+        let is_known = held.look(|known, _| known.address_of(&peer)).is_some();
+        held.router(|router| {
+            if is_known {
+                router.handle_unwanted(peer.as_str(), now);
+            } else {
+                router.handle_removed(peer.as_str());
             }
-            keep(node, peer, address).await;
         });
+        return held.layers().changed.notify_waiters();
     }
-
-    /// Whether a connection to the peer is still to be kept: it is known at that address, and has none that it dialled.
-    fn wants_socket(&self, peer: &PeerName, address: &Address) -> bool {
-        let text = self.look(|known, _| known.address_of(peer));
-        text.and_then(|text| text.parse::<Address>().ok()).as_ref() == Some(address)
-            && !self.layers().table().is_closed()
-    }
-}
-
-async fn keep(node: WeakNode, peer: PeerName, address: Address) {
-    let mut failures = 0;
-    while let Some(held) = node.upgrade() {
-        let is_reached = held.layers().table().connection_to(&peer).is_some();
-        if is_reached || !held.wants_socket(&peer, &address) {
-            break;
-        }
-        let limits = held.layers().limits;
-        let socket = Arc::new(Socket::dialled(node.clone(), peer.clone()));
-        let receiver = Arc::clone(&socket) as Arc<dyn Receiver>;
-        drop(held);
-        match connect(&address, limits, receiver).await {
-            Ok(connection) => {
-                // Whoever upgrades, and no more, is asked ever more seldom.
-                while tokio::time::timeout(LOOK_AFTER, connection.closed()).await.is_err() {
-                    failures = 0;
-                    match node.upgrade() {
-                        Some(held) if held.wants_socket(&peer, &address) => {}
-                        Some(_) | None => connection.close(),
-                    }
-                }
-                if socket.has_carried() {
-                    failures = 0;
-                }
-            }
-            Err(error) => {
-                debug!(%peer, %address, error = %describe(&error), "no connection");
-                if let Some(held) = node.upgrade() {
-                    held.layers().table().failed(&peer);
-                    held.layers().changed.notify_waiters();
+    let limits = held.layers().limits;
+    let receiver = Arc::new(Socket::dialled(node.clone(), peer.clone())) as Arc<dyn Receiver>;
+    drop(held);
+    match connect(&to, limits, receiver).await {
+        Ok(connection) => {
+            while tokio::time::timeout(LOOK_AFTER, connection.closed()).await.is_err() {
+                match node.upgrade() {
+                    Some(held) if held.wants_socket(&peer, &address) => {}
+                    Some(_) | None => connection.close(),
                 }
             }
         }
-        let Some(pause) = node.upgrade().map(|_| pause(failures, jitter())) else { return };
-        failures += 1;
-        tokio::time::sleep(pause).await;
+        Err(error) => {
+            debug!(%peer, %address, error = %describe(&error), "no connection");
+            if let Some(held) = node.upgrade() {
+                let now = held.now();
+                held.router(|router| router.handle_dial_failed(peer.as_str(), now));
+                held.layers().changed.notify_waiters();
+            }
+        }
     }
-    if let Some(held) = node.upgrade() {
-        held.layers().table().let_go(&peer);
-        held.layers().changed.notify_waiters();
-    }
-}
-
-/// Half fixed, half drawn, so that those who lost each other do not come back all at once.
-fn pause(failures: u32, jitter: u8) -> Duration {
-    let whole = PAUSE_MIN.saturating_mul(1 << failures.min(16)).min(PAUSE_MAX);
-    whole / 2 + whole * u32::from(jitter) / 512
-}
-
-/// Something drawn; without randomness everybody waits alike.
-fn jitter() -> u8 {
-    seed::from_system().map_or(0, |random| random[0])
 }
 
 fn describe(error: &ConnectFailure) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_half_a_minute_and_have_a_random_part() {
-        for (failures, whole_ms) in
-            [(0, 250), (1, 500), (6, 16_000), (7, 30_000), (u32::MAX, 30_000)]
-        {
-            let whole = Duration::from_millis(whole_ms);
-            assert_eq!(pause(failures, 0), whole / 2);
-            assert!(pause(failures, 255) > whole * 9 / 10 && pause(failures, 255) <= whole);
-        }
     }
 }

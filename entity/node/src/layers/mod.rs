@@ -1,27 +1,36 @@
-//! Which way a transmission takes, HTTP or an open WebSocket, and the connections there are.
+//! Which way a transmission takes, HTTP, an open WebSocket or a relay, and the connections there are.
 //!
 //! ```text
 //! mod      Layers: the room, shared by everybody who transmits
-//! table    open connections, whose they are, and what is under way over them
-//! carry    transmissions of the peer: over a connection at once, or in a task of their own
-//! keeper   dials a peer, and again when the connection breaks
+//! table    open connections, what is under way over them, and the router that chooses
+//! journey  one transmission on its ways, and what became of each
+//! carry    transmissions of the peer: posted over a connection at once, or in a task of their own
+//! routes   what the router wants and tells; its deadlines
+//! keeper   connects to a peer
 //! receive  what comes over a connection: a Receiver for each
 //! view     what its operator sees
 //! ```
 //!
+//! There is one way for the data: the peer says what is to be sent, and about what; [`entity_bridge::Router`] chooses the way;
+//! what became of it goes back to the router, which is asked again where the way failed.
 //! What goes over an open connection costs no task: it is queued under the lock of the table, its outcome comes from the
 //! connection's task, and a whole batch of outcomes or messages goes to the peer under one lock. The lock of the table may be
-//! taken under that of the peer, never the other way round.
+//! taken under that of the peer or of the bridge, never the other way round.
 
 mod carry;
+mod journey;
 mod keeper;
 mod receive;
+mod routes;
 mod table;
 mod view;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
+use entity_bridge::ConnectionId;
+use entity_bridge::route::{self, Router};
 use entity_flaw::{Flaw, planted};
 use entity_peer::Config;
 use entity_peer::config::Profile;
@@ -33,21 +42,28 @@ use tokio::sync::futures::Notified;
 pub(crate) use receive::Socket;
 pub(crate) use view::{Layer, SocketState, WayView};
 
-use crate::relay::Bridge;
+use crate::relay::{Bridge, BridgeConfig};
+use crate::seed;
 use table::Table;
 
 /// The ways out of a node.
 pub(crate) struct Layers {
+    /// Its name.
+    name: String,
     /// Whether WebSockets are taken and dialled.
     sockets: bool,
     /// Whether anything goes by HTTP.
     http: bool,
     limits: SocketLimits,
     table: Mutex<Table>,
-    /// What goes by relays, and what is done as one.
+    /// What is done as a relay, and as a member of some.
     bridge: OnceLock<Arc<Bridge>>,
     /// Told when a connection opens or cannot be opened.
     changed: Notify,
+    /// Told when the deadline of the router has moved.
+    moved: Notify,
+    /// Whether the router wants to know who is heard.
+    is_listening: AtomicBool,
 }
 
 /// The relay role of a node, or a member of relays: whatever is about a connection itself, and messages for others.
@@ -65,14 +81,33 @@ pub trait RelayFace: Send + Sync + 'static {
 impl Layers {
     /// Makes the room of a peer with this configuration.
     pub(crate) fn of(config: &Config) -> Self {
-        Self {
+        let layers = Self {
+            name: config.id.to_string(),
             sockets: config.websocket && !planted(Flaw::NeverUpgrades),
             http: config.http,
             limits: Self::limits(config.profile),
             table: Mutex::default(),
             bridge: OnceLock::new(),
             changed: Notify::new(),
-        }
+            moved: Notify::new(),
+            is_listening: AtomicBool::new(false),
+        };
+        layers.decide_by(&BridgeConfig::default());
+        layers
+    }
+
+    /// Chooses ways as the operator has decided, from here on. To be called before the first input.
+    pub(crate) fn decide_by(&self, config: &BridgeConfig) {
+        let config = route::Config {
+            name: self.name.clone(),
+            own: route::Layers { http: self.http, ws: self.sockets },
+            partition_waits: config.partition_waits,
+            patience: config.patience,
+            relays: config.relays.clone(),
+        };
+        // Without randomness everybody waits alike.
+        let seed = seed::from_system().unwrap_or_default();
+        self.table().router = Router::new(config, seed);
     }
 
     /// The limits of a connection for a node of this profile.
@@ -100,14 +135,14 @@ impl Layers {
         self.table().relay = Some(face);
     }
 
-    /// Goes by relays, and is one, from here on.
+    /// Is a relay, or a member of some, from here on.
     pub(crate) fn set_bridge(&self, bridge: Arc<Bridge>) {
         self.set_relay(Arc::clone(&bridge) as Arc<dyn RelayFace>);
         // It is set once, at the start.
         drop(self.bridge.set(bridge));
     }
 
-    /// What goes by relays, and what is done as one.
+    /// What is done as a relay, and as a member of some.
     pub(crate) fn bridge(&self) -> Option<&Arc<Bridge>> {
         self.bridge.get()
     }
@@ -132,6 +167,11 @@ impl Layers {
         self.changed.notified()
     }
 
+    /// Has everybody who waits for a way ask again.
+    pub(crate) fn tell_changed(&self) {
+        self.changed.notify_waiters();
+    }
+
     /// The limits of its connections.
     pub(crate) fn limits_of_sockets(&self) -> SocketLimits {
         self.limits
@@ -146,6 +186,11 @@ impl Layers {
         // Each change leaves a valid table.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the router and the bridge call a connection.
+pub(crate) fn name_of(connection: &Connection) -> ConnectionId {
+    ConnectionId(connection.id().get())
 }
 
 impl std::fmt::Debug for Layers {

@@ -14,6 +14,7 @@ use entity_wire::code::ErrorCode;
 use entity_wire::reply::Reply;
 use entity_wire::socket::BinaryKind;
 
+use super::name_of;
 use crate::node::{Judged, Node, WeakNode};
 
 /// Takes what comes over one connection.
@@ -40,6 +41,12 @@ impl Socket {
         }
     }
 
+    /// Of a connection to a relay. Whoever a message is of that is shown on it, the connection is the relay's: who has it may
+    /// show what others have not read yet, and would be their way.
+    pub(crate) fn of_relay(node: WeakNode) -> Self {
+        Self { is_known: AtomicBool::new(true), ..Self::accepted(node) }
+    }
+
     /// Of a connection that we open to `peer`.
     pub(super) fn dialled(node: WeakNode, peer: PeerName) -> Self {
         Self {
@@ -50,9 +57,11 @@ impl Socket {
         }
     }
 
-    /// Whether the connection was good for anything: a message came, or was answered.
-    pub(super) fn has_carried(&self) -> bool {
-        self.has_carried.load(Ordering::Relaxed)
+    /// Notes that the connection was good for something: a message came, or was answered.
+    fn note_carried(&self, node: &Node, connection: &Connection) {
+        if !self.has_carried.swap(true, Ordering::Relaxed) {
+            node.layers().table().router.handle_carried(name_of(connection));
+        }
     }
 
     /// What becomes of one message that is no frame, and what its answer rests on.
@@ -79,7 +88,9 @@ impl Socket {
     /// Notes that an accepted message was of this peer.
     pub(crate) fn heard_of(&self, node: &Node, connection: &Connection, peer: &PeerName) {
         self.is_known.store(true, Ordering::Relaxed);
-        node.layers().table().belongs(connection, peer);
+        let (now, of_peer) = (node.now(), (peer.as_str(), false));
+        // Under the lock of the peer: what comes of it is carried out with the next input.
+        node.layers().table().router.handle_connected(name_of(connection), of_peer, now);
         node.layers().changed.notify_waiters();
     }
 }
@@ -124,14 +135,15 @@ fn refused(code: ErrorCode) -> Verdict {
 impl Receiver for Socket {
     fn opened(&self, connection: &Connection) {
         let Some(node) = self.node.upgrade() else { return connection.close() };
-        let relay = {
-            let mut table = node.layers().table();
+        let now = node.now();
+        let relay = node.routed(|table| {
             table.opened(connection);
             if let Some(peer) = &self.dialled {
-                table.belongs(connection, peer);
+                let of_peer = (peer.as_str(), true);
+                table.router.handle_connected(name_of(connection), of_peer, now);
             }
             table.relay.clone()
-        };
+        });
         node.layers().changed.notify_waiters();
         if let Some(relay) = relay {
             relay.opened(connection);
@@ -140,7 +152,7 @@ impl Receiver for Socket {
 
     fn receive(&self, connection: &Connection, batch: Vec<Incoming>) -> Answers {
         let Some(node) = self.node.upgrade() else { return Answers::default() };
-        self.has_carried.store(true, Ordering::Relaxed);
+        self.note_carried(&node, connection);
         let mut answers = Answers::default();
         let mut rests_on = None;
         let mut batch = batch.into_iter().peekable();
@@ -173,22 +185,21 @@ impl Receiver for Socket {
         }
     }
 
-    fn outcomes(&self, _: &Connection, outcomes: Vec<(u64, Outcome)>) {
+    fn outcomes(&self, connection: &Connection, outcomes: Vec<(u64, Outcome)>) {
+        let Some(node) = self.node.upgrade() else { return };
         if outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Answered(_))) {
-            self.has_carried.store(true, Ordering::Relaxed);
+            self.note_carried(&node, connection);
         }
-        if let Some(node) = self.node.upgrade() {
-            node.take_outcomes(outcomes);
-        }
+        node.take_outcomes(outcomes);
     }
 
     fn closed(&self, connection: &Connection) {
         let Some(node) = self.node.upgrade() else { return };
-        let relay = {
-            let mut table = node.layers().table();
-            table.closed(connection);
+        let now = node.now();
+        let relay = node.routed(|table| {
+            table.closed(connection, now);
             table.relay.clone()
-        };
+        });
         node.layers().changed.notify_waiters();
         if let Some(relay) = relay {
             relay.closed(connection);

@@ -1,34 +1,57 @@
-//! Open connections, whose they are, and what is under way over them.
+//! Open connections, what is under way over them, and the router that chooses.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use entity_peer::PeerName;
-use entity_peer::output::Transmit;
-use entity_transport::ws::{Connection, ConnectionId, Side};
+use bytes::Bytes;
+use entity_bridge::ConnectionId;
+use entity_bridge::route::{Config, Route, Router};
+use entity_peer::output::Delivery;
+use entity_transport::ws::{Connection, Full, Outgoing};
+use entity_wire::time::Timestamp;
 
-use super::RelayFace;
+use super::journey::Journey;
+use super::{RelayFace, name_of};
 
 /// What the lock of the layers guards.
-#[derive(Default)]
 pub(super) struct Table {
+    pub(super) router: Router,
     /// As many as the limits of the server and the roster allow.
-    connections: BTreeMap<ConnectionId, Open>,
-    /// Those of each peer: the ones we dialled first, then the newest first.
-    of_peer: BTreeMap<PeerName, Vec<ConnectionId>>,
-    /// Peers that are dialled, or whose connection we dialled.
-    ///
-    /// The value says whether the last attempt failed.
-    kept: BTreeMap<PeerName, bool>,
+    connections: BTreeMap<ConnectionId, Connection>,
     /// What is posted and not answered, by ticket: no more than the peer has deliveries under way.
-    under_way: BTreeMap<u64, Transmit>,
+    under_way: BTreeMap<u64, Journey>,
     pub(super) relay: Option<Arc<dyn RelayFace>>,
+    /// When the router was to be told the time, as far as its timer knows.
+    pub(super) deadline: Option<Timestamp>,
     is_closed: bool,
 }
 
-struct Open {
-    connection: Connection,
-    peer: Option<PeerName>,
+/// What is to be done with a transmission.
+pub(super) enum Next {
+    /// Nothing: it is posted, and its outcome comes by its ticket.
+    Posted,
+    /// It goes by HTTP to this base address.
+    Http(Journey, String),
+    /// It waits for room on a connection.
+    Room(Journey, Connection, Outgoing),
+    /// It waits for another way.
+    Wait(Journey, Timestamp),
+    /// Its outcome is known.
+    Settled(Journey, Delivery),
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            router: Router::new(Config::default(), [0; 32]),
+            connections: BTreeMap::new(),
+            under_way: BTreeMap::new(),
+            relay: None,
+            deadline: None,
+            is_closed: false,
+        }
+    }
 }
 
 impl Table {
@@ -37,99 +60,83 @@ impl Table {
         if self.is_closed {
             connection.close();
         }
-        let open = Open { connection: connection.clone(), peer: None };
-        self.connections.insert(connection.id(), open);
-    }
-
-    /// Notes whose a connection is. The first word counts.
-    pub(super) fn belongs(&mut self, connection: &Connection, peer: &PeerName) {
-        let Some(open) = self.connections.get_mut(&connection.id()) else { return };
-        if open.peer.is_some() {
-            return;
-        }
-        open.peer = Some(peer.clone());
-        if let Some(has_failed) = self.kept.get_mut(peer) {
-            *has_failed = false;
-        }
-        let of_peer = self.of_peer.entry(peer.clone()).or_default();
-        // What others dialled goes behind what we dialled: of our own we know where it leads.
-        let place = match connection.side() {
-            Side::Dialled => 0,
-            Side::Accepted => {
-                let connections = &self.connections;
-                let is_dialled = |id: &&ConnectionId| {
-                    connections.get(*id).is_some_and(|open| open.connection.side() == Side::Dialled)
-                };
-                of_peer.iter().take_while(is_dialled).count()
-            }
-        };
-        of_peer.insert(place, connection.id());
+        self.connections.insert(name_of(connection), connection.clone());
     }
 
     /// Forgets a connection that has ended.
-    pub(super) fn closed(&mut self, connection: &Connection) {
-        let Some(open) = self.connections.remove(&connection.id()) else { return };
-        let Some(peer) = open.peer else { return };
-        if let Some(of_peer) = self.of_peer.get_mut(&peer) {
-            of_peer.retain(|id| *id != connection.id());
-            if of_peer.is_empty() {
-                self.of_peer.remove(&peer);
+    pub(super) fn closed(&mut self, connection: &Connection, now: Timestamp) {
+        self.connections.remove(&name_of(connection));
+        self.router.handle_disconnected(name_of(connection), now);
+    }
+
+    /// Sends a transmission its way, as far as that costs no waiting.
+    pub(super) fn send(&mut self, mut journey: Journey, now: Timestamp) -> Next {
+        loop {
+            let route = journey.choose(&mut self.router, now);
+            let (over, message) = match route {
+                Route::Socket(over) => (over, journey.message()),
+                Route::Relay { connection, recipient, .. } => {
+                    (connection, journey.forward(recipient))
+                }
+                Route::Http => {
+                    let base = journey.transmit.address.clone();
+                    return Next::Http(journey, base);
+                }
+                Route::Mailbox { base, .. } => return Next::Http(journey, base),
+                Route::Wait { until } => return Next::Wait(journey, until),
+                Route::None(why) => {
+                    let lost = journey.lost(why);
+                    return Next::Settled(journey, lost);
+                }
+            };
+            let Some(message) = message else { return Next::Settled(journey, alive()) };
+            match self.post(journey, over, message) {
+                ControlFlow::Break(next) => return next,
+                ControlFlow::Continue(back) => journey = back,
             }
+            // It ends, and will be said to have: what is sent now goes another way.
+            self.router.handle_disconnected(over, now);
         }
     }
 
-    /// The connection to send to a peer over.
-    pub(super) fn connection_to(&self, peer: &PeerName) -> Option<&Connection> {
-        let ids = self.of_peer.get(peer)?;
-        let open = ids.iter().filter_map(|id| self.connections.get(id));
-        open.map(|open| &open.connection).find(|connection| connection.is_open())
-    }
-
-    /// Says that somebody dials a peer from here on; `false` where somebody does already, or nobody shall.
-    pub(super) fn keep(&mut self, peer: &PeerName) -> bool {
-        if self.is_closed || self.kept.contains_key(peer) {
-            return false;
+    /// Posts over a connection; gives the transmission back where that has ended.
+    fn post(
+        &mut self,
+        journey: Journey,
+        over: ConnectionId,
+        message: Outgoing,
+    ) -> ControlFlow<Next, Journey> {
+        let Some(connection) = self.connections.get(&over).cloned() else {
+            return ControlFlow::Continue(journey);
+        };
+        let (ticket, timeout) = (journey.transmit.id.0, journey.transmit.timeout);
+        // Before it is posted: the answer may come at once, and waits for the lock.
+        self.under_way.insert(ticket, journey);
+        let posted = connection.post(message, ticket, timeout);
+        let Err(full) = posted else { return ControlFlow::Break(Next::Posted) };
+        let Some(journey) = self.under_way.remove(&ticket) else {
+            return ControlFlow::Break(Next::Posted);
+        };
+        match full {
+            Full::Queue(message) => ControlFlow::Break(Next::Room(journey, connection, message)),
+            Full::Closed(_) => ControlFlow::Continue(journey),
         }
-        self.kept.insert(peer.clone(), false);
-        true
-    }
-
-    /// Notes that a peer could not be dialled.
-    pub(super) fn failed(&mut self, peer: &PeerName) {
-        if let Some(has_failed) = self.kept.get_mut(peer) {
-            *has_failed = true;
-        }
-    }
-
-    /// Whether the last attempt to dial a peer failed.
-    pub(super) fn has_failed(&self, peer: &PeerName) -> bool {
-        self.kept.get(peer).is_some_and(|has_failed| *has_failed)
-    }
-
-    /// Whether somebody dials a peer, or has dialled it.
-    pub(super) fn is_kept(&self, peer: &PeerName) -> bool {
-        self.kept.contains_key(peer)
-    }
-
-    /// Nobody dials that peer any more.
-    pub(super) fn let_go(&mut self, peer: &PeerName) {
-        self.kept.remove(peer);
-    }
-
-    /// Notes that a transmission is posted.
-    pub(super) fn posted(&mut self, transmit: Transmit) {
-        self.under_way.insert(transmit.id.0, transmit);
     }
 
     /// Takes a transmission that was posted.
-    pub(super) fn settled(&mut self, ticket: u64) -> Option<Transmit> {
+    pub(super) fn settled(&mut self, ticket: u64) -> Option<Journey> {
         self.under_way.remove(&ticket)
+    }
+
+    /// A connection by its name.
+    pub(super) fn connection(&self, id: ConnectionId) -> Option<&Connection> {
+        self.connections.get(&id)
     }
 
     /// Takes no more connections, and returns those there are.
     pub(super) fn close(&mut self) -> Vec<Connection> {
         self.is_closed = true;
-        self.connections.values().map(|open| open.connection.clone()).collect()
+        self.connections.values().cloned().collect()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -137,7 +144,10 @@ impl Table {
     }
 
     pub(super) fn count(&self) -> (usize, usize) {
-        let known = self.connections.values().filter(|open| open.peer.is_some()).count();
-        (self.connections.len(), known)
+        (self.connections.len(), self.router.connections_count())
     }
+}
+
+fn alive() -> Delivery {
+    Delivery::Answered { status: 200, body: Bytes::new() }
 }

@@ -1,11 +1,11 @@
 //! What the operator sees of the ways to a peer.
 
-use entity_bridge::route::{Purpose, Target, Tried};
+use entity_bridge::route::{self, Purpose, RelayId, RelayView, Route, Router, Target, Tried};
 use entity_peer::view::PeerView;
-use entity_transport::http::{Address, Scheme};
 use entity_transport::ws::{Connection, Side};
 use serde::Serialize;
 
+use super::Layers;
 use crate::node::Node;
 
 /// Which layer a transmission takes.
@@ -28,9 +28,11 @@ pub(crate) enum Layer {
 pub(crate) enum SocketState {
     /// There is one.
     Open,
-    /// Somebody dials, and has not failed since it was open last.
+    /// Somebody dials, or will, and has not failed since it was open last.
     Dialling,
-    /// The last attempt has failed; there will be another one.
+    /// It was open once, and the last attempt has failed; there will be another one.
+    Partitioned,
+    /// It was never open, and the last attempt has failed; there will be another one.
     Failing,
     /// There is none, and nobody dials.
     None,
@@ -50,48 +52,52 @@ pub(crate) struct WayView {
 impl Node {
     /// The way that a transmission to a peer would take now.
     pub(crate) fn way_to(&self, peer: &PeerView) -> WayView {
-        let (side, is_kept, has_failed) = {
-            let table = self.layers().table();
-            let side = table.connection_to(&peer.name).map(Connection::side);
-            (side, table.is_kept(&peer.name), table.has_failed(&peer.name))
-        };
-        let socket = match (side, is_kept, has_failed) {
-            (Some(_), ..) => SocketState::Open,
-            (None, true, false) => SocketState::Dialling,
-            (None, true, true) => SocketState::Failing,
-            (None, false, _) => SocketState::None,
-        };
-        let (layer, relay) = match side {
-            Some(_) => (Layer::Websocket, None),
-            None => self.without_connection(peer),
-        };
-        WayView { layer, relay, socket, side }
-    }
-
-    /// In the order in which [`Node::carry`] tries them.
-    fn without_connection(&self, peer: &PeerView) -> (Layer, Option<String>) {
-        let layers = self.layers();
-        let Ok(address) = peer.address.parse::<Address>() else { return (Layer::None, None) };
-        if layers.has_http() && address.scheme() == Scheme::Http {
-            return match peer.address.split_once("/relay/") {
-                Some((relay, _)) => (Layer::Relay, Some(relay.to_owned())),
-                None => (Layer::Http, None),
-            };
-        }
-        if !layers.has_sockets() {
-            return (Layer::None, None);
-        }
         let target = Target {
             peer: peer.name.as_str(),
             address: &peer.address,
+            takes_sockets: peer.takes_sockets,
             key: peer.key,
-            purpose: Purpose::Continues,
+            purpose: Purpose::Other,
             tried: Tried::default(),
         };
-        let relay = layers.bridge().and_then(|bridge| bridge.relay_to(&target, self.now()));
-        match relay {
-            Some(relay) => (Layer::Relay, Some(relay.to_string())),
-            None => (Layer::Websocket, None),
+        let now = self.now();
+        let table = self.layers().table();
+        let router = &table.router;
+        let route = router.look(&target, now);
+        let over = router.connection(target.peer).and_then(|over| table.connection(over));
+        let named = |relay: Option<RelayId>| relay.and_then(|relay| router.address_of(relay));
+        let relay = named(route.relay()).map(|relay| relay.to_string());
+        let mailbox = |route: &Route| {
+            let Route::Mailbox { base, .. } = route else { return None };
+            base.split_once("/relay/").map(|(at, _)| at.to_owned())
+        };
+        let relay = relay.or_else(|| mailbox(&route));
+        let layer = match route {
+            Route::Socket(_) | Route::Wait { .. } => Layer::Websocket,
+            Route::Http => Layer::Http,
+            Route::Mailbox { .. } | Route::Relay { .. } => Layer::Relay,
+            Route::None(_) => Layer::None,
+        };
+        let socket = SocketState::from(router.socket_to(target.peer));
+        WayView { layer, relay, socket, side: over.map(Connection::side) }
+    }
+}
+
+impl Layers {
+    /// The relays: those it is a member of, the preferred first, then those that mailboxes have named.
+    pub(crate) fn relays(&self) -> Vec<RelayView> {
+        Router::relays(&self.table().router).collect()
+    }
+}
+
+impl From<route::SocketState> for SocketState {
+    fn from(state: route::SocketState) -> Self {
+        match state {
+            route::SocketState::Connected => Self::Open,
+            route::SocketState::Connecting => Self::Dialling,
+            route::SocketState::Partitioned => Self::Partitioned,
+            route::SocketState::Failing => Self::Failing,
+            route::SocketState::Idle => Self::None,
         }
     }
 }

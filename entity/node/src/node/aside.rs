@@ -1,14 +1,26 @@
 //! What rooms beside the peer need of its node: the clock, and a place in its journal.
 
+use entity_bridge::route::Suspicion;
 use entity_journal::Batch;
 use entity_wire::time::Timestamp;
+use tokio::time::Instant;
 
-use super::Node;
+use super::{Node, NodeEvent};
 
 impl Node {
     /// The time on the node's clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.shared.clock.now()
+    }
+
+    /// The same time for who waits.
+    pub(crate) fn instant_of(&self, at: Timestamp) -> Instant {
+        self.shared.clock.instant_of(at)
+    }
+
+    /// Tells who listens what is held against a relay.
+    pub(crate) fn tell_suspicion(&self, suspicion: Suspicion) {
+        self.state().number(NodeEvent::RelaySuspected(suspicion));
     }
 
     /// Sleeps until then on the node's clock.

@@ -9,13 +9,14 @@ use entity_peer::output::{Output, PeerEvent, Transmit};
 use entity_peer::tokens::TokenEvent;
 use entity_peer::{Peer, PeerName};
 use entity_wire::code::ErrorCode;
+use entity_wire::id::MessageId;
 use entity_wire::reply::Reply;
 use entity_wire::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use super::gate::Gate;
-use super::{Numbered, RETRY_AFTER_MS};
+use super::{NodeEvent, Numbered, RETRY_AFTER_MS};
 use crate::files::Files;
 use crate::flaws;
 use crate::storage::writer::Writer;
@@ -33,6 +34,8 @@ pub(super) struct State {
     pub(super) gate: Gate<Leaving>,
     /// Who reads and writes for transfers; `None` outside an async runtime, where nothing is sent either.
     pub(super) files: Option<Files>,
+    /// Durable messages that were acknowledged, and by whom, or given up, since somebody looked.
+    pub(super) ended: Vec<(MessageId, Option<PeerName>)>,
     /// No new commands.
     pub(super) is_closing: bool,
 }
@@ -65,6 +68,7 @@ impl State {
             journal,
             gate: Gate::new(),
             files: None,
+            ended: Vec::new(),
             is_closing: false,
         }
     }
@@ -197,13 +201,15 @@ impl State {
                 let from = from.as_deref().unwrap_or_default();
                 info!(?from, code = code.as_str(), status, "message refused");
             }
+            PeerEvent::MessageAcknowledged { id, peer } => {
+                self.ended.push((*id, Some(peer.clone())));
+            }
+            PeerEvent::MessageGivenUp { id, .. } => self.ended.push((*id, None)),
             PeerEvent::PeerAdded { .. }
             | PeerEvent::SessionReady { .. }
             | PeerEvent::SessionResumed { .. }
             | PeerEvent::SessionRekeyed { .. }
             | PeerEvent::SessionClosed { .. }
-            | PeerEvent::MessageAcknowledged { .. }
-            | PeerEvent::MessageGivenUp { .. }
             | PeerEvent::HandshakeFailed { .. }
             | PeerEvent::Token(_)
             | PeerEvent::Dht(_)
@@ -215,6 +221,11 @@ impl State {
             | PeerEvent::TransferDone(_)
             | PeerEvent::TransferFailed(_) => {}
         }
+        self.number(NodeEvent::Peer(event));
+    }
+
+    /// Gives an event of the contract its place, and tells who listens.
+    pub(super) fn number(&mut self, event: NodeEvent) {
         self.events += 1;
         if let Some(listener) = &self.listener {
             // A listener that is full misses the event and sees the gap.

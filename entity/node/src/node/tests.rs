@@ -124,8 +124,8 @@ async fn nothing_leaves_before_what_it_rests_on_is_durable() {
     assert_eq!(end(command).await, Ok(CommandResult::Done));
     assert_eq!(end(answer).await.status, 400);
     let told: Vec<_> = std::iter::from_fn(|| events.try_recv().ok()).collect();
-    assert!(matches!(told[0].event, PeerEvent::PeerAdded { .. }), "{told:?}");
-    assert!(matches!(told[1].event, PeerEvent::MessageRefused { .. }), "{told:?}");
+    assert!(matches!(told[0].event, NodeEvent::Peer(PeerEvent::PeerAdded { .. })), "{told:?}");
+    assert!(matches!(told[1].event, NodeEvent::Peer(PeerEvent::MessageRefused { .. })), "{told:?}");
     assert_eq!(node.settled().await, Ok(()));
     assert_eq!(scan.await.unwrap().len(), 1);
 }

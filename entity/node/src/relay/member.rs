@@ -14,8 +14,8 @@ use entity_wire::reply::{self, Reply};
 use entity_wire::time::Timestamp;
 use tracing::{debug, info, warn};
 
-use super::{Bridge, name_of, say};
-use crate::layers::Socket;
+use super::{Bridge, say};
+use crate::layers::{Socket, name_of};
 use crate::node::Node;
 use crate::seed;
 
@@ -39,7 +39,7 @@ impl Membership {
         match step {
             Step::Say(control) => say(connection, &control),
             Step::Unanswered => {
-                warn!(relay = %self.target.address, "relay does not answer a registration");
+                warn!(relay = %self.target.address, "relay sends no challenge, or does not answer a registration");
                 connection.close();
             }
             Step::Nothing | Step::Registered | Step::Refused(_) | Step::Impersonated => {}
@@ -58,11 +58,13 @@ impl Receiver for RelaySocket {
     fn opened(&self, connection: &Connection) {
         self.socket.opened(connection);
         if let Some(bridge) = self.bridge.upgrade()
+            && let Some(node) = bridge.node.upgrade()
             && let Some(one) = bridge.state().members.get_mut(self.index)
         {
-            one.member.handle_opened();
+            one.member.handle_opened(node.now());
             one.opened = Some(connection.clone());
             one.has_registered = false;
+            bridge.moved.notify_one();
         }
     }
 
@@ -117,7 +119,10 @@ impl Bridge {
                 info!(relay = %address, "registered at a relay");
                 one.connection = Some(connection.clone());
                 one.has_registered = true;
-                state.router.handle_registered(RelayId(index), name_of(connection));
+                let relay = (RelayId(index), name_of(connection));
+                node.router(|router| router.handle_registered(relay.0, relay.1));
+                // Who waits for a way may have one now.
+                node.layers().tell_changed();
             }
             Step::Unanswered => connection.close(),
             Step::Refused(code) => {
@@ -125,11 +130,10 @@ impl Bridge {
                 connection.close();
             }
             Step::Impersonated => {
-                state.router.handle_impersonation(RelayId(index), now);
+                node.router(|router| router.handle_impersonation(RelayId(index), now));
                 connection.close();
             }
         }
-        state.tell();
         drop(state);
         self.moved.notify_one();
     }
@@ -168,12 +172,11 @@ impl Bridge {
         }
         let Some(code) = reply::Answer::read(answer.status, &answer.body).code else { return };
         let now = node.now();
-        let mut state = self.state();
         let of = |held: &Connection| held.id() == connection.id();
-        let index = state.members.iter().position(|one| one.connection.as_ref().is_some_and(of));
+        let is_it = |one: &Membership| one.connection.as_ref().is_some_and(of);
+        let index = self.state().members.iter().position(is_it);
         if let Some(index) = index {
-            state.router.handle_refused(RelayId(index), code, now);
-            state.tell();
+            node.router(|router| router.handle_refused(RelayId(index), code, now));
         }
     }
 }
@@ -190,7 +193,7 @@ async fn keep(bridge: Weak<Bridge>, index: usize, target: RelayTarget) {
             return;
         }
         let limits = node.layers().limits_of_sockets();
-        let socket = Socket::accepted(node.downgrade());
+        let socket = Socket::of_relay(node.downgrade());
         let receiver = Arc::new(RelaySocket { socket, bridge: bridge.clone(), index });
         drop(node);
         match connect(&address, limits, receiver).await {

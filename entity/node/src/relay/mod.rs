@@ -4,7 +4,6 @@
 //! mod       Bridge: the room; connections, and messages for others
 //! role      the relay: carries out what the pure machine wants
 //! member    the memberships at relays of this node: connecting, registering, mail for us
-//! way       messages of our own that go by a relay
 //! view      what its operator sees
 //! ```
 //!
@@ -13,15 +12,15 @@
 mod member;
 mod role;
 mod view;
-mod way;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use entity_bridge::relay::{self, Relay, Ticket};
-use entity_bridge::route::{self, Layers as Own, RelayTarget, Router};
+use entity_bridge::route::{self, RelayTarget, Router};
 use entity_bridge::{ConnectionId, Member};
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::{PublicKey, SigningKey};
@@ -31,16 +30,16 @@ use entity_wire::code::ErrorCode;
 use entity_wire::relay::{Control, Header};
 use entity_wire::reply::Reply;
 use tokio::sync::{Notify, oneshot};
-use tracing::warn;
 
 use crate::config::mail::MailTable;
-use crate::layers::RelayFace;
+use crate::flaws;
+use crate::layers::{RelayFace, name_of};
 use crate::node::{Node, WeakNode};
 use crate::seed::{self, NoEntropy};
 use member::Membership;
 
 /// What an operator decides about relays.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct BridgeConfig {
     /// Whether this node is a relay for others.
     pub is_relay: bool,
@@ -48,6 +47,23 @@ pub struct BridgeConfig {
     pub relays: Vec<RelayTarget>,
     /// What it keeps as a relay.
     pub mail: MailTable,
+    /// Whether new sessions wait while the WebSocket to a peer is partitioned.
+    pub partition_waits: bool,
+    /// After how long a durable message that a relay took and nobody acknowledged is overdue.
+    pub patience: Duration,
+}
+
+impl Default for BridgeConfig {
+    fn default() -> Self {
+        let usual = route::Config::default();
+        Self {
+            is_relay: false,
+            relays: Vec::new(),
+            mail: MailTable::default(),
+            partition_waits: usual.partition_waits,
+            patience: usual.patience,
+        }
+    }
 }
 
 /// The room of relays in one node.
@@ -62,7 +78,6 @@ pub(crate) struct Bridge {
 
 struct State {
     relay: Option<Relay>,
-    router: Router,
     members: Vec<Membership>,
     connections: BTreeMap<ConnectionId, Connection>,
     waiting: BTreeMap<Ticket, oneshot::Sender<Given>>,
@@ -72,19 +87,19 @@ struct State {
 type Given = (Answer, bool);
 
 impl Bridge {
-    /// Makes the room, with what the relay kept; `None` where nothing of it is asked for. It registers nowhere before
-    /// [`keep_memberships`](Self::keep_memberships).
+    /// Decides the ways of the node, and makes the room of relays, with what the relay kept; `None` where nothing of that is
+    /// asked for. It registers nowhere before [`keep_memberships`](Self::keep_memberships).
     pub(crate) fn start(
         node: &Node,
         (config, kept): (BridgeConfig, Option<Relay>),
         (id, key): (PeerId, &SigningKey),
     ) -> Result<Option<Arc<Self>>, NoEntropy> {
+        let layers = node.layers();
+        layers.decide_by(&config);
+        node.keep_routes();
         if kept.is_none() && config.relays.is_empty() {
             return Ok(None);
         }
-        let layers = node.layers();
-        let own = Own { http: layers.has_http(), ws: layers.has_sockets() };
-        let routes = route::Config { own, relays: config.relays.clone(), ..Default::default() };
         let mut members = Vec::new();
         for target in config.relays.into_iter().take(Router::RELAYS_MAX) {
             let own_key = SigningKey::from_seed_at(key.seed());
@@ -97,13 +112,8 @@ impl Bridge {
                 connection: None,
             });
         }
-        let state = State {
-            relay: kept,
-            router: Router::new(routes, seed::from_system()?),
-            members,
-            connections: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-        };
+        let state =
+            State { relay: kept, members, connections: BTreeMap::new(), waiting: BTreeMap::new() };
         let bridge = Arc::new(Self {
             node: node.downgrade(),
             key: key.public_key(),
@@ -123,7 +133,7 @@ impl Bridge {
         stored: &mut entity_journal::Stored,
     ) -> Result<Option<Relay>, relay::DamagedRecord> {
         let limits = config.mail.bounds(config.relays.len());
-        let key = SigningKey::from_seed_at(key.seed());
+        let key = flaws::relay_key(SigningKey::from_seed_at(key.seed()));
         // Also where it is no relay any more: its mail is not the peer's, and waits until it is one again.
         let relay = Relay::restore(limits, (key, seed), stored)?;
         Ok(config.is_relay.then_some(relay))
@@ -143,17 +153,6 @@ impl Bridge {
 impl fmt::Debug for Bridge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bridge").field("key", &self.key).finish_non_exhaustive()
-    }
-}
-
-impl State {
-    /// Tells what the router has found.
-    fn tell(&mut self) {
-        while let Some(route::Output::RelaySuspected { address, why, .. }) =
-            self.router.poll_output()
-        {
-            warn!(relay = %address, why = why.as_str(), "relay suspected");
-        }
     }
 }
 
@@ -203,16 +202,11 @@ impl RelayFace for Bridge {
         let now = node.now();
         self.with_relay(|state| {
             state.connections.remove(&name_of(connection));
-            state.router.handle_disconnected(name_of(connection), now);
             if let Some(relay) = &mut state.relay {
                 relay.handle_closed(name_of(connection), now);
             }
         });
     }
-}
-
-fn name_of(connection: &Connection) -> ConnectionId {
-    ConnectionId(connection.id().get())
 }
 
 /// Says something about a connection. Where it has no room any more the connection ends: what was not said would be missed

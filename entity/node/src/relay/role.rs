@@ -16,7 +16,9 @@ use entity_wire::relay::{Form, Header};
 use entity_wire::reply::{self, Reply};
 use tokio::sync::oneshot;
 
-use super::{Bridge, State, name_of, say};
+use super::{Bridge, Given, State, say};
+use crate::flaws;
+use crate::layers::name_of;
 use crate::node::Node;
 
 /// How long a connection or a base has; the machine has its own, shorter patience. Guessed: more than any of that.
@@ -82,6 +84,11 @@ impl Bridge {
         if message.is_empty() {
             return None;
         }
+        if flaws::drops(&message) {
+            let (give, given) = oneshot::channel();
+            drop(give.send((Answer::new(200, Bytes::new()), false)));
+            return Some(Self::answer(node.clone(), given));
+        }
         let base = base_of(node, &header.recipient);
         let now = node.now();
         let given = self.with_relay(|state| {
@@ -93,15 +100,16 @@ impl Bridge {
             state.waiting.insert(ticket, give);
             Some(given)
         })?;
-        let node = node.clone();
-        Some(async move {
-            let unavailable = || Answer::from(Reply::error(ErrorCode::ServiceUnavailable));
-            match given.await {
-                Ok((answer, true)) if node.settled().await.is_ok() => answer,
-                Ok((answer, false)) => answer,
-                Ok((_, true)) | Err(_) => unavailable(),
-            }
-        })
+        Some(Self::answer(node.clone(), given))
+    }
+
+    /// What the bringer of a message is answered, once that rests on the disk where it has to.
+    async fn answer(node: Node, given: oneshot::Receiver<Given>) -> Answer {
+        match given.await {
+            Ok((answer, true)) if node.settled().await.is_ok() => answer,
+            Ok((answer, false)) => answer,
+            Ok((_, true)) | Err(_) => Answer::from(Reply::error(ErrorCode::ServiceUnavailable)),
+        }
     }
 
     /// Gives one input under the lock, and carries out what comes of it.
@@ -112,7 +120,6 @@ impl Bridge {
         while let Some(output) = state.relay.as_mut().and_then(relay::Relay::poll_output) {
             Self::carry_out(&node, &mut state, output);
         }
-        state.tell();
         drop(state);
         self.moved.notify_one();
         outcome
@@ -152,6 +159,7 @@ impl Bridge {
         (header, message): (Header, Bytes),
     ) {
         let node = node.clone();
+        let message = flaws::handed_on(message);
         tokio::spawn(async move {
             let outcome = match (way, over) {
                 (Way::Http(base), _) => post(&node, &base, header.form, message).await,
@@ -186,7 +194,7 @@ impl Bridge {
                     let state = held.state();
                     let relay = state.relay.as_ref().and_then(relay::Relay::next_deadline);
                     let members = state.members.iter().filter_map(|one| one.member.next_deadline());
-                    members.chain(relay).chain(state.router.next_deadline()).min()
+                    members.chain(relay).min()
                 };
                 // Looked at now and then, so that the task ends with its node.
                 let latest = node.now().plus(Duration::from_secs(5));
@@ -200,7 +208,6 @@ impl Bridge {
                     if let Some(relay) = &mut state.relay {
                         relay.handle_deadline(now);
                     }
-                    state.router.handle_deadline(now);
                     for member in &mut state.members {
                         member.renew(now);
                     }

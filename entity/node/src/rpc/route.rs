@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use entity_bridge::relay::BoxView;
-use entity_bridge::route::RelayView;
+use entity_bridge::route::{RelayView, Suspicion};
 use entity_crypto::signing::PublicKey;
 use entity_peer::PeerName;
 use entity_peer::view::PeerView;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RpcError;
 use super::methods::{Outcome, Service, parameter, result};
+use super::shapes::notice;
 use crate::layers::{Layer, SocketState, WayView};
 
 /// Most mailboxes in one answer of `queue.list`, and most recipients of own messages.
@@ -48,9 +49,12 @@ struct WayShape {
 #[derive(Serialize)]
 struct RelayShape {
     address: String,
-    key: String,
+    key: Option<String>,
     registered: bool,
     suspected: Vec<&'static str>,
+    taken: u64,
+    acknowledged: u64,
+    outstanding: usize,
 }
 
 #[derive(Serialize)]
@@ -92,9 +96,8 @@ impl Service {
         if let (Some(name), true) = (&asked, peers.is_empty()) {
             return Err(RpcError::params(format!("peer: {name} is not known")));
         }
-        // The lock of the peer is not held here: that of the bridge comes before it.
         let peers = peers.iter().map(|view| WayShape::of(view, self.node.way_to(view))).collect();
-        let relays = self.node.layers().bridge().map(|bridge| bridge.relays()).unwrap_or_default();
+        let relays = self.node.layers().relays();
         result(&Routes { peers, relays: relays.iter().map(RelayShape::from).collect() })
     }
 
@@ -143,11 +146,27 @@ impl From<&RelayView> for RelayShape {
     fn from(view: &RelayView) -> Self {
         Self {
             address: view.address.to_string(),
-            key: view.key.to_hex(),
+            key: view.key.map(|key| key.to_hex()),
             registered: view.is_registered,
             suspected: view.suspected.iter().map(|why| why.as_str()).collect(),
+            taken: view.taken,
+            acknowledged: view.acknowledged,
+            outstanding: view.outstanding,
         }
     }
+}
+
+/// The line of what is held against a relay.
+pub(super) fn suspicion_line(suspicion: &Suspicion, n: u64) -> String {
+    #[derive(Serialize)]
+    struct Suspected<'a> {
+        relay: &'a str,
+        key: Option<String>,
+        why: &'static str,
+    }
+    let Suspicion { relay, key, why } = suspicion;
+    let key = key.map(|key| key.to_hex());
+    notice("relay.suspected", n, &Suspected { relay, key, why: why.as_str() })
 }
 
 impl From<&BoxView> for MailboxShape {

@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::task::TaskShape;
 use super::transfer::TransferShape;
-use crate::node::Numbered;
+use crate::node::{NodeEvent, Numbered};
 use crate::views::is_healthy;
 
 /// The events of the contract.
@@ -43,6 +43,7 @@ pub const EVENTS: &[&str] = &[
     "dht.alone",
     "dht.left",
     "dht.misbehaved",
+    "relay.suspected",
 ];
 
 /// One peer in `peer.list`.
@@ -178,7 +179,13 @@ pub(crate) fn raw_object(object: &Object) -> Box<RawValue> {
 /// The line of an event; nothing for an event that the contract does not have.
 pub(crate) fn event_line(numbered: &Numbered) -> Option<String> {
     let n = numbered.n;
-    let line = match &numbered.event {
+    let event = match &numbered.event {
+        NodeEvent::Peer(event) => event,
+        NodeEvent::RelaySuspected(suspicion) => {
+            return Some(super::route::suspicion_line(suspicion, n));
+        }
+    };
+    let line = match event {
         PeerEvent::PeerAdded { peer } => notice("peer.added", n, &Added { name: peer.as_str() }),
         PeerEvent::SessionReady { id, peer, version, role } => {
             let ready = Ready {

@@ -15,6 +15,7 @@ mod moltbook_cli;
 mod moltbook_run;
 mod network;
 mod nodes;
+mod partition;
 mod relay;
 mod route_cli;
 mod session_kills;

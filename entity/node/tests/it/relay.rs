@@ -89,7 +89,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, change: fn(&mut [u8])) {
     drop(to.shutdown(Shutdown::Both));
 }
 
-fn peer(name: &str, settings: &[(&str, String)]) -> (Shim, String, String) {
+pub(crate) fn peer(name: &str, settings: &[(&str, String)]) -> (Shim, String, String) {
     started(Shim::command(name), settings)
 }
 
@@ -105,7 +105,7 @@ fn started(mut command: Command, settings: &[(&str, String)]) -> (Shim, String, 
     (shim, address, key)
 }
 
-fn add(shim: &mut Shim, name: &str, address: &str, key: &str) {
+pub(crate) fn add(shim: &mut Shim, name: &str, address: &str, key: &str) {
     let params = json!({"name": name, "address": address, "key": key, "connect": false});
     assert_eq!(shim.call("peer.add", params), json!({}));
 }
@@ -115,6 +115,10 @@ struct World {
     a: Shim,
     c: Shim,
     _relay: Shim,
+    /// Where A posts to.
+    relay_at: String,
+    /// The key of the relay that C has pinned.
+    pinned: String,
     place: Place,
     /// The log of C, line by line. It is read all the time: who writes to a full pipe stands still.
     log: mpsc::Receiver<String>,
@@ -127,7 +131,8 @@ impl World {
             peer("relay", &[("ENTITY_RELAY_ROLE", "true".to_owned())]);
         let place = Place::before(&relay_at, change);
         let (mut a, a_at, a_key) = peer("a", &[]);
-        let via = format!("ws://{}#{}", place.address, pinned.unwrap_or(&relay_key));
+        let pinned = pinned.unwrap_or(&relay_key).to_owned();
+        let via = format!("ws://{}#{pinned}", place.address);
         let settings = [("ENTITY_WS", "only".to_owned()), ("ENTITY_RELAY", via)];
         let (reader, writer) = std::io::pipe().unwrap();
         let mut command = Shim::command("c");
@@ -143,7 +148,13 @@ impl World {
         add(&mut relay, "a", &a_at, &a_key);
         add(&mut a, "c", &format!("{relay_at}/relay/{c_key}"), &c_key);
         add(&mut c, "a", &a_at, &a_key);
-        Self { a, c, _relay: relay, place, log }
+        Self { a, c, _relay: relay, relay_at, pinned, place, log }
+    }
+
+    /// What C holds against the relay, as its event says it.
+    fn held_by_c(&self, why: &str, event: &Value) -> Value {
+        let relay = format!("ws://{}", self.place.address);
+        json!({"n": event["n"], "relay": relay, "key": self.pinned, "why": why})
     }
 
     /// Waits until C says in its log what it holds against the relay.
@@ -167,7 +178,7 @@ fn send(from: &mut Shim, to: &str, number: u64) {
 }
 
 /// What the events of a peer say that it has received, in order.
-fn received(shim: &mut Shim, count: u64) -> Vec<u64> {
+pub(crate) fn received(shim: &mut Shim, count: u64) -> Vec<u64> {
     let mut numbers = Vec::new();
     loop {
         for event in shim.events.drain(..) {
@@ -185,7 +196,7 @@ fn received(shim: &mut Shim, count: u64) -> Vec<u64> {
 
 /// Both send to each other by the relay, while the WebSocket is cut and restored.
 fn check(count: u64, cuts: u64) {
-    let World { mut a, mut c, place, _relay, log: _log } = World::new(|_| (), None);
+    let World { mut a, mut c, place, _relay, log: _log, .. } = World::new(|_| (), None);
     for number in 0..count {
         send(&mut a, "c", number);
         if number % 10 == 0 {
@@ -220,6 +231,8 @@ fn a_relay_without_the_pinned_key_is_named() {
     let mut world = World::new(|_| (), Some(pinned));
     let line = world.suspicion();
     assert!(line.contains("impersonates") && line.contains(&world.place.address.to_string()));
+    let event = world.c.event("relay.suspected");
+    assert_eq!(event, world.held_by_c("impersonates", &event));
 }
 
 /// Changes one digit of each signature that passes.
@@ -247,6 +260,12 @@ fn a_relay_that_changes_messages_is_named() {
     }
     let line = world.suspicion();
     assert!(line.contains("tampers") && line.contains(&world.place.address.to_string()));
+    let event = world.c.event("relay.suspected");
+    assert_eq!(event, world.held_by_c("tampers", &event));
+    // The sender is told what its recipient refused, and knows by whom it went.
+    let event = world.a.event("relay.suspected");
+    let held = json!({"n": event["n"], "relay": world.relay_at, "key": null, "why": "tampers"});
+    assert_eq!(event, held);
 }
 
 /// Somebody who connects to the relay from this host of the loopback network, and never registers.

@@ -69,7 +69,8 @@ fn a_way_by_a_relay_and_what_the_relay_keeps_are_shown() {
     let way = json!({"name": "a", "address": a_run.address(), "layer": "relay", "relay": via,
         "socket": "none", "dialled_by": null});
     assert_eq!(shown["peers"], json!([way]));
-    let at = json!([{"address": via, "key": relay.1, "registered": true, "suspected": []}]);
+    let at = json!([{"address": via, "key": relay.1, "registered": true, "suspected": [],
+        "taken": 0, "acknowledged": 0, "outstanding": 0}]);
     assert_eq!(shown["relays"], at);
     assert!(c.says(&["route"]).contains(&format!("relay {via}: registered\n")));
     let way = &a.json(&["route"])["peers"][0];
@@ -90,6 +91,11 @@ fn a_way_by_a_relay_and_what_the_relay_keeps_are_shown() {
     let text = relay.says(&["queue"]);
     assert!(text.starts_with("mailboxes  1, ") && text.contains(&c.1), "{text}");
     assert_eq!(relay.json(&["queue", "--after", &c.1])["mailboxes"], json!([]));
+    let relays = a.json(&["route"])["relays"].clone();
+    assert_eq!(
+        (&relays[0]["address"], &relays[0]["key"]),
+        (&json!(relay_run.address()), &json!(null))
+    );
     let own = a.json(&["queue"]);
     assert_eq!(own["outbox"], json!([{"to": "c", "messages": 1}]));
     assert_eq!((&own["relay"], &own["outbox_messages"]), (&json!(false), &json!(1)));
@@ -118,7 +124,7 @@ fn an_open_websocket_who_dialled_it_and_its_loss_are_shown_beside_plain_http() {
     assert_eq!((&way["layer"], &way["dialled_by"]), (&json!("websocket"), &json!("peer")));
     assert!(a.says(&["route"]).contains("websocket  open       self"), "{}", a.says(&["route"]));
     drop(b_run);
-    let failing = a.until(&["route"], |shown| shown["peers"][0]["socket"] == "failing");
+    let failing = a.until(&["route"], |shown| shown["peers"][0]["socket"] == "partitioned");
     assert_eq!(failing["peers"][0]["layer"], "websocket", "its address is of a WebSocket");
     let plain = &failing["peers"][1];
     assert_eq!((&plain["layer"], &plain["socket"]), (&json!("http"), &json!("none")));

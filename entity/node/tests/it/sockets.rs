@@ -1,5 +1,7 @@
 //! Nodes over WebSockets: preferred where both have them, left where they break, taken again when they are back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use entity_node::serve::Serving;
@@ -13,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{PATIENCE, TestNode, acquainted, http};
 
-fn with_sockets(config: &mut Config) {
+pub(crate) fn with_sockets(config: &mut Config) {
     config.websocket = true;
 }
 
@@ -24,7 +26,7 @@ fn sockets_alone(config: &mut Config) {
 }
 
 /// Waits for something that comes by itself.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let waiting = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -34,7 +36,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Makes `node` know `other` at this address.
-async fn add_at(node: &TestNode, other: &TestNode, address: String) {
+pub(crate) async fn add_at(node: &TestNode, other: &TestNode, address: String) {
     let name = other.name.parse().unwrap();
     let peer = AddPeer { name, address, key: Some(other.key()), connect: None };
     assert_eq!(node.command(Command::AddPeer(peer)).await, Ok(CommandResult::Done));
@@ -53,32 +55,41 @@ async fn send_durable(node: &TestNode, other: &TestNode, text: &str) {
 }
 
 /// A place between two peers that can be cut for WebSockets alone, and restored.
-struct Place {
-    address: String,
+pub(crate) struct Place {
+    pub(crate) address: String,
+    /// How many WebSockets were asked for while they were cut.
+    pub(crate) refused: Arc<AtomicUsize>,
     _serving: JoinSet<()>,
 }
 
 impl Place {
-    async fn before(node: &TestNode, is_cut: tokio::sync::watch::Receiver<bool>) -> Self {
+    pub(crate) async fn before(
+        node: &TestNode,
+        is_cut: tokio::sync::watch::Receiver<bool>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let behind = node.serving.address();
         let mut serving = JoinSet::new();
+        let refused = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&refused);
         serving.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let is_cut = is_cut.clone();
+                let (is_cut, refused) = (is_cut.clone(), Arc::clone(&counted));
                 connections.spawn(async move {
                     let mut head = [0; 8];
                     // The head of a request is longer.
                     while stream.peek(&mut head).await.unwrap_or(0) < head.len() {
                         tokio::task::yield_now().await;
                     }
-                    pass(stream, behind, is_cut, head.starts_with(b"GET /ws ")).await;
+                    let is_socket = head.starts_with(b"GET /ws ");
+                    refused.fetch_add(usize::from(is_socket && *is_cut.borrow()), SeqCst);
+                    pass(stream, behind, is_cut, is_socket).await;
                 });
             }
         });
-        Self { address, _serving: serving }
+        Self { address, refused, _serving: serving }
     }
 }
 

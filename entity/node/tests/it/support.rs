@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_node::node::Node;
+use entity_node::relay::BridgeConfig;
 use entity_node::serve::{Serving, Start};
 use entity_node::storage::Storage;
 use entity_peer::Config;
@@ -40,6 +41,15 @@ impl TestNode {
 
     /// Starts a node that listens nowhere.
     pub(crate) fn start_without_port(name: &'static str, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with(name, None, (BridgeConfig::default(), change))
+    }
+
+    /// Starts a node that listens there, if anywhere, and goes by relays as told.
+    pub(crate) fn start_with(
+        name: &'static str,
+        listen: Option<SocketAddr>,
+        (bridge, change): (BridgeConfig, impl FnOnce(&mut Config)),
+    ) -> Self {
         let mut config = Config::new(name.parse().unwrap());
         config.auto_connect = AutoConnect::OnCommand;
         change(&mut config);
@@ -48,9 +58,9 @@ impl TestNode {
             config,
             key: SigningKey::from_seed([first; 32]),
             seed: [first.wrapping_add(1); 32],
-            listen: None,
+            listen,
             kept: Storage::volatile(),
-            bridge: entity_node::relay::BridgeConfig::default(),
+            bridge,
             data_dir: None,
         };
         let (serving, _) = Serving::restore(start).unwrap();

@@ -7,6 +7,8 @@ fn parcel(attempts: Attempts) -> Parcel<u8> {
         peer: "b".parse().unwrap(),
         address: "http://b".to_owned(),
         takes_sockets: false,
+        key: None,
+        about: About::Other,
         request: Request::Message(Bytes::from_static(b"same bytes")),
         attempts,
         is_answer: false,
