@@ -10,6 +10,7 @@
 //! what libraries accept.
 
 mod accepted;
+mod prepared;
 
 use std::fmt;
 
@@ -20,6 +21,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::derivation::Prk;
 use crate::encoding::{self, InvalidBase64, InvalidHex};
+
+pub use prepared::PreparedKey;
 
 /// Signs with an identity key.
 ///

@@ -41,7 +41,12 @@ impl Committee {
 
     /// Whether a key is a member's.
     pub fn contains(&self, key: &PublicKey) -> bool {
-        self.members.binary_search(key).is_ok()
+        self.place(key).is_some()
+    }
+
+    /// The place of a member, from 0.
+    pub(crate) fn place(&self, key: &PublicKey) -> Option<usize> {
+        self.members.binary_search(key).ok()
     }
 
     /// The members but one.

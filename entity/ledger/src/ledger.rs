@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use entity_crypto::signing::PublicKey;
 use entity_journal::Write;
+use entity_wire::canonical;
 use entity_wire::json::Object;
 use entity_wire::payload::token::{
     Certificate, Digest, Genesis, SignedOrder, TokenMessage, TokenReceipt,
@@ -315,11 +316,11 @@ impl Ledger {
         let key = record::applied_key(&self.name(&payer), &terms.transfer_id);
         self.put(record::APPLIED, key, &value);
         self.put(record::CERTIFICATE, record::certificate_key(&digest), &certificate.to_object());
-        let entry = HistoryEntry::object(&certificate.signed);
+        let entry = canonical::object_to_vec(&HistoryEntry::object(&certificate.signed));
         for account in [payer, payee] {
             let position = self.state.account(&account).map_or(0, |account| account.entries);
             let key = record::numbered(&self.name(&account), position);
-            self.put(record::HISTORY, key, &entry);
+            self.writes.push(Write::put(record::HISTORY, key, entry.clone()));
         }
     }
 

@@ -15,7 +15,7 @@
 //! | [`issuance`] | issued and burned |
 //! | [`audit`](mod@audit), [`statement`] | whether the books balance; what anybody can check offline |
 //! | [`record`] | what is kept, and in which form |
-//! | `member`, `owner`, `presenting`, `hold`, `timers`, `account` | the parts of the machine |
+//! | `member`, `owner`, `presenting`, `hold`, `timers`, `account`, `voters` | the parts of the machine |
 //!
 //! Pure: no clock, no key, no file. Source: `docs/protocol/1.1.md#tokens`; why it is so: `docs/design/ledger.md`.
 
@@ -37,6 +37,7 @@ pub mod rules;
 
 mod account;
 mod hold;
+mod voters;
 
 pub mod audit;
 pub mod statement;

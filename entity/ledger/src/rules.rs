@@ -1,8 +1,13 @@
 //! What a ledger's genesis fixes for good.
 
-use entity_wire::payload::token::{Epoch, Genesis, LedgerId, TokenName};
+use std::sync::Arc;
+
+use entity_wire::payload::token::{
+    Digest, Epoch, Genesis, LedgerId, MemberVote, TokenName, vote_bytes,
+};
 
 use crate::committee::Committee;
+use crate::voters::Voters;
 
 /// The genesis with what follows from it. Shared, so that signatures can be checked without the ledger.
 #[derive(Clone, Debug)]
@@ -10,6 +15,7 @@ pub struct Rules {
     genesis: Genesis,
     ledger: LedgerId,
     committee: Committee,
+    voters: Arc<Voters>,
 }
 
 /// A token by its place in the genesis.
@@ -21,7 +27,8 @@ impl Rules {
     pub fn new(genesis: Genesis) -> Self {
         let ledger = genesis.ledger();
         let committee = Committee::new(genesis.committee());
-        Self { genesis, ledger, committee }
+        let voters = Arc::new(Voters::of(&committee));
+        Self { genesis, ledger, committee, voters }
     }
 
     /// The genesis.
@@ -42,6 +49,14 @@ impl Rules {
     /// The committee.
     pub fn committee(&self) -> &Committee {
         &self.committee
+    }
+
+    /// Whether a vote for the order of a digest is a member's and its signature holds.
+    pub(crate) fn holds(&self, digest: &Digest, vote: &MemberVote) -> bool {
+        let MemberVote { member, signature } = vote;
+        self.committee.place(member).is_some_and(|place| {
+            self.voters.verify((place, member), &vote_bytes(digest), signature).is_ok()
+        })
     }
 
     pub(crate) fn token(&self, name: &TokenName) -> Option<TokenIndex> {

@@ -43,6 +43,16 @@ fn check(key: &[u8; 32], message: &[u8], signature: &[u8; 64], expected: bool) {
     let verdict = PublicKey::from_bytes(key)
         .is_ok_and(|key| key.verify(message, &Signature::from_bytes(*signature)).is_ok());
     assert_eq!(verdict, expected, "key {} signature {}", hex::encode(key), hex::encode(signature));
+    let prepared = PublicKey::from_bytes(key).ok().and_then(|key| PreparedKey::new(&key));
+    let verdict =
+        prepared.is_some_and(|key| key.verify(message, &Signature::from_bytes(*signature)).is_ok());
+    assert_eq!(
+        verdict,
+        expected,
+        "prepared, key {} signature {}",
+        hex::encode(key),
+        hex::encode(signature)
+    );
     assert_eq!(reference_accepts(key, message, signature), expected, "the reference disagrees");
 }
 
