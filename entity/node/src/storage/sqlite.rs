@@ -1,139 +1,47 @@
-//! The journal on disk: one SQLite file.
+//! The journal on disk: one SQLite file, and a log before its tables.
 //!
-//! A write-ahead log with a sync at every commit: what [`Journal::commit`] has returned for survives a loss of power. The
-//! file belongs to one process and one identity, and says so to every other.
+//! A commit is an entry in the log and one sync: what [`Journal::commit`] has returned for survives a loss of power. From time to
+//! time, and before every read, the log goes into the tables. The file belongs to one process and one identity, and says so to
+//! every other.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `log` | the entries of the log: their form, which of them count |
+//! | `file` | the file under it |
+//! | `prepare` | what makes a file ours, and the tables in it |
+//! | `error` | [`StorageError`]: why it is not |
 
+mod error;
+mod file;
+mod log;
+mod prepare;
+
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use entity_crypto::signing::PublicKey;
 use entity_journal::{Batch, Journal, JournalError, Record, Retention, Space, Stored, Write};
-use entity_peer::inherit::{InheritError, inherit};
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use entity_peer::inherit::inherit;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, params};
 use tracing::info;
+
+use file::DiskFile;
+use log::{Log, LogFile, Logged, Wanted};
+use prepare::{Foreign, log_of, prepare};
+
+pub use error::StorageError;
+
+pub use log::LOG_NAME;
 
 /// The name of the file in the data directory.
 pub const FILE_NAME: &str = "entity.db";
 
-/// The form of the tables. A node reads this one and no newer one.
-pub const FORMAT: i64 = 1;
-
-/// What marks the file as ours in the header of SQLite: `enty`.
-const APPLICATION_ID: i32 = 0x656e_7479;
-
-/// Bytes that the log keeps on disk after a checkpoint. Guessed: a few full groups.
-const LOG_LEN_MAX: i64 = 64 * 1024 * 1024;
-
-/// Pages of the file that stay in memory, in KiB. Measured: what pays one of 256 accounts touches a dozen pages anywhere among
-/// the newest ones, and with the 2 MiB that are usual every fourth access reads the file.
-const CACHE_LEN_KIB: i64 = 8 * 1024;
-
-/// Pages in the log at which it is brought into the file: 16 MiB. Measured: of the pages that payments write nearly all are
-/// written again within that, and each is brought over once.
-const CHECKPOINT_PAGES: i64 = 4096;
-
-/// Statements kept prepared: all there are.
-const STATEMENTS_MAX: usize = 8;
-
-/// Why the store cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StorageError {
-    /// Another process has it open.
-    #[error("open the store {}: another process uses it", path.display())]
-    Taken {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Others may read it.
-    #[error("trust the store {}: its rights are {mode:o}, others can reach it", path.display())]
-    OpenToOthers {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// It belongs to another identity.
-    #[error("open the store {}: it belongs to the peer with the key {owner}", path.display())]
-    OtherOwner {
-        /// The file.
-        path: PathBuf,
-        /// The key of that peer, as text.
-        owner: String,
-    },
-    /// It belongs to the key before this one, and cannot go over.
-    #[error("take over the store {} of the key {owner}", path.display())]
-    NotInherited {
-        /// The file.
-        path: PathBuf,
-        /// The key before.
-        owner: PublicKey,
-        /// Why not.
-        #[source]
-        source: InheritError,
-    },
-    /// A newer version wrote it.
-    #[error("open the store {}: its format is {found}, this version reads {FORMAT}", path.display())]
-    NewerFormat {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        found: i64,
-    },
-    /// It is something else, or broken at its beginning.
-    #[error("open the store {}: it is no store of a peer, or damaged", path.display())]
-    NotAStore {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The system refuses.
-    #[error("open the store {}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// SQLite refuses.
-    #[error("open the store {}", path.display())]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// What it says.
-        #[source]
-        source: rusqlite::Error,
-    },
-}
-
-impl StorageError {
-    /// What to do about it, where there is something.
-    pub fn help(&self) -> Option<String> {
-        match self {
-            Self::Taken { .. } => {
-                Some("stop the other one, or give this one a directory of its own".to_owned())
-            }
-            Self::OpenToOthers { path, .. } => Some(format!("chmod go-rwx {}", path.display())),
-            Self::OtherOwner { .. } => {
-                Some("start it with that key, or give this one a directory of its own; a rotated key takes the store over where the wallet has the hand-over".to_owned())
-            }
-            Self::NotInherited { source: InheritError::Member, .. } => {
-                Some("go on with the key before: `entity wallet list` names it, `entity wallet export` and `import` give it a name to start with (--key)".to_owned())
-            }
-            Self::NotInherited { path, source: InheritError::Damaged, .. } => {
-                Some(format!("restore {} from a copy", path.display()))
-            }
-            Self::NewerFormat { .. } => Some("run the version that wrote it".to_owned()),
-            Self::NotAStore { path } => {
-                Some(format!("move {} away to start with an empty store", path.display()))
-            }
-            Self::Io { .. } | Self::Sqlite { .. } => None,
-        }
-    }
-}
+/// The form of the store. A node reads this one and the one before, which had no log of its own, and makes this of it.
+pub const FORMAT: i64 = 2;
 
 /// Whose a store is to be.
 #[derive(Debug, Clone)]
@@ -157,8 +65,9 @@ impl From<PublicKey> for Owner {
 #[derive(Debug)]
 pub struct SqliteJournal {
     connection: Connection,
+    log: RefCell<Log>,
     /// A commit failed: what the file holds is no longer known.
-    has_failed: bool,
+    has_failed: Cell<bool>,
 }
 
 impl SqliteJournal {
@@ -173,49 +82,70 @@ impl SqliteJournal {
         let path = data_dir.join(FILE_NAME);
         create_private(data_dir, &path)
             .map_err(|source| StorageError::Io { path: path.clone(), source })?;
-        let mode = fs::metadata(&path).map(|metadata| metadata.permissions().mode() & 0o777);
-        let mode = mode.map_err(|source| StorageError::Io { path: path.clone(), source })?;
-        if mode & 0o077 != 0 {
-            return Err(StorageError::OpenToOthers { path, mode });
-        }
+        check_private(&path)?;
+        check_private(&data_dir.join(LOG_NAME))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags)
             .map_err(|source| StorageError::Sqlite { path: path.clone(), source })?;
-        Self::begin(connection, path, &owner)
+        Self::begin(connection, DiskFile::opening(data_dir), path, &owner)
     }
 
     /// Makes a connection ours: alone, durable, of the right owner and format.
     fn begin(
         mut connection: Connection,
+        log: impl FnOnce(Wanted) -> io::Result<Box<dyn LogFile>>,
         path: PathBuf,
         owner: &Owner,
     ) -> Result<Self, StorageError> {
-        let prepared = prepare(&mut connection, owner);
-        let mut journal = Self { connection, has_failed: false };
-        match prepared {
-            Ok(None) => Ok(journal),
-            Ok(Some(Foreign::Predecessor(old))) => {
-                journal.take_over(path, &old, &owner.key)?;
-                Ok(journal)
+        let foreign = match prepare(&mut connection, owner) {
+            Ok(None) => None,
+            Ok(Some(Foreign::Predecessor(old))) => Some(old),
+            Ok(Some(Foreign::Unknown)) => return Err(StorageError::NotAStore { path }),
+            Ok(Some(Foreign::Newer(found))) => {
+                return Err(StorageError::NewerFormat { path, found });
             }
-            Ok(Some(Foreign::Unknown)) => Err(StorageError::NotAStore { path }),
-            Ok(Some(Foreign::Newer(found))) => Err(StorageError::NewerFormat { path, found }),
-            Ok(Some(Foreign::Owner(owner))) => Err(StorageError::OtherOwner { path, owner }),
-            Err(source) => Err(match source.sqlite_error_code() {
-                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                    StorageError::Taken { path }
-                }
-                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                    StorageError::NotAStore { path }
-                }
-                Some(_) | None => StorageError::Sqlite { path, source },
-            }),
+            Ok(Some(Foreign::Owner(owner))) => {
+                return Err(StorageError::OtherOwner { path, owner });
+            }
+            Err(source) => return Err(refused(path, source)),
+        };
+        let journal = Self::with_log(connection, log, &path)?;
+        if let Some(old) = foreign {
+            journal.take_over(path, &old, &owner.key)?;
         }
+        Ok(journal)
+    }
+
+    /// Opens the log of a store that is ours, and brings what waits in it into the tables.
+    fn with_log(
+        connection: Connection,
+        log: impl FnOnce(Wanted) -> io::Result<Box<dyn LogFile>>,
+        path: &Path,
+    ) -> Result<Self, StorageError> {
+        let sqlite = |source| StorageError::Sqlite { path: path.to_owned(), source };
+        let system = |source| StorageError::Io { path: path.with_file_name(LOG_NAME), source };
+        let (generation, is_open) = log_of(&connection).map_err(sqlite)?;
+        let file = match log(if is_open { Wanted::There } else { Wanted::Any }) {
+            Ok(file) => file,
+            Err(error) if is_open && error.kind() == io::ErrorKind::NotFound => {
+                return Err(StorageError::LogMissing { path: path.to_owned() });
+            }
+            Err(error) => return Err(system(error)),
+        };
+        let log = Log::open(file, generation).map_err(system)?;
+        // From here on a store without its log lacks something.
+        connection.execute(SET_META, params!["log_is_open", "1"]).map_err(sqlite)?;
+        let journal = Self { connection, log: RefCell::new(log), has_failed: Cell::new(false) };
+        journal.bring_in(true).map_err(|error| StorageError::Io {
+            path: path.to_owned(),
+            source: io::Error::other(error),
+        })?;
+        Ok(journal)
     }
 
     /// Makes the store of `old` that of `new`, all of it at once.
     fn take_over(
-        &mut self,
+        &self,
         path: PathBuf,
         old: &PublicKey,
         new: &PublicKey,
@@ -227,45 +157,59 @@ impl SqliteJournal {
             owner: *old,
             source,
         })?;
-        self.write_with(&[Batch::from(writes)], |transaction| {
-            transaction
-                .execute("UPDATE meta SET value = ?1 WHERE name = 'owner'", [new.to_hex()])
-                .map(drop)
-        })
-        .map_err(refused)?;
+        let made = || {
+            let transaction = self.connection.unchecked_transaction()?;
+            for write in &writes {
+                make(&transaction, Logged::from(write))?;
+            }
+            transaction.execute(SET_META, params!["owner", new.to_hex()])?;
+            transaction.commit()
+        };
+        made().map_err(refused)?;
         info!(%old, %new, "the store goes over to the key that took the place of the old one; sessions begin anew, accounts stay the old key's");
         Ok(())
     }
 
-    fn write(&mut self, batches: &[Batch]) -> rusqlite::Result<()> {
-        self.write_with(batches, |_| Ok(()))
+    /// Brings the log into the tables, all of it at once. `stays_open` says whether more is to come.
+    fn bring_in(&self, stays_open: bool) -> Result<(), JournalError> {
+        if self.has_failed.get() {
+            let reason = "it has failed before".to_owned();
+            return Err(JournalError { action: "write", reason });
+        }
+        let mut log = self.log.borrow_mut();
+        if log.len() == 0 && stays_open {
+            return Ok(());
+        }
+        let brought = log.read().map_err(|error| error.to_string()).and_then(|bytes| {
+            let writes = log::writes(&bytes).ok_or("the log is damaged")?;
+            self.write(log::last_of_each(writes), log.generation(), stays_open)
+                .map_err(|error| error.to_string())
+        });
+        let restarted = brought.and_then(|()| log.restart().map_err(|error| error.to_string()));
+        restarted.map_err(|reason| self.failed(reason))
     }
 
-    /// Makes the writes of a group and something else in one transaction.
-    fn write_with(
-        &mut self,
-        batches: &[Batch],
-        also: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    fn write(
+        &self,
+        writes: Vec<Logged<'_>>,
+        generation: u64,
+        stays_open: bool,
     ) -> rusqlite::Result<()> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for write in last_of_each(batches) {
-            let (space, key) = write.place();
-            let (put, delete) = match space.retention() {
-                Retention::State => (PUT_STATE, DELETE_STATE),
-                Retention::Archive => (PUT_ARCHIVE, DELETE_ARCHIVE),
-            };
-            match write {
-                Write::Put { value, .. } => {
-                    transaction.prepare_cached(put)?.execute(params![space.name(), key, value])?
-                }
-                Write::Delete { .. } => {
-                    transaction.prepare_cached(delete)?.execute(params![space.name(), key])?
-                }
-            };
+        // Nobody else has the file, so nothing begins between two statements.
+        let transaction = self.connection.unchecked_transaction()?;
+        for write in writes {
+            make(&transaction, write)?;
         }
-        also(&transaction)?;
+        transaction.execute(SET_META, params!["log", generation.to_string()])?;
+        if !stays_open {
+            transaction.execute(SET_META, params!["log_is_open", "0"])?;
+        }
         transaction.commit()
+    }
+
+    fn failed(&self, reason: String) -> JournalError {
+        self.has_failed.set(true);
+        JournalError { action: "write", reason }
     }
 
     fn read_all(&self) -> rusqlite::Result<Stored> {
@@ -312,17 +256,24 @@ impl SqliteJournal {
 
 impl Journal for SqliteJournal {
     fn commit(&mut self, batches: &[Batch]) -> Result<(), JournalError> {
-        if self.has_failed {
+        if self.has_failed.get() {
             let reason = "it has failed before".to_owned();
             return Err(JournalError { action: "write", reason });
         }
-        self.write(batches).map_err(|error| {
-            self.has_failed = true;
-            JournalError { action: "write", reason: error.to_string() }
-        })
+        let writes = last_of_each(batches);
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let appended = self.log.get_mut().append(writes);
+        appended.map_err(|error| self.failed(error.to_string()))?;
+        if self.log.get_mut().len() >= log::LEN_MAX {
+            return self.bring_in(true);
+        }
+        Ok(())
     }
 
     fn load(&self) -> Result<Stored, JournalError> {
+        self.bring_in(true)?;
         self.read_all().map_err(unreadable)
     }
 
@@ -333,8 +284,43 @@ impl Journal for SqliteJournal {
         after: Option<&[u8]>,
         count_max: usize,
     ) -> Result<Vec<Record>, JournalError> {
+        self.bring_in(true)?;
         self.read_some(space, prefix, after, count_max).map_err(unreadable)
     }
+}
+
+impl Drop for SqliteJournal {
+    fn drop(&mut self) {
+        // What cannot be brought in now stays in the log, and is brought in at the next start.
+        if self.bring_in(false).is_ok() {
+            drop(self.log.get_mut().remove());
+        }
+    }
+}
+
+impl<'a> From<&'a Write> for Logged<'a> {
+    fn from(write: &'a Write) -> Self {
+        let (space, key) = write.place();
+        let value = match write {
+            Write::Put { value, .. } => Some(value.as_slice()),
+            Write::Delete { .. } => None,
+        };
+        Self { retention: space.retention(), space: space.name(), key, value }
+    }
+}
+
+/// Makes one write in the tables.
+fn make(transaction: &Transaction<'_>, write: Logged<'_>) -> rusqlite::Result<()> {
+    let Logged { retention, space, key, value } = write;
+    let (put, delete) = match retention {
+        Retention::State => (PUT_STATE, DELETE_STATE),
+        Retention::Archive => (PUT_ARCHIVE, DELETE_ARCHIVE),
+    };
+    match value {
+        Some(value) => transaction.prepare_cached(put)?.execute(params![space, key, value])?,
+        None => transaction.prepare_cached(delete)?.execute(params![space, key])?,
+    };
+    Ok(())
 }
 
 /// The writes of a group, without those that a later one undoes: the group is kept as a whole, so nobody sees them.
@@ -346,75 +332,32 @@ fn last_of_each(batches: &[Batch]) -> Vec<&Write> {
     last
 }
 
+/// Why a connection cannot be made ours.
+fn refused(path: PathBuf, source: rusqlite::Error) -> StorageError {
+    match source.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StorageError::Taken { path },
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            StorageError::NotAStore { path }
+        }
+        Some(_) | None => StorageError::Sqlite { path, source },
+    }
+}
+
 fn unreadable(error: rusqlite::Error) -> JournalError {
     JournalError { action: "read", reason: error.to_string() }
 }
 
-/// Why a file is not this peer's store.
-enum Foreign {
-    Unknown,
-    Newer(i64),
-    Owner(String),
-    /// It is nobody else's: the key has handed over to this peer's.
-    Predecessor(PublicKey),
-}
-
-/// Takes the file for this connection alone, sets what durability needs, and makes the tables of a new store.
-fn prepare(connection: &mut Connection, owner: &Owner) -> rusqlite::Result<Option<Foreign>> {
-    // Whoever holds the file holds it until its end; waiting would only put off the refusal.
-    connection.busy_timeout(Duration::ZERO)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    let is_new = id == 0 && tables == 0;
-    if !is_new && id != APPLICATION_ID {
-        return Ok(Some(Foreign::Unknown));
-    }
-    let foreign = if is_new { None } else { whose(connection, owner)? };
-    if matches!(foreign, Some(Foreign::Unknown | Foreign::Newer(_) | Foreign::Owner(_))) {
-        return Ok(foreign);
-    }
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    // On some systems a sync without these reaches the disk's cache alone.
-    connection.pragma_update(None, "fullfsync", true)?;
-    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
-    connection.pragma_update(None, "journal_size_limit", LOG_LEN_MAX)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    // A negative size counts KiB and not pages.
-    connection.pragma_update(None, "cache_size", -CACHE_LEN_KIB)?;
-    // Keys of sessions that are over must not stay in free space.
-    connection.pragma_update(None, "secure_delete", true)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-    if is_new {
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.execute_batch(TABLES)?;
-        let mut meta = transaction.prepare("INSERT INTO meta (name, value) VALUES (?1, ?2)")?;
-        meta.execute(params!["format", FORMAT.to_string()])?;
-        meta.execute(params!["owner", owner.key.to_hex()])?;
-    }
-    transaction.commit()?;
-    Ok(foreign)
-}
-
-fn whose(connection: &Connection, owner: &Owner) -> rusqlite::Result<Option<Foreign>> {
-    let meta = |name| -> rusqlite::Result<String> {
-        connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+/// Checks that others cannot reach a file, where there is one.
+fn check_private(path: &Path) -> Result<(), StorageError> {
+    let mode = match fs::metadata(path) {
+        Ok(metadata) => metadata.permissions().mode() & 0o777,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(StorageError::Io { path: path.to_owned(), source }),
     };
-    let Ok(found) = meta("format")?.parse::<i64>() else { return Ok(Some(Foreign::Unknown)) };
-    // There is no older one.
-    if found != FORMAT {
-        return Ok(Some(Foreign::Newer(found)));
+    if mode & 0o077 != 0 {
+        return Err(StorageError::OpenToOthers { path: path.to_owned(), mode });
     }
-    let kept = meta("owner")?;
-    if kept == owner.key.to_hex() {
-        return Ok(None);
-    }
-    let predecessor = owner.predecessors.iter().find(|key| key.to_hex() == kept);
-    Ok(Some(predecessor.map_or(Foreign::Owner(kept), |key| Foreign::Predecessor(*key))))
+    Ok(())
 }
 
 /// Makes directory and file where they are missing, for their owner alone.
@@ -428,13 +371,7 @@ fn create_private(data_dir: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Two tables of the same form, so that starting reads nothing of the archives.
-const TABLES: &str = "
-    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE state (space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (space, key)) STRICT, WITHOUT ROWID;
-    CREATE TABLE archive (space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (space, key)) STRICT, WITHOUT ROWID;
-";
-
+const SET_META: &str = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 const PUT_STATE: &str = "INSERT INTO state (space, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (space, key) DO UPDATE SET value = excluded.value";
 const PUT_ARCHIVE: &str = "INSERT INTO archive (space, key, value) VALUES (?1, ?2, ?3) ON CONFLICT (space, key) DO UPDATE SET value = excluded.value";
 const DELETE_STATE: &str = "DELETE FROM state WHERE space = ?1 AND key = ?2";

@@ -65,7 +65,7 @@ fn check_graceful(end: impl FnOnce(&mut Shim)) {
     let data = tempfile::tempdir().unwrap();
     let mut shim = start(data.path());
     add(&mut shim, "b");
-    assert_eq!(files(data.path()), ["entity.db", "entity.db-wal"]);
+    assert_eq!(files(data.path()), ["entity.db", "entity.db-log", "entity.db-wal"]);
     end(&mut shim);
     assert_eq!(shim.exit_code(), Some(0));
     assert_eq!(files(data.path()), ["entity.db"], "the log is brought into the file");

@@ -3,7 +3,9 @@ mod power;
 
 use entity_crypto::signing::SigningKey;
 use entity_journal::conformance;
+use entity_peer::inherit::InheritError;
 
+use super::prepare::TABLES;
 use super::*;
 
 fn owner(first: u8) -> PublicKey {
@@ -28,6 +30,7 @@ fn only_its_owner_can_read_it_and_closing_leaves_no_log() {
     journal.commit(&[Batch::from(vec![Write::put(conformance::STATE, *b"a", *b"b")])]).unwrap();
     assert_eq!((mode(&data_dir), mode(&data_dir.join(FILE_NAME))), (0o700, 0o600));
     assert_eq!(mode(&data_dir.join("entity.db-wal")), 0o600);
+    assert_eq!(mode(&data_dir.join(LOG_NAME)), 0o600);
     drop(journal);
     let names: Vec<_> =
         fs::read_dir(&data_dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -57,12 +60,12 @@ fn a_file_that_is_not_this_peers_is_refused_as_what_it_is() {
 
     Connection::open(&path)
         .unwrap()
-        .execute("UPDATE meta SET value = '2' WHERE name = 'format'", [])
+        .execute("UPDATE meta SET value = '3' WHERE name = 'format'", [])
         .unwrap();
     check_refused(
         data_dir,
         owner(1),
-        "open the store /entity.db: its format is 2, this version reads 1",
+        "open the store /entity.db: its format is 3, this version reads 2",
     );
 
     Connection::open(&path).unwrap().pragma_update(None, "application_id", 7).unwrap();
@@ -100,9 +103,10 @@ fn after_a_failure_it_takes_no_more() {
     let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
     let batch = Batch::from(vec![Write::put(conformance::STATE, *b"a", *b"b")]);
     journal.connection.execute_batch("DROP TABLE state").unwrap();
-    assert!(journal.commit(&[batch]).unwrap_err().to_string().contains("no such table"));
+    journal.commit(&[batch]).unwrap();
+    assert!(journal.bring_in(true).unwrap_err().to_string().contains("no such table"));
     journal.connection.execute_batch(TABLES.lines().nth(2).unwrap()).unwrap();
-    let again = journal.commit(&[Batch::default()]).unwrap_err();
+    let again = journal.commit(&[Batch::from(vec![put("a")])]).unwrap_err();
     assert_eq!(again.to_string(), "write the journal: it has failed before");
 }
 
@@ -161,4 +165,93 @@ fn a_store_that_cannot_go_over_stays_as_it_is() {
     assert!(refused.help().is_some());
     let journal = SqliteJournal::open(data_dir, owner(1)).unwrap();
     assert_eq!(journal.load().unwrap().summary(), "session 1, token.ledger 1");
+}
+
+/// The files of a store as a process that was killed just now leaves them.
+fn killed(data_dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(data_dir).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
+}
+
+#[test]
+fn what_only_the_log_has_is_there_after_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    journal.commit(&[Batch::from(vec![put("roster")])]).unwrap();
+    journal.bring_in(true).unwrap();
+    journal.commit(&[Batch::from(vec![put("outbox")])]).unwrap();
+    journal.commit(&[Batch::from(vec![Write::delete(Space::state("roster"), *b"a")])]).unwrap();
+    let copy = killed(directory.path());
+    for _ in 0..2 {
+        let journal = SqliteJournal::open(copy.path(), owner(1)).unwrap();
+        assert_eq!(journal.load().unwrap().summary(), "outbox 1");
+    }
+}
+
+#[test]
+fn what_only_the_log_has_goes_over_to_an_heir_as_well() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    journal.commit(&[Batch::from(vec![put("roster"), put("session")])]).unwrap();
+    let copy = killed(directory.path());
+    let journal = SqliteJournal::open(copy.path(), heir(&[1])).unwrap();
+    assert_eq!(journal.load().unwrap().summary(), "roster 1");
+}
+
+#[test]
+fn a_store_whose_log_was_taken_away_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    let copy = killed(directory.path());
+    fs::remove_file(copy.path().join(LOG_NAME)).unwrap();
+    for _ in 0..2 {
+        let refused = SqliteJournal::open(copy.path(), owner(1)).unwrap_err();
+        assert!(refused.help().is_some());
+        assert!(matches!(refused, StorageError::LogMissing { .. }), "{refused}");
+    }
+    drop(journal);
+    fs::copy(directory.path().join(FILE_NAME), copy.path().join(FILE_NAME)).unwrap();
+    drop(fs::remove_file(copy.path().join("entity.db-wal")));
+    assert!(SqliteJournal::open(copy.path(), owner(1)).is_ok(), "one that was closed needs none");
+}
+
+#[test]
+fn a_long_log_goes_into_the_tables_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    let count = 5;
+    for number in 0..count {
+        let value = vec![number; log::LEN_MAX / 4];
+        let write = Write::put(conformance::ARCHIVE, vec![number], value);
+        journal.commit(&[Batch::from(vec![write])]).unwrap();
+    }
+    let waiting = journal.log.borrow().len();
+    assert!((1..log::LEN_MAX).contains(&waiting), "{waiting}");
+    let found = journal.scan(conformance::ARCHIVE, b"", None, 10).unwrap();
+    assert_eq!(found.len(), usize::from(count));
+    assert_eq!(journal.log.borrow().len(), 0, "a read sees everything");
+}
+
+#[test]
+fn a_store_of_the_format_before_is_taken_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    journal.commit(&[Batch::from(vec![put("roster")])]).unwrap();
+    drop(journal);
+    let path = directory.path().join(FILE_NAME);
+    let before = Connection::open(&path).unwrap();
+    before.execute("UPDATE meta SET value = '1' WHERE name = 'format'", []).unwrap();
+    before.execute("DELETE FROM meta WHERE name LIKE 'log%'", []).unwrap();
+    drop(before);
+    let journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    assert_eq!(journal.load().unwrap().summary(), "roster 1");
+    drop(journal);
+    let format = "SELECT value FROM meta WHERE name = 'format'";
+    let after: String =
+        Connection::open(&path).unwrap().query_row(format, [], |row| row.get(0)).unwrap();
+    assert_eq!(after, "2");
 }

@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use super::super::log::{LOG_NAME, LogFile, Wanted};
 use rusqlite::{Connection, OpenFlags};
 use sqlite_vfs::{DatabaseHandle, LockKind, OpenAccess, OpenOptions, Vfs, WalDisabled, register};
 
@@ -81,6 +82,24 @@ impl Disk {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let path = format!("{}entity.db", self.mount);
         Connection::open_with_flags_and_vfs(path, flags, VFS).unwrap()
+    }
+
+    /// The log on it.
+    pub(super) fn log(&self) -> impl FnOnce(Wanted) -> io::Result<Box<dyn LogFile>> + use<> {
+        let state = Arc::clone(&self.state);
+        move |wanted| {
+            let exists = lock(&state).files.contains_key(LOG_NAME);
+            let mut file = File { disk: state, name: LOG_NAME.to_owned(), lock: LockKind::None };
+            match (exists, wanted) {
+                (true, _) => {}
+                (false, Wanted::Any) => {
+                    file.note(Act::Create);
+                    DatabaseHandle::sync(&mut file, false)?;
+                }
+                (false, Wanted::There) => return Err(ErrorKind::NotFound.into()),
+            }
+            Ok(Box::new(file) as Box<dyn LogFile>)
+        }
     }
 
     /// How much has happened to it.
@@ -330,6 +349,39 @@ impl File {
             change(state.files.entry(self.name.clone()).or_default(), &act);
         }
         state.history.push((self.name.clone(), act));
+    }
+}
+
+impl LogFile for File {
+    fn len(&self) -> io::Result<usize> {
+        Ok(lock(&self.disk).files.get(&self.name).map_or(0, Vec::len))
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<()> {
+        let state = lock(&self.disk);
+        let file = state.files.get(&self.name).map_or(&[][..], Vec::as_slice);
+        buffer.copy_from_slice(file.get(..buffer.len()).ok_or(ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write(&mut self, at: usize, data: &[u8]) -> io::Result<()> {
+        self.note(Act::Write { offset: at, data: data.to_vec() });
+        Ok(())
+    }
+
+    fn cut(&mut self, len: usize) -> io::Result<()> {
+        self.note(Act::Truncate { len });
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.note(Act::Sync);
+        Ok(())
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        self.note(Act::Delete);
+        Ok(())
     }
 }
 

@@ -1,0 +1,279 @@
+//! The log before the tables: what is durable and not in them yet.
+//!
+//! A group of batches is one entry at the end of a file whose room is there already, and one sync of its data. When the log is
+//! long, or somebody wants to read, all of it goes into the tables in one transaction, which notes the log's generation; the next
+//! entry begins at the front again, one generation on. So an entry counts if it follows one that counts, is whole, and is of the
+//! generation after the one that the tables have.
+//!
+//! ```text
+//! entry    "EnLg" | generation 8 | length of the writes 4 | digest 16 | writes
+//! write    1 put state, 2 put archive, 3 delete state, 4 delete archive | length 1, space | length 4, key | length 4, value (of a put)
+//! ```
+//!
+//! Numbers are big-endian. The digest is the beginning of the SHA-256 of the entry with zeros in its place.
+
+use std::fmt;
+use std::io;
+
+use entity_crypto::derivation::sha256;
+use entity_journal::{Retention, Write};
+
+/// The name of the file beside the store.
+pub const LOG_NAME: &str = "entity.db-log";
+
+/// Bytes from which the log is brought into the tables. Measured: a group of that size writes the pages that payments share once, and takes no longer
+/// than who waits for the next group hardly notices.
+pub(super) const LEN_MAX: usize = 4 * 1024 * 1024;
+
+/// The room that stays: of the group that reaches [`LEN_MAX`] as much as is usual, so that the file is not cut and grown each time.
+const ROOM_MAX: usize = 2 * LEN_MAX;
+
+/// The room of the file grows by so many bytes at a time: a sync of data alone needs room that is there.
+const ROOM_STEP: usize = 256 * 1024;
+
+const MAGIC: &[u8; 4] = b"EnLg";
+const DIGEST_AT: usize = 16;
+const DIGEST_LEN: usize = 16;
+const HEAD_LEN: usize = DIGEST_AT + DIGEST_LEN;
+
+/// Whether a log has to be there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// It is made where there is none.
+    Any,
+    /// There is one: it may hold what the tables have not.
+    There,
+}
+
+/// The file under a log.
+pub(super) trait LogFile: Send {
+    /// Its length in bytes.
+    fn len(&self) -> io::Result<usize>;
+    /// Reads from the front, as many bytes as there is room for.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<()>;
+    /// Writes at a place.
+    fn write(&mut self, at: usize, data: &[u8]) -> io::Result<()>;
+    /// Cuts it.
+    fn cut(&mut self, len: usize) -> io::Result<()>;
+    /// Makes what was written durable.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Takes it away.
+    fn remove(&mut self) -> io::Result<()>;
+}
+
+/// A log that is open.
+pub(super) struct Log {
+    file: Box<dyn LogFile>,
+    generation: u64,
+    /// Where the next entry goes.
+    end: usize,
+    /// The length of the file.
+    room: usize,
+    entry: Vec<u8>,
+}
+
+/// A write as the log has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Logged<'a> {
+    pub(super) retention: Retention,
+    pub(super) space: &'a str,
+    pub(super) key: &'a [u8],
+    /// `None` takes the record away.
+    pub(super) value: Option<&'a [u8]>,
+}
+
+impl Log {
+    /// Opens a log before tables that have everything up to `generation`.
+    pub(super) fn open(file: Box<dyn LogFile>, generation: u64) -> io::Result<Self> {
+        let room = file.len()?;
+        let mut bytes = vec![0; room];
+        file.read(&mut bytes)?;
+        let generation = generation + 1;
+        let end = whole(&bytes, generation);
+        Ok(Self { file, generation, end, room, entry: Vec::new() })
+    }
+
+    /// The generation of its entries.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How many bytes wait for the tables.
+    pub(super) fn len(&self) -> usize {
+        self.end
+    }
+
+    /// Appends writes as one entry. On return it survives a loss of power.
+    pub(super) fn append<'a>(
+        &mut self,
+        writes: impl IntoIterator<Item = &'a Write>,
+    ) -> io::Result<()> {
+        self.entry.clear();
+        encode(&mut self.entry, self.generation, writes)?;
+        let end = self.end + self.entry.len();
+        if end > self.room {
+            let room = end.next_multiple_of(ROOM_STEP);
+            self.file.write(self.room, &vec![0; room - self.room])?;
+            self.room = room;
+        }
+        self.file.write(self.end, &self.entry)?;
+        self.file.sync()?;
+        self.end = end;
+        Ok(())
+    }
+
+    /// Everything that waits for the tables.
+    pub(super) fn read(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.end];
+        self.file.read(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The tables have everything: begins at the front again.
+    pub(super) fn restart(&mut self) -> io::Result<()> {
+        self.generation += 1;
+        self.end = 0;
+        if self.room > ROOM_MAX {
+            self.file.cut(LEN_MAX)?;
+            self.room = LEN_MAX;
+        }
+        // A large entry was an exception.
+        if self.entry.capacity() > LEN_MAX {
+            self.entry = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Takes the file away: the tables have everything.
+    pub(super) fn remove(&mut self) -> io::Result<()> {
+        self.file.remove()
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Log").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+/// Writes one entry behind what `out`, which is empty, has.
+fn encode<'a>(
+    out: &mut Vec<u8>,
+    generation: u64,
+    writes: impl IntoIterator<Item = &'a Write>,
+) -> io::Result<()> {
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&generation.to_be_bytes());
+    out.extend_from_slice(&[0; HEAD_LEN - 12]);
+    for write in writes {
+        let (space, key) = write.place();
+        let (kind, value) = match (write, space.retention()) {
+            (Write::Put { value, .. }, Retention::State) => (1, Some(value)),
+            (Write::Put { value, .. }, Retention::Archive) => (2, Some(value)),
+            (Write::Delete { .. }, Retention::State) => (3, None),
+            (Write::Delete { .. }, Retention::Archive) => (4, None),
+        };
+        out.push(kind);
+        out.push(u8::try_from(space.name().len()).map_err(too_large)?);
+        out.extend_from_slice(space.name().as_bytes());
+        put_bytes(out, key)?;
+        if let Some(value) = value {
+            put_bytes(out, value)?;
+        }
+    }
+    let len = u32::try_from(out.len() - HEAD_LEN).map_err(too_large)?;
+    out[12..DIGEST_AT].copy_from_slice(&len.to_be_bytes());
+    let digest = sha256(out);
+    out[DIGEST_AT..HEAD_LEN].copy_from_slice(&digest[..DIGEST_LEN]);
+    Ok(())
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
+    let len = u32::try_from(bytes.len()).map_err(too_large)?;
+    out.extend_from_slice(&len.to_be_bytes());
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+fn too_large(_: std::num::TryFromIntError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "a record is too large for the log")
+}
+
+/// How many bytes at the front are whole entries of a generation.
+fn whole(bytes: &[u8], generation: u64) -> usize {
+    let mut end = 0;
+    while let Some(len) = bytes.get(end..).and_then(|rest| entry_len(rest, generation)) {
+        end += len;
+    }
+    end
+}
+
+/// The length of the entry at the front, if there is a whole one of this generation.
+fn entry_len(bytes: &[u8], generation: u64) -> Option<usize> {
+    let head = bytes.first_chunk::<HEAD_LEN>()?;
+    let (magic, rest) = head.split_first_chunk::<4>()?;
+    let (found, rest) = rest.split_first_chunk::<8>()?;
+    let (len, digest) = rest.split_first_chunk::<4>()?;
+    if magic != MAGIC || u64::from_be_bytes(*found) != generation {
+        return None;
+    }
+    let len = HEAD_LEN + usize::try_from(u32::from_be_bytes(*len)).ok()?;
+    let mut entry = bytes.get(..len)?.to_vec();
+    entry.get_mut(DIGEST_AT..HEAD_LEN)?.fill(0);
+    sha256(&entry).starts_with(digest).then_some(len)
+}
+
+/// The writes of whole entries, in order; `None` for bytes that are none.
+pub(super) fn writes(mut bytes: &[u8]) -> Option<Vec<Logged<'_>>> {
+    let mut all = Vec::new();
+    while !bytes.is_empty() {
+        let (head, rest) = bytes.split_first_chunk::<HEAD_LEN>()?;
+        let (_, rest_of_head) = head.split_first_chunk::<12>()?;
+        let (len, _) = rest_of_head.split_first_chunk::<4>()?;
+        let len = usize::try_from(u32::from_be_bytes(*len)).ok()?;
+        let (mut entry, behind) = rest.split_at_checked(len)?;
+        while let Some((kind, rest)) = entry.split_first() {
+            let (space_len, rest) = rest.split_first()?;
+            let (space, rest) = rest.split_at_checked(usize::from(*space_len))?;
+            let (key, rest) = take_bytes(rest)?;
+            let (value, rest) = match kind {
+                1 | 2 => take_bytes(rest).map(|(value, rest)| (Some(value), rest))?,
+                3 | 4 => (None, rest),
+                _ => return None,
+            };
+            let retention = if kind % 2 == 1 { Retention::State } else { Retention::Archive };
+            all.push(Logged { retention, space: std::str::from_utf8(space).ok()?, key, value });
+            entry = rest;
+        }
+        bytes = behind;
+    }
+    Some(all)
+}
+
+fn take_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*len)).ok()?)
+}
+
+/// The last write to each record, in the order of the records: that is the order of the tables, which then are gone through once.
+pub(super) fn last_of_each<'a>(mut all: Vec<Logged<'a>>) -> Vec<Logged<'a>> {
+    // The sort keeps the order of those that are about one record.
+    all.sort_by(|a, b| a.place().cmp(&b.place()));
+    let mut last: Vec<Logged<'a>> = Vec::with_capacity(all.len());
+    for write in all {
+        match last.last_mut() {
+            Some(held) if held.place() == write.place() => *held = write,
+            Some(_) | None => last.push(write),
+        }
+    }
+    last
+}
+
+impl<'a> Logged<'a> {
+    fn place(&self) -> (Retention, &'a str, &'a [u8]) {
+        (self.retention, self.space, self.key)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+use std::sync::{Arc, Mutex};
+
+use entity_journal::Space;
+use proptest::prelude::*;
+
+use super::*;
+
+/// A file in memory that others can look at.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Memory {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn log(&self, generation: u64) -> Log {
+        Log::open(Box::new(self.clone()), generation).unwrap()
+    }
+}
+
+impl LogFile for Memory {
+    fn len(&self) -> io::Result<usize> {
+        Ok(self.0.lock().unwrap().len())
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<()> {
+        buffer.copy_from_slice(&self.0.lock().unwrap()[..buffer.len()]);
+        Ok(())
+    }
+
+    fn write(&mut self, at: usize, data: &[u8]) -> io::Result<()> {
+        let mut bytes = self.0.lock().unwrap();
+        let len = bytes.len().max(at + data.len());
+        bytes.resize(len, 0);
+        bytes[at..at + data.len()].copy_from_slice(data);
+        Ok(())
+    }
+
+    fn cut(&mut self, len: usize) -> io::Result<()> {
+        self.0.lock().unwrap().truncate(len);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+const STATE: Space = Space::state("s");
+const ARCHIVE: Space = Space::archive("a");
+
+fn writes_of(bytes: &[u8]) -> Vec<Logged<'_>> {
+    writes(bytes).unwrap()
+}
+
+#[test]
+fn an_entry_has_these_bytes() {
+    let file = Memory::default();
+    let all = [
+        Write::put(STATE, "k", "v1"),
+        Write::put(ARCHIVE, "k", ""),
+        Write::delete(STATE, "l"),
+        Write::delete(ARCHIVE, ""),
+    ];
+    file.log(6).append(&all).unwrap();
+    let bytes = file.bytes();
+    assert_eq!(bytes.len(), ROOM_STEP);
+    let expected = "456e4c67".to_owned()
+        + "0000000000000007"
+        + "00000029"
+        + DIGEST
+        + "01"
+        + "0173"
+        + "000000016b"
+        + "000000027631"
+        + "02"
+        + "0161"
+        + "000000016b"
+        + "00000000"
+        + "03"
+        + "0173"
+        + "000000016c"
+        + "04"
+        + "0161"
+        + "00000000";
+    let end = expected.len() / 2;
+    assert_eq!(entity_crypto::encoding::hex_encode(&bytes[..end]), expected);
+    assert!(bytes[end..].iter().all(|byte| *byte == 0));
+}
+
+/// What the entry of `an_entry_has_these_bytes` has after its length.
+const DIGEST: &str = "46e7f8c6180c29e5c940a2327a740754";
+
+#[test]
+fn what_was_appended_is_found_again_until_the_tables_have_it() {
+    let file = Memory::default();
+    let mut log = file.log(0);
+    let (first, second) = (Write::put(STATE, "a", "1"), Write::put(ARCHIVE, "b", "2"));
+    log.append([&first]).unwrap();
+    log.append([&second]).unwrap();
+    let again = file.log(0);
+    assert_eq!(writes_of(&again.read().unwrap()), [Logged::from(&first), Logged::from(&second)]);
+    assert_eq!(file.log(1).len(), 0, "the tables have generation 1");
+    log.restart().unwrap();
+    log.append([&second]).unwrap();
+    let again = file.log(1);
+    assert_eq!(writes_of(&again.read().unwrap()), [Logged::from(&second)]);
+}
+
+#[test]
+fn a_log_that_one_entry_made_too_long_is_cut() {
+    let file = Memory::default();
+    let mut log = file.log(0);
+    log.append([&Write::put(STATE, "a", vec![1; ROOM_MAX + 1])]).unwrap();
+    assert!(file.bytes().len() > ROOM_MAX);
+    log.restart().unwrap();
+    assert_eq!(file.bytes().len(), LEN_MAX);
+    log.append([&Write::put(STATE, "a", "2")]).unwrap();
+    assert_eq!(writes_of(&file.log(1).read().unwrap()).len(), 1);
+}
+
+#[test]
+fn of_several_writes_to_a_record_the_last_is_made_and_all_are_in_the_order_of_the_tables() {
+    let all = [
+        Write::put(ARCHIVE, "b", "1"),
+        Write::put(STATE, "b", "2"),
+        Write::put(STATE, "a", "3"),
+        Write::delete(STATE, "b"),
+        Write::put(STATE, "a", "4"),
+    ];
+    let made = last_of_each(all.iter().map(Logged::from).collect());
+    assert_eq!(made, [&all[4], &all[3], &all[0]].map(Logged::from));
+}
+
+fn any_write() -> impl Strategy<Value = Write> {
+    let space = prop_oneof![Just(STATE), Just(ARCHIVE)];
+    let bytes = || prop::collection::vec(any::<u8>(), 0..40);
+    (space, bytes(), prop::option::of(bytes())).prop_map(|(space, key, value)| match value {
+        Some(value) => Write::put(space, key, value),
+        None => Write::delete(space, key),
+    })
+}
+
+proptest! {
+    #[test]
+    fn entries_come_back_as_they_were_up_to_the_first_damage(
+        groups in prop::collection::vec(prop::collection::vec(any_write(), 1..4), 1..5),
+        at: prop::sample::Index,
+        flip in 1..=255_u8,
+    ) {
+        let file = Memory::default();
+        let mut log = file.log(0);
+        let mut ends = vec![0];
+        for group in &groups {
+            log.append(group).unwrap();
+            ends.push(log.len());
+        }
+        let at = at.index(log.len());
+        file.0.lock().unwrap()[at] ^= flip;
+        let whole = ends.iter().filter(|end| **end <= at).count() - 1;
+        let found = file.log(0).read().unwrap();
+        let expected: Vec<_> = groups[..whole].iter().flatten().map(Logged::from).collect();
+        prop_assert_eq!(writes_of(&found), expected);
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        drop(writes(&bytes));
+        let file = Memory(Arc::new(Mutex::new(bytes)));
+        prop_assert_eq!(file.log(0).len(), 0);
+    }
+}
