@@ -37,6 +37,10 @@ pub(crate) struct Rate {
     pub(crate) per_second: f64,
     /// Processor time of both nodes for one, in microseconds: what else the machine does leaves it nearly as it is.
     pub(crate) nodes_us: f64,
+    /// Milliseconds from the command to its answer that half of them took at most.
+    pub(crate) p50_ms: f64,
+    /// The same of 99 in 100.
+    pub(crate) p99_ms: f64,
 }
 
 /// Given to each account at the start: enough for every payment of 1.
@@ -166,23 +170,27 @@ impl Pair {
             self.a.request("token.transfer", &payment);
             begun += 1;
         }
-        // Which account a request is of, by its place after the first.
-        let mut account_of: Vec<usize> = (0..begun).collect();
+        // Which account a request is of, and since when, by its place after the first.
+        let mut account_of: Vec<(usize, Instant)> = (0..begun).map(|at| (at, start)).collect();
+        let mut took_ms = Vec::with_capacity(count);
         for _ in 0..count {
             let answer = self.a.answer();
             assert_eq!(answer["result"]["state"], "applied", "{answer}");
             let place = usize::try_from(answer["id"].as_u64().unwrap() - first).unwrap();
+            let (account, since) = account_of[place];
+            took_ms.push(since.elapsed().as_secs_f64() * 1e3);
             if begun < count {
-                let account = account_of[place];
                 let payment = self.payment(account);
                 self.a.request("token.transfer", &payment);
-                account_of.push(account);
+                account_of.push((account, Instant::now()));
                 begun += 1;
             }
         }
         let per_second = count as f64 / start.elapsed().as_secs_f64();
         let nodes_us = (self.processor_us() - before) / count as f64;
-        Rate { per_second, nodes_us }
+        took_ms.sort_by(f64::total_cmp);
+        let part = |of_hundred: usize| took_ms[(took_ms.len() - 1) * of_hundred / 100];
+        Rate { per_second, nodes_us, p50_ms: part(50), p99_ms: part(99) }
     }
 
     /// Processor time of both nodes so far.
