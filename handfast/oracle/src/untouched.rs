@@ -80,9 +80,12 @@ struct Crossing {
     bytes: Vec<u8>,
     /// Whether the relay said that it took it, where the tap can tell.
     is_taken: bool,
-    /// Of a forward: hops and id.
-    header: Option<(u8, Vec<u8>)>,
+    /// Of a forward.
+    header: Option<Header>,
 }
+
+/// Hops and id of a forward.
+type Header = (u8, Vec<u8>);
 
 impl Asked<'_> {
     fn compare(&self, taken: &[Crossing], handed: &[Crossing], young_from_us: u64) -> Finding {
@@ -104,7 +107,7 @@ impl Asked<'_> {
                 let follows = |before: &&Crossing| {
                     before.header.as_ref().is_some_and(|(was, its)| its == id && was + 1 == *hops)
                 };
-                if !before.iter().any(|before| follows(before)) {
+                if !before.iter().any(follows) {
                     return Err(format!("{} has another id, or not one hop more", one.title));
                 }
             }
@@ -141,9 +144,9 @@ impl Asked<'_> {
 
 /// The key that a role said at its start.
 fn key_of<'a>(history: &History<'a>, name: &str) -> Option<&'a str> {
-    history.events().find_map(|event| match event {
-        RunEvent::PeerStarted { role, key, .. } if role.as_str() == name => key.as_deref(),
-        _ => None,
+    history.events().find_map(|event| {
+        let RunEvent::PeerStarted { role, key, .. } = event else { return None };
+        key.as_deref().filter(|_| role.as_str() == name)
     })
 }
 
@@ -217,7 +220,7 @@ fn taken_apart(
 }
 
 /// Hops and id of a forward, and what stands behind its header; `None` for what is none, or for somebody else.
-fn forward(bytes: &[u8], key: Option<&str>) -> Option<((u8, Vec<u8>), Vec<u8>)> {
+fn forward(bytes: &[u8], key: Option<&str>) -> Option<(Header, Vec<u8>)> {
     let (header, inner) = bytes.split_at_checked(HEADER_LEN)?;
     let recipient = hex::encode(&header[18..50]);
     let is_meant = header[0] == FORWARD && key.is_none_or(|key| key == recipient);
