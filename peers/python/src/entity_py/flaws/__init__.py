@@ -8,6 +8,9 @@ starts, so that the peer's own modules know nothing of flaws. One process has on
     wire       signatures, recipients, replays, versions, errors
     sessions   sequences, nonces, restarts
     delivery   durable messages, repetition, rates, signs of life
+    frames     compact frames
+    sockets    WebSockets
+    tables     the distributed hash table
     services   tokens, tasks, key files, JWT; leaks
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Dict, NamedTuple
 
-from . import delivery, services, sessions, wire
+from . import delivery, frames, services, sessions, sockets, tables, wire
 
 
 class Flaw(NamedTuple):
@@ -66,6 +66,21 @@ CATALOGUE: Dict[str, Flaw] = {
     "ignores-jwt-audience": Flaw("Accepts a JWT for somebody else.", services.ignores_jwt_audience),
     "writes-unprotected-key": Flaw("Writes a key in clear where a passphrase was given.", services.writes_unprotected_key),
     "reads-mismatched-key": Flaw("Takes a key file whose public key is not that of its seed.", services.reads_mismatched_key),
+    "never-sends-frames": Flaw("Sends envelopes to a peer with whom compact frames are agreed.", frames.never_sends_frames),
+    "wrong-frame-generation": Flaw("Names a generation in its frames that the session does not have.", frames.wrong_frame_generation),
+    "reuses-frame-sequence": Flaw("Seals all frames from the eighth message on under one sequence number.", frames.reuses_frame_sequence),
+    "takes-frames-twice": Flaw("Has no replay window for frames.", frames.takes_frames_twice),
+    "sends-frames-unasked": Flaw("Sends frames to a peer that has not agreed on them.", frames.sends_frames_unasked),
+    "never-upgrades": Flaw("Says that it has WebSockets, and neither dials nor takes one.", sockets.never_upgrades),
+    "accepts-before-handling": Flaw("Accepts what comes over a WebSocket before it has looked at it.", sockets.accepts_before_handling),
+    "accepts-too-much": Flaw("Accepts one message more over a WebSocket than have come.", sockets.accepts_too_much),
+    "keeps-dead-sockets": Flaw("Goes on sending over a WebSocket that has broken.", sockets.keeps_dead_sockets),
+    "takes-forged-records": Flaw("Stores a record in the table whatever its signature says.", tables.takes_forged_records),
+    "takes-older-records": Flaw("Lets an older record of the table take the place of a newer one.", tables.takes_older_records),
+    "takes-large-records": Flaw("Signs and stores records of the table of any size.", tables.takes_large_records),
+    "shows-expired-records": Flaw("Shows records of the table that have expired.", tables.shows_expired_records),
+    "never-announces-again": Flaw("Puts the records about itself into the table once, and not again before they expire.", tables.never_announces_again),
+    "names-nobody": Flaw("Names no contacts to those that ask it.", tables.names_nobody),
     "leaks-descriptor": Flaw("Keeps a file open for every message it receives.", services.leaks_descriptor),
     "leaks-memory": Flaw("Keeps 8 KiB of memory for every message it receives.", services.leaks_memory),
 }
