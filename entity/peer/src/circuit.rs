@@ -78,9 +78,11 @@ impl Circuit {
         }
     }
 
-    /// Notes that the peer was heard: the next delivery is tried at once. Says whether that is a change.
+    /// Notes that the peer was heard: the next delivery is tried at once, also while another is, which may go where the peer was before.
+    /// Says whether that is a change.
     pub(crate) fn heard(&mut self, now: Timestamp) -> bool {
-        let is_waiting = matches!(self.state, State::Open { until } if now < until);
+        let is_waiting =
+            matches!(self.state, State::Open { until } | State::HalfOpen { until } if now < until);
         if is_waiting {
             self.state = State::Open { until: now };
         }
@@ -194,6 +196,17 @@ mod tests {
         assert_eq!(late.admit(START), failed(3).admit(START), "only the first opened it");
         late.succeeded();
         assert!(!late.heard(at(1)));
+    }
+
+    #[test]
+    fn whoever_is_heard_while_a_delivery_is_tried_need_not_wait_for_what_becomes_of_it() {
+        let mut circuit = failed(3);
+        assert_eq!(circuit.admit(at(2_000)), Ok(()));
+        assert!(circuit.admit(at(2_000)).is_err(), "one thing at a time");
+        assert!(circuit.heard(at(2_000)));
+        assert_eq!(circuit.admit(at(2_000)), Ok(()));
+        circuit.succeeded();
+        assert_eq!(circuit.state(), CircuitState::Closed);
     }
 
     #[test]

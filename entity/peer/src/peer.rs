@@ -362,6 +362,8 @@ impl Peer {
                         version,
                         role,
                     });
+                    // Who completes a handshake is there, wherever attempts to reach him went.
+                    self.core.note_reachable(&peer, now);
                     self.tell_features(&peer, now);
                     self.features.durable.session_is(&mut self.core, &peer, (&id, version), now);
                     for waiter in waiters {
@@ -375,6 +377,7 @@ impl Peer {
                         peer: peer.clone(),
                         generation,
                     });
+                    self.core.note_reachable(&peer, now);
                     self.heard(&peer, now);
                     self.tell_features(&peer, now);
                     let session = (&id, Version::V1_1);

@@ -302,6 +302,7 @@ impl Durable {
         }
         queue.open_window(if version == Version::V1_1 { NUMBERED_MAX } else { 1 });
         queue.progressed(now.plus(AGAIN_MIN));
+        queue.give_attempts_up();
         for (reason, place, message) in queue.again(peer, NUMBERED_MAX) {
             core.tell(News::Resend(reason, place, message));
         }

@@ -184,6 +184,12 @@ impl Queue {
         .collect()
     }
 
+    /// Waits no longer for what becomes of attempts with numbered messages: they may have gone where the peer is no more.
+    pub(super) fn give_attempts_up(&mut self) {
+        let numbered = self.messages.iter_mut().take(self.numbered);
+        numbered.filter(|kept| kept.is_under_way).for_each(Kept::end_all_attempts);
+    }
+
     /// Whether there is something that [`Queue::again`] would send.
     pub(super) fn has_idle(&self) -> bool {
         self.messages.iter().take(self.numbered).any(|kept| !kept.is_under_way)

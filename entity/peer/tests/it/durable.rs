@@ -81,6 +81,37 @@ fn what_is_kept_for_somebody_absent_arrives_in_order_when_he_is_back() {
     }
 }
 
+/// Whoever was away opens the session again, perhaps from another place, while attempts to reach him where he was may still be under way.
+#[track_caller]
+fn check_return(protocols: Protocols, away: u32, hangs: bool) {
+    let mut world = acquainted(protocols);
+    open(&mut world, "a", "b");
+    world.unreachable.push("b".to_owned());
+    keep(&mut world, "before");
+    world.advance(away * SECOND);
+    if hangs {
+        world.unreachable.clear();
+        world.hold_from = Some("a".to_owned());
+        world.advance(40 * SECOND);
+    }
+    world.restart("b");
+    world.unreachable.clear();
+    world.hold_from = None;
+    open(&mut world, "b", "a");
+    keep(&mut world, "after");
+    world.advance(2 * SECOND);
+    assert_eq!(texts(&world), ["before", "after"], "{protocols:?}, away {away} s, {hangs}");
+}
+
+#[test]
+fn whoever_comes_back_gets_at_once_what_waits_for_him_and_what_is_sent_then() {
+    for away in [1, 3, 7, 15, 40, 100, 300] {
+        for hangs in [false, true] {
+            check_return(Protocols::OnlyV1_1, away, hangs);
+        }
+    }
+}
+
 #[test]
 fn a_lost_message_is_sent_again_after_two_seconds_under_its_number() {
     let mut world = acquainted(Protocols::OnlyV1_1);
