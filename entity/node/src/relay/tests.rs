@@ -39,7 +39,7 @@ async fn a_connection_ends_where_a_control_object_has_no_room() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("ws://{}", listener.local_addr().unwrap()).parse().unwrap();
     let accepting = async { accept_hdr_async(listener.accept().await.unwrap().0, agree).await };
-    let limits = SocketLimits::default();
+    let limits = SocketLimits { controls_max: 64, ..SocketLimits::default() };
     let (accepted, connection) = tokio::join!(accepting, connect(&address, limits, Arc::new(Deaf)));
     let (_accepted, connection) = (accepted.unwrap(), connection.unwrap());
     let ack = |number: u8| Control::Ack { id: ForwardId::from_bytes([number; 16]) };

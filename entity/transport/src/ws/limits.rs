@@ -12,7 +12,8 @@ pub struct SocketLimits {
     pub unanswered_max: usize,
     /// The same in bytes.
     pub unanswered_max_bytes: usize,
-    /// Messages about the connection itself that wait to be written; one more is refused.
+    /// Messages about the connection itself that wait to be written; one more is refused. One for each message that may wait
+    /// for its answer has room, since all of them may be answered at once.
     pub controls_max: usize,
     /// Messages that are handed over together.
     pub batch_max: usize,
@@ -59,7 +60,7 @@ impl Default for SocketLimits {
             message_max_bytes: 1024 * 1024 + Self::FORWARD_HEAD_BYTES,
             unanswered_max: 4096,
             unanswered_max_bytes: 16 * 1024 * 1024,
-            controls_max: 64,
+            controls_max: 64 + 64 * 64,
             batch_max: 64,
             batches_max: 64,
             unfinished_max_bytes: 128 * 1024 * 1024,
@@ -71,5 +72,17 @@ impl Default for SocketLimits {
             connections_max: 4096,
             connections_per_host_max: 2048,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A member of a relay says of each forward that it has dealt with it; where that has no room the connection ends.
+    #[test]
+    fn everything_that_may_be_answered_at_once_has_room_for_an_object_about_it() {
+        let limits = SocketLimits::default();
+        assert!(limits.controls_max > limits.batch_max * limits.batches_max);
     }
 }
