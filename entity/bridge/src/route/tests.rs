@@ -404,7 +404,7 @@ proptest! {
         }
         let broken = tried.3.map(ConnectionId);
         let tried = Tried { broken, dialled: tried.0, http: tried.1, relays };
-        let target = Target { tried, takes_sockets, purpose, ..target(&address) };
+        let target = Target { takes_sockets, purpose, tried, ..target(&address) };
         let mut now = START;
         for event in events {
             now = now.plus(Duration::from_millis(event.2));

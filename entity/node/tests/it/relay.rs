@@ -219,6 +219,7 @@ fn check(count: u64, cuts: u64) {
 
 /// `RELAY_MESSAGES=10000` sends as many; by itself the test is short.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a person asks for the long form of the test")]
 fn thousands_of_messages_cross_a_relay_once_and_in_order_while_the_websocket_is_cut_twenty_times() {
     let count = std::env::var("RELAY_MESSAGES").map_or(2_000, |count| count.parse().unwrap());
     check(count, 20);
