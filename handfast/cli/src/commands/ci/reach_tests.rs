@@ -136,8 +136,8 @@ fn a_job_that_runs_less_is_missed() {
         text("run --category integration", "run --category integration --shard 1/9"),
         text("run --category integration", "run --shard=1/9 --category integration"),
         text("--shard \\\"$SHARD\\\" --shard-plan", "--shard 1/9 --shard-plan"),
-        text("run --suite simulation", "list simulation"),
-        text("run --suite simulation", "run --suite simulation --shard 2/2"),
+        text("run --suite optimised", "list optimised"),
+        text("run --suite optimised", "run --suite optimised --shard 2/2"),
         text("run token/", "run token/test_e2e"),
     ]
     .into_iter()
@@ -182,7 +182,7 @@ fn a_job_of_gitlab_that_runs_less_is_missed() {
         }),
         text("run --category integration", "run --category integration message"),
         text("run --category integration", "run --category integration --shard 1/9"),
-        text("run --suite simulation", "list simulation"),
+        text("run --suite optimised", "list optimised"),
         text("run token/", "run token/test_e2e"),
     ]
     .into_iter()
