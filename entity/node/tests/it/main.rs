@@ -17,6 +17,7 @@ mod network;
 mod nodes;
 mod partition;
 mod relay;
+mod relay_drops;
 mod route_cli;
 mod session_kills;
 mod siege;
