@@ -12,7 +12,7 @@ use crate::admin::{AskError, ask};
 /// Asks the node that runs in the data directory, through its admin socket.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  entity route\n  entity route entity-b --json\n\nLayers:\n  http       by HTTP to its address\n  websocket  over a WebSocket, open or to be opened\n  relay      a relay hands it on\n  none       its address is for a layer that this node does not have\n\nA relay is suspected for ten minutes, and asked last:\n  tampers       changes messages\n  drops         loses messages\n  impersonates  has not the key that was pinned"
+    after_help = "Examples:\n  entity route\n  entity route entity-b --json\n\nLayers:\n  http       by HTTP to its address\n  websocket  over a WebSocket, open or to be opened\n  relay      a relay hands it on\n  none       its address is for a layer that this node does not have\n\nWebSocket:\n  open         there is one\n  dialling     somebody connects\n  partitioned  it was open, and cannot be had back; new sessions wait for it\n  failing      it was never open\n  none         nobody wants one\n\nA relay is suspected for ten minutes, and asked last:\n  tampers       changes messages\n  drops         loses messages\n  impersonates  has not the key that was pinned"
 )]
 pub(super) struct RouteArgs {
     /// To this peer alone
@@ -67,7 +67,7 @@ pub(super) fn run(args: RouteArgs) -> Result<(), Failed> {
         say("no peers; add one with `entity run --peer id=NAME,address=http://HOST:PORT,key=KEY`");
     } else {
         let names = peers.iter().map(|way| way.name.chars().count()).max().unwrap_or(0).max(4);
-        say(format_args!("{:names$}  layer      WebSocket  dialled by  to", "peer"));
+        say(format_args!("{:names$}  layer      WebSocket    dialled by  to", "peer"));
         for Way { name, address, layer, relay, socket, dialled_by } in &peers {
             let by = dialled_by.as_deref().unwrap_or("-");
             let to = match relay {
@@ -75,7 +75,7 @@ pub(super) fn run(args: RouteArgs) -> Result<(), Failed> {
                 None => printable(address),
             };
             let name = printable(name);
-            say(format_args!("{name:names$}  {layer:9}  {socket:9}  {by:10}  {to}"));
+            say(format_args!("{name:names$}  {layer:9}  {socket:11}  {by:10}  {to}"));
         }
     }
     for Relay { address, registered, suspected, taken, acknowledged, outstanding } in &relays {

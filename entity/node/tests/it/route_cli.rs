@@ -122,7 +122,7 @@ fn an_open_websocket_who_dialled_it_and_its_loss_are_shown_beside_plain_http() {
     assert_eq!((&way["layer"], &way["dialled_by"]), (&json!("websocket"), &json!("self")));
     let way = &b.until(&["route", "a"], is_open)["peers"][0];
     assert_eq!((&way["layer"], &way["dialled_by"]), (&json!("websocket"), &json!("peer")));
-    assert!(a.says(&["route"]).contains("websocket  open       self"), "{}", a.says(&["route"]));
+    assert!(a.says(&["route"]).contains("websocket  open         self"), "{}", a.says(&["route"]));
     drop(b_run);
     let failing = a.until(&["route"], |shown| shown["peers"][0]["socket"] == "partitioned");
     assert_eq!(failing["peers"][0]["layer"], "websocket", "its address is of a WebSocket");
