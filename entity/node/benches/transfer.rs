@@ -60,6 +60,8 @@ fn main() {
     let ceiling = f64::midpoint(before.by_processor, after.by_processor);
     println!("envelopes, in processor time        {ceiling:8.1} MB/s");
     println!("transfer, in processor time         {:8.1} MB/s", measured.by_processor);
+    let [of_sender, of_receiver] = measured.us_per_mb;
+    println!("  of its sender and its receiver    {of_sender:8.1} us/MB, {of_receiver:.1} us/MB");
     let share = 100.0 * measured.by_processor / ceiling;
     println!(
         "  share of the ceiling              {share:8.1} %      aim >= 50  {}",
@@ -180,6 +182,8 @@ pub(crate) struct Measured {
     hashing: f64,
     pub(crate) rate: f64,
     by_processor: f64,
+    /// Processor time of the sender and of the receiver, in microseconds for each megabyte.
+    pub(crate) us_per_mb: [f64; 2],
     pub(crate) peaks: (f64, f64),
 }
 
@@ -208,20 +212,23 @@ pub(crate) fn transfer(home: &Path, file: &Path, mib: usize, more: &[&str]) -> M
         let began = Instant::now();
         a.call("transfer.send", &json!({ "to": "b", "path": file }));
         let hashed = Instant::now();
-        let spent = || ids.into_iter().map(processor_us).sum::<f64>();
+        let spent = || ids.map(processor_us);
         let before = spent();
         let done = a.wait_for("transfer.");
         let end = Instant::now();
         stop.store(true, Ordering::Relaxed);
         assert_eq!(done["params"]["state"], "done", "{done}");
         let rate = |span: Duration| bytes / span.as_secs_f64() / 1e6;
-        (rate(hashed - began), rate(end - hashed), spent() - before)
+        let [a, b] = spent();
+        (rate(hashed - began), rate(end - hashed), [a - before[0], b - before[1]])
     });
     let arrived = b.call("transfer.list", &json!({}))["transfers"][0].take();
     let path = arrived["path"].as_str().unwrap();
     assert!(same(file, Path::new(path)), "it arrived identical");
     let cores = thread::available_parallelism().unwrap().get();
-    Measured { hashing, rate, by_processor: bytes * cores as f64 / spent, peaks: peaks.mib() }
+    let by_processor = bytes * cores as f64 / (spent[0] + spent[1]);
+    let us_per_mb = spent.map(|us| us * 1e6 / bytes);
+    Measured { hashing, rate, by_processor, us_per_mb, peaks: peaks.mib() }
 }
 
 fn same(one: &Path, other: &Path) -> bool {

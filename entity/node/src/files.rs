@@ -140,7 +140,7 @@ impl Desk {
                 Some(IoOutcome::Read { transfer, index, outcome })
             }
             Io::Write { transfer, cut, index, body } => {
-                let outcome = self.incoming.write(transfer, cut, &body);
+                let outcome = self.incoming.write(transfer, (cut, index), &body);
                 Some(IoOutcome::Written { transfer, index, outcome })
             }
             Io::Sync { transfer } => {

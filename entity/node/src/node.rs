@@ -23,8 +23,9 @@ use entity_bridge::route::Suspicion;
 use entity_crypto::signing::SigningKey;
 use entity_journal::{Journal as _, JournalError, MemoryJournal, Record, Space, Stored};
 use entity_peer::command::{Command, CommandError, CommandId, CommandResult};
+use entity_peer::config::Frames;
 use entity_peer::inbound::{Check, DecodeRules, Decoded, Refusal, decode, decode_frame};
-use entity_peer::output::{Delivery, PeerEvent};
+use entity_peer::output::{Delivery, IoOutcome, PeerEvent};
 use entity_peer::{Config, Peer, RestoreError};
 use entity_transport::http::{Client, ClientLimits};
 use entity_transport::ws::Connection;
@@ -167,7 +168,14 @@ impl Node {
         let open: Vec<_> = self.look(|peer, _| peer.incoming_transfers().collect());
         // The threads must not keep the node alive.
         let told = Arc::downgrade(&self.shared);
+        // Where nothing goes in frames, chunks are encoded here and not under the lock.
+        let is_text = self.look(|peer, _| match peer.config().frames {
+            Frames::Always => false,
+            Frames::Socket => !peer.config().websocket,
+            Frames::Never => true,
+        });
         let files = Files::new(data_dir, &open, move |outcome| {
+            let outcome = if is_text { encoded(outcome) } else { outcome };
             if let Some(shared) = Weak::upgrade(&told) {
                 let _context = runtime.enter();
                 Self { shared }.input(|peer, now| peer.handle_io(outcome, now));
@@ -665,6 +673,20 @@ impl Drop for Withdrawal<'_> {
                 state.peer.handle_command(id, Command::Cancel { command }, now);
             });
         }
+    }
+}
+
+/// The same with its chunk as text, too.
+fn encoded(outcome: IoOutcome) -> IoOutcome {
+    match outcome {
+        IoOutcome::Read { transfer, index, outcome: Ok(piece) } => {
+            IoOutcome::Read { transfer, index, outcome: Ok(piece.encoded()) }
+        }
+        IoOutcome::Read { outcome: Err(_), .. }
+        | IoOutcome::Written { .. }
+        | IoOutcome::Synced { .. }
+        | IoOutcome::Finished { .. }
+        | IoOutcome::Message { .. } => outcome,
     }
 }
 

@@ -9,7 +9,7 @@ use entity_wire::code::ErrorCode;
 use entity_wire::id::{MessageId, TaskId};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
-use entity_wire::payload::chunk::{BreakReason, Digest, TransferId, TransferName};
+use entity_wire::payload::chunk::{BreakReason, Digest, PlacedPiece, TransferId, TransferName};
 use entity_wire::payload::error::ErrorReport;
 use entity_wire::payload::task::{Capability, Reward, TaskOutcome, TaskRefusal};
 use entity_wire::v1_0::Flavour;
@@ -178,6 +178,8 @@ pub struct Send {
     pub kind: MessageKind,
     /// Its payload.
     pub body: Object,
+    /// A chunk, in place of a payload: its bytes travel in a frame as they are.
+    pub chunk: Option<Box<PlacedPiece>>,
     /// Whether it travels sealed.
     pub seal: Seal,
     /// How a 1.0 envelope is written; `None` follows the configuration.
@@ -189,7 +191,8 @@ pub struct Send {
 impl Send {
     /// A volatile message, sealed where that can be, in the configured flavour.
     pub fn new(to: PeerName, kind: MessageKind, body: Object) -> Self {
-        Self { to, kind, body, seal: Seal::Auto, flavour: None, class: Class::Volatile }
+        let (seal, flavour, class) = (Seal::Auto, None, Class::Volatile);
+        Self { to, kind, body, chunk: None, seal, flavour, class }
     }
 }
 

@@ -8,6 +8,7 @@ use entity_crypto::entropy::Entropy;
 use entity_crypto::signing::{PublicKey, SigningKey};
 use entity_flaw::{Flaw, planted};
 use entity_journal::{Batch, Stored, Write};
+use entity_session::v1_1::session::ChunkData;
 use entity_wire::code::ErrorCode;
 use entity_wire::id::{MessageId, SessionId};
 use entity_wire::kind::MessageKind;
@@ -126,6 +127,8 @@ pub(crate) enum News {
     Ended { session: SessionId, peer: PeerName },
     /// A message for a feature was accepted.
     Message(Received),
+    /// A chunk was accepted that came as bytes.
+    Chunk { from: PeerName, chunk: ChunkData },
     /// A message that a feature sent under a reason of its own came to its end.
     Finished(Reason, Result<Receipt, CommandError>),
     /// A feature wants a message sent.

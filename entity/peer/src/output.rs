@@ -7,8 +7,8 @@ use bytes::Bytes;
 use entity_crypto::signing::PublicKey;
 use entity_journal::Batch;
 pub use entity_transfer::{
-    FinishOutcome, Io, IoOutcome, Keep, MemoryFiles, PrefixDigest, ReadFailure, ReadOutcome,
-    View as TransferView, WriteOutcome,
+    ChunkBody, FinishOutcome, Io, IoOutcome, Keep, MemoryFiles, PrefixDigest, ReadFailure,
+    ReadOutcome, View as TransferView, WriteOutcome,
 };
 use entity_wire::code::ErrorCode;
 use entity_wire::id::MessageId;

@@ -402,6 +402,9 @@ impl Peer {
                 News::Message(received) => {
                     self.features.handle_message(&mut self.core, &received, now);
                 }
+                News::Chunk { from, chunk } => {
+                    self.features.transfers.handle_bytes(&mut self.core, &from, chunk, now);
+                }
                 News::Finished(Reason::Piece(number), result) => {
                     self.v1_0.piece_finished(&mut self.core, number, result, now);
                 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use entity_crypto::derivation::sha256;
 use entity_crypto::identity::PeerId;
 use entity_journal::Stored;
+use entity_session::v1_1::session::ChunkData;
 use entity_transfer::{
     Event, FinishOutcome, IoOutcome, Message, Offer, OfferError, Output as Wanted, SPACE, Standing,
     View,
@@ -18,7 +19,8 @@ use entity_transfer::{
 use entity_wire::json::{Object, RULES_1_1, Rules, parse};
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::chunk::{
-    BreakReason, ChunkAck, ChunkComplete, ChunkHead, ChunkInit, ChunkResend, FILE, TransferId,
+    BreakReason, ChunkAck, ChunkComplete, ChunkHead, ChunkInit, ChunkResend, FILE, PlacedPiece,
+    TransferId,
 };
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
@@ -196,6 +198,21 @@ impl Transfers {
         self.finish_waiting(core, now);
     }
 
+    /// Takes a chunk that came as bytes.
+    pub(crate) fn handle_bytes(
+        &mut self,
+        core: &mut Core,
+        from: &PeerName,
+        chunk: ChunkData,
+        now: Timestamp,
+    ) {
+        let ChunkData { transfer, index, data } = chunk;
+        let (Some(from), Ok(len)) = (from.as_peer_id(), u32::try_from(data.len())) else { return };
+        self.table.handle_chunk(&from, ChunkHead { transfer, index, len }, data, now);
+        self.drain(core);
+        self.finish_waiting(core, now);
+    }
+
     /// Goes on with the transfers to a peer.
     pub(crate) fn session_ready(&mut self, core: &mut Core, peer: &PeerName, now: Timestamp) {
         if let Some(peer) = peer.as_peer_id() {
@@ -345,10 +362,12 @@ fn message_body(body: &[u8]) -> Option<Object> {
 }
 
 fn send(core: &mut Core, to: &PeerId, transfer: TransferId, message: Message) {
+    let mut chunk = None;
     let (kind, part, body) = match message {
         Message::Init(init) => (MessageKind::ChunkInit, Part::Init, init.to_object()),
         Message::Chunk { index, piece } => {
-            (MessageKind::Chunk, Part::Chunk(index), piece.into_object(transfer, index))
+            chunk = Some(Box::new(PlacedPiece { transfer, index, piece }));
+            (MessageKind::Chunk, Part::Chunk(index), Object::new())
         }
         Message::Ack(ack) => (MessageKind::ChunkAck, Part::Answer, ack.to_object()),
         Message::Resend(resend) => (MessageKind::ChunkResend, Part::Answer, resend.to_object()),
@@ -357,7 +376,7 @@ fn send(core: &mut Core, to: &PeerId, transfer: TransferId, message: Message) {
         }
     };
     let reason = Reason::Transfer(transfer, part);
-    core.tell(News::Send(reason, Send::new(PeerName::from(to), kind, body)));
+    core.tell(News::Send(reason, Send { chunk, ..Send::new(PeerName::from(to), kind, body) }));
 }
 
 fn receipt_of(session: &SessionName) -> Receipt {

@@ -1,11 +1,9 @@
 //! One transfer on its way in.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use entity_crypto::identity::PeerId;
-use entity_wire::json::Object;
 use entity_wire::payload::chunk::{
     BreakReason, ChunkAck, ChunkHead, ChunkInit, ChunkResend, FILE, Ranges,
 };
@@ -14,7 +12,7 @@ use entity_wire::time::Timestamp;
 use crate::chunk_set::ChunkSet;
 use crate::config::Config;
 use crate::outgoing::Want;
-use crate::vocabulary::{Io, Keep, Message, WriteOutcome};
+use crate::vocabulary::{ChunkBody, Io, Keep, Message, WriteOutcome};
 
 /// One transfer on its way in.
 #[derive(Debug, Clone)]
@@ -88,7 +86,7 @@ impl Incoming {
     pub(crate) fn handle_chunk(
         &mut self,
         head: ChunkHead,
-        body: Arc<Object>,
+        body: ChunkBody,
         (config, now): (&Config, Timestamp),
         wants: &mut Vec<Want>,
     ) -> Result<(), BreakReason> {

@@ -39,6 +39,6 @@ pub use prefix::PrefixDigest;
 pub use record::{DamagedRecord, SPACE};
 pub use transfers::{CancelError, Transfers, may_be_chunked};
 pub use vocabulary::{
-    Direction, Event, FinishOutcome, Io, IoOutcome, Keep, Message, Offer, OfferError, Output,
-    ReadFailure, ReadOutcome, Source, Standing, View, WriteOutcome,
+    ChunkBody, Direction, Event, FinishOutcome, Io, IoOutcome, Keep, Message, Offer, OfferError,
+    Output, ReadFailure, ReadOutcome, Source, Standing, View, WriteOutcome,
 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use entity_crypto::derivation::sha256;
-use entity_wire::payload::chunk::{Chunk, Cut, Digest, Piece, TransferId};
+use entity_wire::payload::chunk::{Cut, Digest, Piece, TransferId};
 
 use crate::vocabulary::{
     FinishOutcome, Io, IoOutcome, Keep, ReadFailure, ReadOutcome, Source, WriteOutcome,
@@ -48,10 +48,9 @@ impl MemoryFiles {
                 Some(IoOutcome::Read { transfer, index, outcome })
             }
             Io::Write { transfer, cut, index, body } => {
-                let outcome = match Chunk::from_object(&body) {
-                    Ok(chunk) if chunk.is_intact() => self.write(cut, &chunk),
-                    Ok(_) | Err(_) => WriteOutcome::Corrupt,
-                };
+                let outcome = body.data().map_or(WriteOutcome::Corrupt, |data| {
+                    self.write(transfer, (cut, index), &data)
+                });
                 Some(IoOutcome::Written { transfer, index, outcome })
             }
             Io::Sync { transfer } => Some(IoOutcome::Synced { transfer, is_durable: true }),
@@ -112,18 +111,23 @@ impl MemoryFiles {
     }
 
     /// Puts an intact chunk in its place.
-    pub fn write(&mut self, cut: Cut, chunk: &Chunk) -> WriteOutcome {
+    pub fn write(
+        &mut self,
+        transfer: TransferId,
+        (cut, index): (Cut, u32),
+        data: &[u8],
+    ) -> WriteOutcome {
         let used: usize = self.parts.values().chain(self.files.values()).map(Vec::len).sum();
-        let Some((begin, len)) = cut.chunk(chunk.index) else { return WriteOutcome::Failed };
+        let Some((begin, len)) = cut.chunk(index) else { return WriteOutcome::Failed };
         let Ok(begin) = usize::try_from(begin) else { return WriteOutcome::Failed };
         let end = begin + len as usize;
-        let part = self.parts.entry(chunk.transfer).or_default();
+        let part = self.parts.entry(transfer).or_default();
         let grows = end.saturating_sub(part.len());
-        if chunk.data.len() != len as usize || used + grows > self.bytes_max {
+        if data.len() != len as usize || used + grows > self.bytes_max {
             return WriteOutcome::Failed;
         }
         part.resize(part.len().max(end), 0);
-        part[begin..end].copy_from_slice(&chunk.data);
+        part[begin..end].copy_from_slice(data);
         WriteOutcome::Written
     }
 }
@@ -133,6 +137,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::vocabulary::ChunkBody;
 
     fn id() -> TransferId {
         TransferId::from_random([1; 16])
@@ -143,7 +148,7 @@ mod tests {
     }
 
     fn write(files: &mut MemoryFiles, cut: Cut, index: u32, data: &[u8]) -> WriteOutcome {
-        let body = Arc::new(Piece::new(data).into_object(id(), index));
+        let body = ChunkBody::from(Arc::new(Piece::new(data).into_object(id(), index)));
         match files.run(Io::Write { transfer: id(), cut, index, body }) {
             Some(IoOutcome::Written { outcome, .. }) => outcome,
             other => panic!("{other:?}"),

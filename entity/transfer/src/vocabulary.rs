@@ -1,12 +1,14 @@
 //! What goes into transfers and what comes out of them.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use entity_crypto::identity::PeerId;
 use entity_wire::json::Object;
 use entity_wire::payload::chunk::{
-    BreakReason, ChunkAck, ChunkComplete, ChunkInit, ChunkResend, Cut, Digest, Piece, TransferId,
-    TransferName,
+    BreakReason, Chunk, ChunkAck, ChunkComplete, ChunkInit, ChunkResend, Cut, Digest, Piece,
+    TransferId, TransferName,
 };
 use thiserror::Error;
 
@@ -115,7 +117,7 @@ pub enum Io {
         /// How many bytes it has.
         len: u32,
     },
-    /// Decode a chunk, check its digest, write it: [`crate::Transfers::handle_written`].
+    /// Write a chunk, decoded and its digest checked where it came as text: [`crate::Transfers::handle_written`].
     Write {
         /// Of which transfer.
         transfer: TransferId,
@@ -123,8 +125,8 @@ pub enum Io {
         cut: Cut,
         /// Which chunk.
         index: u32,
-        /// The payload of its message.
-        body: Arc<Object>,
+        /// What came of it.
+        body: ChunkBody,
     },
     /// Make durable what was written: [`crate::Transfers::handle_synced`].
     Sync {
@@ -153,6 +155,51 @@ pub enum Io {
         /// Which transfer.
         transfer: TransferId,
     },
+}
+
+/// What came of a chunk.
+#[derive(Clone, PartialEq)]
+pub enum ChunkBody {
+    /// In an envelope: the payload of its message, nothing of it decoded or checked.
+    Text(Arc<Object>),
+    /// In a frame: its bytes, which the tag of the frame vouches for.
+    ///
+    /// Source: docs/protocol/1.1.md#frame-of-a-chunk
+    Bytes(Vec<u8>),
+}
+
+impl ChunkBody {
+    /// Its data; `None` where that is no base64, or not what its digest says.
+    pub fn data(&self) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Self::Bytes(data) => Some(Cow::Borrowed(data)),
+            Self::Text(object) => {
+                let chunk = Chunk::from_object(object).ok().filter(Chunk::is_intact)?;
+                Some(Cow::Owned(chunk.data))
+            }
+        }
+    }
+}
+
+impl From<Arc<Object>> for ChunkBody {
+    fn from(object: Arc<Object>) -> Self {
+        Self::Text(object)
+    }
+}
+
+impl From<Vec<u8>> for ChunkBody {
+    fn from(data: Vec<u8>) -> Self {
+        Self::Bytes(data)
+    }
+}
+
+impl fmt::Debug for ChunkBody {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => formatter.write_str("Text(..)"),
+            Self::Bytes(data) => write!(formatter, "Bytes({} bytes)", data.len()),
+        }
+    }
 }
 
 /// What becomes of a whole that was received.

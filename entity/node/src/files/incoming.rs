@@ -10,6 +10,7 @@
 //! name goes when the end of the transfer is recorded; where both are there at the start, that was not recorded, and
 //! the second one is taken back. So nothing but what a part itself became is ever touched, whatever ids a peer chooses.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -19,9 +20,8 @@ use std::sync::{Arc, Mutex};
 
 use entity_flaw::{Flaw, planted};
 use entity_peer::output::{
-    FinishOutcome, IoOutcome, Keep, MemoryFiles, PrefixDigest, WriteOutcome,
+    ChunkBody, FinishOutcome, IoOutcome, Keep, MemoryFiles, PrefixDigest, WriteOutcome,
 };
-use entity_wire::json::Object;
 use entity_wire::payload::chunk::{Chunk, Cut, Digest, TransferId, TransferName};
 use rustix::fs::OFlags;
 use tracing::warn;
@@ -77,16 +77,18 @@ impl Incoming {
         }
     }
 
-    /// Decodes a chunk, checks its digest, and writes it where it belongs.
-    pub(super) fn write(&self, transfer: TransferId, cut: Cut, body: &Object) -> WriteOutcome {
-        let chunk = match Chunk::from_object(body) {
-            Ok(chunk) if chunk.is_intact() || planted(Flaw::SkipsChunkDigest) => chunk,
-            Ok(_) | Err(_) => return WriteOutcome::Corrupt,
-        };
+    /// Writes a chunk where it belongs; decodes it and checks its digest first where it came as text.
+    pub(super) fn write(
+        &self,
+        transfer: TransferId,
+        (cut, index): (Cut, u32),
+        body: &ChunkBody,
+    ) -> WriteOutcome {
+        let Some(data) = data_of(body) else { return WriteOutcome::Corrupt };
         let written = match self {
             Self::Directory { path, parts } => part_of(path, parts, (transfer, cut))
-                .and_then(|part| lock(&part).write(chunk.index, &chunk.data)),
-            Self::Memory(files) => return lock(files).write(cut, &chunk),
+                .and_then(|part| lock(&part).write(index, &data)),
+            Self::Memory(files) => return lock(files).write(transfer, (cut, index), &data),
         };
         match written {
             Ok(()) => WriteOutcome::Written,
@@ -152,6 +154,16 @@ impl Incoming {
             }
             Self::Memory(files) => lock(files).discard(transfer),
         }
+    }
+}
+
+/// The data of a chunk; `None` where it is not the one that its digest is of.
+fn data_of(body: &ChunkBody) -> Option<Cow<'_, [u8]>> {
+    match body {
+        ChunkBody::Text(object) if planted(Flaw::SkipsChunkDigest) => {
+            Chunk::from_object(object).ok().map(|chunk| Cow::Owned(chunk.data))
+        }
+        ChunkBody::Text(_) | ChunkBody::Bytes(_) => body.data(),
     }
 }
 

@@ -45,7 +45,7 @@ impl Outgoing {
         }
         let mut piece = vec![0; len as usize];
         file.read_exact_at(&mut piece, begin).map_err(|_| ReadFailure::Failed)?;
-        Ok(Piece::new(&piece))
+        Ok(Piece::from(piece))
     }
 
     pub(super) fn close(&self, transfer: TransferId) {

@@ -38,7 +38,7 @@ impl Place {
     }
 
     fn write(&mut self, byte: u8, cut: Cut, index: u32, data: &[u8]) -> WriteOutcome {
-        let body = Arc::new(Piece::new(data).into_object(id(byte), index));
+        let body = Arc::new(Piece::new(data).into_object(id(byte), index)).into();
         let ended = self.run(Io::Write { transfer: id(byte), cut, index, body });
         let IoOutcome::Written { outcome, .. } = ended else { panic!("{ended:?}") };
         outcome
@@ -136,11 +136,29 @@ fn a_chunk_that_is_not_what_it_says_is_not_written() {
     let mut place = Place::new();
     let (cut, data) = two_chunks();
     let object = Piece::new(&data[..1_024]).into_object(id(1), 0);
-    let body = Arc::new(object.with("sha256", "00".repeat(32)));
+    let body = Arc::new(object.with("sha256", "00".repeat(32))).into();
     let outcome = WriteOutcome::Corrupt;
     let written = place.run(Io::Write { transfer: id(1), cut, index: 0, body });
     assert_eq!(written, IoOutcome::Written { transfer: id(1), index: 0, outcome });
     assert!(place.names().is_empty());
+}
+
+#[test]
+fn a_chunk_that_came_as_bytes_is_written_as_it_is_and_one_of_another_length_is_not() {
+    let mut place = Place::new();
+    let (cut, data) = two_chunks();
+    for (index, piece) in (0..).zip(data.chunks(1_024)) {
+        let body = piece.to_vec().into();
+        let written = place.run(Io::Write { transfer: id(1), cut, index, body });
+        let outcome = WriteOutcome::Written;
+        assert_eq!(written, IoOutcome::Written { transfer: id(1), index, outcome });
+    }
+    let path = path_of(place.finish(1, cut, &data, "bytes"));
+    assert_eq!(std::fs::read(path).unwrap(), data);
+    let body = vec![0; 7].into();
+    let written = place.run(Io::Write { transfer: id(2), cut, index: 0, body });
+    let outcome = WriteOutcome::Failed;
+    assert_eq!(written, IoOutcome::Written { transfer: id(2), index: 0, outcome });
 }
 
 #[test]
@@ -224,7 +242,7 @@ fn without_a_directory_messages_are_taken_and_files_are_not() {
     for (keep, is_taken) in
         [(Keep::Message { kind: "note".to_owned() }, true), (Keep::File { name: None }, false)]
     {
-        let body = Arc::new(Piece::new(b"abc").into_object(id(1), 0));
+        let body = Arc::new(Piece::new(b"abc").into_object(id(1), 0)).into();
         files.submit(Io::Write { transfer: id(1), cut, index: 0, body });
         told.recv_timeout(Duration::from_secs(10)).unwrap();
         files.submit(Io::Finish { transfer: id(1), cut, sha256: sha256(b"abc"), keep });
@@ -245,7 +263,7 @@ fn a_transfer_that_ends_while_chunks_wait_to_be_written_leaves_nothing() {
     let mut place = Place::new();
     let cut = Cut::new(64 << 10, 1_024).unwrap();
     for index in 0..64 {
-        let body = Arc::new(Piece::new(&[7; 1_024]).into_object(id(1), index));
+        let body = vec![7; 1_024].into();
         place.files.submit(Io::Write { transfer: id(1), cut, index, body });
     }
     place.files.submit(Io::Discard { transfer: id(1) });

@@ -180,6 +180,7 @@ async fn hand_over(node: &Node, to: &PeerName, item: &Inbound) -> Result<(), Str
         to: to.clone(),
         kind: MessageKind::from_text("message"),
         body: body_object(&body).map_err(|error| error.message)?,
+        chunk: None,
         seal: Seal::Auto,
         flavour: None,
         class: Class::Volatile,

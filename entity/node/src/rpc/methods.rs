@@ -277,6 +277,7 @@ impl Service {
             to: parameter("to", &params.to)?,
             kind: MessageKind::from_text(params.kind.as_deref().unwrap_or("message")),
             body,
+            chunk: None,
             seal: params.seal.seal(),
             flavour: params.flavour.map(FlavourWord::flavour),
             class: Class::Volatile,

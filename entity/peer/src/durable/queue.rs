@@ -45,7 +45,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(super) fn new(position: u64, id: MessageId, message: Send, len_bytes: usize) -> Self {
-        let Send { to: _, kind, body, seal, flavour, class: _ } = message;
+        let Send { to: _, kind, body, chunk: _, seal, flavour, class: _ } = message;
         Self {
             position,
             id,
@@ -66,6 +66,7 @@ impl Kept {
             to: to.clone(),
             kind: self.kind.clone(),
             body: Object::clone(&self.body),
+            chunk: None,
             seal: self.seal,
             flavour: self.flavour,
             class: Class::Durable(self.id),

@@ -90,6 +90,7 @@ fn read_message(fields: Fields<'_>, position: u64) -> Result<(PeerName, Kept), F
         to: to.clone(),
         kind: MessageKind::from_text(fields.text("type")?),
         body: fields.object("body")?.clone(),
+        chunk: None,
         seal: fields.read("seal", "`auto`, `never` or `require`", |text| {
             SEALS.into_iter().find(|seal| seal_text(*seal) == text)
         })?,

@@ -94,7 +94,8 @@ impl State {
         message: Send,
         now: Timestamp,
     ) -> Result<(), CommandError> {
-        let Send { to, kind, body, seal, flavour, class: _ } = message;
+        let Send { to, kind, body, chunk, seal, flavour, class: _ } = message;
+        let body = chunk.map_or(body, |chunk| chunk.into_object());
         let holds_lane = self.with(&to).live(now).is_some();
         let (session, sequence) = self.take_place(core, &to, now);
         let sealed = self.seal(core, &to, &body, (seal, now))?;

@@ -8,15 +8,11 @@
 //! | [`State::handle_frame`] | 3 to 10: all the rest, in [`entity_session::v1_1::sessions`] |
 
 use bytes::Bytes;
-use entity_crypto::identity::PeerId;
 use entity_flaw::{Flaw, planted};
 use entity_session::v1_1::author::{Form, Outbound};
 use entity_wire::code::ErrorCode;
 use entity_wire::frame::{Frame, FrameError};
 use entity_wire::id::SessionId;
-use entity_wire::json::Object;
-use entity_wire::kind::MessageKind;
-use entity_wire::payload::chunk::Chunk;
 use entity_wire::reply::{Reply, Verification};
 use entity_wire::time::Timestamp;
 
@@ -77,14 +73,6 @@ impl State {
         self.report_changes(core, now);
         self.report_ended(core, now);
         outcome.map(|()| Reply::received(core.config.id.as_str(), Verification::Passed))
-    }
-
-    /// Returns a chunk that travels as bytes: one of a peer that is sent frames.
-    ///
-    /// Source: docs/protocol/1.1.md#frame-of-a-chunk
-    pub(super) fn as_bytes(&self, to: &PeerId, kind: &MessageKind, body: &Object) -> Option<Chunk> {
-        let is_chunk = *kind == MessageKind::Chunk && self.sessions.sends_frames(to);
-        is_chunk.then(|| Chunk::from_object(body).ok()).flatten()
     }
 
     /// Sets the form in which messages of a session leave.

@@ -12,13 +12,12 @@ use std::sync::Arc;
 use entity_crypto::signing::PublicKey;
 use entity_flaw::{Flaw, planted};
 use entity_session::v1_1::author::Outbound;
-use entity_session::v1_1::session::{self, ChunkData, Content};
+use entity_session::v1_1::session::{self, Content};
 use entity_session::v1_1::sessions::{Received, Standing};
 use entity_wire::code::ErrorCode;
 use entity_wire::id::SessionId;
 use entity_wire::json::Fields;
 use entity_wire::kind::MessageKind;
-use entity_wire::payload::chunk::Piece;
 use entity_wire::reply::{Reply, Verification};
 use entity_wire::time::Timestamp;
 use entity_wire::v1_1::{Envelope, Unverified};
@@ -28,7 +27,7 @@ use super::refusal::refuse;
 use super::{State, author};
 use crate::capabilities;
 use crate::config::Trust;
-use crate::core::{Core, Reason};
+use crate::core::{Core, News, Reason};
 use crate::inbound::Refusal;
 use crate::name::PeerName;
 use crate::output;
@@ -214,9 +213,8 @@ impl State {
         let feature = feature(&delivery.kind);
         let body = match delivery.content {
             Content::Body(body) => body,
-            Content::Chunk(ChunkData { transfer, index, data }) => {
-                Piece::new(&data).into_object(transfer, index)
-            }
+            // Its bytes go to the file as they are.
+            Content::Chunk(chunk) => return core.tell(News::Chunk { from: from.clone(), chunk }),
         };
         if feature == Feature::CapabilityResponse {
             capabilities::remember(core, from, &body);

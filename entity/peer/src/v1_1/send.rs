@@ -65,14 +65,15 @@ impl State {
         message: Send,
         now: Timestamp,
     ) -> Result<(), CommandError> {
-        let Send { to, kind, body, class, .. } = message;
+        let Send { to, kind, body, chunk, class, .. } = message;
         let id = to.as_peer_id().ok_or_else(|| CommandError::UnknownPeer { name: to.clone() })?;
         let author = &mut author(core, now);
-        let sent = match self.as_bytes(&id, &kind, &body) {
-            Some(chunk) => {
+        let sent = match chunk {
+            Some(chunk) if self.sessions.sends_frames(&id) => {
                 let place = (chunk.transfer, chunk.index);
-                self.sessions.send_chunk(&id, place, &chunk.data, author)
+                self.sessions.send_chunk(&id, place, chunk.piece.data(), author)
             }
+            Some(chunk) => self.sessions.send(&id, kind, chunk.into_object(), class, author),
             None => self.sessions.send(&id, kind, body, class, author),
         };
         let sent = sent.map_err(|error| send_error(error, &to))?;

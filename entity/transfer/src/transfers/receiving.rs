@@ -1,9 +1,6 @@
 //! The inputs of what this side receives.
 
-use std::sync::Arc;
-
 use entity_crypto::identity::PeerId;
-use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::chunk::{BreakReason, ChunkHead, ChunkInit, Ending, Ranges, TransferId};
 use entity_wire::time::Timestamp;
@@ -12,7 +9,9 @@ use super::{Transfers, is_file, view_of_incoming};
 use crate::incoming::Incoming;
 use crate::outgoing::Want;
 use crate::record::Kept;
-use crate::vocabulary::{Direction, Event, FinishOutcome, Output, Standing, View, WriteOutcome};
+use crate::vocabulary::{
+    ChunkBody, Direction, Event, FinishOutcome, Output, Standing, View, WriteOutcome,
+};
 
 impl Transfers {
     /// Takes a `chunk_init` of a peer: an offer, or the question how far it is.
@@ -50,13 +49,13 @@ impl Transfers {
         &mut self,
         from: &PeerId,
         head: ChunkHead,
-        body: Arc<Object>,
+        body: impl Into<ChunkBody>,
         now: Timestamp,
     ) {
         let id = head.transfer;
         if self.incoming.get(&id).is_some_and(|incoming| incoming.peer == *from) {
             return self.with_incoming(id, now, |incoming, wants, context| {
-                incoming.handle_chunk(head, body, context, wants)
+                incoming.handle_chunk(head, body.into(), context, wants)
             });
         }
         let end = self.ended.get(id);

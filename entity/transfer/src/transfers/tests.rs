@@ -7,7 +7,7 @@ use entity_crypto::derivation::sha256;
 use entity_journal::{Batch, Journal, MemoryJournal};
 use entity_wire::json::Object;
 use entity_wire::payload::chunk::{
-    Chunk, ChunkAck, ChunkHead, ChunkInit, ChunkResend, Cut, Piece, Ranges,
+    ChunkAck, ChunkHead, ChunkInit, ChunkResend, Cut, Piece, Ranges,
 };
 use proptest::prelude::*;
 

@@ -181,32 +181,91 @@ fn decoded_len(text: &str) -> Option<u32> {
     (is_whole && is_chunk_len(len)).then(|| u32::try_from(len).ok()).flatten()
 }
 
-/// The data of a chunk on its way out: encoded and hashed once, wherever there is time for it.
-#[derive(Clone, PartialEq, Eq)]
+/// The data of a chunk on its way out: bytes, as frames carry them. Envelopes carry text, which is made once.
+#[derive(Clone)]
 pub struct Piece {
+    data: Vec<u8>,
+    text: Option<Text>,
+}
+
+/// What an envelope carries of a chunk.
+#[derive(Clone)]
+struct Text {
     data: String,
     sha256: Digest,
 }
 
-impl Piece {
-    /// Encodes and hashes the bytes of a chunk.
-    pub fn new(data: &[u8]) -> Self {
+impl Text {
+    fn of(data: &[u8]) -> Self {
         Self { data: base64_encode(data), sha256: sha256(data) }
+    }
+}
+
+impl Piece {
+    /// A copy of these bytes.
+    pub fn new(data: &[u8]) -> Self {
+        Self::from(data.to_vec())
+    }
+
+    /// Its bytes.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// Encodes and hashes it where there is time for that, for whoever writes it as an object later.
+    #[must_use]
+    pub fn encoded(self) -> Self {
+        let text = self.text.unwrap_or_else(|| Text::of(&self.data));
+        Self { data: self.data, text: Some(text) }
     }
 
     /// Writes the payload of the chunk that this is the data of.
     pub fn into_object(self, transfer: TransferId, index: u32) -> Object {
+        let Text { data, sha256 } = self.text.unwrap_or_else(|| Text::of(&self.data));
         Object::new()
             .with("transfer_id", transfer.to_string())
             .with("index", u64::from(index))
-            .with("data", self.data)
-            .with("sha256", hex_encode(&self.sha256))
+            .with("data", data)
+            .with("sha256", hex_encode(&sha256))
     }
 }
 
+impl From<Vec<u8>> for Piece {
+    fn from(data: Vec<u8>) -> Self {
+        Self { data, text: None }
+    }
+}
+
+/// The text follows from the bytes.
+impl PartialEq for Piece {
+    fn eq(&self, other: &Self) -> bool {
+        self.data == other.data
+    }
+}
+
+impl Eq for Piece {}
+
 impl fmt::Debug for Piece {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Piece({} characters)", self.data.len())
+        write!(formatter, "Piece({} bytes)", self.data.len())
+    }
+}
+
+/// A piece and its place: all that a chunk is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedPiece {
+    /// Of which transfer.
+    pub transfer: TransferId,
+    /// Which piece, from 0.
+    pub index: u32,
+    /// Its data.
+    pub piece: Piece,
+}
+
+impl PlacedPiece {
+    /// Writes the payload of the chunk, for an envelope.
+    pub fn into_object(self) -> Object {
+        self.piece.into_object(self.transfer, self.index)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Frames of a session: whether it has any, writing a chunk as one, and reading one (`docs/protocol/1.1.md#compact-frames`).
 
-use std::fmt;
+use std::{fmt, mem};
 
 use entity_wire::frame::{self, ChunkHeader, ChunkMessage, Frame};
 use entity_wire::id::{Generation, MessageNumber, Sequence};
@@ -184,7 +184,7 @@ impl Session {
         let frame::Header { kind, generation, sequence, .. } = frame.header;
         let len = frame.sealed.len();
         let channel = self.channels.look(generation, sequence.get())?;
-        let opened = channel.open_frame(frame)?;
+        let mut opened = channel.open_frame(frame)?;
         let (kind, timestamp, inside) = match kind {
             frame::Kind::Message => {
                 let frame::Message { kind, timestamp, plaintext } =
@@ -192,8 +192,11 @@ impl Session {
                 (kind, timestamp, Inside::Message(plaintext))
             }
             frame::Kind::Chunk => {
-                let ChunkMessage { header, data } = ChunkMessage::from_slice(&opened)?;
-                (MessageKind::Chunk, header.timestamp, Inside::Chunk(header, data.to_vec()))
+                let ChunkMessage { header, .. } = ChunkMessage::from_slice(&opened)?;
+                // Taken, not copied: a piece of a file is written to one, and is no secret to be wiped.
+                let mut data = mem::take(&mut *opened);
+                data.drain(..ChunkHeader::LEN);
+                (MessageKind::Chunk, header.timestamp, Inside::Chunk(header, data))
             }
         };
         Ok(Unsealed { generation, sequence, len, kind, timestamp, inside })

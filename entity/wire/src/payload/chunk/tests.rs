@@ -206,6 +206,7 @@ proptest! {
     #[test]
     fn a_head_tells_the_length_of_the_data(data in proptest::collection::vec(any::<u8>(), 1..300)) {
         let object = Piece::new(&data).into_object(id(), 7);
+        prop_assert_eq!(&Piece::new(&data).encoded().into_object(id(), 7), &object);
         let chunk = Chunk::from_object(&object).unwrap();
         prop_assert_eq!(ChunkHead::from_object(&object).unwrap().len as usize, data.len());
         prop_assert!(chunk.is_intact());
