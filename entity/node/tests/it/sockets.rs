@@ -84,7 +84,11 @@ impl Place {
                         tokio::task::yield_now().await;
                     }
                     let is_socket = head.starts_with(b"GET /ws ");
-                    refused.fetch_add(usize::from(is_socket && *is_cut.borrow()), SeqCst);
+                    // Not one byte of it passes: an upgrade that succeeds is no refusal.
+                    if is_socket && *is_cut.borrow() {
+                        refused.fetch_add(1, SeqCst);
+                        return;
+                    }
                     pass(stream, behind, is_cut, is_socket).await;
                 });
             }
