@@ -80,8 +80,8 @@ impl Handler for Endpoints {
 
     async fn answer(&self, request: Request<'_>) -> Answer {
         match request.path {
-            "/message" => self.node.message(&request.body).await.into(),
-            "/frame" => self.node.frames(&request.body).await.into(),
+            "/message" => self.node.message_of(&request.body, request.caller).await.into(),
+            "/frame" => self.node.frames_of(&request.body, Some(request.caller)).await.into(),
             "/" => self.show(|peer, _| Root::of(peer)),
             "/health" => self.show(|peer, now| HealthReport::of(peer, now, self.port)),
             "/public-key" => self.show(|peer, _| PublicKeyView::of(peer)),
@@ -122,6 +122,7 @@ mod tests {
     use bytes::Bytes;
     use entity_crypto::signing::SigningKey;
     use entity_peer::Config;
+    use entity_transport::http::Caller;
 
     use super::*;
     use crate::clock::Clock;
@@ -134,7 +135,8 @@ mod tests {
         let endpoints = Endpoints::new(node, "127.0.0.1:8001".parse().unwrap());
         let remote = SocketAddr::new(remote.parse().unwrap(), 50_000);
         for (path, expected) in ["/peers", "/stats", "/health"].into_iter().zip(expected) {
-            let answer = endpoints.answer(Request { path, body: Bytes::new(), remote }).await;
+            let (body, caller) = (Bytes::new(), &Caller::without_connection(remote));
+            let answer = endpoints.answer(Request { path, body, remote, caller }).await;
             assert_eq!(answer.status, expected, "{path} {profile:?} {remote}");
         }
     }

@@ -26,9 +26,8 @@ use entity_peer::command::{Command, CommandError, CommandId, CommandResult};
 use entity_peer::config::Frames;
 use entity_peer::inbound::{Check, DecodeRules, Decoded, Refusal, decode, decode_frame};
 use entity_peer::output::{Delivery, IoOutcome, PeerEvent};
-use entity_peer::{Config, Peer, RestoreError};
-use entity_transport::http::{Client, ClientLimits};
-use entity_transport::ws::Connection;
+use entity_peer::{Config, Peer, PeerName, RestoreError};
+use entity_transport::http::{Caller, Client, ClientLimits};
 use entity_wire::code::ErrorCode;
 use entity_wire::frame::batch;
 use entity_wire::reply::Reply;
@@ -39,7 +38,7 @@ use tracing::{debug, error};
 
 use crate::clock::Clock;
 use crate::files::Files;
-use crate::layers::{Layers, Socket};
+use crate::layers::Layers;
 use crate::storage::Storage;
 use crate::storage::writer::{Progress, Scan, Writer};
 use state::{Keeper, State};
@@ -240,6 +239,11 @@ impl Node {
         self.kept(self.judge(body, None)).await
     }
 
+    /// The same, of a message that somebody posted; where it is accepted, they are its sender.
+    pub(crate) async fn message_of(&self, body: &[u8], caller: &Caller) -> Reply {
+        self.kept(self.judge(body, Some(caller))).await
+    }
+
     /// Takes one compact frame and returns its answer, once everything that it rests on is durable.
     pub async fn frame(&self, frame: &[u8]) -> Reply {
         self.kept(self.judge_frame(frame, None)).await
@@ -248,11 +252,17 @@ impl Node {
     /// Takes the body of one `POST /frame`: its frames one after the other. Returns what became of each, once everything that
     /// they rest on is durable.
     pub async fn frames(&self, body: &[u8]) -> Reply {
+        self.frames_of(body, None).await
+    }
+
+    /// The same, of somebody who posted them.
+    pub(crate) async fn frames_of(&self, body: &[u8], caller: Option<&Caller>) -> Reply {
+        let caller = caller.map(|caller| caller as &dyn Origin);
         let frames = match batch::split(body) {
             Ok(frames) => frames,
             Err(error) => return Reply::error(error.code()),
         };
-        let (replies, passage) = self.judge_frames(&frames, None);
+        let (replies, passage) = self.judge_frames(&frames, caller);
         if let Some(passage) = passage
             && passage.await.is_err()
         {
@@ -278,16 +288,12 @@ impl Node {
 
     /// The answer to a message, and what it has to wait for. Where it is accepted, `unknown` hears whose it is, before
     /// anything leaves that it brings about.
-    pub(crate) fn judge(&self, body: &[u8], unknown: Option<(&Socket, &Connection)>) -> Judged {
+    pub(crate) fn judge(&self, body: &[u8], unknown: Option<&dyn Origin>) -> Judged {
         self.judge_decoded(decode(&self.shared.rules, body), unknown)
     }
 
     /// The same for a compact frame.
-    pub(crate) fn judge_frame(
-        &self,
-        frame: &[u8],
-        unknown: Option<(&Socket, &Connection)>,
-    ) -> Judged {
+    pub(crate) fn judge_frame(&self, frame: &[u8], unknown: Option<&dyn Origin>) -> Judged {
         self.judge_decoded(decode_frame(&self.shared.rules, frame), unknown)
     }
 
@@ -296,7 +302,7 @@ impl Node {
     pub(crate) fn judge_frames(
         &self,
         frames: &[impl AsRef<[u8]>],
-        mut unknown: Option<(&Socket, &Connection)>,
+        mut unknown: Option<&dyn Origin>,
     ) -> (Vec<Reply>, Option<Passage>) {
         let decoded = frames.iter().map(|frame| decode_frame(&self.shared.rules, frame.as_ref()));
         let decoded: Vec<_> = decoded.collect();
@@ -306,8 +312,8 @@ impl Node {
                 let mut replies = Vec::with_capacity(decoded.len());
                 for decoded in decoded {
                     let (reply, sender) = state.take_frame(decoded, now);
-                    if let (Some((socket, connection)), Some(sender)) = (unknown, &sender) {
-                        socket.heard_of(self, connection, sender);
+                    if let (Some(origin), Some(sender)) = (unknown, &sender) {
+                        origin.heard_of(self, sender);
                         unknown = None;
                     }
                     if reply.status == 200 {
@@ -330,7 +336,7 @@ impl Node {
     fn judge_decoded(
         &self,
         decoded: Result<Decoded, Refusal>,
-        unknown: Option<(&Socket, &Connection)>,
+        unknown: Option<&dyn Origin>,
     ) -> Judged {
         let decoded = match decoded {
             Ok(decoded) => decoded,
@@ -352,10 +358,8 @@ impl Node {
                 let sender = if is_asked { checked.sender() } else { None };
                 let judged = self.answer(|peer, now| {
                     let reply = peer.handle_checked(checked, now);
-                    if let (200, Some((socket, connection)), Some(peer)) =
-                        (reply.status, unknown, &sender)
-                    {
-                        socket.heard_of(self, connection, peer);
+                    if let (200, Some(origin), Some(peer)) = (reply.status, unknown, &sender) {
+                        origin.heard_of(self, peer);
                     }
                     reply
                 });
@@ -640,6 +644,18 @@ impl WeakNode {
     /// The node, where it lives.
     pub(crate) fn upgrade(&self) -> Option<Node> {
         self.0.upgrade().map(|shared| Node { shared })
+    }
+}
+
+/// Where messages come from. It hears whose an accepted one is.
+pub(crate) trait Origin: Sync {
+    /// Notes that an accepted message was of this peer.
+    fn heard_of(&self, node: &Node, peer: &PeerName);
+}
+
+impl Origin for Caller {
+    fn heard_of(&self, _: &Node, peer: &PeerName) {
+        self.is(peer.as_str());
     }
 }
 

@@ -136,6 +136,7 @@ impl Prepared {
         let Self { node, address, http_address, server, bridge, deadlines } = self;
         let (stop, stopped) = oneshot::channel();
         let server = server.map(|server| {
+            let server = server.in_turns(node.layers().turns());
             tokio::spawn(server.serve(Endpoints::new(node.clone(), address), async move {
                 // A dropped sender stops the server as well.
                 drop(stopped.await);

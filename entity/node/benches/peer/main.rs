@@ -19,6 +19,7 @@ mod crypto;
 mod figures;
 mod handshakes;
 mod load;
+#[expect(dead_code, reason = "shared with other benchmarks")]
 mod processes;
 mod starts;
 mod trips;

@@ -34,6 +34,13 @@ impl Process {
 }
 
 impl Process {
+    /// The most memory that was resident so far, in MiB.
+    pub(crate) fn resident_most_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+    }
+
     /// Processor time spent so far, in microseconds. The system counts it in ticks of 10 ms.
     pub(crate) fn processor_us(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
@@ -150,10 +157,15 @@ impl Shim {
 
 /// Runs `start` so that every process it starts lives on one core.
 pub(crate) fn on_one_core<T>(start: impl FnOnce() -> T) -> T {
+    on_core(0, start)
+}
+
+/// Runs `start` so that every process and thread it starts lives on that core of those that there are, or on the last.
+pub(crate) fn on_core<T>(number: usize, start: impl FnOnce() -> T) -> T {
     let all = sched_getaffinity(None).unwrap();
-    let core = (0..CpuSet::MAX_CPU).find(|core| all.is_set(*core)).unwrap();
+    let cores: Vec<_> = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core)).collect();
     let mut one = CpuSet::new();
-    one.set(core);
+    one.set(cores[number.min(cores.len() - 1)]);
     sched_setaffinity(None, &one).unwrap();
     let outcome = start();
     sched_setaffinity(None, &all).unwrap();

@@ -51,10 +51,10 @@ async fn keep(node: WeakNode, peer: PeerName, (address, to): (String, Address)) 
         });
         return held.layers().changed.notify_waiters();
     }
-    let limits = held.layers().limits;
+    let (limits, turns) = (held.layers().limits, held.layers().turns().clone());
     let receiver = Arc::new(Socket::dialled(node.clone(), peer.clone())) as Arc<dyn Receiver>;
     drop(held);
-    match connect(&to, limits, receiver).await {
+    match connect(&to, limits, receiver, &turns).await {
         Ok(connection) => {
             while tokio::time::timeout(LOOK_AFTER, connection.closed()).await.is_err() {
                 match node.upgrade() {

@@ -34,6 +34,7 @@ use entity_bridge::route::{self, Router};
 use entity_flaw::{Flaw, planted};
 use entity_peer::Config;
 use entity_peer::config::Profile;
+use entity_transport::turns::Turns;
 use entity_transport::ws::{Connection, SocketLimits, Verdict};
 use entity_wire::limits::{COMPAT_MESSAGE_LEN_MAX, MESSAGE_LEN_MAX};
 use tokio::sync::Notify;
@@ -55,6 +56,8 @@ pub(crate) struct Layers {
     /// Whether anything goes by HTTP.
     http: bool,
     limits: SocketLimits,
+    /// How the processor is shared out among connections of all kinds.
+    turns: Turns,
     table: Mutex<Table>,
     /// What is done as a relay, and as a member of some.
     bridge: OnceLock<Arc<Bridge>>,
@@ -86,6 +89,7 @@ impl Layers {
             sockets: config.websocket && !planted(Flaw::NeverUpgrades),
             http: config.http,
             limits: Self::limits(config.profile),
+            turns: Turns::for_this_machine(),
             table: Mutex::default(),
             bridge: OnceLock::new(),
             changed: Notify::new(),
@@ -118,6 +122,11 @@ impl Layers {
         };
         let message_max_bytes = message_max_bytes + SocketLimits::FORWARD_HEAD_BYTES;
         SocketLimits { message_max_bytes, ..SocketLimits::default() }
+    }
+
+    /// Shared by everybody who is connected.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// Whether WebSockets are taken and dialled.

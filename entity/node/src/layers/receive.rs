@@ -15,7 +15,7 @@ use entity_wire::reply::Reply;
 use entity_wire::socket::BinaryKind;
 
 use super::name_of;
-use crate::node::{Judged, Node, WeakNode};
+use crate::node::{Judged, Node, Origin, WeakNode};
 
 /// Takes what comes over one connection.
 #[derive(Debug)]
@@ -73,7 +73,9 @@ impl Socket {
     ) -> (Verdict, Option<crate::node::Passage>) {
         match message {
             Incoming::Text(body) => {
-                let Judged { reply, passage } = node.judge(&body, self.unknown(connection));
+                let unknown = self.unknown(connection);
+                let unknown = unknown.as_ref().map(|end| end as &dyn Origin);
+                let Judged { reply, passage } = node.judge(&body, unknown);
                 (verdict(reply), passage)
             }
             Incoming::Binary(bytes) => (foreign(node, connection, bytes), None),
@@ -81,16 +83,25 @@ impl Socket {
     }
 
     /// The connection, where it is not known yet whose it is.
-    fn unknown<'a>(&'a self, connection: &'a Connection) -> Option<(&'a Self, &'a Connection)> {
-        (!self.is_known.load(Ordering::Relaxed)).then_some((self, connection))
+    fn unknown<'a>(&'a self, connection: &'a Connection) -> Option<Unknown<'a>> {
+        let is_known = self.is_known.load(Ordering::Relaxed);
+        (!is_known).then_some(Unknown { socket: self, connection })
     }
+}
 
-    /// Notes that an accepted message was of this peer.
-    pub(crate) fn heard_of(&self, node: &Node, connection: &Connection, peer: &PeerName) {
-        self.is_known.store(true, Ordering::Relaxed);
+/// A connection of which it is not known yet whose it is.
+struct Unknown<'a> {
+    socket: &'a Socket,
+    connection: &'a Connection,
+}
+
+impl Origin for Unknown<'_> {
+    fn heard_of(&self, node: &Node, peer: &PeerName) {
+        self.socket.is_known.store(true, Ordering::Relaxed);
+        self.connection.belongs_to(peer.as_str());
         let (now, of_peer) = (node.now(), (peer.as_str(), false));
         // Under the lock of the peer: what comes of it is carried out with the next input.
-        node.layers().table().router.handle_connected(name_of(connection), of_peer, now);
+        node.layers().table().router.handle_connected(name_of(self.connection), of_peer, now);
         node.layers().changed.notify_waiters();
     }
 }
@@ -139,6 +150,7 @@ impl Receiver for Socket {
         let relay = node.routed(|table| {
             table.opened(connection);
             if let Some(peer) = &self.dialled {
+                connection.belongs_to(peer.as_str());
                 let of_peer = (peer.as_str(), true);
                 table.router.handle_connected(name_of(connection), of_peer, now);
             }
@@ -159,7 +171,9 @@ impl Receiver for Socket {
         while batch.peek().is_some() {
             let frames = leading_frames(&mut batch);
             if !frames.is_empty() {
-                let (replies, passage) = node.judge_frames(&frames, self.unknown(connection));
+                let unknown = self.unknown(connection);
+                let unknown = unknown.as_ref().map(|end| end as &dyn Origin);
+                let (replies, passage) = node.judge_frames(&frames, unknown);
                 answers.verdicts.extend(replies.into_iter().map(verdict));
                 // What is durable last has everything before it durable, too.
                 rests_on = passage.or(rests_on);

@@ -193,10 +193,11 @@ async fn keep(bridge: Weak<Bridge>, index: usize, target: RelayTarget) {
             return;
         }
         let limits = node.layers().limits_of_sockets();
+        let turns = node.layers().turns().clone();
         let socket = Socket::of_relay(node.downgrade());
         let receiver = Arc::new(RelaySocket { socket, bridge: bridge.clone(), index });
         drop(node);
-        match connect(&address, limits, receiver).await {
+        match connect(&address, limits, receiver, &turns).await {
             Ok(connection) => {
                 connection.closed().await;
                 // Whoever upgrades, and no more, is asked ever more seldom.

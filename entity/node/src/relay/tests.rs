@@ -1,3 +1,4 @@
+use entity_transport::turns::Turns;
 use entity_transport::ws::{Answers, Incoming, Outcome, Receiver, SocketLimits, connect};
 use entity_wire::relay::ForwardId;
 use tokio::net::TcpListener;
@@ -40,7 +41,9 @@ async fn a_connection_ends_where_a_control_object_has_no_room() {
     let address = format!("ws://{}", listener.local_addr().unwrap()).parse().unwrap();
     let accepting = async { accept_hdr_async(listener.accept().await.unwrap().0, agree).await };
     let limits = SocketLimits { controls_max: 64, ..SocketLimits::default() };
-    let (accepted, connection) = tokio::join!(accepting, connect(&address, limits, Arc::new(Deaf)));
+    let turns = Turns::new(1);
+    let connecting = connect(&address, limits, Arc::new(Deaf), &turns);
+    let (accepted, connection) = tokio::join!(accepting, connecting);
     let (_accepted, connection) = (accepted.unwrap(), connection.unwrap());
     let ack = |number: u8| Control::Ack { id: ForwardId::from_bytes([number; 16]) };
     for number in 0..limits.controls_max {

@@ -14,4 +14,4 @@ pub use answer::Answer;
 pub use client::{Call, Client, Failure};
 pub use hyper::Method;
 pub use limits::{ClientLimits, ServerLimits};
-pub use server::{Handler, Request, Server, Verb};
+pub use server::{Caller, Handler, Request, Server, Verb};

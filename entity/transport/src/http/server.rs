@@ -26,6 +26,8 @@ use super::answer::{self, Answer};
 use super::body::{self, BodyError};
 use super::limits::ServerLimits;
 use super::slots::{Slot, Slots};
+use crate::host::Host;
+use crate::turns::{Line, Turns};
 use crate::ws::{self, NotUpgraded, Receiver, Sockets};
 
 /// The methods that endpoints have.
@@ -46,6 +48,40 @@ pub struct Request<'a> {
     pub body: Bytes,
     /// Who is at the other end of the connection.
     pub remote: SocketAddr,
+    /// Whose work it is; whoever finds out says so.
+    pub caller: &'a Caller,
+}
+
+/// The other end of one connection, as far as it costs us something.
+#[derive(Debug)]
+pub struct Caller {
+    line: Line,
+    slot: Option<Slot>,
+}
+
+impl Caller {
+    /// Somebody at `remote` without a connection.
+    pub fn without_connection(remote: SocketAddr) -> Self {
+        Self { line: Turns::new(1).line(remote.ip()), slot: None }
+    }
+
+    /// Waits until its place was taken away.
+    async fn evicted(&self) {
+        match &self.slot {
+            Some(slot) => slot.evicted().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Notes that this peer has proved who it is: what comes next over the connection is its own cost, and strangers do not take
+    /// its place.
+    pub fn is(&self, peer: &str) {
+        if self.line.belongs_to(peer)
+            && let Some(slot) = &self.slot
+        {
+            slot.set_known();
+        }
+    }
 }
 
 /// Answers whole requests.
@@ -70,6 +106,7 @@ pub struct Server {
     listener: TcpListener,
     local_address: SocketAddr,
     limits: ServerLimits,
+    turns: Turns,
 }
 
 impl Server {
@@ -87,7 +124,13 @@ impl Server {
         socket.bind(address)?;
         let listener = socket.listen(Self::BACKLOG)?;
         let local_address = listener.local_addr()?;
-        Ok(Self { listener, local_address, limits })
+        Ok(Self { listener, local_address, limits, turns: Turns::for_this_machine() })
+    }
+
+    /// Shares the processor out together with others who have these turns.
+    #[must_use]
+    pub fn in_turns(self, turns: &Turns) -> Self {
+        Self { turns: turns.clone(), ..self }
     }
 
     /// The address it really listens on.
@@ -105,19 +148,12 @@ impl Server {
             sockets: Sockets::new(self.limits.sockets),
             body_budget: Semaphore::new(self.limits.bodies_max_bytes.min(Semaphore::MAX_PERMITS)),
         });
-        let mut stop = pin!(stop);
-        loop {
+        {
+            let accepting = accept_all(&self.listener, &shared, (&slots, &self.turns), &stopping);
+            let mut accepting = pin!(accepting);
             tokio::select! {
-                () = &mut stop => break,
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, remote)) => match slots.take(remote.ip()) {
-                        Some(slot) => {
-                            tokio::spawn(connection(Arc::clone(&shared), stream, remote, slot, stopping.subscribe()));
-                        }
-                        None => refuse(&stream),
-                    },
-                    Err(error) => accept_failed(&error).await,
-                },
+                () = stop => {}
+                never = &mut accepting => match never {},
             }
         }
         drop(self.listener);
@@ -127,6 +163,33 @@ impl Server {
             debug!("connections still open at the end of the drain time are cut");
         }
     }
+}
+
+/// Accepts connections, in turns of its own: who calls often costs those who are connected no more than one of them.
+async fn accept_all<H: Handler>(
+    listener: &TcpListener,
+    shared: &Arc<Shared<H>>,
+    (slots, turns): (&Arc<Slots>, &Turns),
+    stopping: &watch::Sender<bool>,
+) -> Infallible {
+    let door = turns.line_of(Host::Door);
+    let accepting = async {
+        loop {
+            match listener.accept().await {
+                Ok((stream, remote)) => match slots.take(remote.ip()) {
+                    Some(slot) => {
+                        let caller = Caller { line: turns.line(remote.ip()), slot: Some(slot) };
+                        let (shared, stopping) = (Arc::clone(shared), stopping.subscribe());
+                        tokio::spawn(connection(shared, (stream, remote), caller, stopping));
+                    }
+                    None => refuse(&stream),
+                },
+                Err(error) => accept_failed(&error).await,
+            }
+            door.pause().await;
+        }
+    };
+    door.run(accepting).await
 }
 
 /// What all connections of a server share.
@@ -140,18 +203,19 @@ struct Shared<H> {
 
 async fn connection<H: Handler>(
     shared: Arc<Shared<H>>,
-    stream: TcpStream,
-    remote: SocketAddr,
-    slot: Slot,
+    (stream, remote): (TcpStream, SocketAddr),
+    caller: Caller,
     mut stopping: watch::Receiver<bool>,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "cannot turn off the delay of small segments");
     }
     let limits = shared.limits;
+    let caller = Arc::new(caller);
+    let of_requests = Arc::clone(&caller);
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(respond(&shared, request, remote).await) }
+        let (shared, caller) = (Arc::clone(&shared), Arc::clone(&of_requests));
+        async move { Ok::<_, Infallible>(respond(&shared, request, (remote, &caller)).await) }
     });
     let mut builder = http1::Builder::new();
     builder
@@ -161,29 +225,41 @@ async fn connection<H: Handler>(
         // Twice the head limit, because the buffer holds the beginning of the body too; hyper takes no less than 8 KiB.
         .max_buf_size((limits.head_max_bytes * 2).max(8192))
         .max_header_size(limits.head_max_bytes);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
-    let outcome = tokio::select! {
-        outcome = &mut serving => outcome,
-        _ = stopping.changed() => {
-            serving.as_mut().graceful_shutdown();
-            tokio::time::timeout(limits.drain_timeout, serving).await.unwrap_or(Ok(()))
+    let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let serving = async {
+        let mut serving = pin!(serving);
+        tokio::select! {
+            outcome = &mut serving => outcome,
+            _ = stopping.changed() => {
+                serving.as_mut().graceful_shutdown();
+                tokio::time::timeout(limits.drain_timeout, serving).await.unwrap_or(Ok(()))
+            }
         }
+    };
+    // Whoever has to go does so without a turn.
+    let outcome = tokio::select! {
+        biased;
+        () = caller.evicted() => {
+            debug!("a connection gave its place to another");
+            Ok(())
+        }
+        outcome = caller.line.run(serving) => outcome,
     };
     if let Err(error) = outcome {
         debug!(%error, "connection ended");
     }
-    drop(slot);
 }
 
 async fn respond<H: Handler>(
     shared: &Shared<H>,
     request: hyper::Request<Incoming>,
-    remote: SocketAddr,
+    (remote, caller): (SocketAddr, &Caller),
 ) -> Response<Full<Bytes>> {
+    caller.line.pause().await;
     if request.method() == Method::GET
         && let Some(receiver) = shared.handler.socket(request.uri().path())
     {
-        return match ws::upgrade(&shared.sockets, request, (remote, receiver)) {
+        return match ws::upgrade(&shared.sockets, request, (remote, receiver), &caller.line) {
             Ok(response) => response,
             Err(NotUpgraded::Request) => response(answer::NOT_A_WEBSOCKET),
             Err(NotUpgraded::Full) => response(answer::overloaded()),
@@ -208,7 +284,8 @@ async fn respond<H: Handler>(
     };
     match body {
         Ok((body, reserved)) => {
-            let answer = shared.handler.answer(Request { path, body, remote }).await;
+            let _busy = caller.slot.as_ref().map(Slot::busy);
+            let answer = shared.handler.answer(Request { path, body, remote, caller }).await;
             drop(reserved);
             response(answer)
         }

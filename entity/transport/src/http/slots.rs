@@ -1,60 +1,66 @@
-//! Places for open connections: counted in all and per remote host, given back on drop.
+//! Places for open connections, given back on drop, and taken away from those who have to go.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+
+use crate::host::Host;
+use crate::places::{Given, PlaceId, Places};
 
 /// The places of one server.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    total_max: usize,
-    per_host_max: usize,
     taken: Mutex<Taken>,
     given_back: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Taken {
-    total: usize,
-    per_host: BTreeMap<IpAddr, usize>,
+    places: Places,
+    /// How each holder hears that it has to go.
+    holders: BTreeMap<PlaceId, Arc<Notify>>,
+    /// Connections that hold a place or had to give it up, and are not gone.
+    open: usize,
 }
 
 impl Slots {
     pub(crate) fn new(total_max: usize, per_host_max: usize) -> Arc<Self> {
+        let places = Places::new(total_max, per_host_max);
         Arc::new(Self {
-            total_max,
-            per_host_max,
-            taken: Mutex::default(),
+            taken: Mutex::new(Taken { places, holders: BTreeMap::new(), open: 0 }),
             given_back: Notify::new(),
         })
     }
 
-    /// Takes a place for a connection from `host`, or nothing if one of the two limits is reached.
+    /// Takes a place for a connection from `host`, or nothing if nobody can go for it.
     pub(crate) fn take(self: &Arc<Self>, host: IpAddr) -> Option<Slot> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.total >= self.total_max {
-            return None;
+        let mut taken = self.taken();
+        let Given { place, evicted } = taken.places.give(Host::of(host))?;
+        if let Some(evicted) = evicted.and_then(|evicted| taken.holders.remove(&evicted)) {
+            evicted.notify_one();
         }
-        let of_host = taken.per_host.entry(host).or_default();
-        if *of_host >= self.per_host_max {
-            return None;
-        }
-        *of_host += 1;
-        taken.total += 1;
-        Some(Slot { slots: Arc::clone(self), host })
+        let evicted = Arc::new(Notify::new());
+        taken.holders.insert(place, Arc::clone(&evicted));
+        taken.open += 1;
+        Some(Slot { slots: Arc::clone(self), place, evicted })
     }
 
-    /// Waits until every place has been given back.
+    /// Waits until every connection that had a place is gone.
     pub(crate) async fn all_free(&self) {
         loop {
             let given_back = self.given_back.notified();
-            if self.taken.lock().unwrap_or_else(PoisonError::into_inner).total == 0 {
+            if self.taken().open == 0 {
                 return;
             }
             given_back.await;
         }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // Each change leaves valid places.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,21 +69,46 @@ impl Slots {
 #[must_use]
 pub(crate) struct Slot {
     slots: Arc<Slots>,
-    host: IpAddr,
+    place: PlaceId,
+    evicted: Arc<Notify>,
+}
+
+impl Slot {
+    /// Notes that something is being answered from here on, until what is returned is dropped.
+    pub(crate) fn busy(&self) -> Busy<'_> {
+        self.slots.taken().places.set_busy(self.place, true);
+        Busy(self)
+    }
+
+    /// Notes that somebody has proved who he is.
+    pub(crate) fn set_known(&self) {
+        self.slots.taken().places.set_known(self.place);
+    }
+
+    /// Waits until the place was taken away. To be waited for by one at a time.
+    pub(crate) async fn evicted(&self) {
+        self.evicted.notified().await;
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.total -= 1;
-        if let Some(of_host) = taken.per_host.get_mut(&self.host) {
-            *of_host -= 1;
-            if *of_host == 0 {
-                taken.per_host.remove(&self.host);
-            }
-        }
+        let mut taken = self.slots.taken();
+        taken.places.give_back(self.place);
+        taken.holders.remove(&self.place);
+        taken.open -= 1;
         drop(taken);
         self.slots.given_back.notify_waiters();
+    }
+}
+
+/// Something is being answered.
+#[derive(Debug)]
+pub(crate) struct Busy<'a>(&'a Slot);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.slots.taken().places.set_busy(self.0.place, false);
     }
 }
 
@@ -88,25 +119,27 @@ mod tests {
     const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
     const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
-    #[test]
-    fn one_host_cannot_take_every_place() {
-        let slots = Slots::new(3, 2);
-        let held = [slots.take(A), slots.take(A)];
-        assert!(held.iter().all(Option::is_some));
-        assert!(slots.take(A).is_none(), "the host has its share");
-        assert!(slots.take(B).is_some_and(|_slot| true), "another host still gets a place");
+    #[tokio::test]
+    async fn whoever_has_to_go_hears_of_it_and_counts_as_open_until_it_is_gone() {
+        let slots = Slots::new(1, 1);
+        let first = slots.take(A).unwrap();
+        let second = slots.take(B).unwrap();
+        first.evicted().await;
+        assert_eq!(slots.taken().places.len(), 1);
+        drop(second);
+        assert_eq!(slots.taken().open, 1);
+        drop(first);
+        slots.all_free().await;
+        assert!(slots.taken().holders.is_empty());
     }
 
     #[test]
-    fn a_place_given_back_can_be_taken_again() {
+    fn nobody_goes_in_the_middle_of_an_answer() {
         let slots = Slots::new(1, 1);
-        let first = slots.take(A);
+        let first = slots.take(A).unwrap();
+        let busy = first.busy();
         assert!(slots.take(B).is_none());
-        drop(first);
+        drop(busy);
         assert!(slots.take(B).is_some_and(|_slot| true));
-        assert!(
-            slots.taken.lock().unwrap().per_host.is_empty(),
-            "hosts without connections are forgotten"
-        );
     }
 }

@@ -17,6 +17,7 @@ use super::link::{Link, config};
 use super::message::Receiver;
 use super::meter::{Budget, Metered};
 use crate::http::Address;
+use crate::turns::Turns;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +33,8 @@ pub enum ConnectFailure {
     Upgrade(#[source] Box<Error>),
 }
 
-/// Opens a connection to the peer at `address` and serves it in a task of its own; what comes goes to `receiver`.
+/// Opens a connection to the peer at `address` and serves it in a task of its own, in `turns` with others; what comes goes to
+/// `receiver`.
 ///
 /// # Errors
 ///
@@ -41,6 +43,7 @@ pub async fn connect(
     address: &Address,
     limits: SocketLimits,
     receiver: Arc<dyn Receiver>,
+    turns: &Turns,
 ) -> Result<Connection, ConnectFailure> {
     let opening = TcpStream::connect((address.host(), address.port()));
     let stream = tokio::time::timeout(limits.connect_timeout, opening)
@@ -49,17 +52,18 @@ pub async fn connect(
         .map_err(ConnectFailure::Connect)?;
     stream.set_nodelay(true).map_err(ConnectFailure::Connect)?;
     let remote = stream.peer_addr().map_err(ConnectFailure::Connect)?;
+    let line = turns.line(remote.ip());
     let upgrading =
         client_async_with_config(request(address)?, Metered::new(stream), Some(config(&limits)));
     let (socket, _) = tokio::time::timeout(limits.connect_timeout, upgrading)
         .await
         .map_err(|_| ConnectFailure::TimedOut)?
         .map_err(|error| ConnectFailure::Upgrade(Box::new(error)))?;
-    let connection = Connection::new((Side::Dialled, remote), limits);
+    let connection = Connection::new((Side::Dialled, remote), limits, (line.clone(), None));
     // Whom we dial ourselves need not share a bound with strangers: their number is ours.
     let budget = Budget::new(limits.unfinished_max_bytes);
     let link = Link::new(socket, connection.clone(), receiver, (limits, &budget));
-    tokio::spawn(link.run());
+    tokio::spawn(line.run(link.run()));
     Ok(connection)
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -15,6 +15,8 @@ use tokio::time::Instant;
 
 use super::limits::SocketLimits;
 use super::message::{Broken, Outcome, Outgoing};
+use crate::http::slots::Slot;
+use crate::turns::Line;
 
 /// A connection; clones are the same one. It stays open while its other side does, whether or not somebody holds a handle.
 #[derive(Clone)]
@@ -78,6 +80,10 @@ pub(super) struct Shared {
     pub(super) waker: AtomicWaker,
     room: Notify,
     ended: Notify,
+    /// Whose work it is.
+    line: Line,
+    /// The place that it holds, where somebody else dialled.
+    slot: Weak<Slot>,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +102,11 @@ pub(super) struct Queue {
 static LAST_ID: AtomicU64 = AtomicU64::new(0);
 
 impl Connection {
-    pub(super) fn new((side, remote): (Side, SocketAddr), limits: SocketLimits) -> Self {
+    pub(super) fn new(
+        (side, remote): (Side, SocketAddr),
+        limits: SocketLimits,
+        (line, slot): (Line, Option<&Arc<Slot>>),
+    ) -> Self {
         Self(Arc::new(Shared {
             id: ConnectionId(LAST_ID.fetch_add(1, Ordering::Relaxed) + 1),
             side,
@@ -106,6 +116,8 @@ impl Connection {
             waker: AtomicWaker::new(),
             room: Notify::new(),
             ended: Notify::new(),
+            line,
+            slot: slot.map(Arc::downgrade).unwrap_or_default(),
         }))
     }
 
@@ -172,6 +184,16 @@ impl Connection {
         Ok(())
     }
 
+    /// Notes that this peer has proved that it is at the other end: what comes next is its own cost, and strangers do not take
+    /// its place.
+    pub fn belongs_to(&self, peer: &str) {
+        if self.0.line.belongs_to(peer)
+            && let Some(slot) = self.0.slot.upgrade()
+        {
+            slot.set_known();
+        }
+    }
+
     /// Ends it; what is not answered then is [`Outcome::Broken`].
     pub fn close(&self) {
         self.0.queue().is_closing = true;
@@ -234,6 +256,10 @@ impl Connection {
 }
 
 impl Shared {
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
+
     pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
         // Each change leaves a valid queue.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)

@@ -130,6 +130,13 @@ impl Link {
                 Read::NoRoom if self.has_room() => {}
                 Read::NoRoom | Read::Everything => return Poll::Pending,
             }
+            // Another batch is for the next turn, where others want one.
+            let line = self.connection.shared().line();
+            if line.is_contended() {
+                line.is_ahead();
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
     }
 
@@ -137,7 +144,13 @@ impl Link {
     fn read(&mut self, cx: &mut Context<'_>) -> Result<Read, End> {
         let mut batch = Vec::new();
         let mut read = Read::Batch;
-        while batch.len() < self.limits.batch_max {
+        let is_contended = self.connection.shared().line().is_contended();
+        let batch_max = if is_contended {
+            self.limits.batch_max.min(SocketLimits::CONTENDED_BATCH_MAX)
+        } else {
+            self.limits.batch_max
+        };
+        while batch.len() < batch_max {
             if !self.has_room() {
                 read = Read::NoRoom;
                 break;
@@ -149,7 +162,13 @@ impl Link {
             let message = message.ok_or(End::Closed)??;
             self.heard(&message);
             match message {
-                Message::Text(text) => batch.push(Incoming::Text(text.into())),
+                Message::Text(text) => {
+                    batch.push(Incoming::Text(text.into()));
+                    // Its signature alone costs as much as a batch of frames.
+                    if is_contended {
+                        break;
+                    }
+                }
                 Message::Binary(bytes) => self.take_binary(bytes, &mut batch)?,
                 Message::Close(_) => return Err(End::Closed),
                 // The library answers a ping.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -24,6 +25,7 @@ use super::link::{Link, config};
 use super::message::Receiver;
 use super::meter::{Budget, Metered};
 use crate::http::slots::Slots;
+use crate::turns::Line;
 
 /// The accepted connections of a server.
 #[derive(Debug)]
@@ -101,6 +103,7 @@ pub(crate) fn upgrade(
     sockets: &Sockets,
     mut request: hyper::Request<Incoming>,
     (remote, receiver): (SocketAddr, Arc<dyn Receiver>),
+    line: &Line,
 ) -> Result<Response<Full<Bytes>>, NotUpgraded> {
     if !names_subprotocol(request.headers()) {
         return Err(NotUpgraded::Request);
@@ -113,14 +116,27 @@ pub(crate) fn upgrade(
     let slot = sockets.slots.take(remote.ip()).ok_or(NotUpgraded::Full)?;
     let upgrading = hyper::upgrade::on(&mut request);
     let (limits, budget, open) = (sockets.limits, sockets.budget.clone(), sockets.open.clone());
+    let line = line.clone();
     tokio::spawn(async move {
         if let Some(socket) = upgraded(upgrading, &limits).await {
-            let connection = Connection::new((Side::Accepted, remote), limits);
+            let slot = Arc::new(slot);
+            let (end, place) = ((Side::Accepted, remote), (line.clone(), Some(&slot)));
+            let connection = Connection::new(end, limits, place);
             open.insert(&connection);
-            Link::new(socket, connection.clone(), receiver, (limits, &budget)).run().await;
+            let link = Link::new(socket, connection.clone(), receiver, (limits, &budget)).run();
+            let mut running = pin!(line.run(link));
+            tokio::select! {
+                biased;
+                () = slot.evicted() => {
+                    debug!(connection = ?connection.id(), "it gave its place to another");
+                    // What others had queued on it hears that it is broken.
+                    connection.close();
+                    running.await;
+                }
+                () = &mut running => {}
+            }
             open.remove(&connection);
         }
-        drop(slot);
     });
     Ok(response)
 }

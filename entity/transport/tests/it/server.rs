@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use entity_transport::http::{Server, ServerLimits};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Running, read_answer, read_to_end, within};
 
@@ -220,13 +220,40 @@ async fn a_body_that_does_not_come_is_408() {
 }
 
 #[tokio::test]
+async fn silent_and_slow_connections_give_way_to_whoever_comes() {
+    let limits = ServerLimits { connections_max: 6, ..ServerLimits::default() };
+    let server = Running::start(limits);
+    let mut held = Vec::new();
+    for said in
+        [&b""[..], b"GET /th", b"POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf"]
+    {
+        for host in [2, 3] {
+            let mut stream = server.connect_from(host).await;
+            stream.write_all(said).await.unwrap();
+            held.push(stream);
+        }
+    }
+    // Each is one more than there are places for.
+    for host in [1, 1, 4, 5] {
+        let mut stream = server.connect_from(host).await;
+        stream.write_all(b"GET /known HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        assert!(read_answer(&mut stream).await.starts_with("HTTP/1.1 200 OK\r\n"), "{host}");
+        held.push(stream);
+    }
+    // Those went who had done nothing for longest, of the hosts with most.
+    for stream in &mut held[..4] {
+        assert!(matches!(within(stream.read(&mut [0; 1])).await, Ok(0) | Err(_)));
+    }
+}
+
+#[tokio::test]
 async fn one_connection_too_many_is_503_and_a_freed_place_is_taken_again() {
     let limits = ServerLimits { connections_max: 2, ..ServerLimits::default() };
     let server = Running::start(limits);
     let mut held = Vec::new();
     for _ in 0..2 {
         let mut stream = server.connect().await;
-        stream.write_all(b"GET /thing HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        stream.write_all(b"GET /known HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
         read_answer(&mut stream).await;
         held.push(stream);
     }

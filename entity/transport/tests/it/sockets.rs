@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use entity_transport::http::{Answer, Handler, Request, Server, ServerLimits, Verb};
+use entity_transport::turns::Turns;
 use entity_transport::ws::{
     Answers, ConnectFailure, Connection, Full, Incoming, Outcome, Outgoing, Receiver, Side,
     SocketLimits, Verdict, connect,
@@ -133,7 +134,7 @@ impl Running {
     async fn dial(&self, limits: SocketLimits) -> Client {
         let (recorder, seen) = Recorder::new();
         let address = format!("http://{}", self.address).parse().unwrap();
-        let connection = within(connect(&address, limits, recorder)).await.unwrap();
+        let connection = within(connect(&address, limits, recorder, &Turns::new(1))).await.unwrap();
         Client { connection, seen }
     }
 
@@ -456,13 +457,25 @@ async fn whoever_does_not_upgrade_is_told_apart_from_nobody() {
     let (recorder, _seen) = Recorder::new();
     let elsewhere = format!("http://{}/elsewhere", server.address).parse().unwrap();
     let limits = SocketLimits::default();
-    let failure = within(connect(&elsewhere, limits, recorder.clone())).await.unwrap_err();
+    let failure =
+        within(connect(&elsewhere, limits, recorder.clone(), &Turns::new(1))).await.unwrap_err();
     assert!(matches!(failure, ConnectFailure::Upgrade(_)), "{failure:?}");
     let address = format!("ws://{}", server.address).parse().unwrap();
     drop(server.stop);
     within(server.serving).await.unwrap();
-    let failure = within(connect(&address, limits, recorder)).await.unwrap_err();
+    let failure = within(connect(&address, limits, recorder, &Turns::new(1))).await.unwrap_err();
     assert!(matches!(failure, ConnectFailure::Connect(_)), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_stranger_who_says_nothing_gives_way_to_the_next() {
+    let limits = SocketLimits { connections_per_host_max: 1, ..SocketLimits::default() };
+    let mut server = Running::start(limits);
+    let first = server.dial(SocketLimits::default()).await;
+    let second = server.dial(SocketLimits::default()).await;
+    within(first.connection.closed()).await;
+    until_closed(&mut server.seen).await;
+    assert!(second.connection.is_open());
 }
 
 #[tokio::test]
@@ -470,9 +483,11 @@ async fn one_host_has_its_share_of_connections_and_gets_it_back() {
     let limits = SocketLimits { connections_per_host_max: 1, ..SocketLimits::default() };
     let mut server = Running::start(limits);
     let first = server.dial(SocketLimits::default()).await;
+    let Seen::Opened(known) = next(&mut server.seen).await else { unreachable!() };
+    known.belongs_to("known");
     let (recorder, _seen) = Recorder::new();
     let address = format!("ws://{}", server.address).parse().unwrap();
-    let refused = within(connect(&address, limits, recorder)).await.unwrap_err();
+    let refused = within(connect(&address, limits, recorder, &Turns::new(1))).await.unwrap_err();
     let ConnectFailure::Upgrade(error) = refused else { unreachable!("{refused:?}") };
     assert!(matches!(*error, Error::Http(response) if response.status() == 503));
     first.connection.close();
@@ -481,7 +496,7 @@ async fn one_host_has_its_share_of_connections_and_gets_it_back() {
     let again = async {
         loop {
             let (recorder, _seen) = Recorder::new();
-            if connect(&address, limits, recorder).await.is_ok() {
+            if connect(&address, limits, recorder, &Turns::new(1)).await.is_ok() {
                 return;
             }
             tokio::task::yield_now().await;

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use entity_transport::http::{Answer, Handler, Request, Server, ServerLimits, Verb};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Nothing in these tests takes this long unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// `POST /echo` answers its body, `GET /thing` a fixed text, `POST /busy` 503 with `Retry-After`.
+/// `POST /echo` answers its body, `GET /thing` a fixed text, `POST /busy` 503 with `Retry-After`. Whoever gets `/known` has proved who
+/// he is.
 #[derive(Debug, Default)]
 pub(crate) struct Echo {
     pub(crate) answered: AtomicUsize,
@@ -24,13 +25,16 @@ impl Handler for Echo {
     fn endpoint(&self, path: &str) -> Option<Verb> {
         match path {
             "/echo" | "/busy" => Some(Verb::Post),
-            "/thing" => Some(Verb::Get),
+            "/thing" | "/known" => Some(Verb::Get),
             _ => None,
         }
     }
 
     async fn answer(&self, request: Request<'_>) -> Answer {
         self.answered.fetch_add(1, Ordering::SeqCst);
+        if request.path == "/known" {
+            request.caller.is("known");
+        }
         match request.path {
             "/echo" => Answer::new(200, request.body),
             "/busy" => Answer { retry_after_seconds: Some(7), ..Answer::new(503, "{}") },
@@ -71,6 +75,13 @@ impl Running {
 
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// From another address of this machine: 127.0.0.`host`.
+    pub(crate) async fn connect_from(&self, host: u8) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, host], 0))).unwrap();
+        socket.connect(self.address).await.unwrap()
     }
 
     /// Sends raw bytes on a new connection and returns everything until the server closes it.
