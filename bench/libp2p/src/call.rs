@@ -38,7 +38,7 @@ impl Caller {
     /// Starts the answering process on the same cores and connects.
     pub async fn start() -> Result<Self, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
-        let mut child = command.arg(SERVE).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut child = command.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("no output")?;
         let answering = Answering(child);
         let mut line = String::new();

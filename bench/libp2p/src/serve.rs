@@ -1,4 +1,7 @@
-//! The answering process: prints its address and its identity, and answers until it is ended.
+//! The answering process: prints its address and its identity, and answers until its standard input ends, as it does when whoever
+//! started it is gone, however that ended.
+
+use std::io::Read as _;
 
 use futures::{AsyncReadExt as _, AsyncWriteExt as _, StreamExt as _};
 use libp2p::Stream;
@@ -9,6 +12,11 @@ use crate::Failure;
 use crate::swarm::{BULK, BehaviourEvent, MESSAGE_LEN, MESSAGES, swarm};
 
 pub async fn serve() -> Result<(), Failure> {
+    // A thread of its own: nothing of it runs beside what is measured.
+    std::thread::spawn(|| {
+        drop(std::io::stdin().read_to_end(&mut Vec::new()));
+        std::process::exit(0);
+    });
     let mut swarm = swarm()?;
     let mut control = swarm.behaviour().stream.new_control();
     let (mut messages, mut bulk) = (control.accept(MESSAGES)?, control.accept(BULK)?);
