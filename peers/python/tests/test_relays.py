@@ -14,16 +14,20 @@ from entity_py.config import ConfigError, read
 from entity_py.crypto import SigningKey
 from entity_py.encoding import parse_stamp, to_base64
 from entity_py.http import Client, Handled, Headers, Server, Switch
+from entity_py.layers import Layers
+from entity_py.peer.outputs import Transmit
 from entity_py.relay_wire import (
     ANSWER_WITHIN, LIFETIME, REGISTERED, RELAYS_MAX, TAMPERED_MIN, TAMPERED_WITHIN, Forward, Impersonated, Membership, Refused, Relay, Watch,
     ack, parse_relays, read_control, read_forward, write_control,
 )  # fmt: skip
+from entity_py.relays import WATCHED_MAX, Relays, _Link
 from entity_py.socket_wire import CONTROL_MAX, SUBPROTOCOL
 from entity_py.strictjson import JsonObject, canonical
-from entity_py.times import Now
+from entity_py.times import MINUTE, Now
 from entity_py.v11.frame import join
 from entity_py.websocket import Data, Socket, accept_key, check_upgrade
 from test_sockets import Process
+from websockets.protocol import OPEN, SERVER, Protocol
 
 MEMBER, RELAY = SigningKey(bytes([2]) * 32), SigningKey(bytes([9]) * 32)
 UNTIL = "2026-01-02T03:04:05.000006+00:00"
@@ -102,7 +106,10 @@ def test_the_operator_names_relays_with_their_keys() -> None:
     one = f"ws://127.0.0.1:8000#{RELAY.public.hex()}"
     assert parse_relays(f"{one}, {one}") == [Relay("127.0.0.1:8000", RELAY.public)] * 2
     assert parse_relays(one)[0].mailbox(MEMBER.public) == f"http://127.0.0.1:8000/relay/{MEMBER.public.hex()}"
-    for wrong in ("http://a:1#" + "00" * 32, "ws://a:1", "ws://a#" + "00" * 32, "ws://a:1#" + "AA" * 32, ",".join([one] * (RELAYS_MAX + 1))):
+    ports = [f"ws://127.0.0.1:{port}#{RELAY.public.hex()}" for port in (0, 65_536, 99_999)]
+    assert parse_relays(f"ws://127.0.0.1:65535#{RELAY.public.hex()}")
+    shapes = ["http://a:1#" + "00" * 32, "ws://a:1", "ws://a#" + "00" * 32, "ws://a:1#" + "AA" * 32, ",".join([one] * (RELAYS_MAX + 1))]
+    for wrong in shapes + ports:
         with pytest.raises(ConfigError, match="ENTITY_RELAY"):
             read([], {"ENTITY_RELAY": wrong}, str)
     assert read([], {"ENTITY_RELAY": one}, str).config.websocket and read([], {"ENTITY_RELAY": one}, str).config.http
@@ -111,7 +118,7 @@ def test_the_operator_names_relays_with_their_keys() -> None:
         read([], {"ENTITY_RELAY": one, "ENTITY_WS": "false"}, str)
 
 
-# -- whole processes
+# -- connections on loopback
 
 
 class Station:
@@ -123,6 +130,10 @@ class Station:
         self.acks: List[str] = []
         self.passed: List[Tuple[str, bool]] = []
         self.bend: Callable[[bytes], bytes] = lambda message: message
+        self.refuses: Optional[Tuple[int, bytes]] = None
+        """What it answers instead of handing anything on."""
+        self.curt = 0
+        """How many connections it ends in the breath in which it greets."""
         self._members: Dict[bytes, Socket] = {}
         self._client = Client()
         self._server = Server(self._posted, lambda: 1_048_576, self._upgrade)
@@ -150,6 +161,8 @@ class Station:
     async def _hand_on(self, to: bytes, is_frame: bool, message: bytes) -> Tuple[int, bytes]:
         self.passed.append((to.hex(), is_frame))
         message = self.bend(message)
+        if self.refuses is not None:
+            return self.refuses
         if to in self._members:
             return await self._members[to].send(Forward(1, os.urandom(16), to, is_frame, message).write())
         status, body = await self._client.request(self.bases[to], "POST", "/frame" if is_frame else "/message", join([message]) if is_frame else message, 5)
@@ -187,11 +200,53 @@ class Station:
             return asyncio.get_running_loop().create_task(handed())
 
         async def switched(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes) -> None:
+            challenge = write_control({"type": "relay_challenge", "nonce": nonce, "relay_key": RELAY.public.hex()})
+            if self.curt:
+                self.curt -= 1
+                wire = Protocol(SERVER, state=OPEN)
+                wire.send_binary(challenge)
+                wire.send_close(1001)
+                writer.write(b"".join(wire.data_to_send()))
+                await reader.read()
+                return
             socket = Socket(reader, writer, False, 1_048_576, taken, control)
-            socket.tell(write_control({"type": "relay_challenge", "nonce": nonce, "relay_key": RELAY.public.hex()}))
+            socket.tell(challenge)
             await socket.run(first)
 
         return answer, switched
+
+
+class Member:
+    """The relays of a node without the node: what it was told, and what it had to say."""
+
+    def __init__(self, *stations: Station) -> None:
+        self.now = 0
+        self.misled: List[Tuple[str, str]] = []
+        self.logged: List[str] = []
+        self.relays = Relays(
+            "carol", MEMBER, tuple(Relay(station.address, RELAY.public) for station in stations), lambda: 1_048_576,
+            lambda message, is_frame: asyncio.get_running_loop().create_future(), lambda: Now(self.now, NOW.wall + self.now),
+            lambda address, key, why: self.misled.append((address, why)), lambda level, text: self.logged.append(text),
+        )  # fmt: skip
+
+    async def send(self, message: bytes) -> Tuple[int, bytes]:
+        return await self.relays.send(MEMBER.public, False, message, 10)
+
+
+def refusal(code: str) -> bytes:
+    return json.dumps({"detail": code, "error": {"code": code, "message": code}}).encode()
+
+
+def with_stations(count: int, check: Callable[..., Any]) -> None:
+    async def main() -> None:
+        stations = [await Station(RELAY).open() for _ in range(count)]
+        try:
+            await asyncio.wait_for(check(*stations), 30)
+        finally:
+            for station in stations:
+                await station.close()
+
+    asyncio.run(main())
 
 
 async def eventually(holds: Any, what: str) -> None:
@@ -199,6 +254,126 @@ async def eventually(holds: Any, what: str) -> None:
     while not holds():
         assert asyncio.get_running_loop().time() < deadline, what
         await asyncio.sleep(0.02)
+
+
+def test_a_relay_that_greets_and_ends_the_connection_in_one_breath_is_come_back_to() -> None:
+    async def check(station: Station) -> None:
+        station.curt = 2
+        member = Member(station)
+        member.relays.start()
+        await eventually(lambda: member.relays._links[0].is_registered, "it registers in the end")
+        assert station.curt == 0 and member.logged == []
+        await member.relays.close()
+
+    with_stations(1, check)
+
+
+def test_a_failure_that_nobody_thought_of_is_logged_and_the_relay_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(station: Station) -> None:
+        member, handle = Member(station), Membership.handle
+
+        def failing(self: Membership, value: JsonObject, now: Now) -> Optional[JsonObject]:
+            monkeypatch.setattr(Membership, "handle", handle)
+            raise RuntimeError("no idea")
+
+        monkeypatch.setattr(Membership, "handle", failing)
+        member.relays.start()
+        await eventually(lambda: member.relays._links[0].is_registered, "it registers in the end")
+        assert member.logged == [f"the connection with relay ws://{station.address} failed: RuntimeError: no idea"]
+        await member.relays.close()
+
+    with_stations(1, check)
+
+
+def test_a_relay_that_does_not_register_us_is_left_without_spinning() -> None:
+    async def main() -> None:
+        class Slow:
+            """A connection that is slow to end."""
+
+            is_open = True
+
+            def close(self) -> None:
+                self.is_open = False
+
+        station = Station(RELAY)
+        member, link = Member(station), _Link(Relay("127.0.0.1:1", RELAY.public))
+        link.membership, link.socket = membership(), Slow()  # type: ignore[assignment]
+        member.now = ANSWER_WITHIN
+        await asyncio.wait_for(member.relays._watch(link), 5)
+        assert len(member.logged) == 1 and "no answer" in member.logged[0]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("code", ["UNKNOWN_RECIPIENT", "SERVICE_UNAVAILABLE", "DECRYPTION_FAILED", "INVALID_SIGNATURE"])
+def test_what_one_relay_does_not_take_goes_by_the_next_one_as_it_is(code: str) -> None:
+    async def check(near: Station, far: Station) -> None:
+        member = Member(near, far)
+        near.refuses, far.refuses = (400, refusal(code)), (200, b"")
+        member.relays.start()
+        assert (await member.send(b"{}"))[0] == 200
+        assert len(near.passed) == len(far.passed) == 1
+        # Where none takes it, the first has said why; and what the recipient does not want goes nowhere else.
+        far.refuses = (404, refusal("UNKNOWN_RECIPIENT"))
+        assert await member.send(b"{}") == near.refuses
+        near.refuses = (409, refusal("SEQUENCE_ERROR"))
+        assert await member.send(b"{}") == near.refuses and len(far.passed) == 2
+        await member.relays.close()
+
+    with_stations(2, check)
+
+
+def test_what_fails_by_http_goes_by_a_relay_but_for_questions_whether_a_peer_lives() -> None:
+    async def check(near: Station, far: Station) -> None:
+        member, client = Member(far), Client()
+        far.refuses = (200, b"")
+        member.relays.start()
+        layers = Layers(
+            "carol", client, True, lambda: 1_048_576, lambda socket, data: asyncio.get_running_loop().create_future(), lambda peer: None,
+            lambda peer, n: None, True, member.relays, lambda peer: MEMBER.public,
+        )  # fmt: skip
+        gone = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+        base = f"http://127.0.0.1:{gone.sockets[0].getsockname()[1]}"
+
+        def letter(base: str, path: str = "/message", to: Optional[str] = "b") -> Transmit:
+            return Transmit(1, base, "POST", path, b"{}", 10_000_000, to)
+
+        assert (await layers.transmit(letter(base)))[0] == 200 and len(far.passed) == 1
+        for what in (letter(base, "/health"), letter(base, to=None)):
+            with pytest.raises(OSError):
+                await layers.transmit(what)
+        # A mailbox is a relay as well.
+        near.refuses = (404, refusal("UNKNOWN_RECIPIENT"))
+        assert (await layers.transmit(letter(f"http://{near.address}/relay/{MEMBER.public.hex()}")))[0] == 200 and len(far.passed) == 2
+        far.refuses = (503, refusal("SERVICE_UNAVAILABLE"))
+        assert await layers.transmit(letter(f"http://{near.address}/relay/{MEMBER.public.hex()}")) == near.refuses
+        # And the one that was asked by HTTP is not asked once more.
+        assert await layers.transmit(letter(f"http://{far.address}/relay/{MEMBER.public.hex()}")) == far.refuses and len(far.passed) == 4
+        with pytest.raises(ConnectionResetError):
+            await member.relays.close()
+            await layers.transmit(letter(base))
+        gone.close()
+        await layers.close()
+        await client.close()
+
+    with_stations(2, check)
+
+
+def test_a_suspicion_is_told_once_until_it_lapses() -> None:
+    member = Member()
+    for minute, told in ((0, 1), (9, 1), (18, 1), (28, 2)):
+        member.now = minute * MINUTE
+        member.relays._suspect("ws://r:1", None, "impersonates")
+        assert len(member.misled) == told, minute
+    member.relays._suspect("ws://r:1", None, "tampers")
+    member.relays._suspect("ws://r:2", None, "impersonates")
+    assert member.misled[2:] == [("ws://r:1", "tampers"), ("ws://r:2", "impersonates")]
+    for count in range(2 * WATCHED_MAX):
+        member.relays._suspect(f"ws://{count}:1", None, "tampers")
+    assert len(member.relays._suspected) == WATCHED_MAX
+
+
+# -- whole processes
 
 
 def by_relay(tmp_path: pathlib.Path, frames: str, check: Any, key: SigningKey = RELAY) -> None:

@@ -19,6 +19,7 @@ from entity_py.socket_wire import (
     write_refused,
 )  # fmt: skip
 from entity_py.websocket import Broken, Data, Refusal400, Socket, accept_key, check_upgrade, dial
+from websockets.protocol import OPEN, SERVER, Protocol
 
 OPENING = {
     "upgrade": "websocket", "connection": "keep-alive, Upgrade", "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
@@ -226,6 +227,61 @@ def test_rubbish_ends_a_connection_and_a_message_that_is_too_long_too() -> None:
         await running
 
     both(check)
+
+
+def test_nothing_goes_over_a_connection_that_the_other_side_has_ended() -> None:
+    async def main() -> None:
+        failures: List[BaseException] = []
+
+        def control(socket: Socket, data: bytes) -> None:
+            # In the same read as the end of the connection, which is known already.
+            socket.tell(b"\x10{}")
+            sending = socket.send("late")
+            try:
+                sending.send(None)
+            except BaseException as failure:
+                failures.append(failure)
+            assert not socket.is_open
+
+        async def ends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            wire = Protocol(SERVER, state=OPEN)
+            wire.send_binary(b"\x10{}")
+            wire.send_close(1001)
+            writer.write(b"".join(wire.data_to_send()))
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(ends, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        made = Socket(reader, writer, True, 1_048_576, lambda socket, data: asyncio.get_running_loop().create_future(), control)
+        await asyncio.wait_for(made.run(), 30)
+        assert [type(failure) for failure in failures] == [Broken]
+        server.close()
+
+    asyncio.run(main())
+
+
+def test_a_connection_whose_other_side_takes_nothing_can_be_ended() -> None:
+    async def main() -> None:
+        over = asyncio.Event()
+
+        async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await over.wait()
+            writer.close()
+
+        server = await asyncio.start_server(deaf, "127.0.0.1", 0, limit=1_024)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        made = Socket(reader, writer, True, 1_048_576, lambda socket, data: asyncio.get_running_loop().create_future())
+        running = asyncio.get_running_loop().create_task(made.run())
+        await asyncio.sleep(0)
+        while not writer.transport.get_write_buffer_size():
+            made.tell(bytes(1_048_576))
+        made.close()
+        await asyncio.wait_for(running, 5)
+        over.set()
+        server.close()
+
+    asyncio.run(main())
 
 
 def test_an_opening_without_the_subprotocol_is_answered_400() -> None:

@@ -176,6 +176,8 @@ def split_url(url: str) -> Tuple[str, int, str]:
     host, colon, port = where.rpartition(":")
     if not colon or not port.isdigit():
         host, port = where, "80"
+    if int(port) > 65_535:
+        raise ValueError(f"{url}: a port is at most 65535")
     return host.strip("[]"), int(port), (slash + path).rstrip("/")
 
 

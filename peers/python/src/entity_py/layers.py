@@ -18,7 +18,7 @@ from .encoding import SECOND
 from .http import Client, Handled, Headers, Switch, split_url
 from .peer.courier import FRAME, MESSAGE
 from .peer.outputs import Transmit
-from .relays import Relays
+from .relays import Relays, goes_on
 from .socket_wire import PATH, SUBPROTOCOL, Told
 from .v11.frame import split
 from .websocket import Broken, Data, Socket, accept_key, check_upgrade, dial
@@ -156,17 +156,40 @@ class Layers:
                 return await self._by_relay(what, what.to, limit)
         if not has_http:
             raise ConnectionError("there is no connection")
-        told = await self._client.request(what.url, what.method, what.path, what.body, limit)
-        if self._relays is not None and what.to is not None and "/relay/" in what.url:
-            self._relays.mailed(what.url, told)
-        return told
+        return await self._by_http(what, limit)
 
-    async def _by_relay(self, what: Transmit, to: str, limit: float) -> Told:
+    async def _by_http(self, what: Transmit, limit: float) -> Told:
+        """By HTTP; what fails there, or a mailbox does not take, goes by a relay, and where that does not help the first failure counts."""
+        until = asyncio.get_running_loop().time() + limit
+        try:
+            told = await self._client.request(what.url, what.method, what.path, what.body, limit)
+        except (OSError, asyncio.TimeoutError, h11.ProtocolError):
+            other = await self._round(what, until)
+            if other is None:
+                raise
+            return other
+        if self._relays is None or what.to is None or "/relay/" not in what.url:
+            return told
+        self._relays.mailed(what.url, told)
+        return (await self._round(what, until) if goes_on(told) else None) or told
+
+    async def _round(self, what: Transmit, until: float) -> Optional[Told]:
+        """By a relay after HTTP has failed, in the time that is left; None where that does not help either. No question whether a peer lives."""
+        left = until - asyncio.get_running_loop().time()
+        if not self._relays or what.to is None or what.path not in (MESSAGE, FRAME) or left <= 0:
+            return None
+        with suppress(OSError, asyncio.TimeoutError):
+            told = await self._by_relay(what, what.to, left, what.url)
+            return None if goes_on(told) else told
+        return None
+
+    async def _by_relay(self, what: Transmit, to: str, limit: float, posted_to: str = "") -> Told:
         key = self._key_of(to)
         if not self._relays or key is None:
             raise ConnectionError("there is no connection")
         is_frame = what.path == FRAME
-        return await asyncio.wait_for(self._relays.send(key, is_frame, split(what.body)[0] if is_frame else what.body, limit), limit)
+        message = split(what.body)[0] if is_frame else what.body
+        return await asyncio.wait_for(self._relays.send(key, is_frame, message, limit, posted_to), limit)
 
     async def close(self) -> None:
         """Ends every connection."""

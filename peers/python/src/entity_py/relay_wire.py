@@ -28,7 +28,8 @@ ANSWER_WITHIN = 10 * SECOND
 TAMPERED_MIN = 3
 TAMPERED_WITHIN = 10 * MINUTE
 RELAYS_MAX = 8
-_WAY = re.compile(r"ws://([^/\s#]+:[0-9]{1,5})/?#([0-9a-f]{64})\Z")
+PORT_MAX = 65_535
+_WAY = re.compile(r"ws://([^/\s#]+):([0-9]{1,5})/?#([0-9a-f]{64})\Z")
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,11 @@ def parse_relays(text: str) -> List[Relay]:
     found = []
     for part in text.split(","):
         way = _WAY.match(part.strip())
-        if way is None:
-            raise ValueError(f"{part.strip()!r} is no relay; write it like ws://HOST:PORT#KEY, with the 64 hex digits of its key")
-        found.append(Relay(way.group(1), bytes.fromhex(way.group(2))))
+        if way is None or not 1 <= int(way.group(2)) <= PORT_MAX:
+            raise ValueError(
+                f"{part.strip()!r} is no relay; write it like ws://HOST:PORT#KEY, with a port from 1 to {PORT_MAX} and the 64 hex digits of its key"
+            )
+        found.append(Relay(f"{way.group(1)}:{way.group(2)}", bytes.fromhex(way.group(3))))
     if len(found) > RELAYS_MAX:
         raise ValueError(f"at most {RELAYS_MAX} relays")
     return found

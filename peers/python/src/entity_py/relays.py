@@ -28,11 +28,19 @@ PAUSE_FIRST = 0.25
 PAUSE_MAX = 30.0
 SUSPECTED_FOR = 10 * MINUTE
 WATCHED_MAX = 64
-"""Relays that are watched without being named; whoever was first gives way."""
+"""Relays that are watched without being named, and suspicions that are remembered; whoever was first gives way."""
+GOES_ON = frozenset({"UNKNOWN_RECIPIENT", "SERVICE_UNAVAILABLE", "DECRYPTION_FAILED", "INVALID_SIGNATURE"})
+"""What another relay may do better."""
 
 Inner = Callable[[bytes, bool], "asyncio.Future[Handled]"]
 """A message or a frame that was for us, judged as if it had come by itself."""
 Misled = Callable[[str, Optional[bytes], str], None]
+
+
+def goes_on(told: Told) -> bool:
+    """Whether what a relay answered is a reason to try the next one: it did not arrive there, or not whole."""
+    status, body = told
+    return status == 503 or read_frame_outcome(status, body).code in GOES_ON
 
 
 class _Link:
@@ -63,6 +71,8 @@ class Relays:
         self._links: List[_Link] = []
         self._tasks: List["asyncio.Task[None]"] = []
         self._watches: Dict[str, Watch] = {}
+        self._suspected: Dict[Tuple[str, str], int] = {}
+        """Until when (mono) a relay is suspected of something."""
 
     def __bool__(self) -> bool:
         return bool(self._relays)
@@ -88,7 +98,7 @@ class Relays:
         host, port, _ = split_url(f"http://{link.relay.where}")
         pause = 0.0
         while True:
-            with suppress(OSError, asyncio.TimeoutError, h11.ProtocolError):
+            try:
                 reader, writer, first = await dial(host, port, "")
                 link.membership = Membership(self._name, self._key, link.relay, os.urandom, self._clock())
                 link.socket = Socket(reader, writer, True, self._size_max(), self._taken, self._control)
@@ -99,6 +109,10 @@ class Relays:
                     watching.cancel()
                 if link.membership.until is not None:
                     pause = 0.0
+            except (OSError, asyncio.TimeoutError, h11.ProtocolError):
+                pass
+            except Exception as error:  # a bug of ours, or bytes that nobody thought of: the relay is tried again all the same
+                self._log("warn", f"the connection with relay {link.relay.address} failed: {type(error).__name__}: {error}")
             link.tried.set()
             link.socket = link.membership = None
             pause = min(max(pause * 2, PAUSE_FIRST), PAUSE_MAX)
@@ -106,7 +120,7 @@ class Relays:
 
     async def _watch(self, link: _Link) -> None:
         """Renews the registration, and leaves a relay that does not answer one."""
-        while link.membership is not None:
+        while link.membership is not None and link.socket is not None and link.socket.is_open:
             await asyncio.sleep(max(0.0, (link.membership.deadline - self._clock().mono) / SECOND))
             self._say(link, lambda membership, now: membership.due(now))
 
@@ -135,19 +149,30 @@ class Relays:
 
     # -- out
 
-    async def send(self, to: bytes, is_frame: bool, message: bytes, limit: float) -> Told:
-        """A message for the holder of a key; what the relay, or the recipient by it, answers. Raises ConnectionError."""
+    async def send(self, to: bytes, is_frame: bool, message: bytes, limit: float, posted_to: str = "") -> Told:
+        """A message for the holder of a key: what a relay, or the recipient by it, answers. What one does not take, or the recipient
+        refuses as changed, goes by the next as it is; where none helps the first answer counts. The relay at whose mailbox it was
+        posted already is not asked. Raises ConnectionError where nobody answers."""
         for link in self._links:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(link.tried.wait(), limit / 2)
         now = self._clock().mono
-        ready = sorted((link for link in self._links if link.is_registered), key=lambda link: link.suspected_until > now)
-        if not ready or ready[0].socket is None:
+        ready = [link for link in self._links if link.is_registered and not posted_to.startswith(f"http://{link.relay.where}/")]
+        first: Optional[Told] = None
+        for link in sorted(ready, key=lambda link: link.suspected_until > now):
+            if link.socket is None:
+                continue
+            try:
+                told = await link.socket.send(Forward(0, os.urandom(16), to, is_frame, message).write())
+            except ConnectionError:
+                continue
+            self._judge(link.relay.address, link.relay.key, told)
+            first = first or told
+            if not goes_on(told):
+                return told
+        if first is None:
             raise ConnectionError("no relay has registered this peer")
-        link = ready[0]
-        told = await ready[0].socket.send(Forward(0, os.urandom(16), to, is_frame, message).write())
-        self._judge(link.relay.address, link.relay.key, told)
-        return told
+        return first
 
     def mailed(self, base: str, told: Told) -> None:
         """What came back from a mailbox by HTTP; the part before `/relay/` is the relay."""
@@ -195,7 +220,14 @@ class Relays:
             self._suspect(address, key, "tampers")
 
     def _suspect(self, address: str, key: Optional[bytes], why: str) -> None:
+        """Told once, until it has not been seen again for `SUSPECTED_FOR`."""
+        now = self._clock().mono
         for link in self._links:
             if link.relay.address == address:
-                link.suspected_until = self._clock().mono + SUSPECTED_FOR
-        self._misled(address, key, why)
+                link.suspected_until = now + SUSPECTED_FOR
+        is_known = self._suspected.pop((address, why), now) > now
+        self._suspected[address, why] = now + SUSPECTED_FOR
+        if len(self._suspected) > WATCHED_MAX:
+            del self._suspected[next(iter(self._suspected))]
+        if not is_known:
+            self._misled(address, key, why)

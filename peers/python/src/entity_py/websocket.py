@@ -105,8 +105,8 @@ class Socket:
 
     @property
     def is_open(self) -> bool:
-        """Whether messages may go."""
-        return not self._over
+        """Whether messages may go: not any more once either side has said that it ends."""
+        return not self._over and self._wire.state is OPEN
 
     # -- sending
 
@@ -116,7 +116,7 @@ class Socket:
         if not self._owed.has_room(size):
             async with self._room:
                 await self._room.wait_for(lambda: self._over or self._owed.has_room(size))
-        if self._over:
+        if not self.is_open:
             raise Broken("the connection is over")
         answer: "asyncio.Future[Told]" = asyncio.get_running_loop().create_future()
         self._owed.add(answer, size)
@@ -125,7 +125,7 @@ class Socket:
 
     def tell(self, data: bytes) -> None:
         """A message that is not counted: an answer, or a control object."""
-        if not self._over:
+        if self.is_open:
             self._write(data)
 
     def _write(self, data: Data) -> None:
@@ -237,7 +237,7 @@ class Socket:
             await asyncio.sleep(max(0.0, PING_AFTER * (self._pings + 1) - silent))
             if asyncio.get_running_loop().time() - self._heard < PING_AFTER * (self._pings + 1):
                 continue
-            if self._pings >= PINGS_MAX:
+            if self._pings >= PINGS_MAX or not self.is_open:
                 self._writer.transport.abort()
                 return
             self._pings += 1
@@ -256,13 +256,16 @@ class Socket:
         self._writer.close()
 
     def close(self) -> None:
-        """Ends it in order."""
+        """Ends it: in order, or at once where the other side does not take what is written."""
         if not self._over:
             with suppress(Exception):
                 self._wire.send_close(CloseCode.GOING_AWAY)
                 self._flush()
             self._over = True
-            self._writer.close()
+            if self._writer.transport.get_write_buffer_size():
+                self._writer.transport.abort()
+            else:
+                self._writer.close()
 
 
 async def dial(host: str, port: int, path: str) -> Tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
