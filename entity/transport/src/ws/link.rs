@@ -37,6 +37,8 @@ pub(super) struct Link {
     consumed_bytes: u64,
     /// Since when a message is unfinished.
     unfinished_since: Option<Instant>,
+    /// The receiver knows of it, and has not heard of its end.
+    is_open: bool,
 }
 
 /// Why a connection ended.
@@ -103,15 +105,16 @@ impl Link {
             pings: 0,
             consumed_bytes,
             unfinished_since: None,
+            is_open: false,
         }
     }
 
     /// Serves the connection until it ends.
     pub(super) async fn run(mut self) {
+        self.is_open = true;
         self.receiver.opened(&self.connection);
         let Err(end) = std::future::poll_fn(|cx| self.poll(cx)).await;
         debug!(connection = ?self.connection.id(), reason = %end, "connection ended");
-        self.end();
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<std::convert::Infallible, End>> {
@@ -271,9 +274,10 @@ impl Link {
         }
     }
 
-    /// Writes what is queued, as far as the other side takes it.
+    /// Writes what is queued, as far as the other side takes it. One that is to be closed does not wait for that.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         let shared = self.connection.clone();
+        let is_closing = shared.shared().queue().is_closing;
         while Pin::new(&mut self.socket).poll_ready(cx)?.is_ready() {
             let next = next_to_write(&mut shared.shared().queue());
             match next {
@@ -285,13 +289,12 @@ impl Link {
                     self.arm(deadline);
                     Pin::new(&mut self.socket).start_send(message.into_message())?;
                 }
-                Next::Close => return Err(End::Asked),
                 Next::Nothing => break,
             }
         }
         // Whether it is all taken or not: then we are woken.
         let _: bool = Pin::new(&mut self.socket).poll_flush(cx)?.is_ready();
-        Ok(())
+        if is_closing { Err(End::Asked) } else { Ok(()) }
     }
 
     /// Does what is due.
@@ -330,30 +333,40 @@ impl Link {
         Ok(())
     }
 
-    fn end(mut self) {
+    fn end(&mut self) {
         let waiting = self.connection.shared().end();
         let outcomes = &mut self.outcomes;
         for sink in self.accounts.take_all().chain(waiting.into_iter().map(|entry| entry.sink)) {
             tell_sink(outcomes, sink, Outcome::Broken);
         }
-        self.tell();
-        self.receiver.closed(&self.connection);
+        // Nobody hears of one that nobody has heard of.
+        if std::mem::take(&mut self.is_open) {
+            self.tell();
+            self.receiver.closed(&self.connection);
+        }
+    }
+}
+
+impl Drop for Link {
+    /// Whoever waits hears of the end, also where its task was cut off.
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
 enum Next {
     Control(Bytes),
     Entry(Entry),
-    Close,
     Nothing,
 }
 
 fn next_to_write(queue: &mut Queue) -> Next {
-    if queue.is_closing {
-        return Next::Close;
-    }
     if let Some(bytes) = queue.controls.pop_front() {
         return Next::Control(bytes);
+    }
+    // Of one that is to be closed what says something about what came goes out, where it can at once; no message does.
+    if queue.is_closing {
+        return Next::Nothing;
     }
     queue.entries.pop_front().map_or(Next::Nothing, Next::Entry)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -124,16 +123,14 @@ pub(crate) fn upgrade(
             let connection = Connection::new(end, limits, place);
             open.insert(&connection);
             let link = Link::new(socket, connection.clone(), receiver, (limits, &budget)).run();
-            let mut running = pin!(line.run(link));
+            // Whoever has to go does so without a turn, and whether or not the other side reads: what others had queued on it
+            // hears that it is broken when it is dropped.
             tokio::select! {
                 biased;
                 () = slot.evicted() => {
                     debug!(connection = ?connection.id(), "it gave its place to another");
-                    // What others had queued on it hears that it is broken.
-                    connection.close();
-                    running.await;
                 }
-                () = &mut running => {}
+                () = line.run(link) => {}
             }
             open.remove(&connection);
         }

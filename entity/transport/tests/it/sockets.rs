@@ -504,3 +504,38 @@ async fn one_host_has_its_share_of_connections_and_gets_it_back() {
     };
     within(again).await;
 }
+
+/// Has the server write to somebody who does not read until nothing more is taken.
+async fn blocked(server: &mut Running) -> (WebSocketStream<TcpStream>, Connection) {
+    let client = server.raw().await;
+    let Seen::Opened(connection) = next(&mut server.seen).await else { unreachable!() };
+    // More than what systems keep for both ends of a connection.
+    let message = || Outgoing::binary(Bytes::from(vec![b'f'; 1024 * 1024]));
+    let mut tickets = 0..;
+    while connection.post(message(), tickets.next().unwrap(), PATIENCE).is_ok() {}
+    (client, connection)
+}
+
+#[tokio::test]
+async fn whoever_does_not_read_gives_way_to_the_next_as_well() {
+    let limits = SocketLimits { connections_per_host_max: 1, ..SocketLimits::default() };
+    let mut server = Running::start(limits);
+    let (_deaf, connection) = blocked(&mut server).await;
+    // A turn of its own, in which as much is written as is taken.
+    connection.control(b"{}").unwrap();
+    let next = server.dial(SocketLimits::default()).await;
+    let told = outcomes(&mut server.seen, 16).await;
+    assert!(told.iter().all(|(_, status)| *status == 0), "{told:?}");
+    within(connection.closed()).await;
+    until_closed(&mut server.seen).await;
+    assert!(next.connection.is_open());
+}
+
+#[tokio::test]
+async fn a_connection_is_closed_whether_or_not_the_other_side_reads() {
+    let mut server = Running::start(SocketLimits::default());
+    let (_deaf, connection) = blocked(&mut server).await;
+    connection.close();
+    until_closed(&mut server.seen).await;
+    assert!(!connection.is_open());
+}
