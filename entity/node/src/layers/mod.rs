@@ -89,7 +89,7 @@ impl Layers {
             sockets: config.websocket && !planted(Flaw::NeverUpgrades),
             http: config.http,
             limits: Self::limits(config.profile),
-            turns: Turns::for_this_machine(),
+            turns: Turns::for_this_runtime(),
             table: Mutex::default(),
             bridge: OnceLock::new(),
             changed: Notify::new(),

@@ -76,9 +76,8 @@ impl Caller {
     /// Notes that this peer has proved who it is: what comes next over the connection is its own cost, and strangers do not take
     /// its place.
     pub fn is(&self, peer: &str) {
-        if self.line.belongs_to(peer)
-            && let Some(slot) = &self.slot
-        {
+        self.line.belongs_to(peer);
+        if let Some(slot) = &self.slot {
             slot.set_known();
         }
     }
@@ -124,7 +123,7 @@ impl Server {
         socket.bind(address)?;
         let listener = socket.listen(Self::BACKLOG)?;
         let local_address = listener.local_addr()?;
-        Ok(Self { listener, local_address, limits, turns: Turns::for_this_machine() })
+        Ok(Self { listener, local_address, limits, turns: Turns::for_this_runtime() })
     }
 
     /// Shares the processor out together with others who have these turns.

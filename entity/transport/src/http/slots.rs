@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -44,7 +45,7 @@ impl Slots {
         let evicted = Arc::new(Notify::new());
         taken.holders.insert(place, Arc::clone(&evicted));
         taken.open += 1;
-        Some(Slot { slots: Arc::clone(self), place, evicted })
+        Some(Slot { slots: Arc::clone(self), place, evicted, is_known: AtomicBool::new(false) })
     }
 
     /// Waits until every connection that had a place is gone.
@@ -71,18 +72,26 @@ pub(crate) struct Slot {
     slots: Arc<Slots>,
     place: PlaceId,
     evicted: Arc<Notify>,
+    is_known: AtomicBool,
 }
 
 impl Slot {
     /// Notes that something is being answered from here on, until what is returned is dropped.
     pub(crate) fn busy(&self) -> Busy<'_> {
-        self.slots.taken().places.set_busy(self.place, true);
+        self.set_busy(true);
         Busy(self)
+    }
+
+    /// Notes that something is being answered, or has been.
+    pub(crate) fn set_busy(&self, is_busy: bool) {
+        self.slots.taken().places.set_busy(self.place, is_busy);
     }
 
     /// Notes that somebody has proved who he is.
     pub(crate) fn set_known(&self) {
-        self.slots.taken().places.set_known(self.place);
+        if !self.is_known.swap(true, Ordering::Relaxed) {
+            self.slots.taken().places.set_known(self.place);
+        }
     }
 
     /// Waits until the place was taken away. To be waited for by one at a time.
@@ -108,7 +117,7 @@ pub(crate) struct Busy<'a>(&'a Slot);
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.0.slots.taken().places.set_busy(self.0.place, false);
+        self.0.set_busy(false);
     }
 }
 

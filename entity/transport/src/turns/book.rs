@@ -107,6 +107,11 @@ impl Book {
         }
     }
 
+    /// How many turns there are.
+    pub(super) const fn turns_max(&self) -> usize {
+        self.turns_max
+    }
+
     /// Asks for a turn. Without one, the ticket waits for [`Book::next`].
     ///
     /// One comes at once where one is free and nobody is in the way, or where the flow has had no more than others. Whoever has

@@ -76,9 +76,16 @@ impl Turns {
         }))
     }
 
-    /// As many as the machine has processors for this process.
-    pub fn for_this_machine() -> Self {
-        Self::new(std::thread::available_parallelism().map_or(1, usize::from))
+    /// As many as the runtime has workers that this is called on, which need not be as many as there are processors: more would
+    /// never be taken, and what is done about the last one would never be done. One outside of any runtime.
+    pub fn for_this_runtime() -> Self {
+        let runtime = tokio::runtime::Handle::try_current();
+        Self::new(runtime.map_or(1, |runtime| runtime.metrics().num_workers()))
+    }
+
+    /// How many there are at a moment.
+    pub fn count(&self) -> usize {
+        self.state().book.turns_max()
     }
 
     /// The line of one connection to `remote`.
@@ -175,15 +182,11 @@ struct LineShared {
 
 impl Line {
     /// Charges what comes next to a peer that has proved who it is, and no longer to whoever is on that host.
-    ///
-    /// Says whether it was somebody else's before.
-    pub fn belongs_to(&self, account: &str) -> bool {
+    pub fn belongs_to(&self, account: &str) {
         let mut flow = self.flow();
-        let is_new = flow.account.as_deref() != Some(account);
-        if is_new {
+        if flow.account.as_deref() != Some(account) {
             flow.account = Some(account.into());
         }
-        is_new
     }
 
     /// Whether others want turns as well these days.

@@ -349,3 +349,8 @@ async fn whoever_ends_while_he_waits_leaves_his_turn_to_others() {
     assert!(state.waiting.is_empty());
     assert!(!state.book.has_next());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn there_are_as_many_turns_as_workers_however_many_processors_there_are() {
+    assert_eq!(Turns::for_this_runtime().count(), 3);
+}

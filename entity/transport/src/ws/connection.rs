@@ -187,9 +187,8 @@ impl Connection {
     /// Notes that this peer has proved that it is at the other end: what comes next is its own cost, and strangers do not take
     /// its place.
     pub fn belongs_to(&self, peer: &str) {
-        if self.0.line.belongs_to(peer)
-            && let Some(slot) = self.0.slot.upgrade()
-        {
+        self.0.line.belongs_to(peer);
+        if let Some(slot) = self.0.slot.upgrade() {
             slot.set_known();
         }
     }
@@ -256,6 +255,13 @@ impl Connection {
 }
 
 impl Shared {
+    /// Notes that something that came is being answered, or has been.
+    pub(super) fn set_busy(&self, is_busy: bool) {
+        if let Some(slot) = self.slot.upgrade() {
+            slot.set_busy(is_busy);
+        }
+    }
+
     pub(super) fn line(&self) -> &Line {
         &self.line
     }

@@ -15,7 +15,7 @@ pub struct SocketLimits {
     /// Messages about the connection itself that wait to be written; one more is refused. One for each message that may wait
     /// for its answer has room, since all of them may be answered at once.
     pub controls_max: usize,
-    /// Messages that are handed over together.
+    /// Messages that are read before anything else is done, those that need no answer included.
     pub batch_max: usize,
     /// Batches that are handed over and not answered yet; then nothing is read.
     pub batches_max: usize,
@@ -45,7 +45,7 @@ impl SocketLimits {
     /// The room for the head of a forwarded message, in bytes: 52 are needed.
     pub const FORWARD_HEAD_BYTES: usize = 64;
 
-    /// Frames that are handed over together while others want turns: no more than one signed envelope costs, so that nobody waits
+    /// The same while others want turns: no more than one signed envelope costs, so that nobody waits
     /// longer for the end of a turn of frames than of another one.
     pub(crate) const CONTENDED_BATCH_MAX: usize = 8;
 

@@ -39,6 +39,8 @@ pub(super) struct Link {
     unfinished_since: Option<Instant>,
     /// The receiver knows of it, and has not heard of its end.
     is_open: bool,
+    /// Something is being answered.
+    is_busy: bool,
 }
 
 /// Why a connection ended.
@@ -106,6 +108,7 @@ impl Link {
             consumed_bytes,
             unfinished_since: None,
             is_open: false,
+            is_busy: false,
         }
     }
 
@@ -147,13 +150,15 @@ impl Link {
     fn read(&mut self, cx: &mut Context<'_>) -> Result<Read, End> {
         let mut batch = Vec::new();
         let mut read = Read::Batch;
+        let mut taken = 0;
         let is_contended = self.connection.shared().line().is_contended();
         let batch_max = if is_contended {
             self.limits.batch_max.min(SocketLimits::CONTENDED_BATCH_MAX)
         } else {
             self.limits.batch_max
         };
-        while batch.len() < batch_max {
+        // What needs no answer costs as well.
+        while taken < batch_max {
             if !self.has_room() {
                 read = Read::NoRoom;
                 break;
@@ -163,6 +168,7 @@ impl Link {
                 break;
             };
             let message = message.ok_or(End::Closed)??;
+            taken += 1;
             self.heard(&message);
             match message {
                 Message::Text(text) => {
@@ -183,6 +189,10 @@ impl Link {
             let count = batch.len();
             let answers = self.receiver.receive(&self.connection, batch);
             self.settling.push(count, answers);
+            // Until it is settled: in the middle of an answer nobody has to go. What waits to be written does not count, or whoever
+            // reads nothing would stay.
+            self.is_busy = true;
+            self.connection.shared().set_busy(true);
         }
         Ok(read)
     }
@@ -271,6 +281,9 @@ impl Link {
         self.settling.poll(cx, |notice| notices.push(Bytes::from(notice)));
         if !notices.is_empty() {
             self.connection.shared().queue().controls.extend(notices);
+        }
+        if self.settling.len() == 0 && std::mem::take(&mut self.is_busy) {
+            self.connection.shared().set_busy(false);
         }
     }
 

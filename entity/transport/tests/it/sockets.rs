@@ -13,6 +13,7 @@ use entity_transport::ws::{
 };
 use entity_wire::socket::Notice;
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -93,6 +94,9 @@ impl Receiver for Recorder {
     }
 }
 
+/// Who asks for something by HTTP.
+const KNOWN: &str = "known";
+
 struct Endpoints(Arc<Recorder>);
 
 impl Handler for Endpoints {
@@ -105,7 +109,8 @@ impl Handler for Endpoints {
         (path == "/ws").then_some(receiver)
     }
 
-    async fn answer(&self, _: Request<'_>) -> Answer {
+    async fn answer(&self, request: Request<'_>) -> Answer {
+        request.caller.is(KNOWN);
         Answer::new(200, "{}")
     }
 }
@@ -140,9 +145,12 @@ impl Running {
 
     /// Somebody who writes what a test likes.
     async fn raw(&self) -> WebSocketStream<TcpStream> {
+        self.raw_on(TcpStream::connect(self.address).await.unwrap()).await
+    }
+
+    async fn raw_on(&self, stream: TcpStream) -> WebSocketStream<TcpStream> {
         let mut request = format!("ws://{}/ws", self.address).into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "entity.v1".parse().unwrap());
-        let stream = TcpStream::connect(self.address).await.unwrap();
         let config = WebSocketConfig::default();
         let upgraded = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
         within(upgraded).await.unwrap().0
@@ -447,7 +455,7 @@ async fn without_our_subprotocol_nothing_is_upgraded() {
     assert!(matches!(refused, Error::Http(response) if response.status() == 400));
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let plain = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: close\r\nSec-WebSocket-Protocol: entity.v1\r\n\r\n";
-    tokio::io::AsyncWriteExt::write_all(&mut stream, plain).await.unwrap();
+    stream.write_all(plain).await.unwrap();
     assert!(read_to_end(&mut stream).await.starts_with("HTTP/1.1 400"));
 }
 
@@ -538,4 +546,59 @@ async fn a_connection_is_closed_whether_or_not_the_other_side_reads() {
     connection.close();
     until_closed(&mut server.seen).await;
     assert!(!connection.is_open());
+}
+
+#[tokio::test]
+async fn what_needs_no_answer_counts_as_one_of_a_batch() {
+    let limits = SocketLimits { batch_max: 2, ..SocketLimits::default() };
+    let mut server = Running::start(limits);
+    let mut client = server.raw().await;
+    for _ in 0..2 {
+        client.feed(Message::Binary(Bytes::from_static(b"\x10{}"))).await.unwrap();
+        client.feed(Message::Text("frame".into())).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    for _ in 0..2 {
+        while !matches!(next(&mut server.seen).await, Seen::Control(_)) {}
+        let Seen::Batch(batch) = next(&mut server.seen).await else { unreachable!() };
+        assert_eq!(batch, [text("frame")]);
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_an_answer_keeps_its_place() {
+    let limits = SocketLimits { connections_per_host_max: 1, ..SocketLimits::default() };
+    let mut server = Running::start(limits);
+    let (open, gate) = oneshot::channel();
+    *server.recorder.gate.lock().unwrap() = Some(gate);
+    let mut first = server.dial(limits).await;
+    first.post("one", 1);
+    received(&mut server.seen, 1).await;
+    let (recorder, _seen) = Recorder::new();
+    let address = format!("ws://{}", server.address).parse().unwrap();
+    let refused = within(connect(&address, limits, recorder, &Turns::new(1))).await.unwrap_err();
+    assert!(matches!(refused, ConnectFailure::Upgrade(_)), "{refused:?}");
+    open.send(()).unwrap();
+    assert_eq!(outcomes(&mut first.seen, 1).await, [(1, 200)]);
+    let _second = server.dial(limits).await;
+    within(first.connection.closed()).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_was_known_before_its_upgrade_is_so_afterwards() {
+    let limits = SocketLimits { connections_per_host_max: 1, ..SocketLimits::default() };
+    let mut server = Running::start(limits);
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /thing HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"{}") {
+        within(stream.read_buf(&mut answer)).await.unwrap();
+    }
+    let _first = server.raw_on(stream).await;
+    let Seen::Opened(known) = next(&mut server.seen).await else { unreachable!() };
+    known.belongs_to(KNOWN);
+    let (recorder, _seen) = Recorder::new();
+    let address = format!("ws://{}", server.address).parse().unwrap();
+    let refused = within(connect(&address, limits, recorder, &Turns::new(1))).await.unwrap_err();
+    assert!(matches!(refused, ConnectFailure::Upgrade(_)), "{refused:?}");
 }
