@@ -89,6 +89,11 @@ impl Relay {
         self.keep_writes();
     }
 
+    /// Who has registered on a connection.
+    pub fn member_on(&self, connection: ConnectionId) -> Option<PublicKey> {
+        self.conversations.get(&connection)?.member
+    }
+
     fn register(
         &mut self,
         connection: ConnectionId,

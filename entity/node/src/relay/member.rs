@@ -118,6 +118,7 @@ impl Bridge {
             Step::Registered => {
                 info!(relay = %address, "registered at a relay");
                 one.connection = Some(connection.clone());
+                connection.belongs_to(&one.target.key.to_string());
                 one.has_registered = true;
                 let relay = (RelayId(index), name_of(connection));
                 node.router(|router| router.handle_registered(relay.0, relay.1));

@@ -190,9 +190,14 @@ impl RelayFace for Bridge {
             return;
         };
         let now = node.now();
+        let is_registering = matches!(control, Control::Register(_));
         self.with_relay(|state| {
             if let Some(relay) = &mut state.relay {
                 relay.handle_control(name_of(connection), control, now);
+                // It has proved that it has its key, which a stranger has not.
+                if is_registering && let Some(member) = relay.member_on(name_of(connection)) {
+                    connection.belongs_to(&member.to_string());
+                }
             }
         });
     }
