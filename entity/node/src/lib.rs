@@ -12,6 +12,7 @@
 //! storage                 where the peer's records are kept, and the thread that does it
 //! serve                   a node that listens: what run and shim have in common
 //! endpoints, views        the HTTP side: POST /message and what GET shows
+//! descriptors             how many files and connections it may have open
 //! signals                 what ends a node
 //! moltbook                an account on Moltbook, and what the node does there by itself
 //! rpc                     the peer contract as JSON-RPC lines: one set of methods for the shim and the admin socket
@@ -24,6 +25,7 @@ pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod descriptors;
 pub mod endpoints;
 pub mod files;
 mod flaws;

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::descriptors;
 use crate::endpoints::Endpoints;
 use crate::node::{Node, Numbered, StartError};
 use crate::relay::{Bridge, BridgeConfig};
@@ -101,7 +102,7 @@ impl Prepared {
     /// [`ServeError`].
     pub fn restore(start: Start) -> Result<(Self, mpsc::Receiver<Numbered>), ServeError> {
         let Start { mut config, key, seed, listen, mut kept, bridge, data_dir } = start;
-        let limits = Endpoints::limits(config.profile);
+        let limits = Endpoints::limits(config.profile).within(descriptors::take_all());
         let server = listen.map(|listen| Server::bind(listen, limits)).transpose();
         let server = server.map_err(ServeError::Listen)?;
         let address = server.as_ref().map_or(NOWHERE, Server::local_address);

@@ -86,6 +86,13 @@ impl Places {
         Some(Given { place, evicted })
     }
 
+    /// Takes away the place that somebody new would be given, where there is one: there is no room for as many as was thought.
+    pub(crate) fn take_away(&mut self) -> Option<PlaceId> {
+        let evicted = self.victim(Host::Door, 0)?;
+        self.give_back(evicted);
+        Some(evicted)
+    }
+
     /// Notes that something is being answered, or has been.
     pub(crate) fn set_busy(&mut self, place: PlaceId, is_busy: bool) {
         self.clock += 1;

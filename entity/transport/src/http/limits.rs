@@ -39,6 +39,30 @@ impl ServerLimits {
     pub const SMALL_BODY_BYTES: usize = 64 * 1024;
 }
 
+impl ServerLimits {
+    /// Of so many descriptors that the process may have, those that connections of callers leave to files and to connections of
+    /// our own: a quarter.
+    const RESERVED_PART: usize = 4;
+
+    /// With no more places than a process with so many descriptors can fill: beyond them nobody could be let in, not even for
+    /// somebody who has to go.
+    #[must_use]
+    pub fn within(mut self, descriptors: usize) -> Self {
+        let places = descriptors - descriptors.div_ceil(Self::RESERVED_PART);
+        if self.connections_max.saturating_add(self.sockets.connections_max) > places {
+            self.connections_max = self.connections_max.min(places / 2).max(1);
+            let rest = places.saturating_sub(self.connections_max);
+            self.sockets.connections_max = self.sockets.connections_max.min(rest).max(1);
+        }
+        let half = |max: usize| max.div_ceil(2);
+        self.connections_per_host_max =
+            self.connections_per_host_max.min(half(self.connections_max));
+        self.sockets.connections_per_host_max =
+            self.sockets.connections_per_host_max.min(half(self.sockets.connections_max));
+        self
+    }
+}
+
 impl Default for ServerLimits {
     /// Guessed for a peer on a small machine: 1 MiB a body is sixteen 64 KiB chunks; 30 s is the timeout of the slowest
     /// request of protocol 1.0, so no honest caller is cut off.
@@ -90,5 +114,26 @@ impl Default for ClientLimits {
             addresses_max: 1024,
             idle_timeout: Duration::from_secs(4),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_leave_a_quarter_of_the_descriptors() {
+        let usual = ServerLimits::default();
+        assert_eq!(usual.within(20_000), usual);
+        for descriptors in [64, 256, 1_024, 4_096, 6_000] {
+            let limits = usual.within(descriptors);
+            let (http, ws) = (limits.connections_max, limits.sockets.connections_max);
+            assert!(http + ws <= descriptors * 3 / 4, "{http} + {ws} of {descriptors}");
+            assert_eq!(http, 1_024.min(descriptors * 3 / 8));
+            assert!(limits.connections_per_host_max <= http.div_ceil(2));
+            assert!(limits.sockets.connections_per_host_max <= ws.div_ceil(2));
+        }
+        let least = usual.within(0);
+        assert_eq!((least.connections_max, least.sockets.connections_max), (1, 1));
     }
 }

@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -18,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tracing::{debug, warn};
@@ -183,7 +185,7 @@ async fn accept_all<H: Handler>(
                     }
                     None => refuse(&stream),
                 },
-                Err(error) => accept_failed(&error).await,
+                Err(error) => accept_failed(&error, (slots, shared.sockets.slots())).await,
             }
             door.pause().await;
         }
@@ -358,8 +360,16 @@ fn refuse(stream: &TcpStream) {
     }
 }
 
-/// Waits before the next accept: with no descriptors left, accepting again at once would spin.
-async fn accept_failed(error: &io::Error) {
+/// Waits before the next accept: with no descriptors left, accepting again at once would spin. Then one of those who have most
+/// places gives its up, as for a newcomer without a place.
+async fn accept_failed(error: &io::Error, (slots, sockets): (&Slots, &Slots)) {
+    const PAUSE: Duration = Duration::from_millis(50);
     warn!(%error, "cannot accept a connection");
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE) => {
+            let fuller = if sockets.open() > slots.open() { sockets } else { slots };
+            fuller.make_room(PAUSE).await;
+        }
+        Some(_) | None => tokio::time::sleep(PAUSE).await,
+    }
 }

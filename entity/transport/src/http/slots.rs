@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -46,6 +47,25 @@ impl Slots {
         taken.holders.insert(place, Arc::clone(&evicted));
         taken.open += 1;
         Some(Slot { slots: Arc::clone(self), place, evicted, is_known: AtomicBool::new(false) })
+    }
+
+    /// Takes a place away for a connection that could not be let in, and waits until something is gone, for `patience` at most.
+    pub(crate) async fn make_room(&self, patience: Duration) {
+        let given_back = self.given_back.notified();
+        {
+            let mut taken = self.taken();
+            let evicted = taken.places.take_away();
+            if let Some(evicted) = evicted.and_then(|evicted| taken.holders.remove(&evicted)) {
+                evicted.notify_one();
+            }
+        }
+        // Without anybody who can go, some go by themselves.
+        drop(tokio::time::timeout(patience, given_back).await);
+    }
+
+    /// How many connections are open.
+    pub(crate) fn open(&self) -> usize {
+        self.taken().open
     }
 
     /// Waits until every connection that had a place is gone.
@@ -140,6 +160,20 @@ mod tests {
         drop(first);
         slots.all_free().await;
         assert!(slots.taken().holders.is_empty());
+    }
+
+    #[tokio::test]
+    async fn room_is_made_by_whoever_has_to_go() {
+        let slots = Slots::new(2, 2);
+        let first = slots.take(A).unwrap();
+        let _second = slots.take(A).unwrap();
+        let gone = async {
+            first.evicted().await;
+            drop(first);
+        };
+        // Longer than a test may take.
+        tokio::join!(slots.make_room(Duration::from_hours(1)), gone);
+        assert_eq!(slots.open(), 1);
     }
 
     #[test]

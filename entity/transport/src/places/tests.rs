@@ -66,6 +66,20 @@ fn among_equals_a_known_peer_gives_way_to_nobody() {
 }
 
 #[test]
+fn where_there_is_less_room_than_was_thought_the_host_with_most_gives_up() {
+    let mut places = Places::new(9, 9);
+    assert_eq!(places.take_away(), None);
+    let [known, first, _] = [1; 3].map(|number| give(&mut places, number).place);
+    places.set_known(known);
+    let other = give(&mut places, 2).place;
+    places.set_known(other);
+    assert_eq!(places.take_away(), Some(first));
+    assert!(places.take_away().is_some_and(|place| place != known && place != other));
+    assert_eq!(places.take_away(), None, "one known peer of each host");
+    assert_eq!(places.len(), 2);
+}
+
+#[test]
 fn what_was_taken_away_is_given_back_once() {
     let mut places = Places::new(1, 1);
     let first = give(&mut places, 1).place;

@@ -73,6 +73,11 @@ impl Sockets {
         }
     }
 
+    /// Their places.
+    pub(crate) const fn slots(&self) -> &Arc<Slots> {
+        &self.slots
+    }
+
     /// Closes every connection, those about to open as well, and waits until all have ended.
     pub(crate) async fn close_all(&self) {
         {
