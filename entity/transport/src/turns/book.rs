@@ -1,6 +1,6 @@
 //! Whose turn it is: hosts among each other, and within a host the accounts on it. Pure; work is counted in nanoseconds.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +31,13 @@ pub(super) struct Turn {
     begun: Duration,
 }
 
-/// So long after two flows were heard of beside each other they are in each other's way. Guessed: some round trips.
+/// So long after two flows were heard of beside each other they are in each other's way, and their pieces of work are small.
+/// Guessed: some round trips.
 const CONTENTION: Duration = Duration::from_millis(100);
+
+/// Of two and more turns one is kept from one flow for so many times what it and the other made of a turn last: who comes back
+/// later loses little by waiting for the end of a piece of work, and would keep much more than it wants from who has much to do.
+const RESERVED_PART: u32 = 8;
 
 /// While patient peers are about, all others together have one part in so many of the last turn's time.
 ///
@@ -43,6 +48,11 @@ pub(super) const OTHERS_PART: u32 = 8;
 /// At most so long after its last turn a patient peer is about. Less where the pieces of work of others are small: who comes back
 /// after [`OTHERS_PART`] of them loses no more by waiting for the end of one than by having them put off.
 const ABOUT_MAX: Duration = Duration::from_millis(20);
+
+/// The last turn is kept free for patient peers for no more than so many times what they have used. Whoever asks for little and
+/// seldom would keep others from it for as much as an honest peer otherwise, and pay nothing. Guessed: an honest peer takes less
+/// than that between an answer and its next message.
+pub(super) const PATIENCE: u32 = 16;
 
 /// Others may have saved up what is theirs of so much time: their pieces of work may be small beside those of patient peers, and
 /// between two of these is time for one.
@@ -62,12 +72,20 @@ pub(super) struct Book {
     running: usize,
     waiting: usize,
     last: Option<Flow>,
-    /// Flows, then hosts.
-    contended_until: [Duration; 2],
+    contended_until: Duration,
+    /// Until when one of several turns is kept for others: from flows, then from hosts.
+    reserved_until: [Duration; 2],
+    /// Who had a turn last and who before, and what they made of it.
+    made: [Option<(Flow, Duration)>; 2],
+    /// Those who wait and are patient.
+    patient: BTreeSet<Flow>,
     /// When those who are not patient may have the last turn again while patient peers are about, and who they are.
     held_until: Duration,
     /// When a patient peer had its last turn.
     seen: Option<Duration>,
+    /// For how long the last turn may be kept free for them: what they have used, [`PATIENCE`] times, and no more of it than
+    /// [`ABOUT_MAX`].
+    patience: Duration,
     /// What those who are not patient made of the last turn last.
     piece: Duration,
 }
@@ -100,9 +118,13 @@ impl Book {
             running: 0,
             waiting: 0,
             last: None,
-            contended_until: [Duration::ZERO; 2],
+            contended_until: Duration::ZERO,
+            reserved_until: [Duration::ZERO; 2],
+            made: [None, None],
+            patient: BTreeSet::new(),
             held_until: Duration::ZERO,
             seen: None,
+            patience: Duration::ZERO,
             piece: Duration::ZERO,
         }
     }
@@ -135,7 +157,13 @@ impl Book {
             .push_back((ticket, is_ahead));
         self.waiting += 1;
         if self.is_patient(flow) {
+            // For so long it was waited for.
+            let waited = self.seen.map_or(Duration::ZERO, |seen| now.saturating_sub(seen));
+            self.patience = self.patience.saturating_sub(waited);
             self.seen = Some(now);
+            self.patient.insert(flow.clone());
+        } else {
+            self.patient.remove(flow);
         }
         let is_alone = self.waiting == 1 && !self.is_contended(now);
         if !(is_due || is_alone) || self.running >= self.turns_max || !self.may_run(flow, now) {
@@ -152,6 +180,12 @@ impl Book {
         if self.running >= self.turns_max {
             return None;
         }
+        if self.is_kept(now) {
+            // All others are left alone: there may be many of them.
+            let flow = self.patient.iter().filter(|flow| self.may_run(flow, now));
+            let flow = flow.min_by_key(|flow| self.starts(flow))?.clone();
+            return Some(self.grant(flow, now));
+        }
         let flow = self.hosts.in_order().find_map(|host| {
             let accounts = self.on_host.get(host)?.accounts.in_order();
             let mut flows = accounts.map(|account| Flow { host: *host, account: account.clone() });
@@ -166,6 +200,8 @@ impl Book {
             turn;
         if is_patient {
             self.seen = Some(now);
+            let earned = cost.saturating_mul(PATIENCE);
+            self.patience = self.patience.saturating_add(earned).min(ABOUT_MAX);
         } else if is_last && were_about {
             // Meanwhile a patient peer could not show that it is about.
             self.seen = self.seen.map(|seen| seen + now.saturating_sub(begun));
@@ -178,6 +214,7 @@ impl Book {
             self.held_until =
                 self.held_until.max(begun).saturating_add(cost.saturating_mul(OTHERS_PART));
         }
+        self.note_made(&flow, cost, now);
         // A look at the clock is never for nothing, so that what costs less than its resolution costs something.
         let cost = u64::try_from(cost.as_nanos()).unwrap_or(u64::MAX).max(1);
         self.running = self.running.saturating_sub(1);
@@ -189,6 +226,7 @@ impl Book {
                 line.running = line.running.saturating_sub(1);
             }
         }
+        self.look_at_patience(&flow);
         self.tidy(&flow);
     }
 
@@ -199,6 +237,7 @@ impl Book {
         let before = line.waiting.len();
         line.waiting.retain(|(waiting, _)| *waiting != ticket);
         self.waiting -= before - line.waiting.len();
+        self.look_at_patience(flow);
         self.rest(flow);
         self.tidy(flow);
     }
@@ -216,7 +255,7 @@ impl Book {
 
     /// Whether several flows want work these days.
     pub(super) fn is_contended(&self, now: Duration) -> bool {
-        now < self.contended_until[0]
+        now < self.contended_until
     }
 
     /// How many hosts and accounts of hosts are remembered.
@@ -226,21 +265,57 @@ impl Book {
         self.hosts.len() + self.on_host.len() + on_host.sum::<usize>()
     }
 
+    /// Whether those noted as patient are those who wait and are.
+    #[cfg(test)]
+    pub(super) fn knows_who_is_patient(&self) -> bool {
+        let flows = self.on_host.iter().flat_map(|(host, on_host)| {
+            let waiting = on_host.lines.iter().filter(|(_, line)| !line.waiting.is_empty());
+            waiting.map(|(account, _)| Flow { host: *host, account: account.clone() })
+        });
+        flows.filter(|flow| self.is_patient(flow)).collect::<BTreeSet<_>>() == self.patient
+    }
+
     fn note(&mut self, flow: &Flow, now: Duration) {
         if let Some(last) = self.last.as_ref().filter(|last| *last != flow) {
-            self.contended_until[0] = now + CONTENTION;
-            if last.host != flow.host {
-                self.contended_until[1] = now + CONTENTION;
-            }
+            self.contended_until = now + CONTENTION;
+            let is_of_hosts = last.host != flow.host;
+            self.reserve(is_of_hosts, now);
         }
         if self.last.as_ref() != Some(flow) {
             self.last = Some(flow.clone());
         }
     }
 
+    /// Keeps one of several turns from each of the two flows that had one last, for the other.
+    fn reserve(&mut self, is_of_hosts: bool, now: Duration) {
+        let made = self.made.iter().flatten().fold(Duration::ZERO, |sum, (_, made)| sum + *made);
+        let until = now + made.saturating_mul(RESERVED_PART).min(CONTENTION);
+        let [flows, hosts] = &mut self.reserved_until;
+        *flows = until.max(*flows);
+        if is_of_hosts {
+            *hosts = until.max(*hosts);
+        }
+    }
+
+    /// Notes what a flow made of a turn.
+    fn note_made(&mut self, flow: &Flow, cost: Duration, now: Duration) {
+        let [last, before] = &mut self.made;
+        if let Some((_, made)) = last.as_mut().filter(|(of, _)| of == flow) {
+            *made = cost;
+            return;
+        }
+        let other = last.replace((flow.clone(), cost));
+        let is_of_hosts = other.as_ref().is_some_and(|(of, _)| of.host != flow.host);
+        let is_first = other.is_none();
+        *before = other;
+        if !is_first {
+            self.reserve(is_of_hosts, now);
+        }
+    }
+
     /// Until when patient peers are about.
     fn about_until(&self) -> Duration {
-        let about = self.piece.saturating_mul(OTHERS_PART).min(ABOUT_MAX);
+        let about = self.piece.saturating_mul(OTHERS_PART).min(self.patience);
         self.seen.map_or(Duration::ZERO, |seen| seen + about)
     }
 
@@ -258,10 +333,19 @@ impl Book {
         })
     }
 
+    /// Keeps the set of those who wait and are patient.
+    fn look_at_patience(&mut self, flow: &Flow) {
+        let waits = self.line(flow).is_some_and(|line| !line.waiting.is_empty());
+        if waits && self.is_patient(flow) {
+            self.patient.insert(flow.clone());
+        } else {
+            self.patient.remove(flow);
+        }
+    }
+
     /// Of two and more turns one stays free for others, while there are others. And the last is not for everybody.
     fn may_run(&self, flow: &Flow, now: Duration) -> bool {
-        let is_last = self.running + 1 == self.turns_max;
-        if is_last && now < self.kept_until() && !self.is_patient(flow) {
+        if self.is_kept(now) && !self.patient.contains(flow) {
             return false;
         }
         let Some(on_host) = self.on_host.get(&flow.host) else { return true };
@@ -270,7 +354,18 @@ impl Book {
             turns if turns > 1 && now < until => turns - 1,
             turns => turns,
         };
-        of_flow < max(self.contended_until[0]) && on_host.running < max(self.contended_until[1])
+        of_flow < max(self.reserved_until[0]) && on_host.running < max(self.reserved_until[1])
+    }
+
+    /// Whether the turn that is free is kept for patient peers.
+    fn is_kept(&self, now: Duration) -> bool {
+        self.running + 1 == self.turns_max && now < self.kept_until()
+    }
+
+    /// Where a flow that waits stands: its host, and it on that.
+    fn starts(&self, flow: &Flow) -> [Option<u64>; 2] {
+        let on_host = self.on_host.get(&flow.host);
+        [self.hosts.start(&flow.host), on_host.and_then(|it| it.accounts.start(&flow.account))]
     }
 
     fn line(&self, flow: &Flow) -> Option<&Line> {
@@ -279,7 +374,7 @@ impl Book {
 
     /// Gives a turn to whoever is first in a flow that waits.
     fn grant(&mut self, flow: Flow, now: Duration) -> (Ticket, Turn) {
-        let is_patient = self.is_patient(&flow);
+        let is_patient = self.patient.remove(&flow);
         let of_host = self.hosts.serve(&flow.host);
         let mut charged = [of_host, 0];
         let mut ticket = 0;

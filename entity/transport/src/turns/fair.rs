@@ -76,6 +76,11 @@ impl<K: Ord + Clone> Queue<K> {
         self.waiting.iter().map(|(_, key)| key)
     }
 
+    /// Where a class that waits starts.
+    pub(super) fn start(&self, key: &K) -> Option<u64> {
+        self.classes.get(key)?.start
+    }
+
     /// Whether a class that would begin to wait now came before all who wait, and has had no more than whoever was served last.
     pub(super) fn is_due(&self, key: &K) -> bool {
         let start = self.classes.get(key).map_or(self.clock, |class| class.served);

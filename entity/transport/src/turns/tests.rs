@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::book::{Book, OTHERS_PART, RESTING_MAX};
+use super::book::{Book, OTHERS_PART, PATIENCE, RESTING_MAX};
 use super::fair::DEBTORS_MAX;
 use super::*;
 
@@ -106,6 +106,7 @@ proptest! {
                 },
             }
             prop_assert!(running.len() <= turns_max);
+            prop_assert!(book.knows_who_is_patient());
         }
         for _ in 0..=waiting.len() {
             running.drain(..).for_each(|turn| book.end(turn, us(10), us(now)));
@@ -171,14 +172,16 @@ fn beside_a_flood(
 }
 
 proptest! {
-    /// A known peer that waits for its answers keeps seven eighths of what it has alone, whatever the pieces of work of others cost
-    /// and whoever they are: strangers, or another known peer, there or here. And those have an eighth of the time at least.
+    /// A known peer that waits for its answers, and is back soon for what they cost, keeps seven eighths of what it has alone, whatever
+    /// the pieces of work of others cost and whoever they are: strangers, or another known peer, there or here. And those have an
+    /// eighth of the time at least.
     #[test]
     fn a_patient_peer_keeps_its_part_beside_any_flood(
         (piece, think, others) in (10..400_u64, 5..900_u64, 5..5_000_u64),
         (host, account) in (1..3_u32, 0..3_u8),
     ) {
         const TOTAL: u64 = 500_000;
+        let think = think.min(piece * u64::from(PATIENCE));
         let (honest, flood) = (flow(1, 9), flow(host, account));
         let (answers, had) = beside_a_flood(&honest, &flood, [piece, think, others], TOTAL);
         let alone = TOTAL / (piece + think);
@@ -186,6 +189,61 @@ proptest! {
         prop_assert!(answers * part * 100 >= alone * (part - 1) * 97, "{answers} of {alone}");
         prop_assert!(had * part * 100 >= TOTAL * 90 - part * others * 100, "{had} of {TOTAL}");
     }
+}
+
+proptest! {
+    /// Whoever wants little and seldom takes from others what it has itself, and a small multiple of that.
+    #[test]
+    fn a_trickle_costs_others_little_more_than_it_uses(
+        (piece, think, others) in (1..100_u64, 50..20_000_u64, 5..5_000_u64),
+        (host, account) in (1..3_u32, 0..3_u8),
+    ) {
+        const TOTAL: u64 = 500_000;
+        let (trickle, flood) = (flow(1, 9), flow(host, account));
+        let (answers, had) = beside_a_flood(&trickle, &flood, [piece, think, others], TOTAL);
+        let most = (answers + 1) * piece * u64::from(PATIENCE + 1);
+        prop_assert!(had + most + others >= TOTAL, "{had} of {TOTAL} beside {answers} of {piece}");
+    }
+}
+
+/// What somebody with always four messages has of two turns in a second, beside somebody who asks so often for so much.
+fn of_two_turns_beside(every: u64, cost: u64) -> u64 {
+    let mut book = Book::new(2);
+    let (busy, other) = (flow(1, 1), flow(2, 0));
+    let (mut running, mut had) = (Vec::new(), 0);
+    for ticket in 0..4 {
+        let turn = book.ask(&busy, (ticket, true), us(0));
+        running.extend(turn.map(|turn| (100, 100, ticket, turn)));
+    }
+    for now in (0..1_000_000).step_by(10) {
+        let (over, left) = running.drain(..).partition::<Vec<_>, _>(|(at, ..)| *at <= now);
+        running = left;
+        for (_, cost, ticket, turn) in over {
+            book.end(turn, us(cost), us(now));
+            if ticket < 4 {
+                had += cost;
+                assert!(book.ask(&busy, (ticket, true), us(now)).is_none());
+            }
+        }
+        if now % every == 0 {
+            let turn = book.ask(&other, (now + 10, false), us(now));
+            running.extend(turn.map(|turn| (now + cost, cost, now + 10, turn)));
+        }
+        while let Some((ticket, turn)) = book.next(us(now)) {
+            let cost = if ticket < 4 { 100 } else { cost };
+            running.push((now + cost, cost, ticket, turn));
+        }
+    }
+    had
+}
+
+#[test]
+fn whoever_wants_little_keeps_no_turn_from_who_has_much_to_do() {
+    // Both turns for a second are 2,000,000.
+    let had = of_two_turns_beside(100_000, 10);
+    assert!(had > 1_950_000, "{had}");
+    let had = of_two_turns_beside(200, 100);
+    assert!((950_000..1_550_000).contains(&had), "{had}");
 }
 
 #[test]
