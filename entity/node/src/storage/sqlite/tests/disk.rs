@@ -3,10 +3,15 @@
 //!
 //! What it assumes of a disk is what SQLite assumes: what was synced stays; of what was not, each sector of each write is
 //! there, or not, or junk, whatever happened to the others; bytes beside a write are not touched. Names are durable with
-//! their directory, which SQLite's own file system syncs at the first sync of a log that it made, and at no other time.
+//! their directory, which SQLite's own file system syncs at the first sync of a log that it made, and at no other time; the
+//! log before the tables syncs it when it is opened.
+//!
+//! A process that dies takes nothing from a disk: what it had not synced is seen by the next one, and still lost when the power
+//! fails then. So a disk whose power did not fail remembers everything that happened to it before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -28,6 +33,8 @@ pub(super) enum Act {
     Truncate { len: usize },
     Delete,
     Sync,
+    /// The names of all files, as they are.
+    SyncNames,
 }
 
 /// What happened, in order.
@@ -63,14 +70,25 @@ pub(super) enum Fate {
 impl Disk {
     /// Makes an empty one.
     pub(super) fn new() -> Self {
-        Self::with(Files::new())
+        Self::with(Files::new(), History::new())
     }
 
-    fn with(files: Files) -> Self {
+    /// Makes one with files that a loss of power cannot take.
+    fn durable(files: Files) -> Self {
+        let mut history = History::new();
+        for (name, data) in &files {
+            let write = Act::Write { offset: 0, data: data.clone() };
+            history.extend([Act::Create, write, Act::Sync].map(|act| (name.clone(), act)));
+        }
+        history.push((String::new(), Act::SyncNames));
+        Self::with(files, history)
+    }
+
+    fn with(files: Files, history: History) -> Self {
         let mut disks = lock(disks());
         let mount = format!("/{}/", disks.next);
         disks.next += 1;
-        let state = Arc::new(Mutex::new(State { files, history: History::new() }));
+        let state = Arc::new(Mutex::new(State { files, history }));
         disks.mounted.insert(mount.clone(), Arc::clone(&state));
         Self { mount, state }
     }
@@ -89,15 +107,14 @@ impl Disk {
         let state = Arc::clone(&self.state);
         move |wanted| {
             let exists = lock(&state).files.contains_key(LOG_NAME);
-            let mut file = File { disk: state, name: LOG_NAME.to_owned(), lock: LockKind::None };
+            let file = File::new(state, LOG_NAME.to_owned());
             match (exists, wanted) {
                 (true, _) => {}
-                (false, Wanted::Any) => {
-                    file.note(Act::Create);
-                    DatabaseHandle::sync(&mut file, false)?;
-                }
+                (false, Wanted::Any) => file.note(Act::Create),
                 (false, Wanted::There) => return Err(ErrorKind::NotFound.into()),
             }
+            file.note(Act::Sync);
+            file.note(Act::SyncNames);
             Ok(Box::new(file) as Box<dyn LogFile>)
         }
     }
@@ -144,13 +161,21 @@ impl Disk {
                 Act::Write { .. } | Act::Truncate { .. } if happens => {
                     change(contents.entry(file_name(name, *number)).or_default(), act);
                 }
-                Act::Write { .. } | Act::Truncate { .. } | Act::Delete | Act::Sync => {}
+                Act::Write { .. }
+                | Act::Truncate { .. }
+                | Act::Delete
+                | Act::Sync
+                | Act::SyncNames => {}
             }
         }
         let content = |(name, number): (&String, usize)| {
             (name.clone(), contents.remove(&file_name(name, number)).unwrap_or_default())
         };
-        Self::with(directory.into_iter().map(content).collect())
+        let files = directory.into_iter().map(content).collect();
+        match fate {
+            Fate::Kept => Self::with(files, history.to_vec()),
+            Fate::Lost | Fate::Torn(_) => Self::durable(files),
+        }
     }
 }
 
@@ -164,18 +189,11 @@ fn durable(history: &[(String, Act)]) -> Vec<bool> {
     // What a sync of each file, and what one of the directory, makes durable.
     let mut waiting: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut names = Vec::new();
-    let mut new_logs = BTreeSet::new();
     for (moment, (name, act)) in history.iter().enumerate() {
         match act {
-            Act::Create => {
-                names.push(moment);
-                if name != "entity.db" {
-                    new_logs.insert(name);
-                }
-            }
+            Act::Create => names.push(moment),
             Act::Delete => {
                 names.push(moment);
-                new_logs.remove(name);
                 // Nobody sees what is in it any more, unless its name comes back.
                 waiting.remove(name.as_str());
             }
@@ -186,10 +204,10 @@ fn durable(history: &[(String, Act)]) -> Vec<bool> {
                 for done in waiting.remove(name.as_str()).unwrap_or_default() {
                     durable[done] = true;
                 }
-                if new_logs.remove(name) {
-                    for done in names.drain(..) {
-                        durable[done] = true;
-                    }
+            }
+            Act::SyncNames => {
+                for done in names.drain(..) {
+                    durable[done] = true;
                 }
             }
         }
@@ -208,7 +226,7 @@ fn change(file: &mut Vec<u8>, act: &Act) {
     match act {
         Act::Write { offset, data } => write(file, *offset, data),
         Act::Truncate { len } => file.resize(*len, 0),
-        Act::Create | Act::Delete | Act::Sync => {}
+        Act::Create | Act::Delete | Act::Sync | Act::SyncNames => {}
     }
 }
 
@@ -296,9 +314,10 @@ impl Vfs for Mounts {
         if !exists && matches!(options.access, OpenAccess::Read | OpenAccess::Write) {
             return Err(ErrorKind::NotFound.into());
         }
-        let file = File { disk, name, lock: LockKind::None };
+        let mut file = File::new(disk, name);
         if !exists {
             file.note(Act::Create);
+            file.is_new_log = file.name != "entity.db";
         }
         Ok(file)
     }
@@ -308,7 +327,7 @@ impl Vfs for Mounts {
         if !lock(&disk).files.contains_key(&name) {
             return Err(ErrorKind::NotFound.into());
         }
-        File { disk, name, lock: LockKind::None }.note(Act::Delete);
+        File::new(disk, name).note(Act::Delete);
         Ok(())
     }
 
@@ -338,15 +357,23 @@ pub(super) struct File {
     disk: Arc<Mutex<State>>,
     name: String,
     lock: LockKind,
+    /// SQLite's own file system syncs the directory with its first sync.
+    is_new_log: bool,
 }
 
 impl File {
+    fn new(disk: Arc<Mutex<State>>, name: String) -> Self {
+        Self { disk, name, lock: LockKind::None, is_new_log: false }
+    }
+
     fn note(&self, act: Act) {
         let mut state = lock(&self.disk);
-        if matches!(act, Act::Delete) {
-            state.files.remove(&self.name);
-        } else {
-            change(state.files.entry(self.name.clone()).or_default(), &act);
+        match act {
+            Act::Delete => drop(state.files.remove(&self.name)),
+            Act::Create | Act::Write { .. } | Act::Truncate { .. } => {
+                change(state.files.entry(self.name.clone()).or_default(), &act);
+            }
+            Act::Sync | Act::SyncNames => {}
         }
         state.history.push((self.name.clone(), act));
     }
@@ -412,6 +439,9 @@ impl DatabaseHandle for File {
 
     fn sync(&mut self, _data_only: bool) -> io::Result<()> {
         self.note(Act::Sync);
+        if mem::take(&mut self.is_new_log) {
+            self.note(Act::SyncNames);
+        }
         Ok(())
     }
 
