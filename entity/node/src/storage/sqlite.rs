@@ -133,10 +133,10 @@ impl SqliteJournal {
             Err(error) => return Err(system(error)),
         };
         let log = Log::open(file, generation).map_err(system)?;
-        // From here on a store without its log lacks something.
-        connection.execute(SET_META, params!["log_is_open", "1"]).map_err(sqlite)?;
         let journal = Self { connection, log: RefCell::new(log), has_failed: Cell::new(false) };
-        journal.bring_in(true).map_err(|error| StorageError::Io {
+        // Even where nothing waits: what the process before noted may not have reached the disk, although it is seen here.
+        // Only a commit that changes a page syncs it, and the log must not be written over before.
+        journal.turn(true).map_err(|error| StorageError::Io {
             path: path.to_owned(),
             source: io::Error::other(error),
         })?;
@@ -170,16 +170,28 @@ impl SqliteJournal {
         Ok(())
     }
 
-    /// Brings the log into the tables, all of it at once. `stays_open` says whether more is to come.
-    fn bring_in(&self, stays_open: bool) -> Result<(), JournalError> {
+    /// Brings into the tables what waits in the log.
+    fn bring_in(&self) -> Result<(), JournalError> {
+        self.check_usable()?;
+        if self.log.borrow().len() == 0 {
+            return Ok(());
+        }
+        self.turn(true)
+    }
+
+    fn check_usable(&self) -> Result<(), JournalError> {
         if self.has_failed.get() {
             let reason = "it has failed before".to_owned();
             return Err(JournalError { action: "write", reason });
         }
+        Ok(())
+    }
+
+    /// Brings the log into the tables, all of it at once and also when it is empty, and begins the next generation. On return
+    /// everything that the tables have is durable. `stays_open` says whether more is to come.
+    fn turn(&self, stays_open: bool) -> Result<(), JournalError> {
+        self.check_usable()?;
         let mut log = self.log.borrow_mut();
-        if log.len() == 0 && stays_open {
-            return Ok(());
-        }
         let brought = log.read().map_err(|error| error.to_string()).and_then(|bytes| {
             let writes = log::writes(&bytes).ok_or("the log is damaged")?;
             self.write(log::last_of_each(writes), log.generation(), stays_open)
@@ -201,9 +213,9 @@ impl SqliteJournal {
             make(&transaction, write)?;
         }
         transaction.execute(SET_META, params!["log", generation.to_string()])?;
-        if !stays_open {
-            transaction.execute(SET_META, params!["log_is_open", "0"])?;
-        }
+        // While it is open a store without its log lacks something.
+        let is_open = if stays_open { "1" } else { "0" };
+        transaction.execute(SET_META, params!["log_is_open", is_open])?;
         transaction.commit()
     }
 
@@ -256,10 +268,7 @@ impl SqliteJournal {
 
 impl Journal for SqliteJournal {
     fn commit(&mut self, batches: &[Batch]) -> Result<(), JournalError> {
-        if self.has_failed.get() {
-            let reason = "it has failed before".to_owned();
-            return Err(JournalError { action: "write", reason });
-        }
+        self.check_usable()?;
         let writes = last_of_each(batches);
         if writes.is_empty() {
             return Ok(());
@@ -267,13 +276,13 @@ impl Journal for SqliteJournal {
         let appended = self.log.get_mut().append(writes);
         appended.map_err(|error| self.failed(error.to_string()))?;
         if self.log.get_mut().len() >= log::LEN_MAX {
-            return self.bring_in(true);
+            return self.bring_in();
         }
         Ok(())
     }
 
     fn load(&self) -> Result<Stored, JournalError> {
-        self.bring_in(true)?;
+        self.bring_in()?;
         self.read_all().map_err(unreadable)
     }
 
@@ -284,7 +293,7 @@ impl Journal for SqliteJournal {
         after: Option<&[u8]>,
         count_max: usize,
     ) -> Result<Vec<Record>, JournalError> {
-        self.bring_in(true)?;
+        self.bring_in()?;
         self.read_some(space, prefix, after, count_max).map_err(unreadable)
     }
 }
@@ -292,7 +301,7 @@ impl Journal for SqliteJournal {
 impl Drop for SqliteJournal {
     fn drop(&mut self) {
         // What cannot be brought in now stays in the log, and is brought in at the next start.
-        if self.bring_in(false).is_ok() {
+        if self.turn(false).is_ok() {
             drop(self.log.get_mut().remove());
         }
     }

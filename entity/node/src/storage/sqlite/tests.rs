@@ -104,7 +104,7 @@ fn after_a_failure_it_takes_no_more() {
     let batch = Batch::from(vec![Write::put(conformance::STATE, *b"a", *b"b")]);
     journal.connection.execute_batch("DROP TABLE state").unwrap();
     journal.commit(&[batch]).unwrap();
-    assert!(journal.bring_in(true).unwrap_err().to_string().contains("no such table"));
+    assert!(journal.bring_in().unwrap_err().to_string().contains("no such table"));
     journal.connection.execute_batch(TABLES.lines().nth(2).unwrap()).unwrap();
     let again = journal.commit(&[Batch::from(vec![put("a")])]).unwrap_err();
     assert_eq!(again.to_string(), "write the journal: it has failed before");
@@ -182,7 +182,7 @@ fn what_only_the_log_has_is_there_after_a_kill() {
     let directory = tempfile::tempdir().unwrap();
     let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
     journal.commit(&[Batch::from(vec![put("roster")])]).unwrap();
-    journal.bring_in(true).unwrap();
+    journal.bring_in().unwrap();
     journal.commit(&[Batch::from(vec![put("outbox")])]).unwrap();
     journal.commit(&[Batch::from(vec![Write::delete(Space::state("roster"), *b"a")])]).unwrap();
     let copy = killed(directory.path());

@@ -62,7 +62,7 @@ fn live(change: impl Fn(&Connection)) -> Life {
             journal.commit(group).unwrap();
             // Sometimes the log goes into the tables.
             if len == 3 {
-                journal.bring_in(true).unwrap();
+                journal.bring_in().unwrap();
             }
             acknowledged.extend(group.iter().map(|_| disk.moment()));
             rest = later;
