@@ -29,9 +29,11 @@ use entity_peer::inherit::inherit;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, params};
 use tracing::info;
 
+use crate::seed;
+
 use file::DiskFile;
-use log::{Log, LogFile, Logged, Wanted};
-use prepare::{Foreign, log_of, prepare};
+use log::{Log, LogFile, LogKey, Logged, Wanted};
+use prepare::{Foreign, Found, log_of, prepare};
 
 pub use error::StorageError;
 
@@ -87,17 +89,19 @@ impl SqliteJournal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags)
             .map_err(|source| StorageError::Sqlite { path: path.clone(), source })?;
-        Self::begin(connection, DiskFile::opening(data_dir), path, &owner)
+        let key = LogKey::new(seed::from_system()?);
+        Self::begin(connection, DiskFile::opening(data_dir), path, &owner, &key)
     }
 
-    /// Makes a connection ours: alone, durable, of the right owner and format.
+    /// Makes a connection ours: alone, durable, of the right owner and format. A store without a log gets `key` for it.
     fn begin(
         mut connection: Connection,
         log: impl FnOnce(Wanted) -> io::Result<Box<dyn LogFile>>,
         path: PathBuf,
         owner: &Owner,
+        key: &LogKey,
     ) -> Result<Self, StorageError> {
-        let foreign = match prepare(&mut connection, owner) {
+        let foreign = match prepare(&mut connection, owner, key) {
             Ok(None) => None,
             Ok(Some(Foreign::Predecessor(old))) => Some(old),
             Ok(Some(Foreign::Unknown)) => return Err(StorageError::NotAStore { path }),
@@ -124,7 +128,9 @@ impl SqliteJournal {
     ) -> Result<Self, StorageError> {
         let sqlite = |source| StorageError::Sqlite { path: path.to_owned(), source };
         let system = |source| StorageError::Io { path: path.with_file_name(LOG_NAME), source };
-        let (generation, is_open) = log_of(&connection).map_err(sqlite)?;
+        let Some(Found { generation, key, is_open }) = log_of(&connection).map_err(sqlite)? else {
+            return Err(StorageError::NotAStore { path: path.to_owned() });
+        };
         let file = match log(if is_open { Wanted::There } else { Wanted::Any }) {
             Ok(file) => file,
             Err(error) if is_open && error.kind() == io::ErrorKind::NotFound => {
@@ -132,7 +138,7 @@ impl SqliteJournal {
             }
             Err(error) => return Err(system(error)),
         };
-        let log = Log::open(file, generation).map_err(system)?;
+        let log = Log::open(file, key, generation).map_err(system)?;
         let journal = Self { connection, log: RefCell::new(log), has_failed: Cell::new(false) };
         // Even where nothing waits: what the process before noted may not have reached the disk, although it is seen here.
         // Only a commit that changes a page syncs it, and the log must not be written over before.

@@ -7,6 +7,7 @@ use entity_crypto::signing::PublicKey;
 use entity_peer::inherit::InheritError;
 
 use super::{FORMAT, LOG_NAME};
+use crate::seed::NoEntropy;
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,9 @@ pub enum StorageError {
         /// The file.
         path: PathBuf,
     },
+    /// There is nothing to make its key of.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
     /// SQLite refuses.
     #[error("open the store {}", path.display())]
     Sqlite {
@@ -109,7 +113,7 @@ impl StorageError {
             Self::NotAStore { path } => {
                 Some(format!("move {} away to start with an empty store", path.display()))
             }
-            Self::Io { .. } | Self::Sqlite { .. } => None,
+            Self::Io { .. } | Self::NoEntropy(_) | Self::Sqlite { .. } => None,
         }
     }
 }

@@ -6,17 +6,21 @@
 //! generation after the one that the tables have.
 //!
 //! ```text
-//! entry    "EnLg" | generation 8 | length of the writes 4 | digest 16 | writes
+//! entry    "EnLg" | generation 8 | length of the writes 4 | seal 8 | digest 16 | writes
 //! write    1 put state, 2 put archive, 3 delete state, 4 delete archive | length 1, space | length 4, key | length 4, value (of a put)
 //! ```
 //!
-//! Numbers are big-endian. The digest is the beginning of the SHA-256 of the entry with zeros in its place.
+//! Numbers are big-endian. The seal is the beginning of the HMAC-SHA256 of what is before it, the digest that of the entry with
+//! zeros in its place, both with the store's own key. Behind the end lie the bytes of older entries, and in them whatever
+//! strangers had kept: without the key nobody can write something that is taken for an entry once the end comes to lie before it.
 
 use std::fmt;
 use std::io;
 
-use entity_crypto::derivation::sha256;
+use entity_crypto::derivation::hmac_sha256;
+use entity_crypto::encoding::{hex_decode_array, hex_encode};
 use entity_journal::{Retention, Write};
+use zeroize::Zeroizing;
 
 /// The name of the file beside the store.
 pub const LOG_NAME: &str = "entity.db-log";
@@ -32,7 +36,9 @@ const ROOM_MAX: usize = 2 * LEN_MAX;
 const ROOM_STEP: usize = 256 * 1024;
 
 const MAGIC: &[u8; 4] = b"EnLg";
-const DIGEST_AT: usize = 16;
+const SEAL_AT: usize = 16;
+const SEAL_LEN: usize = 8;
+const DIGEST_AT: usize = SEAL_AT + SEAL_LEN;
 const DIGEST_LEN: usize = 16;
 const HEAD_LEN: usize = DIGEST_AT + DIGEST_LEN;
 
@@ -61,9 +67,44 @@ pub(super) trait LogFile: Send {
     fn remove(&mut self) -> io::Result<()>;
 }
 
+/// What the entries of a store are sealed with: secret random bytes, noted in its tables.
+pub(super) struct LogKey(Zeroizing<[u8; 32]>);
+
+impl LogKey {
+    /// Takes random bytes.
+    pub(super) fn new(random: [u8; 32]) -> Self {
+        Self(Zeroizing::new(random))
+    }
+
+    /// Reads what [`LogKey::to_hex`] gives.
+    pub(super) fn from_hex(text: &str) -> Option<Self> {
+        hex_decode_array(text).ok().map(Self::new)
+    }
+
+    /// As the tables have it.
+    pub(super) fn to_hex(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex_encode(&*self.0))
+    }
+
+    fn seal(&self, head: &[u8]) -> [u8; SEAL_LEN] {
+        first(&hmac_sha256(&*self.0, head))
+    }
+
+    fn digest(&self, entry: &[u8]) -> [u8; DIGEST_LEN] {
+        first(&hmac_sha256(&*self.0, entry))
+    }
+}
+
+impl fmt::Debug for LogKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LogKey(..)")
+    }
+}
+
 /// A log that is open.
 pub(super) struct Log {
     file: Box<dyn LogFile>,
+    key: LogKey,
     generation: u64,
     /// Where the next entry goes.
     end: usize,
@@ -84,13 +125,13 @@ pub(super) struct Logged<'a> {
 
 impl Log {
     /// Opens a log before tables that have everything up to `generation`.
-    pub(super) fn open(file: Box<dyn LogFile>, generation: u64) -> io::Result<Self> {
+    pub(super) fn open(file: Box<dyn LogFile>, key: LogKey, generation: u64) -> io::Result<Self> {
         let room = file.len()?;
         let mut bytes = vec![0; room];
         file.read(&mut bytes)?;
         let generation = generation + 1;
-        let end = whole(&bytes, generation);
-        Ok(Self { file, generation, end, room, entry: Vec::new() })
+        let end = whole(&bytes, &key, generation);
+        Ok(Self { file, key, generation, end, room, entry: Vec::new() })
     }
 
     /// The generation of its entries.
@@ -109,7 +150,7 @@ impl Log {
         writes: impl IntoIterator<Item = &'a Write>,
     ) -> io::Result<()> {
         self.entry.clear();
-        encode(&mut self.entry, self.generation, writes)?;
+        encode(&mut self.entry, &self.key, self.generation, writes)?;
         let end = self.end + self.entry.len();
         if end > self.room {
             let room = end.next_multiple_of(ROOM_STEP);
@@ -159,6 +200,7 @@ impl fmt::Debug for Log {
 /// Writes one entry behind what `out`, which is empty, has.
 fn encode<'a>(
     out: &mut Vec<u8>,
+    key: &LogKey,
     generation: u64,
     writes: impl IntoIterator<Item = &'a Write>,
 ) -> io::Result<()> {
@@ -166,7 +208,7 @@ fn encode<'a>(
     out.extend_from_slice(&generation.to_be_bytes());
     out.extend_from_slice(&[0; HEAD_LEN - 12]);
     for write in writes {
-        let (space, key) = write.place();
+        let (space, name) = write.place();
         let (kind, value) = match (write, space.retention()) {
             (Write::Put { value, .. }, Retention::State) => (1, Some(value)),
             (Write::Put { value, .. }, Retention::Archive) => (2, Some(value)),
@@ -176,15 +218,17 @@ fn encode<'a>(
         out.push(kind);
         out.push(u8::try_from(space.name().len()).map_err(too_large)?);
         out.extend_from_slice(space.name().as_bytes());
-        put_bytes(out, key)?;
+        put_bytes(out, name)?;
         if let Some(value) = value {
             put_bytes(out, value)?;
         }
     }
     let len = u32::try_from(out.len() - HEAD_LEN).map_err(too_large)?;
-    out[12..DIGEST_AT].copy_from_slice(&len.to_be_bytes());
-    let digest = sha256(out);
-    out[DIGEST_AT..HEAD_LEN].copy_from_slice(&digest[..DIGEST_LEN]);
+    out[12..SEAL_AT].copy_from_slice(&len.to_be_bytes());
+    let seal = key.seal(&out[..SEAL_AT]);
+    out[SEAL_AT..DIGEST_AT].copy_from_slice(&seal);
+    let digest = key.digest(out);
+    out[DIGEST_AT..HEAD_LEN].copy_from_slice(&digest);
     Ok(())
 }
 
@@ -200,27 +244,38 @@ fn too_large(_: std::num::TryFromIntError) -> io::Error {
 }
 
 /// How many bytes at the front are whole entries of a generation.
-fn whole(bytes: &[u8], generation: u64) -> usize {
+fn whole(bytes: &[u8], key: &LogKey, generation: u64) -> usize {
     let mut end = 0;
-    while let Some(len) = bytes.get(end..).and_then(|rest| entry_len(rest, generation)) {
-        end += len;
+    while let Some(entry) = bytes.get(end..).and_then(|rest| entry_at_front(rest, key))
+        && entry.generation == generation
+    {
+        end += entry.len;
     }
     end
 }
 
-/// The length of the entry at the front, if there is a whole one of this generation.
-fn entry_len(bytes: &[u8], generation: u64) -> Option<usize> {
+/// An entry that is whole.
+struct Entry {
+    generation: u64,
+    len: usize,
+}
+
+/// The entry at the front, if there is a whole one.
+fn entry_at_front(bytes: &[u8], key: &LogKey) -> Option<Entry> {
     let head = bytes.first_chunk::<HEAD_LEN>()?;
     let (magic, rest) = head.split_first_chunk::<4>()?;
-    let (found, rest) = rest.split_first_chunk::<8>()?;
-    let (len, digest) = rest.split_first_chunk::<4>()?;
-    if magic != MAGIC || u64::from_be_bytes(*found) != generation {
+    let (generation, rest) = rest.split_first_chunk::<8>()?;
+    let (len, rest) = rest.split_first_chunk::<4>()?;
+    let (seal, digest) = rest.split_first_chunk::<SEAL_LEN>()?;
+    // The seal comes first: where others chose the bytes, no long digest is made for them.
+    if magic != MAGIC || *seal != key.seal(&head[..SEAL_AT]) {
         return None;
     }
     let len = HEAD_LEN + usize::try_from(u32::from_be_bytes(*len)).ok()?;
     let mut entry = bytes.get(..len)?.to_vec();
     entry.get_mut(DIGEST_AT..HEAD_LEN)?.fill(0);
-    sha256(&entry).starts_with(digest).then_some(len)
+    let generation = u64::from_be_bytes(*generation);
+    (key.digest(&entry) == digest).then_some(Entry { generation, len })
 }
 
 /// The writes of whole entries, in order; `None` for bytes that are none.
@@ -248,6 +303,12 @@ pub(super) fn writes(mut bytes: &[u8]) -> Option<Vec<Logged<'_>>> {
         bytes = behind;
     }
     Some(all)
+}
+
+fn first<const N: usize>(digest: &[u8; 32]) -> [u8; N] {
+    let mut first = [0; N];
+    first.copy_from_slice(&digest[..N]);
+    first
 }
 
 fn take_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use entity_crypto::signing::PublicKey;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use zeroize::Zeroizing;
 
+use super::log::LogKey;
 use super::{FORMAT, Owner, SET_META};
 
 /// Why a file is not this peer's store.
@@ -16,10 +18,12 @@ pub(super) enum Foreign {
     Predecessor(PublicKey),
 }
 
-/// Takes the file for this connection alone, sets what durability needs, and makes the tables of a new store.
+/// Takes the file for this connection alone, sets what durability needs, and makes the tables of a new store. One that had no
+/// log gets `key` for it.
 pub(super) fn prepare(
     connection: &mut Connection,
     owner: &Owner,
+    key: &LogKey,
 ) -> rusqlite::Result<Option<Foreign>> {
     // Whoever holds the file holds it until its end; waiting would only put off the refusal.
     connection.busy_timeout(Duration::ZERO)?;
@@ -52,36 +56,52 @@ pub(super) fn prepare(
     if is_new {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.execute_batch(TABLES)?;
-        let mut meta = transaction.prepare("INSERT INTO meta (name, value) VALUES (?1, ?2)")?;
-        meta.execute(params!["format", FORMAT.to_string()])?;
-        meta.execute(params!["owner", owner.key.to_hex()])?;
-    } else {
+        transaction.execute(SET_META, params!["owner", owner.key.to_hex()])?;
+    }
+    if is_new || format_of(&transaction)? != Some(FORMAT) {
         transaction.execute(SET_META, params!["format", FORMAT.to_string()])?;
+        transaction.execute(SET_META, params!["log", "0"])?;
+        transaction.execute(SET_META, params!["log_key", key.to_hex().as_str()])?;
     }
     transaction.commit()?;
     Ok(foreign)
 }
 
-/// The generation of the log that the tables have, and whether more may wait in the log.
-pub(super) fn log_of(connection: &Connection) -> rusqlite::Result<(u64, bool)> {
-    let meta = |name| -> rusqlite::Result<Option<String>> {
-        let found = connection
-            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0));
-        found.optional()
-    };
-    let generation = meta("log")?.and_then(|text| text.parse().ok());
-    Ok((generation.unwrap_or(0), meta("log_is_open")?.as_deref() == Some("1")))
+/// What the tables say about the log.
+pub(super) struct Found {
+    /// The generation that they have.
+    pub(super) generation: u64,
+    pub(super) key: LogKey,
+    /// More may wait in it.
+    pub(super) is_open: bool,
+}
+
+/// What the tables say about the log; `None` where that is damaged.
+pub(super) fn log_of(connection: &Connection) -> rusqlite::Result<Option<Found>> {
+    let generation = meta(connection, "log")?.and_then(|text| text.parse().ok());
+    let key = meta(connection, "log_key")?.map(Zeroizing::new);
+    let key = key.and_then(|text| LogKey::from_hex(&text));
+    let is_open = meta(connection, "log_is_open")?.as_deref() == Some("1");
+    let found = generation.zip(key);
+    Ok(found.map(|(generation, key)| Found { generation, key, is_open }))
+}
+
+fn meta(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    let found =
+        connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0));
+    found.optional()
+}
+
+fn format_of(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    Ok(meta(connection, "format")?.and_then(|text| text.parse().ok()))
 }
 
 fn whose(connection: &Connection, owner: &Owner) -> rusqlite::Result<Option<Foreign>> {
-    let meta = |name| -> rusqlite::Result<String> {
-        connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
-    };
-    let Ok(found) = meta("format")?.parse::<i64>() else { return Ok(Some(Foreign::Unknown)) };
+    let Some(found) = format_of(connection)? else { return Ok(Some(Foreign::Unknown)) };
     if found > FORMAT {
         return Ok(Some(Foreign::Newer(found)));
     }
-    let kept = meta("owner")?;
+    let Some(kept) = meta(connection, "owner")? else { return Ok(Some(Foreign::Unknown)) };
     if kept == owner.key.to_hex() {
         return Ok(None);
     }

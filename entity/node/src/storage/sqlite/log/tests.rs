@@ -15,7 +15,11 @@ impl Memory {
     }
 
     fn log(&self, generation: u64) -> Log {
-        Log::open(Box::new(self.clone()), generation).unwrap()
+        self.log_with(key(), generation)
+    }
+
+    fn log_with(&self, key: LogKey, generation: u64) -> Log {
+        Log::open(Box::new(self.clone()), key, generation).unwrap()
     }
 }
 
@@ -51,6 +55,10 @@ impl LogFile for Memory {
     }
 }
 
+fn key() -> LogKey {
+    LogKey::new([8; 32])
+}
+
 const STATE: Space = Space::state("s");
 const ARCHIVE: Space = Space::archive("a");
 
@@ -73,7 +81,7 @@ fn an_entry_has_these_bytes() {
     let expected = "456e4c67".to_owned()
         + "0000000000000007"
         + "00000029"
-        + DIGEST
+        + SEAL_AND_DIGEST
         + "01"
         + "0173"
         + "000000016b"
@@ -89,12 +97,34 @@ fn an_entry_has_these_bytes() {
         + "0161"
         + "00000000";
     let end = expected.len() / 2;
-    assert_eq!(entity_crypto::encoding::hex_encode(&bytes[..end]), expected);
+    assert_eq!(hex_encode(&bytes[..end]), expected);
     assert!(bytes[end..].iter().all(|byte| *byte == 0));
 }
 
 /// What the entry of `an_entry_has_these_bytes` has after its length.
-const DIGEST: &str = "46e7f8c6180c29e5c940a2327a740754";
+const SEAL_AND_DIGEST: &str = "c62b25797bffa6b4cf93725796c14d85261af018d02174b2";
+
+#[test]
+fn who_does_not_have_the_key_writes_no_entry() {
+    let file = Memory::default();
+    let mut log = file.log(0);
+    log.append([&Write::put(STATE, "a", "1")]).unwrap();
+    let end = log.len();
+    // Somebody knows everything but the key, and what they send comes to lie behind the end.
+    let theirs = Memory::default();
+    theirs.log_with(LogKey::new([9; 32]), 0).append([&Write::put(STATE, "b", "2")]).unwrap();
+    file.clone().write(end, &theirs.bytes()).unwrap();
+    assert_eq!(writes_of(&file.log(0).read().unwrap()).len(), 1);
+    assert_eq!(theirs.log(0).len(), 0);
+}
+
+#[test]
+fn a_key_is_noted_as_text_and_shown_nowhere() {
+    let key = LogKey::new([0xa7; 32]);
+    assert_eq!(format!("{key:?}"), "LogKey(..)");
+    assert_eq!(LogKey::from_hex(&key.to_hex()).unwrap().to_hex(), key.to_hex());
+    assert!(LogKey::from_hex("a7").is_none());
+}
 
 #[test]
 fn what_was_appended_is_found_again_until_the_tables_have_it() {

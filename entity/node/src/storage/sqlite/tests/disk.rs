@@ -29,8 +29,13 @@ const VFS: &str = "power";
 #[derive(Debug, Clone)]
 pub(super) enum Act {
     Create,
-    Write { offset: usize, data: Vec<u8> },
-    Truncate { len: usize },
+    Write {
+        offset: usize,
+        data: Vec<u8>,
+    },
+    Truncate {
+        len: usize,
+    },
     Delete,
     Sync,
     /// The names of all files, as they are.

@@ -20,7 +20,8 @@ struct Life {
 }
 
 fn open(disk: &Disk) -> Result<SqliteJournal, StorageError> {
-    SqliteJournal::begin(disk.connect(), disk.log(), "entity.db".into(), &owner(1).into())
+    let key = LogKey::new([8; 32]);
+    SqliteJournal::begin(disk.connect(), disk.log(), "entity.db".into(), &owner(1).into(), &key)
 }
 
 /// Batches with everything that matters to pages: new records, changed and removed ones, some larger than a page.
