@@ -32,7 +32,7 @@ use tracing::info;
 use crate::seed;
 
 use file::DiskFile;
-use log::{Log, LogFile, LogKey, Logged, Wanted};
+use log::{Log, LogFile, LogKey, Logged, UnfitLog, Wanted};
 use prepare::{Foreign, Found, log_of, prepare};
 
 pub use error::StorageError;
@@ -138,7 +138,14 @@ impl SqliteJournal {
             }
             Err(error) => return Err(system(error)),
         };
-        let log = Log::open(file, key, generation).map_err(system)?;
+        let log = Log::open(file, key, generation).map_err(|unfit| {
+            let path = path.to_owned();
+            match unfit {
+                UnfitLog::Ahead => StorageError::LogAhead { path },
+                UnfitLog::Damaged { at } => StorageError::LogDamaged { path, at },
+                UnfitLog::System(source) => system(source),
+            }
+        })?;
         let journal = Self { connection, log: RefCell::new(log), has_failed: Cell::new(false) };
         // Even where nothing waits: what the process before noted may not have reached the disk, although it is seen here.
         // Only a commit that changes a page syncs it, and the log must not be written over before.

@@ -74,6 +74,20 @@ pub enum StorageError {
         /// The file.
         path: PathBuf,
     },
+    /// Its log goes on from a later moment.
+    #[error("open the store {}: it and its log {LOG_NAME} are not of the same moment, the log is from later", path.display())]
+    LogAhead {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its log is damaged before its end.
+    #[error("open the store {}: its log {LOG_NAME} is damaged at byte {at}, and goes on behind that", path.display())]
+    LogDamaged {
+        /// The file.
+        path: PathBuf,
+        /// The byte of the log.
+        at: usize,
+    },
     /// There is nothing to make its key of.
     #[error(transparent)]
     NoEntropy(#[from] NoEntropy),
@@ -110,9 +124,18 @@ impl StorageError {
                 "put {LOG_NAME} back beside {}, both from the same moment: without it votes and messages are forgotten",
                 path.display()
             )),
-            Self::NotAStore { path } => {
-                Some(format!("move {} away to start with an empty store", path.display()))
-            }
+            Self::LogAhead { path } => Some(format!(
+                "put {} and {LOG_NAME} from the same moment there: older tables forget votes and messages",
+                path.display()
+            )),
+            Self::LogDamaged { path, .. } => Some(format!(
+                "put the whole {LOG_NAME} of the same moment back beside {}; where there is none, give the store up with its identity: what was kept last is lost, and may be votes",
+                path.display()
+            )),
+            Self::NotAStore { path } => Some(format!(
+                "move {} and, where it is there, {LOG_NAME} away to start with an empty store",
+                path.display()
+            )),
             Self::Io { .. } | Self::NoEntropy(_) | Self::Sqlite { .. } => None,
         }
     }

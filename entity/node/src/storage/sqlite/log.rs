@@ -15,7 +15,7 @@
 //! strangers had kept: without the key nobody can write something that is taken for an entry once the end comes to lie before it.
 
 use std::fmt;
-use std::io;
+use std::io::{self, BufRead as _};
 
 use entity_crypto::derivation::hmac_sha256;
 use entity_crypto::encoding::{hex_decode_array, hex_encode};
@@ -113,6 +113,21 @@ pub(super) struct Log {
     entry: Vec<u8>,
 }
 
+/// Why a log cannot be brought into the tables.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UnfitLog {
+    /// The tables are older than what it begins with.
+    #[error("it goes on from a later moment")]
+    Ahead,
+    /// It is damaged from this byte on, and goes on behind the damage. An entry is written when the one before is durable, so a
+    /// loss of power leaves no such log.
+    #[error("it is damaged at byte {at}")]
+    Damaged { at: usize },
+    /// It cannot be read.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
 /// A write as the log has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Logged<'a> {
@@ -125,12 +140,23 @@ pub(super) struct Logged<'a> {
 
 impl Log {
     /// Opens a log before tables that have everything up to `generation`.
-    pub(super) fn open(file: Box<dyn LogFile>, key: LogKey, generation: u64) -> io::Result<Self> {
+    pub(super) fn open(
+        file: Box<dyn LogFile>,
+        key: LogKey,
+        generation: u64,
+    ) -> Result<Self, UnfitLog> {
         let room = file.len()?;
         let mut bytes = vec![0; room];
         file.read(&mut bytes)?;
         let generation = generation + 1;
+        if entry_at_front(&bytes, &key).is_some_and(|entry| entry.generation > generation) {
+            return Err(UnfitLog::Ahead);
+        }
         let end = whole(&bytes, &key, generation);
+        let behind = bytes.get(end + 1..).unwrap_or_default();
+        if has_entry(behind, &key, generation) {
+            return Err(UnfitLog::Damaged { at: end });
+        }
         Ok(Self { file, key, generation, end, room, entry: Vec::new() })
     }
 
@@ -252,6 +278,20 @@ fn whole(bytes: &[u8], key: &LogKey, generation: u64) -> usize {
         end += entry.len;
     }
     end
+}
+
+/// Whether there is a whole entry of a generation anywhere.
+fn has_entry(bytes: &[u8], key: &LogKey, generation: u64) -> bool {
+    let front: Vec<u8> = [&MAGIC[..], &generation.to_be_bytes()].concat();
+    let mut rest = bytes;
+    while let Ok(1..) = rest.skip_until(MAGIC[0]) {
+        let from = bytes.len() - rest.len() - 1;
+        let there = bytes.get(from..).filter(|there| there.starts_with(&front));
+        if there.and_then(|there| entry_at_front(there, key)).is_some() {
+            return true;
+        }
+    }
+    false
 }
 
 /// An entry that is whole.

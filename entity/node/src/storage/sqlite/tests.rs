@@ -220,6 +220,60 @@ fn a_store_whose_log_was_taken_away_is_refused() {
 }
 
 #[test]
+fn a_store_and_a_log_of_different_moments_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    let before = killed(directory.path());
+    journal.commit(&[Batch::from(vec![put("roster")])]).unwrap();
+    journal.bring_in().unwrap();
+    journal.commit(&[Batch::from(vec![put("outbox")])]).unwrap();
+    fs::copy(directory.path().join(LOG_NAME), before.path().join(LOG_NAME)).unwrap();
+    for _ in 0..2 {
+        let refused = SqliteJournal::open(before.path(), owner(1)).unwrap_err();
+        assert!(refused.help().is_some());
+        assert!(matches!(refused, StorageError::LogAhead { .. }), "{refused}");
+    }
+}
+
+#[test]
+fn a_log_that_is_damaged_before_its_end_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    for space in ["roster", "outbox"] {
+        journal.commit(&[Batch::from(vec![put(space)])]).unwrap();
+    }
+    let copy = killed(directory.path());
+    let path = copy.path().join(LOG_NAME);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[30] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    for _ in 0..2 {
+        let refused = SqliteJournal::open(copy.path(), owner(1)).unwrap_err();
+        assert!(refused.help().is_some());
+        assert!(matches!(refused, StorageError::LogDamaged { at: 0, .. }), "{refused}");
+    }
+}
+
+#[test]
+fn a_store_that_does_not_say_which_log_it_has_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(SqliteJournal::open(directory.path(), owner(1)).unwrap());
+    let path = directory.path().join(FILE_NAME);
+    for name in ["log", "log_key"] {
+        let connection = Connection::open(&path).unwrap();
+        let value: String = connection
+            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+            .unwrap();
+        connection.execute(SET_META, params![name, "7 and more"]).unwrap();
+        let nothing = "open the store /entity.db: it is no store of a peer, or damaged";
+        drop(connection);
+        check_refused(directory.path(), owner(1), nothing);
+        Connection::open(&path).unwrap().execute(SET_META, params![name, value]).unwrap();
+    }
+    assert!(SqliteJournal::open(directory.path(), owner(1)).is_ok());
+}
+
+#[test]
 fn a_long_log_goes_into_the_tables_by_itself() {
     let directory = tempfile::tempdir().unwrap();
     let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();

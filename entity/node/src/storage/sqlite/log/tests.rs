@@ -143,6 +143,31 @@ fn what_was_appended_is_found_again_until_the_tables_have_it() {
 }
 
 #[test]
+fn a_log_from_later_than_its_tables_is_named() {
+    let file = Memory::default();
+    file.log(1).append([&Write::put(STATE, "a", "1")]).unwrap();
+    let opened = Log::open(Box::new(file.clone()), key(), 0);
+    assert!(matches!(opened, Err(UnfitLog::Ahead)), "{opened:?}");
+    assert!(file.log(1).len() > 0);
+    assert_eq!(file.log(2).len(), 0, "what the tables have is from before");
+}
+
+#[test]
+fn what_looks_like_entries_behind_the_end_is_no_damage() {
+    let file = Memory::default();
+    let mut log = file.log(0);
+    // As many heads of the next generation as fit, and one that strangers made whole.
+    let theirs = Memory::default();
+    let their_key = LogKey::new([9; 32]);
+    theirs.log_with(their_key, 1).append([&Write::put(STATE, "b", "2")]).unwrap();
+    let heads = [&MAGIC[..], &2_u64.to_be_bytes(), &[0, 0, 1, 0]].concat().repeat(1000);
+    log.append([&Write::put(STATE, "a", [&theirs.bytes()[..100], &heads].concat())]).unwrap();
+    log.restart().unwrap();
+    log.append([&Write::put(STATE, "a", "1")]).unwrap();
+    assert_eq!(writes_of(&file.log(1).read().unwrap()).len(), 1);
+}
+
+#[test]
 fn a_log_that_one_entry_made_too_long_is_cut() {
     let file = Memory::default();
     let mut log = file.log(0);
@@ -178,7 +203,7 @@ fn any_write() -> impl Strategy<Value = Write> {
 
 proptest! {
     #[test]
-    fn entries_come_back_as_they_were_up_to_the_first_damage(
+    fn damage_of_the_last_entry_takes_it_alone_and_any_other_is_named(
         groups in prop::collection::vec(prop::collection::vec(any_write(), 1..4), 1..5),
         at: prop::sample::Index,
         flip in 1..=255_u8,
@@ -193,9 +218,15 @@ proptest! {
         let at = at.index(log.len());
         file.0.lock().unwrap()[at] ^= flip;
         let whole = ends.iter().filter(|end| **end <= at).count() - 1;
-        let found = file.log(0).read().unwrap();
-        let expected: Vec<_> = groups[..whole].iter().flatten().map(Logged::from).collect();
-        prop_assert_eq!(writes_of(&found), expected);
+        let opened = Log::open(Box::new(file), key(), 0);
+        if whole + 1 < groups.len() {
+            let is_named = matches!(&opened, Err(UnfitLog::Damaged { at }) if *at == ends[whole]);
+            prop_assert!(is_named, "{:?}", opened);
+        } else {
+            let found = opened.unwrap().read().unwrap();
+            let expected: Vec<_> = groups[..whole].iter().flatten().map(Logged::from).collect();
+            prop_assert_eq!(writes_of(&found), expected);
+        }
     }
 
     #[test]
