@@ -33,7 +33,7 @@ use crate::seed;
 
 use file::DiskFile;
 use log::{Log, LogFile, LogKey, Logged, UnfitLog, Wanted};
-use prepare::{Foreign, Found, log_of, prepare};
+use prepare::{Beside, Foreign, Found, log_of, prepare};
 
 pub use error::StorageError;
 
@@ -89,22 +89,26 @@ impl SqliteJournal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags)
             .map_err(|source| StorageError::Sqlite { path: path.clone(), source })?;
-        let key = LogKey::new(seed::from_system()?);
-        Self::begin(connection, DiskFile::opening(data_dir), path, &owner, &key)
+        let beside = Beside {
+            has_log: data_dir.join(LOG_NAME).exists(),
+            key: LogKey::new(seed::from_system()?),
+        };
+        Self::begin(connection, DiskFile::opening(data_dir), path, &owner, &beside)
     }
 
-    /// Makes a connection ours: alone, durable, of the right owner and format. A store without a log gets `key` for it.
+    /// Makes a connection ours: alone, durable, of the right owner and format.
     fn begin(
         mut connection: Connection,
         log: impl FnOnce(Wanted) -> io::Result<Box<dyn LogFile>>,
         path: PathBuf,
         owner: &Owner,
-        key: &LogKey,
+        beside: &Beside,
     ) -> Result<Self, StorageError> {
-        let foreign = match prepare(&mut connection, owner, key) {
+        let foreign = match prepare(&mut connection, owner, beside) {
             Ok(None) => None,
             Ok(Some(Foreign::Predecessor(old))) => Some(old),
             Ok(Some(Foreign::Unknown)) => return Err(StorageError::NotAStore { path }),
+            Ok(Some(Foreign::Log)) => return Err(StorageError::LogOfAnother { path }),
             Ok(Some(Foreign::Newer(found))) => {
                 return Err(StorageError::NewerFormat { path, found });
             }

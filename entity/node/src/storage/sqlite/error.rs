@@ -74,6 +74,12 @@ pub enum StorageError {
         /// The file.
         path: PathBuf,
     },
+    /// It never had a log, and one lies beside it.
+    #[error("open the store {}: it is new, and the log {LOG_NAME} of another lies beside it", path.display())]
+    LogOfAnother {
+        /// The file.
+        path: PathBuf,
+    },
     /// Its log goes on from a later moment.
     #[error("open the store {}: it and its log {LOG_NAME} are not of the same moment, the log is from later", path.display())]
     LogAhead {
@@ -122,6 +128,10 @@ impl StorageError {
             Self::NewerFormat { .. } => Some("run the version that wrote it".to_owned()),
             Self::LogMissing { path } => Some(format!(
                 "put {LOG_NAME} back beside {}, both from the same moment: without it votes and messages are forgotten",
+                path.display()
+            )),
+            Self::LogOfAnother { path } => Some(format!(
+                "put the {} that {LOG_NAME} belongs to back, or move {LOG_NAME} away as well to begin without: what it holds is forgotten then",
                 path.display()
             )),
             Self::LogAhead { path } => Some(format!(

@@ -14,16 +14,25 @@ pub(super) enum Foreign {
     Unknown,
     Newer(i64),
     Owner(String),
+    /// It never had a log, and one lies beside it.
+    Log,
     /// It is nobody else's: the key has handed over to this peer's.
     Predecessor(PublicKey),
 }
 
-/// Takes the file for this connection alone, sets what durability needs, and makes the tables of a new store. One that had no
-/// log gets `key` for it.
+/// What a store that never had a log finds.
+pub(super) struct Beside {
+    /// There is a file with the log's name.
+    pub(super) has_log: bool,
+    /// The key for its log.
+    pub(super) key: LogKey,
+}
+
+/// Takes the file for this connection alone, sets what durability needs, and makes the tables of a new store.
 pub(super) fn prepare(
     connection: &mut Connection,
     owner: &Owner,
-    key: &LogKey,
+    beside: &Beside,
 ) -> rusqlite::Result<Option<Foreign>> {
     // Whoever holds the file holds it until its end; waiting would only put off the refusal.
     connection.busy_timeout(Duration::ZERO)?;
@@ -40,6 +49,11 @@ pub(super) fn prepare(
     let foreign = if is_new { None } else { whose(connection, owner)? };
     if matches!(foreign, Some(Foreign::Unknown | Foreign::Newer(_) | Foreign::Owner(_))) {
         return Ok(foreign);
+    }
+    // Its log is made once the tables say that it has one.
+    let never_had_log = is_new || format_of(connection)? != Some(FORMAT);
+    if never_had_log && beside.has_log {
+        return Ok(Some(Foreign::Log));
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -58,10 +72,10 @@ pub(super) fn prepare(
         transaction.execute_batch(TABLES)?;
         transaction.execute(SET_META, params!["owner", owner.key.to_hex()])?;
     }
-    if is_new || format_of(&transaction)? != Some(FORMAT) {
+    if never_had_log {
         transaction.execute(SET_META, params!["format", FORMAT.to_string()])?;
         transaction.execute(SET_META, params!["log", "0"])?;
-        transaction.execute(SET_META, params!["log_key", key.to_hex().as_str()])?;
+        transaction.execute(SET_META, params!["log_key", beside.key.to_hex().as_str()])?;
     }
     transaction.commit()?;
     Ok(foreign)

@@ -274,6 +274,24 @@ fn a_store_that_does_not_say_which_log_it_has_is_refused() {
 }
 
 #[test]
+fn a_log_is_not_brought_into_a_store_that_is_new_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    journal.commit(&[Batch::from(vec![put("roster")])]).unwrap();
+    let copy = killed(directory.path());
+    fs::remove_file(copy.path().join("entity.db-wal")).unwrap();
+    fs::remove_file(copy.path().join(FILE_NAME)).unwrap();
+    for _ in 0..2 {
+        let refused = SqliteJournal::open(copy.path(), owner(2)).unwrap_err();
+        assert!(refused.help().is_some_and(|help| help.contains(LOG_NAME)));
+        assert!(matches!(refused, StorageError::LogOfAnother { .. }), "{refused}");
+    }
+    fs::remove_file(copy.path().join(LOG_NAME)).unwrap();
+    let journal = SqliteJournal::open(copy.path(), owner(2)).unwrap();
+    assert_eq!(journal.load().unwrap().summary(), "nothing");
+}
+
+#[test]
 fn a_long_log_goes_into_the_tables_by_itself() {
     let directory = tempfile::tempdir().unwrap();
     let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();

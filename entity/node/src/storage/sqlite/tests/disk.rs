@@ -107,6 +107,10 @@ impl Disk {
         Connection::open_with_flags_and_vfs(path, flags, VFS).unwrap()
     }
 
+    pub(super) fn has_log(&self) -> bool {
+        lock(&self.state).files.contains_key(LOG_NAME)
+    }
+
     /// The log on it.
     pub(super) fn log(&self) -> impl FnOnce(Wanted) -> io::Result<Box<dyn LogFile>> + use<> {
         let state = Arc::clone(&self.state);

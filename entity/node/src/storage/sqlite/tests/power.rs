@@ -20,8 +20,8 @@ struct Life {
 }
 
 fn open(disk: &Disk) -> Result<SqliteJournal, StorageError> {
-    let key = LogKey::new([8; 32]);
-    SqliteJournal::begin(disk.connect(), disk.log(), "entity.db".into(), &owner(1).into(), &key)
+    let beside = Beside { has_log: disk.has_log(), key: LogKey::new([8; 32]) };
+    SqliteJournal::begin(disk.connect(), disk.log(), "entity.db".into(), &owner(1).into(), &beside)
 }
 
 /// Batches with everything that matters to pages: new records, changed and removed ones, some larger than a page.
