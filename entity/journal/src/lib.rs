@@ -45,6 +45,15 @@ pub trait Journal {
     /// [`JournalError`] where the store cannot be read.
     fn load(&self) -> Result<Stored, JournalError>;
 
+    /// Ends it in order: what it had put off is done. Afterwards it takes no more. One that puts nothing off has nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`]; what was committed is as durable as before.
+    fn finish(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
     /// Returns up to `count_max` records of one space in the order of their keys, from the first key above `after`
     /// (from the first of all for `None`) whose beginning is `prefix`.
     ///
@@ -64,7 +73,7 @@ pub trait Journal {
 #[derive(Debug, Error)]
 #[error("{action} the journal: {reason}")]
 pub struct JournalError {
-    /// What was being done: `read`, `write`.
+    /// What was being done: `read`; `write`, after which the journal takes no more.
     pub action: &'static str,
     /// What the store says.
     pub reason: String,

@@ -63,13 +63,13 @@ impl From<PublicKey> for Owner {
 
 /// A journal in a file.
 ///
-/// Dropping it brings the log into the file and removes the log.
+/// Finishing it brings the log into the file and removes the log; dropping it does so as well, but cannot say that it failed.
 #[derive(Debug)]
 pub struct SqliteJournal {
     connection: Connection,
     log: RefCell<Log>,
-    /// A commit failed: what the file holds is no longer known.
-    has_failed: Cell<bool>,
+    /// Why it takes no more: a commit failed, and what the file holds is no longer known, or it has been finished.
+    over: Cell<Option<&'static str>>,
 }
 
 impl SqliteJournal {
@@ -150,7 +150,7 @@ impl SqliteJournal {
                 UnfitLog::System(source) => system(source),
             }
         })?;
-        let journal = Self { connection, log: RefCell::new(log), has_failed: Cell::new(false) };
+        let journal = Self { connection, log: RefCell::new(log), over: Cell::new(None) };
         // Even where nothing waits: what the process before noted may not have reached the disk, although it is seen here.
         // Only a commit that changes a page syncs it, and the log must not be written over before.
         journal.turn(true).map_err(|error| StorageError::Io {
@@ -197,11 +197,10 @@ impl SqliteJournal {
     }
 
     fn check_usable(&self) -> Result<(), JournalError> {
-        if self.has_failed.get() {
-            let reason = "it has failed before".to_owned();
-            return Err(JournalError { action: "write", reason });
+        match self.over.get() {
+            None => Ok(()),
+            Some(why) => Err(JournalError { action: "write", reason: why.to_owned() }),
         }
-        Ok(())
     }
 
     /// Brings the log into the tables, all of it at once and also when it is empty, and begins the next generation. On return
@@ -237,7 +236,7 @@ impl SqliteJournal {
     }
 
     fn failed(&self, reason: String) -> JournalError {
-        self.has_failed.set(true);
+        self.over.set(Some("it has failed before"));
         JournalError { action: "write", reason }
     }
 
@@ -313,13 +312,21 @@ impl Journal for SqliteJournal {
         self.bring_in()?;
         self.read_some(space, prefix, after, count_max).map_err(unreadable)
     }
+
+    fn finish(&mut self) -> Result<(), JournalError> {
+        self.turn(false)?;
+        let removed = self.log.get_mut().remove();
+        removed.map_err(|error| self.failed(error.to_string()))?;
+        self.over.set(Some("it has been finished"));
+        Ok(())
+    }
 }
 
 impl Drop for SqliteJournal {
     fn drop(&mut self) {
-        // What cannot be brought in now stays in the log, and is brought in at the next start.
-        if self.turn(false).is_ok() {
-            drop(self.log.get_mut().remove());
+        if self.over.get().is_none() {
+            // What cannot be brought in now stays in the log, and is brought in at the next start.
+            drop(self.finish());
         }
     }
 }

@@ -202,12 +202,23 @@ fn work(mut journal: Box<dyn Journal + Send>, queue: &Queue, mut tell: impl FnMu
                 queue.abandon();
                 return tell(Progress::Failed(panicked("read")));
             };
-            // Who asked may have gone.
-            drop(found.send(looked));
+            match looked {
+                // What was put off until somebody reads could not be written.
+                Err(error) if error.action == "write" => {
+                    queue.abandon();
+                    return tell(Progress::Failed(error));
+                }
+                // Who asked may have gone.
+                Ok(_) | Err(_) => drop(found.send(looked)),
+            }
         }
         if taken.batches.len() >= BUSY_BATCHES {
             queue.rest();
         }
+    }
+    let finished = catch_unwind(AssertUnwindSafe(|| journal.finish()));
+    if let Err(error) = finished.unwrap_or_else(|_| Err(panicked("write"))) {
+        tell(Progress::Failed(error));
     }
 }
 

@@ -58,7 +58,10 @@ impl LogFile for DiskFile {
     }
 
     fn remove(&mut self) -> io::Result<()> {
-        fs::remove_file(&self.path)
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 }
 

@@ -111,6 +111,33 @@ fn after_a_failure_it_takes_no_more() {
 }
 
 #[test]
+fn one_that_is_finished_takes_no_more_and_leaves_no_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    journal.commit(&[Batch::from(vec![put("roster")])]).unwrap();
+    journal.finish().unwrap();
+    assert!(!directory.path().join(LOG_NAME).exists());
+    let more = journal.commit(&[Batch::from(vec![put("outbox")])]).unwrap_err();
+    assert_eq!(more.to_string(), "write the journal: it has been finished");
+    drop(journal);
+    let journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    assert_eq!(journal.load().unwrap().summary(), "roster 1");
+}
+
+#[test]
+fn one_that_cannot_be_finished_says_so_and_keeps_its_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    journal.commit(&[Batch::from(vec![put("roster")])]).unwrap();
+    journal.connection.execute_batch("ALTER TABLE state RENAME TO away").unwrap();
+    assert!(journal.finish().unwrap_err().to_string().contains("no such table"));
+    journal.connection.execute_batch("ALTER TABLE away RENAME TO state").unwrap();
+    drop(journal);
+    let journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
+    assert_eq!(journal.load().unwrap().summary(), "roster 1");
+}
+
+#[test]
 fn of_a_group_only_the_last_write_to_each_record_is_made() {
     let write = |key: &str, value: &str| Write::put(conformance::STATE, key, value);
     let batches = [

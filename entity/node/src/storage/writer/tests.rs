@@ -35,6 +35,58 @@ impl Journal for Slow {
     }
 }
 
+/// One that cannot do what it put off.
+struct Full(&'static str);
+
+impl Journal for Full {
+    fn commit(&mut self, _: &[Batch]) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Stored, JournalError> {
+        Ok(Stored::default())
+    }
+
+    fn scan(
+        &self,
+        _: Space,
+        _: &[u8],
+        _: Option<&[u8]>,
+        _: usize,
+    ) -> Result<Vec<Record>, JournalError> {
+        Err(JournalError { action: self.0, reason: "no room".to_owned() })
+    }
+
+    fn finish(&mut self) -> Result<(), JournalError> {
+        Err(JournalError { action: "write", reason: "no room at the end".to_owned() })
+    }
+}
+
+/// What is told when somebody looks something up in a [`Full`] one, and it is closed then.
+async fn told_of(reading: &'static str) -> Vec<String> {
+    let (tell, told) = mpsc::channel();
+    let writer = Writer::start(Box::new(Full(reading)), move |progress| match progress {
+        Progress::Durable { .. } => {}
+        Progress::Failed(error) => tell.send(error.to_string()).unwrap(),
+    });
+    let writer = writer.unwrap();
+    let scan = Scan { space: STATE, prefix: Vec::new(), after: None, count_max: 1 };
+    let answer = writer.scan(scan).await;
+    assert_eq!(answer.is_ok(), reading == "read", "who asks hears it, or that nobody is there");
+    writer.close().await;
+    told.iter().collect()
+}
+
+#[tokio::test]
+async fn what_cannot_be_finished_has_failed() {
+    assert_eq!(told_of("read").await, ["write the journal: no room at the end"]);
+}
+
+#[tokio::test]
+async fn a_look_up_that_could_not_write_has_failed_for_all() {
+    assert_eq!(told_of("write").await, ["write the journal: no room"]);
+}
+
 struct Setting {
     writer: Writer,
     groups: mpsc::Receiver<usize>,

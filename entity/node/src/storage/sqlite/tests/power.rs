@@ -74,7 +74,7 @@ fn live(change: impl Fn(&Connection)) -> Life {
     }
     let journal = open(&disk).unwrap();
     assert_eq!(after_power_loss(&batches, batches.len(), &journal), Ok(batches.len()));
-    journal.has_failed.set(true);
+    journal.over.set(Some("its power failed"));
     Life { history: disk.history(), batches, acknowledged }
 }
 
