@@ -8,19 +8,19 @@
 //! |---|---|
 //! | `log` | the entries of the log: their form, which of them count |
 //! | `file` | the file under it |
+//! | `place` | the directory, and who can reach it |
 //! | `prepare` | what makes a file ours, and the tables in it |
 //! | `error` | [`StorageError`]: why it is not |
 
 mod error;
 mod file;
 mod log;
+mod place;
 mod prepare;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use entity_crypto::signing::PublicKey;
@@ -33,6 +33,7 @@ use crate::seed;
 
 use file::DiskFile;
 use log::{Log, LogFile, LogKey, Logged, UnfitLog, Wanted};
+use place::{check_private, create_private};
 use prepare::{Beside, Foreign, Found, log_of, prepare};
 
 pub use error::StorageError;
@@ -78,7 +79,8 @@ impl SqliteJournal {
     ///
     /// # Errors
     ///
-    /// [`StorageError`]; the file is as it was then.
+    /// [`StorageError`]; the file is as it was then. Only where a take-over is refused its log is brought in and its format this
+    /// version's, and where the log does not fit its format may be this version's: the records stay, and whose they are.
     pub fn open(data_dir: &Path, owner: impl Into<Owner>) -> Result<Self, StorageError> {
         let owner = owner.into();
         let path = data_dir.join(FILE_NAME);
@@ -378,30 +380,6 @@ fn refused(path: PathBuf, source: rusqlite::Error) -> StorageError {
 
 fn unreadable(error: rusqlite::Error) -> JournalError {
     JournalError { action: "read", reason: error.to_string() }
-}
-
-/// Checks that others cannot reach a file, where there is one.
-fn check_private(path: &Path) -> Result<(), StorageError> {
-    let mode = match fs::metadata(path) {
-        Ok(metadata) => metadata.permissions().mode() & 0o777,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(StorageError::Io { path: path.to_owned(), source }),
-    };
-    if mode & 0o077 != 0 {
-        return Err(StorageError::OpenToOthers { path: path.to_owned(), mode });
-    }
-    Ok(())
-}
-
-/// Makes directory and file where they are missing, for their owner alone.
-fn create_private(data_dir: &Path, path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(data_dir)?;
-    // An existing file must not even be opened: closing it again would give up locks that this process has on it.
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => File::open(data_dir)?.sync_all(),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 const SET_META: &str = "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";

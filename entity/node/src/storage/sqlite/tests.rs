@@ -1,6 +1,9 @@
 mod disk;
 mod power;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use entity_crypto::signing::SigningKey;
 use entity_journal::conformance;
 use entity_peer::inherit::InheritError;
@@ -35,6 +38,18 @@ fn only_its_owner_can_read_it_and_closing_leaves_no_log() {
     let names: Vec<_> =
         fs::read_dir(&data_dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, [FILE_NAME]);
+}
+
+#[test]
+fn every_directory_that_is_missing_is_made_for_its_owner_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let above = directory.path().join("a");
+    drop(SqliteJournal::open(&above.join("b/c"), owner(1)).unwrap());
+    drop(SqliteJournal::open(&above.join("b/c"), owner(1)).unwrap());
+    assert_eq!(["", "b", "b/c"].map(|name| mode(&above.join(name))), [0o700; 3]);
+    fs::write(above.join("file"), "").unwrap();
+    let refused = SqliteJournal::open(&above.join("file/d"), owner(1)).unwrap_err();
+    assert!(matches!(refused, StorageError::Io { .. }), "{refused}");
 }
 
 #[track_caller]
