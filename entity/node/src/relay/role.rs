@@ -220,8 +220,8 @@ impl Bridge {
 /// Where the roster says that a key is reached by HTTP.
 fn base_of(node: &Node, recipient: &PublicKey) -> Option<String> {
     node.look(|peer, _| {
-        let mut known = peer.peers().filter(|one| one.key.as_ref() == Some(recipient));
-        known.next().map(|one| one.address).filter(|address| address.starts_with("http://"))
+        let address = peer.address_of_key(recipient);
+        address.filter(|address| address.starts_with("http://")).map(str::to_owned)
     })
 }
 

@@ -21,6 +21,11 @@ impl Peer {
         self.core.roster.get(peer.as_str()).map(|entry| entry.address.clone())
     }
 
+    /// Returns the base address of the peer with a key; of several that of the first by name.
+    pub fn address_of_key(&self, key: &PublicKey) -> Option<&str> {
+        self.core.roster.by_key(key).map(|(_, entry)| entry.address.as_str())
+    }
+
     /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.core.config
