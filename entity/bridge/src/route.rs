@@ -11,6 +11,7 @@
 //! | `vocabulary` | questions, ways, outputs |
 //! | `decide` | the choice itself, which changes nothing |
 //! | `dial` | when L2 to a peer is tried again, and whether it is partitioned |
+//! | `room` | peers and relays that are remembered, and who gives way where there is no room |
 //! | `suspicion` | what is held against relays |
 //! | `view` | what its operator sees |
 //!
@@ -18,6 +19,7 @@
 
 mod decide;
 mod dial;
+mod room;
 mod suspicion;
 mod view;
 mod vocabulary;
@@ -37,8 +39,8 @@ use dial::Dial;
 use suspicion::Watch;
 pub use view::{PeerView, RelayView, Sent, SocketState};
 pub use vocabulary::{
-    Config, ConnectionId, Layers, Output, Purpose, RelayId, RelaySet, RelayTarget, Route,
-    Suspicion, TakenBy, Target, Tried, Unreachable, Why,
+    Config, ConnectionId, Layers, Output, Purpose, RefusedBy, RelayId, RelaySet, RelayTarget,
+    Route, Suspicion, TakenBy, Target, Tried, Unreachable, Why,
 };
 
 /// Chooses the way of each transmission of one node.
@@ -50,7 +52,14 @@ pub struct Router {
     connections: BTreeMap<ConnectionId, Arc<str>>,
     /// When each peer is to be dialled that has no connection.
     dials: BTreeSet<(Timestamp, Arc<str>)>,
+    /// From here on the next one looks for a peer to be forgotten, where there is no room.
+    forgotten_last: Arc<str>,
+    /// Those of the operator.
     relays: Vec<RelayState>,
+    /// Those that only mailboxes have named, by their [`RelayId`], of which none is used twice.
+    found: BTreeMap<usize, RelayState>,
+    /// The next [`RelayId`] of these.
+    next_found: usize,
     outputs: VecDeque<Output>,
 }
 
@@ -69,6 +78,20 @@ struct Reach {
 struct Link {
     connection: ConnectionId,
     is_dialled: bool,
+    /// It belongs to the peer as far as a message of it was shown there, and what was sent over it had no answer.
+    is_silent: bool,
+}
+
+impl Reach {
+    /// Whether there is a connection that answers.
+    fn is_connected(&self) -> bool {
+        self.connections.iter().any(|link| !link.is_silent)
+    }
+
+    /// Whether nothing would be lost with what is remembered but counters and pauses.
+    fn is_idle(&self) -> bool {
+        self.connections.is_empty() && self.dial_at.is_none() && !self.dial.is_wanted()
+    }
 }
 
 #[derive(Debug)]
@@ -81,8 +104,12 @@ struct RelayState {
 }
 
 impl Router {
-    /// Most peers of which anything is remembered; of a further one nothing is, which costs it L2 alone.
+    /// Most peers of which anything is remembered: of a further one in the place of one that has no connection and is not to
+    /// be dialled. Where there is none nothing is remembered, which costs it L2 alone.
     pub const PEERS_MAX: usize = 65_536;
+
+    /// So many are looked at to find one that can be forgotten. Guessed: it costs less than a message.
+    pub const PEERS_LOOKED_AT_MAX: usize = 64;
 
     /// Most connections to one peer that are remembered; the last one is forgotten, and lives on unused.
     pub const CONNECTIONS_PER_PEER_MAX: usize = 4;
@@ -90,7 +117,8 @@ impl Router {
     /// Most relays that an operator names.
     pub const RELAYS_MAX: usize = 16;
 
-    /// Most relays that only mailboxes have named; of further ones nothing is remembered. Guessed: more than anybody uses.
+    /// Most relays that only mailboxes have named: a further one in the place of one of which nothing is held, else nothing is
+    /// remembered of it. Guessed: more than anybody uses.
     pub const FOUND_RELAYS_MAX: usize = 64;
 
     /// How long the one of two peers waits that both dial each other, where it can wait: the other's connection serves both.
@@ -108,7 +136,10 @@ impl Router {
             watch: Watch::new(config.patience),
         });
         Self {
+            next_found: relays.len(),
             relays: relays.collect(),
+            found: BTreeMap::new(),
+            forgotten_last: Arc::from(""),
             config,
             entropy: Entropy::from_seed(seed),
             peers: BTreeMap::new(),
@@ -123,7 +154,8 @@ impl Router {
     pub fn choose(&mut self, target: &Target<'_>, now: Timestamp) -> Route {
         self.find_relay(target);
         let (route, dial) = self.decide(target, now);
-        if let Some(address) = dial {
+        // Who was told that this failed waits for it no more.
+        if let Some(address) = dial.filter(|_| !target.tried.dialled) {
             self.want(target, &address, now);
         }
         if let Some(reach) = self.peers.get_mut(target.peer) {
@@ -133,32 +165,13 @@ impl Router {
         }
         if let (Some(relay), Purpose::Durable(message)) = (route.relay(), target.purpose)
             && let Some((peer, _)) = self.peers.get_key_value(target.peer)
-            && let Some(state) = self.relays.get_mut(relay.0)
         {
-            state.watch.given(peer, message, now);
+            let peer = Arc::clone(peer);
+            if let Some(state) = self.relay_mut(relay) {
+                state.watch.given(&peer, message, now);
+            }
         }
         route
-    }
-
-    /// Remembers the relay that a mailbox names.
-    fn find_relay(&mut self, target: &Target<'_>) {
-        let Some((relay, _)) = vocabulary::mailbox_of(target.address) else { return };
-        let found = self.relays.len() - self.config.relays.len();
-        if self.relay_at(relay).is_none() && found < Self::FOUND_RELAYS_MAX {
-            self.relays.push(RelayState {
-                address: Arc::from(relay),
-                key: None,
-                connection: None,
-                watch: Watch::new(self.config.patience),
-            });
-        }
-    }
-
-    /// The relay at an address, whatever it begins with.
-    fn relay_at(&self, address: &str) -> Option<RelayId> {
-        let host = vocabulary::host_of(address);
-        let at = |relay: &RelayState| vocabulary::host_of(&relay.address) == host;
-        self.relays.iter().position(at).map(RelayId)
     }
 
     /// Connects to a peer from here on, at once where that is due.
@@ -176,12 +189,12 @@ impl Router {
         let Some((name, reach)) = self.peers.get_key_value(peer) else { return };
         let (name, was) = (Arc::clone(name), reach.dial_at);
         let Some(reach) = self.peers.get_mut(peer) else { return };
-        if reach.connections.is_empty()
+        if !reach.is_connected()
             && let Some(address) = reach.dial.begin(now)
         {
             self.outputs.push_back(Output::Dial { peer: Arc::clone(&name), address });
         }
-        let next = reach.dial.due_at().filter(|_| reach.connections.is_empty());
+        let next = reach.dial.due_at().filter(|_| !reach.is_connected());
         if next != was {
             reach.dial_at = next;
             if let Some(at) = was {
@@ -189,17 +202,6 @@ impl Router {
             }
             self.dials.extend(next.map(|at| (at, name)));
         }
-    }
-
-    /// What is remembered of a peer; nothing where there is no room.
-    fn reach(&mut self, peer: &str) -> Option<&mut Reach> {
-        if !self.peers.contains_key(peer) {
-            if self.peers.len() >= Self::PEERS_MAX {
-                return None;
-            }
-            self.peers.insert(Arc::from(peer), Reach::default());
-        }
-        self.peers.get_mut(peer)
     }
 
     /// A connection is there that we dialled, or on which this peer has shown who it is.
@@ -217,7 +219,7 @@ impl Router {
         reach.dial.succeeded();
         let behind = |link: &&Link| !is_dialled && link.is_dialled;
         let place = reach.connections.iter().take_while(behind).count();
-        reach.connections.insert(place, Link { connection, is_dialled });
+        reach.connections.insert(place, Link { connection, is_dialled, is_silent: false });
         let room = Self::CONNECTIONS_PER_PEER_MAX.min(reach.connections.len());
         let dropped = reach.connections.split_off(room);
         self.connections.insert(connection, Arc::from(peer));
@@ -235,16 +237,31 @@ impl Router {
         }
     }
 
+    /// What was sent over a connection had no answer in time. Where the peer was only seen on it (who accepted it knows no
+    /// more than that a message of the peer was shown there, which somebody else may have had), it is used last from here on.
+    pub fn handle_silent(&mut self, connection: ConnectionId, now: Timestamp) {
+        let Some(peer) = self.connections.get(&connection).map(Arc::clone) else { return };
+        let jitter = self.jitter();
+        let Some(reach) = self.peers.get_mut(&peer) else { return };
+        let seen = reach.connections.iter_mut().find(|link| link.connection == connection);
+        let Some(link) = seen.filter(|link| !link.is_dialled && !link.is_silent) else { return };
+        link.is_silent = true;
+        if !reach.is_connected() {
+            reach.dial.lost(jitter, now);
+        }
+        self.dial(&peer, now);
+    }
+
     /// A connection is gone, whoever was at its other end.
     pub fn handle_disconnected(&mut self, connection: ConnectionId, now: Timestamp) {
-        for relay in &mut self.relays {
+        for relay in self.relays_mut() {
             relay.connection = relay.connection.filter(|held| *held != connection);
         }
         let Some(peer) = self.connections.remove(&connection) else { return };
         let jitter = self.jitter();
         if let Some(reach) = self.peers.get_mut(&peer) {
             reach.connections.retain(|held| held.connection != connection);
-            if reach.connections.is_empty() {
+            if !reach.is_connected() {
                 reach.dial.lost(jitter, now);
             }
         }
@@ -260,10 +277,12 @@ impl Router {
         self.dial(peer, now);
     }
 
-    /// A peer is not where a connection was wanted to any more; it is dialled again when a message would go somewhere.
+    /// A peer is not where a connection was wanted to, or is not known any more: an attempt that has failed. It is dialled
+    /// again when a message would go somewhere, and there only after a pause.
     pub fn handle_unwanted(&mut self, peer: &str, now: Timestamp) {
+        let jitter = self.jitter();
         if let Some(reach) = self.peers.get_mut(peer) {
-            reach.dial.forget();
+            reach.dial.not_there(jitter, now);
         }
         self.dial(peer, now);
     }
@@ -282,14 +301,14 @@ impl Router {
 
     /// We are registered at a relay, over this connection.
     pub fn handle_registered(&mut self, relay: RelayId, connection: ConnectionId) {
-        if let Some(state) = self.relays.get_mut(relay.0) {
+        if let Some(state) = self.relay_mut(relay) {
             state.connection = Some(connection);
         }
     }
 
     /// Something was heard of a peer that only it can have said.
     pub fn handle_heard(&mut self, peer: &str, now: Timestamp) {
-        for relay in &mut self.relays {
+        for relay in self.relays_mut() {
             relay.watch.heard(peer, now);
         }
         if let Some(reach) = self.peers.get_mut(peer)
@@ -302,26 +321,26 @@ impl Router {
 
     /// Whether [`Router::handle_heard`] would change anything: a relay is watched, or L2 to somebody is partitioned.
     pub fn is_listening(&self) -> bool {
-        !self.dials.is_empty() || self.relays.iter().any(|relay| relay.watch.outstanding() > 0)
+        !self.dials.is_empty() || self.all_relays().any(|(_, relay)| relay.watch.outstanding() > 0)
     }
 
     /// A relay said that a durable message was taken, which [`Router::choose`] gave it.
     pub fn handle_taken(&mut self, relay: RelayId, message: (MessageId, TakenBy), now: Timestamp) {
-        if let Some(state) = self.relays.get_mut(relay.0) {
+        if let Some(state) = self.relay_mut(relay) {
             state.watch.taken(message.0, message.1, now);
         }
     }
 
     /// A relay did not take a durable message, or did not say so.
     pub fn handle_not_taken(&mut self, relay: RelayId, message: MessageId) {
-        if let Some(state) = self.relays.get_mut(relay.0) {
+        if let Some(state) = self.relay_mut(relay) {
             state.watch.not_taken(message);
         }
     }
 
     /// A durable message was acknowledged by whom it was for.
     pub fn handle_acknowledged(&mut self, peer: &str, message: MessageId, now: Timestamp) {
-        for relay in &mut self.relays {
+        for relay in self.relays_mut() {
             relay.watch.settled(message, true);
             relay.watch.heard(peer, now);
         }
@@ -329,26 +348,35 @@ impl Router {
 
     /// Nobody waits any more for a durable message to be acknowledged.
     pub fn handle_given_up(&mut self, message: MessageId) {
-        for relay in &mut self.relays {
+        for relay in self.relays_mut() {
             relay.watch.settled(message, false);
         }
     }
 
-    /// A message that came by a relay was refused with this code: here, or by whom it was for.
-    pub fn handle_refused(&mut self, relay: RelayId, code: ErrorCode, now: Timestamp) {
-        let found = self.relays.get_mut(relay.0).and_then(|state| state.watch.refused(code, now));
+    /// A message that went by a relay was refused with this code. What a stranger refuses is held against nobody: it would
+    /// have any relay suspected that it is reached by.
+    pub fn handle_refused(
+        &mut self,
+        relay: RelayId,
+        (code, by): (ErrorCode, RefusedBy),
+        now: Timestamp,
+    ) {
+        if by == RefusedBy::Stranger {
+            return;
+        }
+        let found = self.relay_mut(relay).and_then(|state| state.watch.refused(code, now));
         self.suspect(relay, found);
     }
 
     /// A relay is not who it should be.
     pub fn handle_impersonation(&mut self, relay: RelayId, now: Timestamp) {
-        let found = self.relays.get_mut(relay.0).and_then(|state| state.watch.impersonates(now));
+        let found = self.relay_mut(relay).and_then(|state| state.watch.impersonates(now));
         self.suspect(relay, found);
     }
 
     /// When [`Router::handle_deadline`] has something to do.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let watched = self.relays.iter().filter_map(|relay| relay.watch.next_deadline());
+        let watched = self.all_relays().filter_map(|(_, relay)| relay.watch.next_deadline());
         watched.chain(self.dials.first().map(|(at, _)| *at)).min()
     }
 
@@ -357,9 +385,10 @@ impl Router {
         while let Some((_, peer)) = self.dials.first().filter(|(at, _)| *at <= now).cloned() {
             self.dial(&peer, now);
         }
-        for index in 0..self.relays.len() {
-            let found = self.relays.get_mut(index).and_then(|relay| relay.watch.look(now));
-            self.suspect(RelayId(index), found);
+        let all: Vec<_> = self.all_relays().map(|(id, _)| id).collect();
+        for id in all {
+            let found = self.relay_mut(id).and_then(|relay| relay.watch.look(now));
+            self.suspect(id, found);
         }
     }
 
@@ -369,7 +398,7 @@ impl Router {
     }
 
     fn suspect(&mut self, relay: RelayId, found: Option<Why>) {
-        if let (Some(why), Some(state)) = (found, self.relays.get(relay.0)) {
+        if let (Some(why), Some(state)) = (found, self.relay(relay)) {
             let suspicion = Suspicion { relay: Arc::clone(&state.address), key: state.key, why };
             self.outputs.push_back(Output::RelaySuspected(suspicion));
         }
@@ -402,6 +431,12 @@ pub const PAUSE_MIN: Duration = Duration::from_millis(250);
 ///
 /// Source: `docs/protocol/1.1.md#layers`.
 pub const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// The longest time for which a peer is taken for partitioned: then it has L1 alone. Guessed: longer than a restart, and
+/// nobody waits for it for good.
+///
+/// Source: `docs/protocol/1.1.md#layers`.
+pub const PARTITION_MAX: Duration = Duration::from_mins(5);
 
 #[cfg(test)]
 mod tests;

@@ -377,6 +377,7 @@ impl Core {
             address: address.to_owned(),
             takes_sockets: entry.as_ref().is_some_and(|entry| entry.takes_sockets),
             key: entry.as_ref().and_then(|entry| entry.key),
+            is_named: entry.as_ref().is_some_and(|entry| entry.came == Origin::Operator),
             about: purpose.about(),
             request,
             attempts,

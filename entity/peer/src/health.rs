@@ -18,7 +18,8 @@ use crate::config::Liveness;
 use crate::core::{Core, Purpose};
 use crate::name::PeerName;
 use crate::outbox::{Attempts, Outcome, Parcel};
-use crate::output::{About, Output, PeerEvent, Request};
+use crate::output::{About, FailureKind, Output, PeerEvent, Request};
+use crate::roster::Origin;
 use crate::view::Health;
 
 impl Core {
@@ -71,6 +72,7 @@ impl Core {
             address: entry.address.clone(),
             takes_sockets: entry.takes_sockets,
             key: entry.key,
+            is_named: entry.came == Origin::Operator,
             about: About::Life,
             request: Request::Health,
             attempts,
@@ -94,6 +96,8 @@ impl Core {
                 self.note_reachable(peer, now);
                 self.note_alive(peer);
             }
+            // There is a way; whether it lives was not said.
+            Outcome::Unreachable { kind: FailureKind::Unasked } => self.note_reachable(peer, now),
             Outcome::Refused { .. } | Outcome::Unreachable { .. } => self.note_failure(peer),
         }
     }

@@ -63,6 +63,8 @@ pub(crate) struct Parcel<P> {
     pub(crate) takes_sockets: bool,
     /// Its key, where it is known.
     pub(crate) key: Option<PublicKey>,
+    /// Whether an operator has named it.
+    pub(crate) is_named: bool,
     /// What it is about.
     pub(crate) about: About,
     /// What.
@@ -217,6 +219,7 @@ impl<P> Outbox<P> {
             address: parcel.address.clone(),
             takes_sockets: parcel.takes_sockets,
             key: parcel.key,
+            is_named: parcel.is_named,
             about: parcel.about,
             request: parcel.request.clone(),
             timeout: parcel.attempts.timeout(),

@@ -58,6 +58,8 @@ pub struct Transmit {
     pub takes_sockets: bool,
     /// The peer's key, where it is known: by it a relay knows for whom a message is.
     pub key: Option<PublicKey>,
+    /// Whether an operator has named the peer: it did not come by itself, and was not met through others.
+    pub is_named: bool,
     /// What it is about.
     pub about: About,
     /// What to ask.
@@ -134,6 +136,8 @@ pub enum FailureKind {
     Broken,
     /// What came is no HTTP answer, or too large.
     Malformed,
+    /// Nobody was asked: [`Request::Health`] where the way is one by a relay, which says nothing of how its members are.
+    Unasked,
 }
 
 /// Something the owner may want to know. None asks for an action.

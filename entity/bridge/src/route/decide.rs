@@ -44,12 +44,27 @@ impl Router {
         let round = round.filter(|_| !is_soon);
         let wait = later.map(|(until, _)| Route::Wait { until });
         let none = || Route::None(unreachable(own, &base, tried));
-        (round.or(wait).unwrap_or_else(none), dial)
+        let found = round.or(wait).or_else(|| self.last_resort(target));
+        (found.unwrap_or_else(none), dial)
     }
 
-    fn connection_to(&self, peer: &str, but: Option<ConnectionId>) -> Option<ConnectionId> {
+    /// A connection that answers, as far as is known.
+    pub(super) fn connection_to(
+        &self,
+        peer: &str,
+        but: Option<ConnectionId>,
+    ) -> Option<ConnectionId> {
         let mut links = self.peers.get(peer)?.connections.iter();
-        links.find(|link| Some(link.connection) != but).map(|link| link.connection)
+        let found = links.find(|link| !link.is_silent && Some(link.connection) != but);
+        found.map(|link| link.connection)
+    }
+
+    /// One that did not: better than none.
+    fn last_resort(&self, target: &Target<'_>) -> Option<Route> {
+        let links = self.peers.get(target.peer).map(|reach| reach.connections.iter());
+        let but = target.tried.broken;
+        let found = links?.find(|link| link.is_silent && Some(link.connection) != but)?;
+        self.config.own.ws.then_some(Route::Socket(found.connection))
     }
 
     /// Where a connection to the peer leads, where one is to be had. With `has_round` there is a way by a relay.
@@ -73,7 +88,7 @@ impl Router {
             .filter(|_| own.http && !target.tried.http && matches!(base, Base::Http(_)));
         let named = mailbox.map(|(relay, _)| {
             let relay = self.relay_at(relay);
-            let state = relay.and_then(|RelayId(index)| self.relays.get(index));
+            let state = relay.and_then(|relay| self.relay(relay));
             Candidate {
                 relay,
                 is_suspected: state.is_some_and(|state| state.watch.is_suspected()),

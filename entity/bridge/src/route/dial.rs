@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use entity_wire::time::Timestamp;
 
-use super::{PAUSE_MAX, PAUSE_MIN};
+use super::{PARTITION_MAX, PAUSE_MAX, PAUSE_MIN};
 
 /// What is known of connecting to one peer.
 #[derive(Debug, Default)]
 pub(super) struct Dial {
     /// Where to, once a transmission would go there.
     wanted: Option<Arc<str>>,
-    /// It worked once.
+    /// Where the peer was not to be found when it was dialled there last.
+    not_at: Option<Arc<str>>,
+    /// It worked once at this address.
     worked: bool,
+    /// Since when every attempt has failed.
+    failing_since: Option<Timestamp>,
     /// The last attempt has failed.
     has_failed: bool,
     /// Attempts since a connection carried anything.
@@ -33,19 +37,29 @@ impl Dial {
         if self.wanted.as_deref() == Some(address) {
             return;
         }
+        if self.wanted.is_none() && self.not_at.as_deref() == Some(address) {
+            // Nobody who asks again and again has it dialled again and again.
+            self.wanted = self.not_at.take();
+            return;
+        }
         let is_new = self.wanted.is_none() && self.again_at.is_none();
         *self = Self {
             wanted: Some(Arc::from(address)),
-            worked: self.worked,
             failed_count: self.failed_count,
             again_at: if is_new && !wait.is_zero() { Some(now.plus(wait)) } else { None },
             ..Self::default()
         };
     }
 
-    /// Nobody would go there any more.
-    pub(super) fn forget(&mut self) {
-        *self = Self { failed_count: self.failed_count, ..Self::default() };
+    /// The peer is not there. That counts as a failure, so that whoever waits for it goes another way.
+    pub(super) fn not_there(&mut self, jitter: u8, now: Timestamp) {
+        *self = Self {
+            not_at: self.wanted.take().or_else(|| self.not_at.take()),
+            failures: self.failures,
+            failed_count: self.failed_count + 1,
+            ..Self::default()
+        };
+        self.pause(jitter, now);
     }
 
     /// When an attempt is due, where one is wanted; one that nobody ended is forgotten by then.
@@ -68,6 +82,7 @@ impl Dial {
     /// There is a connection.
     pub(super) fn succeeded(&mut self) {
         self.worked = true;
+        self.failing_since = None;
         self.has_failed = false;
         self.under_way = None;
         self.again_at = None;
@@ -89,6 +104,9 @@ impl Dial {
         self.under_way = None;
         self.has_failed = true;
         self.failed_count += 1;
+        let since = *self.failing_since.get_or_insert(now);
+        // It may have given L2 up for good.
+        self.worked &= now.since(since) < PARTITION_MAX;
         self.pause(jitter, now);
     }
 
@@ -113,7 +131,7 @@ impl Dial {
         self.failed_count
     }
 
-    /// It worked once, and the last attempt has failed.
+    /// It worked once, and the last attempt has failed, which has not gone on for [`PARTITION_MAX`].
     pub(super) fn is_partitioned(&self) -> bool {
         self.worked && self.has_failed
     }
@@ -192,8 +210,8 @@ mod tests {
         assert_eq!(dial.begin(START), None, "it has to wait");
         dial.want("ws://127.0.0.1:2/ws", Duration::from_secs(1), START);
         assert!(dial.begin(START).is_some());
-        dial.forget();
-        assert_eq!((dial.due_at(), dial.failed_count()), (None, 1));
+        dial.not_there(0, START);
+        assert_eq!((dial.due_at(), dial.failed_count()), (None, 2));
     }
 
     #[test]
@@ -208,6 +226,24 @@ mod tests {
         assert!(dial.is_partitioned());
         dial.succeeded();
         assert!(!dial.is_partitioned());
+    }
+
+    #[test]
+    fn a_partition_ends_after_its_longest_time_and_where_the_peer_moves() {
+        let mut dial = wanted();
+        dial.succeeded();
+        for now in [START, START.plus(PARTITION_MAX / 2)] {
+            dial.failed(0, now);
+            assert!(dial.is_partitioned());
+        }
+        dial.failed(0, START.plus(PARTITION_MAX));
+        assert!(!dial.is_partitioned(), "it has given L2 up");
+        dial.succeeded();
+        dial.failed(0, START.plus(PARTITION_MAX * 2));
+        assert!(dial.is_partitioned(), "another one");
+        dial.want("ws://127.0.0.1:2/ws", Duration::ZERO, START);
+        dial.failed(0, START);
+        assert!(!dial.is_partitioned(), "it never worked there");
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub(super) const TAMPERED_SPAN: Duration = Duration::from_mins(10);
 /// Messages overdue that cast a suspicion.
 pub(super) const DROPPED_MIN: usize = 8;
 
-/// Whoever was heard this part of the patience after a message was taken would have acknowledged it. Guessed: with the
-/// usual patience ten times what an acknowledgement waits.
+/// Whoever is there acknowledges within this part of the patience: once a message was taken, or once it is back. Guessed:
+/// with the usual patience ten times what an acknowledgement waits.
 pub(super) const HEARD_PART: u32 = 3;
 
 /// After so long a message is watched no more.
@@ -54,8 +54,33 @@ pub(super) struct Watch {
 #[derive(Debug)]
 struct Given {
     peer: Arc<str>,
-    /// When the relay said that it was taken, and by whom; an acknowledgement may be there before that.
-    taken: Option<(Timestamp, TakenBy)>,
+    /// When the relay said first that it was taken; an acknowledgement may be there before that.
+    taken_at: Option<Timestamp>,
+    /// Since when it says that the recipient has it. One that was killed has it no more: what is sent again is kept then.
+    received_at: Option<Timestamp>,
+    /// The recipient was heard then, so long after that it may be there: it may also have come back only then.
+    back_at: Option<Timestamp>,
+}
+
+impl Given {
+    /// Whether it should have been acknowledged by now; `heard` is when its recipient was heard last.
+    ///
+    /// One sign of life shows only that the recipient is there now. It was away perhaps, and has the message from this
+    /// moment on; so it has to be heard once more, when it would have acknowledged.
+    fn is_overdue(&mut self, heard: Option<Timestamp>, patience: Duration, now: Timestamp) -> bool {
+        let Some(taken_at) = self.taken_at else { return false };
+        let in_time = patience / HEARD_PART;
+        let was_there = match (self.back_at, heard) {
+            (Some(back_at), Some(heard)) => heard.since(back_at) > in_time,
+            (None, Some(heard)) if heard.since(taken_at) >= in_time => {
+                self.back_at = Some(heard);
+                false
+            }
+            (_, None) | (None, Some(_)) => false,
+        };
+        let has_received = self.received_at.is_some_and(|at| now.since(at) >= patience);
+        has_received || (was_there && now.since(taken_at) >= patience)
+    }
 }
 
 impl Watch {
@@ -82,27 +107,31 @@ impl Watch {
             self.forget_oldest();
         }
         self.look_at.get_or_insert(now.plus(self.patience));
-        self.given.insert(message, Given { peer: Arc::clone(peer), taken: None });
+        self.given.insert(
+            message,
+            Given { peer: Arc::clone(peer), taken_at: None, received_at: None, back_at: None },
+        );
         self.order.push_back((now, message));
     }
 
-    /// The relay said that it was taken. Of one that was taken before, the first time counts; one that is not watched was
+    /// The relay said that it was taken. Of one that was taken before, the first time counts, and who has it now: a
+    /// recipient that took it may have been killed, and then the relay keeps what is sent again. One that is not watched was
     /// acknowledged meanwhile.
     pub(super) fn taken(&mut self, message: MessageId, by: TakenBy, now: Timestamp) {
         let Some(given) = self.given.get_mut(&message) else { return };
-        match &mut given.taken {
-            Some((_, taken_by)) if by == TakenBy::Recipient => *taken_by = by,
-            Some(_) => {}
-            taken @ None => {
-                *taken = Some((now, by));
-                self.taken_count += 1;
-            }
+        if given.taken_at.is_none() {
+            given.taken_at = Some(now);
+            self.taken_count += 1;
+        }
+        match by {
+            TakenBy::Recipient => _ = given.received_at.get_or_insert(now),
+            TakenBy::Relay => given.received_at = None,
         }
     }
 
     /// The relay did not take it.
     pub(super) fn not_taken(&mut self, message: MessageId) {
-        if self.given.get(&message).is_some_and(|given| given.taken.is_none()) {
+        if self.given.get(&message).is_some_and(|given| given.taken_at.is_none()) {
             self.given.remove(&message);
             self.tidy();
         }
@@ -153,7 +182,11 @@ impl Watch {
         if self.look_at.is_none_or(|at| at > now) {
             return None;
         }
-        let overdue = self.given.values().filter(|given| self.is_overdue(given, now));
+        let (patience, heard) = (self.patience, &self.heard);
+        let overdue = self.given.values_mut().filter_map(|given| {
+            let heard = heard.get(&given.peer).copied();
+            given.is_overdue(heard, patience, now).then_some(())
+        });
         let is_suspect = overdue.count() >= DROPPED_MIN;
         // What nobody acknowledges at all is forgotten in the end: it may have been given up.
         while let Some((at, id)) = self.order.front().copied() {
@@ -164,14 +197,6 @@ impl Watch {
         }
         self.look_at = (!self.given.is_empty()).then(|| now.plus(self.patience / 2));
         if is_suspect { self.suspect(Why::Drops, now) } else { None }
-    }
-
-    fn is_overdue(&self, given: &Given, now: Timestamp) -> bool {
-        let Some((taken_at, by)) = given.taken else { return false };
-        let long_after = self.patience / HEARD_PART;
-        let heard = self.heard.get(&given.peer);
-        let was_heard = heard.is_some_and(|heard| heard.since(taken_at) >= long_after);
-        now.since(taken_at) >= self.patience && (was_heard || by == TakenBy::Recipient)
     }
 
     /// When [`Watch::look`] has something to do: while something is not acknowledged, every half of the patience.
@@ -186,6 +211,16 @@ impl Watch {
 
     pub(super) fn suspicions(&self) -> impl Iterator<Item = Why> {
         self.suspected.keys().copied()
+    }
+
+    /// Whether nothing is under way, and nothing held against it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.given.is_empty() && self.suspected.is_empty()
+    }
+
+    /// How many refusals are remembered.
+    pub(super) fn refusals_count(&self) -> usize {
+        self.refusals.len()
     }
 
     /// How many messages are watched.

@@ -31,6 +31,7 @@ fn target(address: &str) -> Target<'_> {
         address,
         takes_sockets: false,
         key: Some(key(2)),
+        is_named: true,
         purpose: Purpose::Other,
         tried: Tried::default(),
     }
@@ -210,10 +211,37 @@ fn a_peer_that_has_moved_is_dialled_at_its_new_address_and_one_that_is_gone_nowh
     assert_eq!(told(&mut router).0, expected);
     router.handle_unwanted("b", START);
     assert_eq!((router.next_deadline(), router.socket_to("b")), (None, SocketState::Idle));
-    router.choose(&target("ws://127.0.0.1:4"), START);
+    router.choose(&target("ws://127.0.0.1:5"), START);
     assert_eq!(dials(&mut router), 1);
     router.handle_removed("b");
     assert_eq!(router.next_deadline(), None);
+}
+
+#[test]
+fn who_is_not_where_a_message_would_go_is_a_failure_that_ends_the_wait_and_is_not_dialled_again_at_once()
+ {
+    let mut router = router(BOTH, vec![relay(9)]);
+    let stale = target("ws://127.0.0.1:3");
+    let before = router.dials_failed("b");
+    assert!(matches!(router.choose(&stale, START), Route::Wait { .. }));
+    assert_eq!(dials(&mut router), 1);
+    router.handle_unwanted("b", START);
+    assert!(router.dials_failed("b") > before, "whoever waits is told");
+    // Who was told goes another way, and wants nobody dialled any more.
+    let tried = Tried { dialled: true, ..Tried::default() };
+    let told_so = router.choose(&Target { tried, ..stale }, START);
+    assert!(matches!(told_so, Route::Mailbox { .. }), "{told_so:?}");
+    assert_eq!((dials(&mut router), router.next_deadline()), (0, None));
+    // The next one that would go there finds a pause, as after any failure.
+    for failures in 1..20 {
+        router.choose(&stale, START);
+        assert_eq!(dials(&mut router), 0, "not at once");
+        let again = router.next_deadline().unwrap();
+        assert!(again > START && again <= START.plus(PAUSE_MAX), "{failures}: {again:?}");
+        router.handle_deadline(again);
+        assert_eq!(dials(&mut router), 1);
+        router.handle_unwanted("b", START);
+    }
 }
 
 #[test]
@@ -249,6 +277,104 @@ fn of_more_peers_than_there_is_room_for_nothing_is_remembered() {
     assert_eq!((router.choose(&further, START), dials(&mut router)), (Route::Http, 0));
 }
 
+fn mailbox_at(port: usize) -> String {
+    format!("http://127.0.0.2:{port}/relay/{}", key(2))
+}
+
+#[test]
+fn strangers_fill_no_room_for_relays_and_a_relay_of_which_nothing_is_held_gives_way() {
+    let mut router = router(HTTP_ONLY, vec![relay(9)]);
+    let found = |router: &mut Router, port: usize, named: Target<'_>| {
+        let base = mailbox_at(port);
+        router.choose(&Target { address: &base, ..named }, START).relay()
+    };
+    let (named, stranger) = (target(HTTP), Target { is_named: false, ..target(HTTP) });
+    for port in 0..=Router::FOUND_RELAYS_MAX {
+        assert_eq!(found(&mut router, port, stranger), None);
+    }
+    assert_eq!(router.relays().count(), 1);
+    // One that is watched, one that is suspected, one that was refused, and others.
+    let sent = Target { purpose: Purpose::Durable(id(1)), ..named };
+    let watched = found(&mut router, 0, sent).unwrap();
+    let suspected = found(&mut router, 1, named).unwrap();
+    router.handle_impersonation(suspected, START);
+    let refused = found(&mut router, 2, named).unwrap();
+    router.handle_refused(refused, (ErrorCode::InvalidSignature, RefusedBy::Us), START);
+    let other = found(&mut router, 3, named).unwrap();
+    for port in 4..Router::FOUND_RELAYS_MAX * 3 {
+        assert!(found(&mut router, port, named) > Some(other), "{port}");
+        assert!(router.relays().count() <= 1 + Router::FOUND_RELAYS_MAX);
+    }
+    assert_eq!(router.address_of(other), None, "it gave way");
+    for (port, kept) in [(0, watched), (1, suspected), (2, refused)] {
+        assert_eq!(router.address_of(kept).as_deref(), mailbox_at(port).split("/relay").next());
+    }
+    // What is held against one that gave way is held against nobody else.
+    router.handle_impersonation(other, START);
+    assert_eq!(router.relays().filter(|relay| !relay.suspected.is_empty()).count(), 1);
+}
+
+#[test]
+fn what_strangers_refuse_is_held_against_no_relay() {
+    let mut router = router(WS_ONLY, vec![relay(9)]);
+    for _ in 0..2 * TAMPERED_MIN {
+        let refusal = (ErrorCode::InvalidSignature, RefusedBy::Stranger);
+        router.handle_refused(RelayId(0), refusal, START);
+    }
+    assert_eq!(suspicions(&mut router), []);
+    for _ in 0..TAMPERED_MIN {
+        let refusal = (ErrorCode::InvalidSignature, RefusedBy::Named);
+        router.handle_refused(RelayId(0), refusal, START);
+    }
+    assert_eq!(suspicions(&mut router), [Why::Tampers]);
+}
+
+#[test]
+fn an_accepted_connection_that_does_not_answer_is_used_last_and_never_preferred_again() {
+    let mut router = router(BOTH, Vec::new());
+    let (seen, dialled) = (ConnectionId(1), ConnectionId(2));
+    router.handle_connected(seen, ("b", false), START);
+    assert_eq!(router.choose(&of_both(), START), Route::Socket(seen));
+    router.handle_silent(seen, START);
+    assert_eq!(router.choose(&of_both(), START), Route::Http, "whose it is was only shown there");
+    assert_eq!(router.socket_to("b"), SocketState::Connecting);
+    router.handle_connected(seen, ("b", false), START);
+    router.handle_carried(seen);
+    assert_eq!(router.choose(&of_both(), START), Route::Http);
+    // Better than no way at all.
+    let tried = Tried { http: true, dialled: true, ..Tried::default() };
+    let last = Target { tried, ..of_both() };
+    assert_eq!(router.choose(&last, START), Route::Socket(seen));
+    let tried = Tried { broken: Some(seen), ..tried };
+    let none = router.choose(&Target { tried, ..last }, START);
+    assert_eq!(none, Route::None(Unreachable::AllFailed));
+    // One that we dialled leads where we know.
+    assert_eq!(dials(&mut router), 1);
+    router.handle_connected(dialled, ("b", true), START);
+    router.handle_silent(dialled, START);
+    assert_eq!(router.choose(&of_both(), START), Route::Socket(dialled));
+    router.handle_disconnected(seen, START);
+    assert_eq!(router.connections.len(), 1);
+}
+
+#[test]
+fn a_peer_that_is_not_to_be_dialled_gives_way_where_there_is_no_room() {
+    let mut router = router(BOTH, Vec::new());
+    let names: Vec<_> = (0..Router::PEERS_MAX).map(|index| format!("p{index:05}")).collect();
+    for name in &names {
+        router.choose(&Target { peer: name, ..target("ftp://x") }, START);
+    }
+    router.handle_connected(ConnectionId(1), (&names[0], true), START);
+    router.choose(&Target { peer: &names[1], ..of_both() }, START);
+    for further in 0..10 {
+        let name = format!("q{further}");
+        router.choose(&Target { peer: &name, ..of_both() }, START);
+        assert!(router.peers.contains_key(&*name) && router.peers.len() == Router::PEERS_MAX);
+    }
+    assert!(router.peers.contains_key(&*names[0]) && router.peers.contains_key(&*names[1]));
+    assert!(!router.peers.contains_key(&*names[2]));
+}
+
 fn suspicions(router: &mut Router) -> Vec<Why> {
     told(router).1.into_iter().map(|suspicion| suspicion.why).collect()
 }
@@ -269,12 +395,12 @@ fn a_relay_that_tampers_or_impersonates_is_named_once_and_asked_last() {
     };
     assert_eq!(chosen(&mut router), 0);
     for _ in 0..TAMPERED_MIN - 1 {
-        router.handle_refused(RelayId(0), ErrorCode::DecryptionFailed, START);
-        router.handle_refused(RelayId(0), ErrorCode::SequenceError, START);
+        router.handle_refused(RelayId(0), (ErrorCode::DecryptionFailed, RefusedBy::Us), START);
+        router.handle_refused(RelayId(0), (ErrorCode::SequenceError, RefusedBy::Us), START);
     }
     assert_eq!(suspicions(&mut router), []);
-    router.handle_refused(RelayId(0), ErrorCode::InvalidSignature, START);
-    router.handle_refused(RelayId(0), ErrorCode::InvalidSignature, START);
+    router.handle_refused(RelayId(0), (ErrorCode::InvalidSignature, RefusedBy::Named), START);
+    router.handle_refused(RelayId(0), (ErrorCode::InvalidSignature, RefusedBy::Named), START);
     let named = Suspicion { relay: relay(8).address, key: Some(key(9)), why: Why::Tampers };
     assert_eq!(told(&mut router).1, [named]);
     assert_eq!(chosen(&mut router), 1);
@@ -318,7 +444,7 @@ fn given(count: usize) -> Router {
     router
 }
 
-/// Whether a relay that took so many messages, so long ago, is said to drop.
+/// Whether a relay that took so many messages, so long ago, is said to drop; `heard`: its recipient is, all the time.
 fn drops(count: usize, by: TakenBy, heard: bool, acknowledged: usize) -> bool {
     let mut router = given(count);
     for index in 0..count {
@@ -327,11 +453,37 @@ fn drops(count: usize, by: TakenBy, heard: bool, acknowledged: usize) -> bool {
     for index in 0..acknowledged {
         router.handle_acknowledged("b", id(index), START);
     }
-    if heard {
-        router.handle_heard("b", START.plus(PATIENCE / 2));
+    for look in 2..5 {
+        if heard {
+            router.handle_heard("b", START.plus(PATIENCE * (look - 1) / 2));
+        }
+        router.handle_deadline(START.plus(PATIENCE * look / 2));
     }
-    router.handle_deadline(router.next_deadline().unwrap_or(START));
     suspicions(&mut router) == [Why::Drops]
+}
+
+#[test]
+fn a_recipient_that_comes_back_and_one_that_was_killed_do_not_accuse_the_relay() {
+    let mut router = given(DROPPED_MIN);
+    for index in 0..DROPPED_MIN {
+        router.handle_taken(RelayId(0), (id(index), TakenBy::Recipient), START);
+    }
+    // It was killed before it acknowledged: what is sent again is kept by the relay.
+    let again = START.plus(PATIENCE / 2);
+    for index in 0..DROPPED_MIN {
+        router.handle_taken(RelayId(0), (id(index), TakenBy::Relay), again);
+    }
+    let back = START.plus(PATIENCE * 4);
+    for look in 2..9 {
+        router.handle_deadline(START.plus(PATIENCE * look / 2));
+    }
+    router.handle_heard("b", back);
+    router.handle_deadline(back);
+    router.handle_deadline(back.plus(PATIENCE / 2));
+    assert_eq!(suspicions(&mut router), [], "it is back, and acknowledges in a moment");
+    router.handle_heard("b", back.plus(PATIENCE));
+    router.handle_deadline(back.plus(PATIENCE));
+    assert_eq!(suspicions(&mut router), [Why::Drops], "it was there all the time");
 }
 
 #[test]
@@ -373,6 +525,7 @@ fn happens(router: &mut Router, (event, connection, millis): (u8, u64, u64), now
         3 => router.handle_registered(RelayId(0), ConnectionId(connection)),
         4 => router.handle_heard("b", now),
         5 => router.handle_deadline(now),
+        6 => router.handle_silent(ConnectionId(connection), now),
         _ => router.handle_dial_failed("b", now),
     }
 }
@@ -382,7 +535,7 @@ proptest! {
     /// what is shown is what is done.
     #[test]
     fn a_way_that_failed_is_not_chosen_again(
-        events in proptest::collection::vec((0_u8..7, 0_u64..4, 0_u64..5_000), 0..40),
+        events in proptest::collection::vec((0_u8..8, 0_u64..4, 0_u64..5_000), 0..40),
         own in (any::<bool>(), any::<bool>()),
         tried in (any::<bool>(), any::<bool>(), any::<bool>(), proptest::option::of(0_u64..4)),
         takes_sockets in any::<bool>(),
@@ -415,7 +568,10 @@ proptest! {
             prop_assert_eq!(std::mem::discriminant(&shown), std::mem::discriminant(&route));
             match route {
                 Route::Socket(id) => {
-                    prop_assert!(own.ws && !tried.dialled && tried.broken != Some(id));
+                    let mut links = router.peers["b"].connections.iter();
+                    let is_last = links.any(|link| link.connection == id && link.is_silent);
+                    prop_assert!(own.ws && tried.broken != Some(id));
+                    prop_assert!(is_last || !tried.dialled);
                     prop_assert!(router.connections.contains_key(&id), "a connection that is gone");
                 }
                 Route::Http => prop_assert!(own.http && !tried.http),
@@ -496,6 +652,60 @@ proptest! {
             }
             router.handle_deadline(now);
             prop_assert_eq!(suspicions(&mut router), vec![]);
+        }
+    }
+
+    /// An honest relay, and a recipient that is away again and again, says something while it is there, and acknowledges
+    /// what waits for it before a third of the patience has passed: whatever is sent when, nobody is suspected.
+    #[test]
+    fn a_relay_whose_recipient_is_away_and_comes_back_is_not_suspected(
+        stays in proptest::collection::vec((0_u64..60, 10_u64..40), 1..8),
+        events in proptest::collection::vec((0_usize..40, any::<bool>(), 0_u64..9), 1..200),
+    ) {
+        // In seconds: when it is there. A stay is as long as it acknowledges in.
+        let mut there = Vec::new();
+        let mut at = 0;
+        for (away, stay) in stays {
+            there.push((at + away, at + away + stay));
+            at += away + stay;
+        }
+        let since = |now: u64| there.iter().find(|(from, to)| (*from..*to).contains(&now));
+        let mut router = given(0);
+        // When the recipient had it at the earliest: what was sent while it was away waits for it.
+        let mut waiting: BTreeMap<usize, u64> = BTreeMap::new();
+        let mut events = events.into_iter();
+        let mut next = 0;
+        for seconds in 0..at + 100 {
+            let now = START.plus(Duration::from_secs(seconds));
+            if let Some((from, _)) = since(seconds) {
+                let due = |at: &u64| seconds - (*at).max(*from) >= 9;
+                let due: Vec<_> =
+                    waiting.iter().filter(|(_, at)| due(at)).map(|(index, _)| *index).collect();
+                for index in due {
+                    waiting.remove(&index);
+                    router.handle_acknowledged("b", id(index), now);
+                }
+                router.handle_heard("b", now);
+            }
+            while seconds >= next && let Some((index, is_mail, pause)) = events.next() {
+                next = seconds + pause;
+                // As its sender does it: what is not acknowledged is sent again.
+                router.choose(&durable(index), now);
+                waiting.entry(index).or_insert(seconds);
+                let is_live = since(seconds).is_some() && !is_mail;
+                let by = if is_live { TakenBy::Recipient } else { TakenBy::Relay };
+                router.handle_taken(RelayId(0), (id(index), by), now);
+            }
+            if seconds % 10 == 0 {
+                for index in waiting.keys() {
+                    router.choose(&durable(*index), now);
+                    let is_there = since(seconds).is_some();
+                    let by = if is_there { TakenBy::Recipient } else { TakenBy::Relay };
+                    router.handle_taken(RelayId(0), (id(*index), by), now);
+                }
+            }
+            router.handle_deadline(now);
+            prop_assert_eq!(suspicions(&mut router), vec![], "after {} s", seconds);
         }
     }
 }

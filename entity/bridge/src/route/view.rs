@@ -98,7 +98,7 @@ impl Router {
 
     /// Every relay: those of the operator, the preferred first, then those that mailboxes have named.
     pub fn relays(&self) -> impl Iterator<Item = RelayView> {
-        self.relays.iter().map(RelayState::view)
+        self.all_relays().map(|(_, relay)| relay.view())
     }
 
     /// The way that a transmission would take now: what [`Router::choose`] would answer, but that a relay which only this
@@ -108,8 +108,8 @@ impl Router {
     }
 
     /// The address of a relay.
-    pub fn address_of(&self, RelayId(index): RelayId) -> Option<Arc<str>> {
-        self.relays.get(index).map(|relay| Arc::clone(&relay.address))
+    pub fn address_of(&self, relay: RelayId) -> Option<Arc<str>> {
+        self.relay(relay).map(|relay| Arc::clone(&relay.address))
     }
 
     /// How L2 to a peer is.
@@ -124,7 +124,7 @@ impl Router {
 
     /// The connection to a peer, where there is one.
     pub fn connection(&self, peer: &str) -> Option<ConnectionId> {
-        self.peers.get(peer)?.connections.first().map(|link| link.connection)
+        self.connection_to(peer, None)
     }
 
     /// How many connections belong to somebody who is known.
@@ -135,7 +135,7 @@ impl Router {
 
 impl Reach {
     fn socket(&self) -> SocketState {
-        if !self.connections.is_empty() {
+        if self.is_connected() {
             SocketState::Connected
         } else if self.dial.is_partitioned() {
             SocketState::Partitioned
@@ -149,7 +149,7 @@ impl Reach {
     }
 
     fn view(&self, peer: &Arc<str>) -> PeerView {
-        let again_at = self.dial.again_at().filter(|_| self.connections.is_empty());
+        let again_at = self.dial.again_at().filter(|_| !self.is_connected());
         PeerView { peer: Arc::clone(peer), socket: self.socket(), again_at, sent: self.sent }
     }
 }

@@ -79,7 +79,8 @@ pub(super) fn mailbox_of(address: &str) -> Option<(&str, PublicKey)> {
     Some((relay, PublicKey::from_hex(key.trim_end_matches('/')).ok()?))
 }
 
-/// A relay: by its place in [`Config::relays`], and after those one that only a mailbox has named.
+/// A relay: by its place in [`Config::relays`], and after those one that only a mailbox has named. Of these none is used
+/// twice, so that of one that is forgotten nothing is held against another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RelayId(pub usize);
 
@@ -98,6 +99,8 @@ pub struct Target<'a> {
     pub takes_sockets: bool,
     /// Its key, where it is known; without it only a mailbox can be used.
     pub key: Option<PublicKey>,
+    /// Whether the operator has named the peer: it did not come by itself, and was not met through others.
+    pub is_named: bool,
     /// What it is about.
     pub purpose: Purpose,
     /// Which ways have failed for it.
@@ -137,12 +140,12 @@ impl Tried {
     }
 }
 
-/// Some of the configured relays.
+/// Some relays: those that are configured, and of others what fits in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RelaySet(u16);
 
 impl RelaySet {
-    /// Notes a relay; one that is not configured is not noted.
+    /// Notes a relay, where it fits in: each that is configured does.
     pub fn insert(&mut self, RelayId(index): RelayId) {
         if let Some(bit) = u32::try_from(index).ok().and_then(|index| 1_u16.checked_shl(index)) {
             self.0 |= bit;
@@ -212,6 +215,17 @@ pub enum TakenBy {
     Recipient,
     /// The relay, as mail, or it does not say who.
     Relay,
+}
+
+/// Who refused a message that went by a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedBy {
+    /// This node, to which it came.
+    Us,
+    /// Whom it was for, as the relay says; the operator has named that one.
+    Named,
+    /// Whom it was for, as the relay says: somebody whom the operator has not named.
+    Stranger,
 }
 
 /// What a relay is suspected of.

@@ -38,6 +38,9 @@ impl Node {
         self.routed(|table| {
             for (ticket, outcome) in outcomes {
                 let Some(mut journey) = table.settled(ticket) else { continue };
+                if let (Outcome::TimedOut, Some(over)) = (&outcome, journey.over()) {
+                    table.router.handle_silent(over, now);
+                }
                 match journey.end_way(&mut table.router, delivery_of(outcome), now) {
                     Some(delivery) => settled.push((journey.transmit.id, delivery)),
                     None => broken.push(journey),

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use entity_bridge::ConnectionId;
-use entity_bridge::route::{Purpose, RelayId, Route, Router, TakenBy, Target, Tried, Unreachable};
+use entity_bridge::route::{
+    Purpose, RefusedBy, RelayId, Route, Router, TakenBy, Target, Tried, Unreachable,
+};
 use entity_crypto::signing::PublicKey;
 use entity_peer::output::{About, Delivery, FailureKind, Request, Transmit};
 use entity_transport::ws::Outgoing;
@@ -51,7 +53,8 @@ impl Journey {
     /// Asks the router, and takes that way.
     pub(super) fn choose(&mut self, router: &mut Router, now: Timestamp) -> Route {
         let failed = router.dials_failed(self.transmit.peer.as_str());
-        if self.waits_since.is_some_and(|before| failed > before) {
+        // One that was forgotten meanwhile has another count, too.
+        if self.waits_since.is_some_and(|before| failed != before) {
             self.tried.dialled = true;
             self.first.get_or_insert(Delivery::Failed { kind: FailureKind::Refused });
         }
@@ -72,8 +75,16 @@ impl Journey {
         route
     }
 
+    /// The connection to the peer that it is on.
+    pub(super) fn over(&self) -> Option<ConnectionId> {
+        match self.way {
+            Some(Way::Socket(connection)) => Some(connection),
+            Some(Way::Http | Way::Mailbox { .. } | Way::Relay(_)) | None => None,
+        }
+    }
+
     fn target(&self) -> Target<'_> {
-        let Transmit { peer, address, takes_sockets, key, about, .. } = &self.transmit;
+        let Transmit { peer, address, takes_sockets, key, is_named, about, .. } = &self.transmit;
         let purpose = match about {
             About::Begins => Purpose::Begins,
             About::Life => Purpose::Life,
@@ -85,6 +96,7 @@ impl Journey {
             address,
             takes_sockets: *takes_sockets,
             key: *key,
+            is_named: *is_named,
             purpose,
             tried: self.tried,
         }
@@ -143,7 +155,9 @@ impl Journey {
                 (About::Begins | About::Life | About::Other, _) => {}
             }
             if let Some(code) = code {
-                router.handle_refused(relay, code, now);
+                let is_named = self.transmit.is_named;
+                let by = if is_named { RefusedBy::Named } else { RefusedBy::Stranger };
+                router.handle_refused(relay, (code, by), now);
             }
             self.tried.relays.insert(relay);
         }

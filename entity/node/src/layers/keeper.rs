@@ -41,14 +41,7 @@ async fn keep(node: WeakNode, peer: PeerName, (address, to): (String, Address)) 
     let Some(held) = node.upgrade() else { return };
     if !held.wants_socket(&peer, &address) {
         let now = held.now();
-        let is_known = held.look(|known, _| known.address_of(&peer)).is_some();
-        held.router(|router| {
-            if is_known {
-                router.handle_unwanted(peer.as_str(), now);
-            } else {
-                router.handle_removed(peer.as_str());
-            }
-        });
+        held.router(|router| router.handle_unwanted(peer.as_str(), now));
         return held.layers().changed.notify_waiters();
     }
     let (limits, turns) = (held.layers().limits, held.layers().turns().clone());

@@ -56,6 +56,12 @@ impl Node {
         self.router(|router| router.handle_heard(peer.as_str(), now));
     }
 
+    /// A peer is gone from the roster: nothing is remembered of the ways to it.
+    pub(crate) fn forget_ways(&self, peer: &PeerName) {
+        self.router(|router| router.handle_removed(peer.as_str()));
+        self.layers().tell_changed();
+    }
+
     /// Whether somebody wants to know who is heard.
     pub(crate) fn notes_heard(&self) -> bool {
         self.layers().is_listening.load(Ordering::Relaxed)

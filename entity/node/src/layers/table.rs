@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use entity_bridge::ConnectionId;
 use entity_bridge::route::{Config, Route, Router};
-use entity_peer::output::Delivery;
+use entity_peer::output::{Delivery, FailureKind};
 use entity_transport::ws::{Connection, Full, Outgoing};
 use entity_wire::time::Timestamp;
 
@@ -73,10 +73,12 @@ impl Table {
     pub(super) fn send(&mut self, mut journey: Journey, now: Timestamp) -> Next {
         loop {
             let route = journey.choose(&mut self.router, now);
-            let (over, message) = match route {
-                Route::Socket(over) => (over, journey.message()),
+            // What becomes of a question whether the peer lives that is not put to it.
+            let (over, message, unasked) = match route {
+                Route::Socket(over) => (over, journey.message(), alive()),
                 Route::Relay { connection, recipient, .. } => {
-                    (connection, journey.forward(recipient))
+                    let unasked = Delivery::Failed { kind: FailureKind::Unasked };
+                    (connection, journey.forward(recipient), unasked)
                 }
                 Route::Http => {
                     let base = journey.transmit.address.clone();
@@ -89,7 +91,7 @@ impl Table {
                     return Next::Settled(journey, lost);
                 }
             };
-            let Some(message) = message else { return Next::Settled(journey, alive()) };
+            let Some(message) = message else { return Next::Settled(journey, unasked) };
             match self.post(journey, over, message) {
                 ControlFlow::Break(next) => return next,
                 ControlFlow::Continue(back) => journey = back,
@@ -148,6 +150,7 @@ impl Table {
     }
 }
 
+/// A connection to the peer itself answers that it lives: it would have ended else.
 fn alive() -> Delivery {
     Delivery::Answered { status: 200, body: Bytes::new() }
 }

@@ -57,6 +57,7 @@ impl Node {
             address: &peer.address,
             takes_sockets: peer.takes_sockets,
             key: peer.key,
+            is_named: true,
             purpose: Purpose::Other,
             tried: Tried::default(),
         };

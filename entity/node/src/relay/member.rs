@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use entity_bridge::member::{Member, Step};
-use entity_bridge::route::{RelayId, RelayTarget};
+use entity_bridge::route::{RefusedBy, RelayId, RelayTarget};
 use entity_transport::http::{Address, Answer};
 use entity_transport::ws::{Answers, Connection, Incoming, Outcome, Receiver, Verdict, connect};
 use entity_wire::code::ErrorCode;
@@ -177,7 +177,7 @@ impl Bridge {
         let is_it = |one: &Membership| one.connection.as_ref().is_some_and(of);
         let index = self.state().members.iter().position(is_it);
         if let Some(index) = index {
-            node.router(|router| router.handle_refused(RelayId(index), code, now));
+            node.router(|router| router.handle_refused(RelayId(index), (code, RefusedBy::Us), now));
         }
     }
 }

@@ -241,8 +241,9 @@ impl Service {
     }
 
     async fn peer_remove(&self, params: PeerRemoveParams) -> Outcome {
-        let name = parameter("name", &params.name)?;
-        self.node.command(Command::RemovePeer { name }).await?;
+        let name: PeerName = parameter("name", &params.name)?;
+        self.node.command(Command::RemovePeer { name: name.clone() }).await?;
+        self.node.forget_ways(&name);
         empty()
     }
 

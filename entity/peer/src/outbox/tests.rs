@@ -8,6 +8,7 @@ fn parcel(attempts: Attempts) -> Parcel<u8> {
         address: "http://b".to_owned(),
         takes_sockets: false,
         key: None,
+        is_named: true,
         about: About::Other,
         request: Request::Message(Bytes::from_static(b"same bytes")),
         attempts,

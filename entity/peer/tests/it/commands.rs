@@ -536,7 +536,13 @@ fn three_failed_probes_make_a_peer_unhealthy_and_one_answer_healthy() {
     };
     peer.handle_command(entity_peer::CommandId(1), Command::AddPeer(entry), now);
     let mut health = Vec::new();
-    for answers in [false, false, false, true] {
+    let failed = |kind| entity_peer::Delivery::Failed { kind };
+    let late = || failed(FailureKind::TimedOut);
+    let lives = entity_peer::Delivery::Answered { status: 200, body: Vec::new().into() };
+    // Where nobody was asked nobody is said to be dead or alive.
+    for answer in
+        [late(), late(), failed(FailureKind::Unasked), late(), failed(FailureKind::Unasked), lives]
+    {
         let due = peer.next_deadline().unwrap();
         peer.handle_deadline(due);
         while let Some(output) = peer.poll_output() {
@@ -545,17 +551,13 @@ fn three_failed_probes_make_a_peer_unhealthy_and_one_answer_healthy() {
                 (&transmit.request, transmit.timeout),
                 (&Request::Health, Duration::from_secs(5))
             );
-            let delivery = if answers {
-                entity_peer::Delivery::Answered { status: 200, body: Vec::new().into() }
-            } else {
-                entity_peer::Delivery::Failed { kind: FailureKind::TimedOut }
-            };
-            peer.handle_delivery(transmit.id, delivery, due);
+            peer.handle_delivery(transmit.id, answer.clone(), due);
         }
         health.push(peer.peer(&name("b")).unwrap().health);
     }
-    assert_eq!(health, [Health::Unknown, Health::Unknown, Health::Unhealthy, Health::Healthy]);
-    assert_eq!(peer.next_deadline(), Some(now.plus(Duration::from_secs(150))));
+    let [unknown, dead] = [Health::Unknown, Health::Unhealthy];
+    assert_eq!(health, [unknown, unknown, unknown, dead, dead, Health::Healthy]);
+    assert_eq!(peer.next_deadline(), Some(now.plus(Duration::from_secs(210))));
 }
 
 #[test]
