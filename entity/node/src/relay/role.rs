@@ -158,18 +158,20 @@ impl Bridge {
         (way, over): (Way, Option<Connection>),
         (header, message): (Header, Bytes),
     ) {
-        let node = node.clone();
         let message = flaws::handed_on(message);
+        // Queued before this returns: what is handed on later goes after it.
+        let sent = over.map(|connection| {
+            let forward = Outgoing::binary(header.write(&message).into());
+            connection.send(forward, SEND_TIMEOUT)
+        });
+        let node = node.clone();
         tokio::spawn(async move {
-            let outcome = match (way, over) {
+            let outcome = match (way, sent) {
                 (Way::Http(base), _) => post(&node, &base, header.form, message).await,
-                (Way::Connection(_) | Way::Relay(_), Some(connection)) => {
-                    let forward = Outgoing::binary(header.write(&message).into());
-                    match connection.send(forward, SEND_TIMEOUT).await {
-                        ws::Outcome::Answered(answer) => answered(answer.status, answer.body),
-                        ws::Outcome::TimedOut | ws::Outcome::Broken => Outcome::Failed,
-                    }
-                }
+                (Way::Connection(_) | Way::Relay(_), Some(sent)) => match sent.await {
+                    ws::Outcome::Answered(answer) => answered(answer.status, answer.body),
+                    ws::Outcome::TimedOut | ws::Outcome::Broken => Outcome::Failed,
+                },
                 (Way::Connection(_) | Way::Relay(_), None) => Outcome::Failed,
             };
             if let Some(bridge) = node.layers().bridge() {

@@ -6,10 +6,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::SystemTime;
 
+use entity_bridge::member::{Member, Step};
 use entity_crypto::signing::{PublicKey, SigningKey};
-use entity_wire::relay::{Form, ForwardId, Header, forward as wire};
-use entity_wire::socket::Notice;
+use entity_wire::relay::{Control, Form, ForwardId, Header, forward as wire};
+use entity_wire::socket::{CONTROL, Notice};
+use entity_wire::time::Timestamp;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio_tungstenite::WebSocketStream;
@@ -358,3 +361,44 @@ async fn two_relays_that_ask_each_other_refuse_who_is_nobodys_member_and_what_ha
     assert_eq!(forward_after(&mut stranger, &nobody, (2, most)).await, 403, "no further relay");
     assert_eq!(forward_after(&mut stranger, &nobody, (3, more)).await, 400);
 }
+
+/// The wall clock: a registration is refused where it lies elsewhere.
+#[expect(clippy::disallowed_methods, reason = "the relay is a process with a clock of its own")]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Timestamp::UNIX_EPOCH.plus(since)
+}
+
+#[tokio::test]
+async fn mail_leaves_in_the_order_in_which_it_came() {
+    let settings = [("ENTITY_RELAY_ROLE", "true".to_owned())];
+    let (mut relay, relay_at, relay_key) = peer("relay", &settings);
+    let key = SigningKey::from_seed([3; 32]);
+    let hex = key.public_key().to_string();
+    // Nobody listens there, so that everything is kept.
+    add(&mut relay, "x", "http://127.0.0.1:1", &hex);
+    let mut giver = stranger([127, 0, 0, 2], &relay_at).await;
+    for number in 1..=MAIL_UNDER_WAY {
+        assert_eq!(forward(&mut giver, &hex, number).await, 200);
+    }
+    let mut taker = stranger([127, 0, 0, 3], &relay_at).await;
+    let pinned = PublicKey::from_hex(&relay_key).unwrap();
+    let mut member = Member::new("x".parse().unwrap(), key, pinned, [5; 32]);
+    member.handle_opened(now());
+    let mut came = Vec::new();
+    while came.len() < usize::from(MAIL_UNDER_WAY) {
+        let Message::Binary(bytes) = taker.next().await.unwrap().unwrap() else { continue };
+        let Some(object) = bytes.strip_prefix(&[CONTROL]) else {
+            came.push(Header::read(&bytes).unwrap().0.id.as_bytes()[0]);
+            continue;
+        };
+        if let Step::Say(said) = member.handle_control(&Control::read(object).unwrap(), now()) {
+            let said = [&[CONTROL], &said.to_json()[..]].concat();
+            taker.send(Message::binary(said)).await.unwrap();
+        }
+    }
+    assert_eq!(came, (1..=MAIL_UNDER_WAY).collect::<Vec<_>>());
+}
+
+/// How much mail a relay sends without an acknowledgement (docs/protocol/1.1.md#relay-mail).
+const MAIL_UNDER_WAY: u8 = 64;

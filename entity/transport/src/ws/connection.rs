@@ -145,24 +145,44 @@ impl Connection {
         self.queue(message, timeout, || Sink::Ticket(ticket))
     }
 
-    /// Sends a message and waits for its outcome, first for room where there is none, all within `timeout`.
-    pub async fn send(&self, message: Outgoing, timeout: Duration) -> Outcome {
+    /// Queues a message now, where there is room, so that whatever is sent later goes after it; the future waits for its outcome,
+    /// first for room where there was none, all within `timeout`.
+    pub fn send(
+        &self,
+        message: Outgoing,
+        timeout: Duration,
+    ) -> impl Future<Output = Outcome> + Send + use<> {
         let deadline = Instant::now() + timeout;
-        let mut message = message;
-        loop {
-            // Before the queue is looked at: what becomes free afterwards is not missed.
-            let room = self.0.room.notified();
-            let (told, outcome) = oneshot::channel();
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.queue(message, left, || Sink::Waiting(told)) {
-                Ok(()) => return outcome.await.unwrap_or(Outcome::Broken),
-                Err(Full::Closed(_)) => return Outcome::Broken,
-                Err(Full::Queue(back)) => message = back,
-            }
-            if tokio::time::timeout_at(deadline, room).await.is_err() {
-                return Outcome::TimedOut;
+        let first = self.try_send(message, deadline);
+        let connection = self.clone();
+        async move {
+            let mut tried = first;
+            loop {
+                let message = match tried {
+                    Ok(outcome) => return outcome.await.unwrap_or(Outcome::Broken),
+                    Err(Full::Closed(_)) => return Outcome::Broken,
+                    Err(Full::Queue(back)) => back,
+                };
+                // Before the queue is looked at: what becomes free afterwards is not missed.
+                let room = connection.0.room.notified();
+                tried = connection.try_send(message, deadline);
+                if matches!(tried, Err(Full::Queue(_)))
+                    && tokio::time::timeout_at(deadline, room).await.is_err()
+                {
+                    return Outcome::TimedOut;
+                }
             }
         }
+    }
+
+    fn try_send(
+        &self,
+        message: Outgoing,
+        deadline: Instant,
+    ) -> Result<oneshot::Receiver<Outcome>, Full> {
+        let (told, outcome) = oneshot::channel();
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.queue(message, left, || Sink::Waiting(told)).map(|()| outcome)
     }
 
     /// Queues an object about the connection itself, UTF-8 JSON; nobody answers it.

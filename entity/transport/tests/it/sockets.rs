@@ -224,6 +224,19 @@ async fn messages_arrive_in_order_and_each_has_its_answer() {
 }
 
 #[tokio::test]
+async fn what_is_sent_first_goes_first_whoever_waits_for_its_outcome_first() {
+    let mut server = Running::start(SocketLimits::default());
+    let client = server.dial(SocketLimits::default()).await;
+    let send = |text: &'static str| {
+        let message = Outgoing::text(Bytes::from_static(text.as_bytes())).unwrap();
+        client.connection.send(message, PATIENCE)
+    };
+    let (one, two, three) = (send("one"), send("two"), send("three"));
+    within(async { tokio::join!(three, two, one) }).await;
+    assert_eq!(received(&mut server.seen, 3).await, [text("one"), text("two"), text("three")]);
+}
+
+#[tokio::test]
 async fn whoever_was_dialled_sends_over_the_same_connection() {
     let mut server = Running::start(SocketLimits::default());
     let mut client = server.dial(SocketLimits::default()).await;
