@@ -163,6 +163,21 @@ fn mail_waits_over_a_restart_comes_in_order_and_goes_only_when_acknowledged() {
 }
 
 #[test]
+fn a_connection_is_a_members_from_its_registration_on_and_not_by_a_refused_one() {
+    let mut bench = Bench::new(Config::default());
+    let on = |bench: &Bench, connection| bench.relay.member_on(ConnectionId(connection));
+    bench.relay.handle_opened(ConnectionId(7));
+    bench.outputs();
+    assert_eq!(on(&bench, 7), None);
+    bench.register(1, 2, "carol", START);
+    assert_eq!(on(&bench, 1), Some(signing(2).public_key()));
+    assert!(matches!(bench.register(2, 3, "carol", START), Control::Refused { .. }));
+    assert_eq!(on(&bench, 2), None);
+    bench.relay.handle_closed(ConnectionId(1), START);
+    assert_eq!(on(&bench, 1), None);
+}
+
+#[test]
 fn who_is_registered_and_silent_gets_its_message_once_and_the_sender_is_answered() {
     let mut bench = Bench::new(Config::default());
     bench.register(1, 2, "carol", START);
