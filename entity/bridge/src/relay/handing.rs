@@ -203,7 +203,8 @@ impl Relay {
 
     fn mail_ended(&mut self, place: Place, way: &Way, outcome: &Outcome, now: Timestamp) {
         match (way, outcome) {
-            // It acknowledges by itself; and a connection that broke brings everything back.
+            // It acknowledges by itself; and a connection that broke brings everything back. What found no room on a
+            // connection that stays is on its way, too, as far as is known here, and waits for the next registration.
             (Way::Connection(_), _) => {}
             (Way::Http(_) | Way::Relay(_), Outcome::Answered(answer))
                 if !is_to_come_again(answer.status) =>
