@@ -6,11 +6,11 @@
 //! generation after the one that the tables have.
 //!
 //! ```text
-//! entry    "EnLg" | generation 8 | length of the writes 4 | seal 8 | digest 16 | writes
+//! entry    "EnLg" | generation 8 | length of the writes 4 | mark 8 | digest 16 | writes
 //! write    1 put state, 2 put archive, 3 delete state, 4 delete archive | length 1, space | length 4, key | length 4, value (of a put)
 //! ```
 //!
-//! Numbers are big-endian. The seal is the beginning of the HMAC-SHA256 of what is before it, the digest that of the entry with
+//! Numbers are big-endian. The mark is the beginning of the HMAC-SHA256 of what is before it, the digest that of the entry with
 //! zeros in its place, both with the store's own key. Behind the end lie the bytes of older entries, and in them whatever
 //! strangers had kept: without the key nobody can write something that is taken for an entry once the end comes to lie before it.
 
@@ -36,9 +36,9 @@ const ROOM_MAX: usize = 2 * LEN_MAX;
 const ROOM_STEP: usize = 256 * 1024;
 
 const MAGIC: &[u8; 4] = b"EnLg";
-const SEAL_AT: usize = 16;
-const SEAL_LEN: usize = 8;
-const DIGEST_AT: usize = SEAL_AT + SEAL_LEN;
+const MARK_AT: usize = 16;
+const MARK_LEN: usize = 8;
+const DIGEST_AT: usize = MARK_AT + MARK_LEN;
 const DIGEST_LEN: usize = 16;
 const HEAD_LEN: usize = DIGEST_AT + DIGEST_LEN;
 
@@ -67,7 +67,7 @@ pub(super) trait LogFile: Send {
     fn remove(&mut self) -> io::Result<()>;
 }
 
-/// What the entries of a store are sealed with: secret random bytes, noted in its tables.
+/// What the entries of a store are marked with: secret random bytes, noted in its tables.
 pub(super) struct LogKey(Zeroizing<[u8; 32]>);
 
 impl LogKey {
@@ -86,7 +86,7 @@ impl LogKey {
         Zeroizing::new(hex_encode(&*self.0))
     }
 
-    fn seal(&self, head: &[u8]) -> [u8; SEAL_LEN] {
+    fn mark(&self, head: &[u8]) -> [u8; MARK_LEN] {
         first(&hmac_sha256(&*self.0, head))
     }
 
@@ -250,9 +250,9 @@ fn encode<'a>(
         }
     }
     let len = u32::try_from(out.len() - HEAD_LEN).map_err(too_large)?;
-    out[12..SEAL_AT].copy_from_slice(&len.to_be_bytes());
-    let seal = key.seal(&out[..SEAL_AT]);
-    out[SEAL_AT..DIGEST_AT].copy_from_slice(&seal);
+    out[12..MARK_AT].copy_from_slice(&len.to_be_bytes());
+    let mark = key.mark(&out[..MARK_AT]);
+    out[MARK_AT..DIGEST_AT].copy_from_slice(&mark);
     let digest = key.digest(out);
     out[DIGEST_AT..HEAD_LEN].copy_from_slice(&digest);
     Ok(())
@@ -306,9 +306,9 @@ fn entry_at_front(bytes: &[u8], key: &LogKey) -> Option<Entry> {
     let (magic, rest) = head.split_first_chunk::<4>()?;
     let (generation, rest) = rest.split_first_chunk::<8>()?;
     let (len, rest) = rest.split_first_chunk::<4>()?;
-    let (seal, digest) = rest.split_first_chunk::<SEAL_LEN>()?;
-    // The seal comes first: where others chose the bytes, no long digest is made for them.
-    if magic != MAGIC || *seal != key.seal(&head[..SEAL_AT]) {
+    let (mark, digest) = rest.split_first_chunk::<MARK_LEN>()?;
+    // The mark comes first: where others chose the bytes, no long digest is made for them.
+    if magic != MAGIC || *mark != key.mark(&head[..MARK_AT]) {
         return None;
     }
     let len = HEAD_LEN + usize::try_from(u32::from_be_bytes(*len)).ok()?;

@@ -81,7 +81,7 @@ fn an_entry_has_these_bytes() {
     let expected = "456e4c67".to_owned()
         + "0000000000000007"
         + "00000029"
-        + SEAL_AND_DIGEST
+        + MARK_AND_DIGEST
         + "01"
         + "0173"
         + "000000016b"
@@ -102,7 +102,7 @@ fn an_entry_has_these_bytes() {
 }
 
 /// What the entry of `an_entry_has_these_bytes` has after its length.
-const SEAL_AND_DIGEST: &str = "c62b25797bffa6b4cf93725796c14d85261af018d02174b2";
+const MARK_AND_DIGEST: &str = "c62b25797bffa6b4cf93725796c14d85261af018d02174b2";
 
 #[test]
 fn who_does_not_have_the_key_writes_no_entry() {
