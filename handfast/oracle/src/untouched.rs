@@ -3,7 +3,12 @@
 //! It takes `from`, `via` and `to`: two taps, one on each side of the relay. A message is what was posted to the mailbox of
 //! `to` (docs/protocol/1.1.md#relay) or to `to` itself, or stood behind the header of a forward with its key
 //! (docs/protocol/1.1.md#relay-forward); of a list of frames each is one. `times` is how many different ones cross at least,
-//! counted are those of this `form` and, of envelopes, `version`. With `onward` the message leaves for a further relay `to`, whoever it is for.
+//! counted are those of this `form` and, of envelopes, `version` and `type` (its `msg_type`). A message that its sender seals anew to send it again
+//! counts as another: what it is about cannot be read here. With `onward` messages leave for a further relay `to`, whoever they
+//! are for, and every mailbox of the first relay counts.
+//!
+//! That something is lost is seen only of what was posted, and only where the relay said that it took it: a connection answers
+//! many messages at once, and its answers are not captured.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,12 +26,16 @@ use crate::{Finding, OracleError};
 const FORWARD: u8 = 0x20;
 const HEADER_LEN: usize = 51;
 
-/// What passed one tap so shortly before the end may not have passed the other: a request is recorded when it has its answer,
-/// later than what came of it. Such a message neither fails nor counts. Guessed: a busy machine.
+/// What passed one tap so shortly before the end may not have passed the other. Such a message neither fails nor counts.
+/// Guessed: a busy machine.
 const YOUNG_US: u64 = 1_000_000;
 
+/// The same of what left the relay, where it may have been posted to it: a request is recorded when it has its answer, and a
+/// relay may wait 5 s for that of the recipient (docs/protocol/1.1.md#relay).
+const YOUNG_POSTED_US: u64 = 5_000_000 + YOUNG_US;
+
 pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Finding, OracleError> {
-    params.only(&["from", "via", "to", "times", "form", "version", "onward"])?;
+    params.only(&["from", "via", "to", "times", "form", "version", "type", "onward"])?;
     let role = |key: &str| {
         params.text(key)?.ok_or_else(|| params.problem(format!("needs {key} = \"..\", a role")))
     };
@@ -34,6 +43,7 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
     let asked = Asked {
         form: params.text("form")?,
         version: params.text("version")?,
+        kind: params.text("type")?,
         times: params.count("times")?.unwrap_or(1),
     };
     if asked.form.is_some_and(|form| !["envelope", "frame"].contains(&form)) {
@@ -53,13 +63,14 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
         Ok(handed) => handed,
         Err(reason) => return Ok(Err(reason)),
     };
-    Ok(asked.compare(&taken, &handed, history.ended_us().saturating_sub(YOUNG_US)))
+    Ok(asked.compare(&taken, &handed, history.ended_us()))
 }
 
 /// What is asked of all that crosses.
 struct Asked<'a> {
     form: Option<&'a str>,
     version: Option<&'a str>,
+    kind: Option<&'a str>,
     times: usize,
 }
 
@@ -88,7 +99,12 @@ struct Crossing {
 type Header = (u8, Vec<u8>);
 
 impl Asked<'_> {
-    fn compare(&self, taken: &[Crossing], handed: &[Crossing], young_from_us: u64) -> Finding {
+    fn compare(&self, taken: &[Crossing], handed: &[Crossing], ended_us: u64) -> Finding {
+        let is_posted = |one: &Crossing| one.header.is_none();
+        let young_us = match taken {
+            [_, ..] if !taken.iter().any(is_posted) => YOUNG_US,
+            _ => YOUNG_POSTED_US,
+        };
         let mut given: BTreeMap<&[u8], Vec<&Crossing>> = BTreeMap::new();
         for one in taken {
             given.entry(&one.bytes).or_default().push(one);
@@ -96,7 +112,7 @@ impl Asked<'_> {
         let mut different: BTreeSet<&[u8]> = BTreeSet::new();
         for one in handed {
             let Some(before) = given.get(one.bytes.as_slice()) else {
-                if one.at_us > young_from_us {
+                if one.at_us > ended_us.saturating_sub(young_us) {
                     continue;
                 }
                 return Err(format!("{} has bytes that nobody gave to the relay", one.title));
@@ -114,18 +130,19 @@ impl Asked<'_> {
             different.insert(&one.bytes);
         }
         let is_lost = |one: &&Crossing| {
-            one.is_taken && one.at_us <= young_from_us && !different.contains(one.bytes.as_slice())
+            let is_young = one.at_us > ended_us.saturating_sub(YOUNG_US);
+            one.is_taken && !is_young && !different.contains(one.bytes.as_slice())
         };
-        let lost = taken.iter().find(is_lost);
-        if let Some(lost) = lost {
+        if let Some(lost) = taken.iter().find(is_lost) {
             return Err(format!("{} was answered 200, and never came out", lost.title));
         }
         let count = different.iter().filter(|bytes| self.counts(bytes)).count();
         let (times, form) = (self.times, self.form.unwrap_or("message"));
         let version = self.version.map(|version| format!(" of {version}")).unwrap_or_default();
+        let kind = self.kind.map(|kind| format!(" of type {kind}")).unwrap_or_default();
         if count < times {
             return Err(format!(
-                "expected {times} {form}s{version} to cross, {count} were captured"
+                "expected {times} {form}s{version}{kind} to cross, {count} were captured"
             ));
         }
         Ok(())
@@ -136,7 +153,9 @@ impl Asked<'_> {
             Some(envelope) => {
                 self.form != Some("frame")
                     && self.version.is_none_or(|version| envelope["version"] == version)
+                    && self.kind.is_none_or(|kind| envelope["msg_type"] == kind)
             }
+            // The type of a frame is sealed.
             None => self.form != Some("envelope"),
         }
     }
@@ -194,7 +213,7 @@ fn taken_apart(
     let path = message.target.strip_prefix("POST ").unwrap_or_default();
     let base = path.rsplit_once('/').map_or("", |(base, _)| base);
     let is_for_key = match side {
-        Side::In => key.is_some_and(|key| base == format!("/relay/{key}")),
+        Side::In => base.strip_prefix("/relay/").is_some_and(|to| is_meant(to, key)),
         Side::Out => base.is_empty(),
     };
     if !is_for_key || path.is_empty() {
@@ -219,11 +238,17 @@ fn taken_apart(
     Ok(frames.collect())
 }
 
+/// Whether a recipient is the one with the key; each one, where there is none.
+fn is_meant(recipient: &str, key: Option<&str>) -> bool {
+    let is_key =
+        || recipient.len() == 64 && recipient.bytes().all(|digit| digit.is_ascii_hexdigit());
+    key.map_or_else(is_key, |key| key == recipient)
+}
+
 /// Hops and id of a forward, and what stands behind its header; `None` for what is none, or for somebody else.
 fn forward(bytes: &[u8], key: Option<&str>) -> Option<(Header, Vec<u8>)> {
     let (header, inner) = bytes.split_at_checked(HEADER_LEN)?;
-    let recipient = hex::encode(&header[18..50]);
-    let is_meant = header[0] == FORWARD && key.is_none_or(|key| key == recipient);
+    let is_meant = header[0] == FORWARD && is_meant(&hex::encode(&header[18..50]), key);
     is_meant.then(|| ((header[1], header[2..18].to_vec()), inner.to_vec()))
 }
 

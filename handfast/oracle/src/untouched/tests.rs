@@ -76,7 +76,33 @@ fn the_other_way_a_forward_becomes_a_request() {
 #[track_caller]
 fn fails_later(story: Story, params: Value, part: &str) {
     story.fails("untouched", params.clone(), "to cross, 0 were captured");
-    story.wait_ms(2_000).log("r", "later").fails("untouched", params, part);
+    story.wait_ms(7_000).log("r", "later").fails("untouched", params, part);
+}
+
+#[test]
+fn what_is_posted_may_show_as_late_as_a_relay_may_answer_and_what_is_forwarded_not() {
+    let out = |story: Story| story.binary("r", "c", &forwarded(1, 7, b"{\"x\":2}"));
+    let missing = "to cross, 0 were captured";
+    let posted = out(posted(told(), "/message", b"{\"x\":1}", (503, b"{}")));
+    posted.wait_ms(5_500).log("r", "later").fails("untouched", between(), missing);
+    let sent = || out(told().binary("a", "r", &forwarded(0, 7, b"{\"x\":1}")));
+    sent().fails("untouched", between(), missing);
+    let later = sent().wait_ms(2_000).log("r", "later");
+    later.fails("untouched", between(), "has bytes that nobody gave to the relay");
+}
+
+#[test]
+fn handshakes_do_not_count_where_a_type_is_asked_for() {
+    let story =
+        ["session_init", "message", "message"].iter().zip(1..).fold(told(), |story, (kind, id)| {
+            let envelope = json!({ "msg_type": kind, "version": "1.1", "nonce": id }).to_string();
+            let story = posted(story, "/message", envelope.as_bytes(), STORED);
+            story.binary("r", "c", &forwarded(1, id, envelope.as_bytes()))
+        });
+    story.passes("untouched", with(json!({ "times": 3 })));
+    let asked = |times: u64| with(json!({ "times": times, "type": "message", "version": "1.1" }));
+    story.passes("untouched", asked(2));
+    story.fails("untouched", asked(3), "expected 3 messages of 1.1 of type message to cross, 2");
 }
 
 #[test]
@@ -122,6 +148,22 @@ fn a_forward_keeps_its_id_and_has_one_hop_more() {
     let story = story.binary("r", "c", &forwarded(1, 1, b"{}"));
     story.passes("untouched", with(json!({ "onward": true })));
     story.fails("untouched", between(), "has not said which key it has");
+}
+
+#[test]
+fn what_is_posted_to_a_mailbox_and_goes_on_to_a_further_relay_is_compared() {
+    let onward = || with(json!({ "onward": true }));
+    let given = || posted(Story::new(), "/message", b"{\"x\":1}", STORED);
+    given().binary("r", "c", &forwarded(1, 7, b"{\"x\":1}")).passes("untouched", onward());
+    let changed = given().binary("r", "c", &forwarded(1, 7, b"{\"x\":2}"));
+    fails_later(changed, onward(), "has bytes that nobody gave to the relay");
+    let lost = posted(given(), "/message", b"{\"x\":2}", STORED);
+    let lost =
+        lost.binary("r", "c", &forwarded(1, 7, b"{\"x\":1}")).wait_ms(2_000).log("r", "later");
+    lost.fails("untouched", onward(), "was answered 200, and never came out");
+    // To the relay itself.
+    let own = Story::new().wire("a", "r", &json!({ "x": 1 }), 200);
+    own.fails("untouched", onward(), "expected 1 messages to cross, 0");
 }
 
 #[test]
