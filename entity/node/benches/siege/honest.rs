@@ -28,7 +28,7 @@ impl Honest {
     /// Messages a second over a new connection, each signed before the clock ran and answered 200.
     pub(crate) fn rate(&mut self, part: Duration) -> f64 {
         // More than any machine takes in that time; what is left over is thrown away, numbers may be left out.
-        let count = usize::try_from(part.as_millis()).unwrap() * 15;
+        let count = usize::try_from(part.as_millis()).unwrap() * 60;
         let requests: Vec<Vec<u8>> = (0..count).map(|_| self.sender.next()).collect();
         let start = Instant::now();
         let count = answered(self.server, &requests, start + part);

@@ -227,11 +227,12 @@ impl Round {
 
 fn measure<'a>(effort: Effort, kinds: impl Iterator<Item = &'a Kind>) -> Figures {
     let mut figures = Figures::default();
-    let (run, honest, flooder) = honest::start();
-    figures.add("memory before (resident)", run.process.resident_mib(), "MiB", Aim::None);
-    let mut siege = Siege { run, honest, flooder, requests: effort.requests };
-    siege.honest.rate(effort.part);
     for kind in kinds {
+        // A server of its own: what is remembered of the honest peer for 300 s is not to count for the next kind.
+        let (run, honest, flooder) = honest::start();
+        let before = run.process.resident_mib();
+        let mut siege = Siege { run, honest, flooder, requests: effort.requests };
+        siege.honest.rate(effort.part);
         let rounds: Vec<_> =
             (0..effort.rounds).map(|_| Round::measure(&mut siege, kind, effort.part)).collect();
         let middle = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
@@ -240,7 +241,8 @@ fn measure<'a>(effort: Effort, kinds: impl Iterator<Item = &'a Kind>) -> Figures
         figures.add(kind.besieged, middle(|round| round.besieged), "/s", Aim::None);
         figures.add(kind.share, middle(|round| 100.0 * round.besieged / round.alone), "%", KEPT);
         let memory = siege.run.process.resident_most_mib();
-        figures.add("  memory, most so far", memory, "MiB", MEMORY);
+        figures.add("  memory before they came", before, "MiB", Aim::None);
+        figures.add("  memory, most", memory, "MiB", MEMORY);
     }
     figures
 }
