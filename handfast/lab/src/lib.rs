@@ -8,6 +8,7 @@
 //! - [`peer`]: one peer: its process, its contract, its log
 //! - [`tap`]: the recording proxy; it does what `handfast-faults` decides
 //! - [`evidence`]: the log of a unit, on the axis of [`clock`]
+//! - [`net`]: peers in networks of their own, where the host gives them
 //! - [`reaper`]: the process that cleans up, also after `kill -9` of handfast
 //! - [`scratch`]: run folders, and what an earlier run left behind
 //! - [`usage`]: descriptors and memory of a peer
@@ -17,6 +18,7 @@ pub mod clock;
 pub mod evidence;
 pub mod exit;
 pub mod lab;
+pub mod net;
 pub mod peer;
 pub mod reaper;
 pub mod scratch;

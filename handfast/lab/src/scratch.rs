@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::reaper::LeftProcess;
 use crate::reaper::tree::{self, Marker};
-use crate::reaper::{LeftProcess, RUN_MARKER};
 
 /// The lock file in a run's folder, and in the root while folders are made or swept.
 const LOCK: &str = "lock";
@@ -98,7 +98,7 @@ fn sweep(root: &Path) -> io::Result<Swept> {
             Err(rustix::io::Errno::WOULDBLOCK) => continue,
             Err(error) => return Err(error.into()),
         }
-        let ended = tree::end_marked(&Marker::new(RUN_MARKER, run))?;
+        let ended = tree::end_marked(&Marker::of_run(run))?;
         swept.processes.extend(ended);
         remove(&dir)?;
         swept.folders.push(dir);

@@ -22,13 +22,16 @@ use crate::reaper::tree::LeftProcess;
 /// system lets one packet hold by default (208 KiB).
 pub(crate) const FRAME_MAX: usize = 128 * 1024;
 
-/// Descriptors a frame can carry: stdin, stdout and stderr of a peer.
-const DESCRIPTORS_MAX: usize = 3;
+/// Namespaces a process can be started in, more than the system has kinds of (8).
+pub(crate) const NAMESPACES_MAX: usize = 8;
+
+/// Descriptors a frame can carry: stdin, stdout and stderr of a peer, and its namespaces.
+const DESCRIPTORS_MAX: usize = 3 + NAMESPACES_MAX;
 
 /// What handfast asks of a reaper.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// Start a process; its stdin, stdout and stderr come with the frame.
+    /// Start a process; its stdin, stdout and stderr come with the frame, then the namespaces that it enters first.
     Spawn {
         /// Names the process in later frames.
         id: u64,

@@ -113,12 +113,28 @@ impl Reaper {
         order: SpawnOrder,
         stdio: [OwnedFd; 3],
     ) -> Result<Running, SpawnError> {
+        self.spawn_inside(order, stdio, &[]).await
+    }
+
+    /// The same inside these namespaces, which the process enters in this order before it becomes the program: a user namespace
+    /// stands first.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Reaper::spawn`]; also if there are more than 8 namespaces, or the process may not enter one.
+    pub async fn spawn_inside(
+        &self,
+        order: SpawnOrder,
+        stdio: [OwnedFd; 3],
+        namespaces: &[BorrowedFd<'_>],
+    ) -> Result<Running, SpawnError> {
         let (answer, answered) = oneshot::channel();
         let (exit_sender, exit) = watch::channel(None);
         let id = lock(&self.shared)
             .expect(Expected { answer: Some(answer), exit: exit_sender })
             .map_err(SpawnError::Reaper)?;
-        let descriptors = [stdio[0].as_fd(), stdio[1].as_fd(), stdio[2].as_fd()];
+        let descriptors: Vec<_> =
+            stdio.iter().map(AsFd::as_fd).chain(namespaces.iter().copied()).collect();
         self.send(&Order::Spawn { id, order }, &descriptors).await.map_err(SpawnError::Reaper)?;
         drop(stdio);
         match answered.await {

@@ -13,7 +13,7 @@
 //! - `server`: the reaper's own loop
 //! - `tree`: what `/proc` says about processes
 
-mod frame;
+pub(crate) mod frame;
 pub mod handle;
 mod server;
 pub(crate) mod tree;
@@ -46,11 +46,15 @@ pub fn is_reaper_invocation(mut args: impl Iterator<Item = OsString>) -> bool {
 /// Runs a reaper until its unit is over.
 ///
 /// Expects the lifeline as standard input and the unit's folder as the argument after
-/// [`ARGUMENT`]. Ends with 0 when no process is left and the folder is gone.
+/// [`ARGUMENT`]. Ends with 0 when no process is left and the folder is gone. With
+/// [`crate::net::HOLD`] in the folder's place it is a holder instead, which makes the namespaces of a unit.
 pub fn main() -> ExitCode {
     let Some(dir) = std::env::args_os().nth(2).map(PathBuf::from) else {
         return ExitCode::from(2);
     };
+    if dir.as_os_str() == crate::net::HOLD {
+        return crate::net::hold();
+    }
     match server::serve(&dir) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,

@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::reaper::frame::{self, Order, Report, SpawnOrder};
 use crate::reaper::tree;
 use crate::scratch;
-use crate::sys::death_signal;
+use crate::sys::{death_signal, namespace};
 
 /// Serves the lifeline on standard input until it says so or breaks, then ends every descendant and
 /// removes `dir`.
@@ -79,14 +79,16 @@ impl Server {
                     None => return Ok(false),
                     Some((Order::Finish, _)) => return Ok(true),
                     Some((Order::Kill { id }, _)) => self.kill(id),
-                    Some((Order::Spawn { id, order }, stdio)) => self.spawn(id, &order, stdio)?,
+                    Some((Order::Spawn { id, order }, descriptors)) => {
+                        self.spawn(id, &order, descriptors)?;
+                    }
                 }
             }
         }
     }
 
-    fn spawn(&mut self, id: u64, order: &SpawnOrder, stdio: Vec<OwnedFd>) -> io::Result<()> {
-        let report = match spawn(order, stdio) {
+    fn spawn(&mut self, id: u64, order: &SpawnOrder, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        let report = match spawn(order, descriptors) {
             Ok(pid) => {
                 self.running.insert(id, pid);
                 Report::Spawned { id, pid: pid.as_raw_nonzero().get().unsigned_abs() }
@@ -118,8 +120,9 @@ impl Server {
     }
 }
 
-fn spawn(order: &SpawnOrder, stdio: Vec<OwnedFd>) -> io::Result<Pid> {
-    let Ok([stdin, stdout, stderr]) = <[OwnedFd; 3]>::try_from(stdio) else {
+fn spawn(order: &SpawnOrder, mut descriptors: Vec<OwnedFd>) -> io::Result<Pid> {
+    let namespaces = descriptors.split_off(descriptors.len().min(3));
+    let Ok([stdin, stdout, stderr]) = <[OwnedFd; 3]>::try_from(descriptors) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "three descriptors are needed"));
     };
     let mut command = Command::new(&order.program);
@@ -127,6 +130,8 @@ fn spawn(order: &SpawnOrder, stdio: Vec<OwnedFd>) -> io::Result<Pid> {
     command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
     // A group of its own: what a peer does to its group must not reach the reaper.
     command.process_group(0);
+    namespace::enter(&mut command, namespaces);
+    // After the above: the system may forget the signal of a process that changes what it may do.
     death_signal::die_with_parent(&mut command);
     let child = command.spawn()?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);

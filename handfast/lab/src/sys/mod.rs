@@ -1,4 +1,6 @@
 //! System calls that need `unsafe`, a file per family, a reason each.
 
 pub(crate) mod death_signal;
+pub(crate) mod namespace;
 pub(crate) mod session;
+pub(crate) mod tun;

@@ -28,7 +28,7 @@ use crate::exit::Exit;
 use crate::lab::{LabConfig, LabError, is_file_name_char};
 use crate::peer::{CallError, Peer, PeerPipes, StartError};
 use crate::reaper::tree::{self, Marker};
-use crate::reaper::{LeftProcess, Reaper, SpawnError, SpawnOrder, UNIT_MARKER};
+use crate::reaper::{LeftProcess, Reaper, SpawnError, SpawnOrder};
 use crate::scratch;
 use crate::tap::Tap;
 
@@ -366,7 +366,7 @@ impl Unit {
 /// from its environment is not found.
 async fn end_without_reaper(dir: PathBuf) -> Vec<LeftProcess> {
     let work = move || {
-        let ended = tree::end_marked(&Marker::new(UNIT_MARKER, &dir));
+        let ended = tree::end_marked(&Marker::of_unit(&dir));
         // What cannot be removed is found by the next start.
         drop(scratch::remove(&dir));
         ended.unwrap_or_default()

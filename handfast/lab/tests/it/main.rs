@@ -2,6 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 mod cleaning;
+mod namespaces;
+mod networks_left;
 mod peers;
 mod support;
+#[path = "../../stand_in/talk.rs"]
+mod talk;
 mod taps;
+#[path = "../../stand_in/wire.rs"]
+mod wire;
