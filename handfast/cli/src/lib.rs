@@ -43,6 +43,7 @@ enum Command {
     Selftest(commands::selftest::Args),
     Simulate(commands::simulate::Args),
     Schedule(commands::schedule::Args),
+    Lab(commands::lab::Args),
     Ci(commands::ci::Args),
 }
 
@@ -62,6 +63,7 @@ Examples:
   handfast run --peer b=python-stub     b is played from recorded conversations
   handfast selftest                     do the scenarios see what is planted into the peers?
   handfast simulate dht                 ten thousand nodes in virtual time, from one seed
+  handfast lab calibrate                how exact are the faults of the network on this host?
   handfast schedule run                 carry out what handfast.toml says runs by itself
   handfast ci generate                  the workflow in which all this runs on GitHub or GitLab
 
@@ -102,6 +104,7 @@ fn carry_out(around: &Around) -> handfast_scenario::ExitCode {
         Command::Selftest(args) => commands::selftest::run(args, around),
         Command::Simulate(args) => commands::simulate::run(args, around),
         Command::Schedule(args) => commands::schedule::run(args, around),
+        Command::Lab(args) => commands::lab::run(args, around),
         Command::Ci(args) => commands::ci::run(args, around),
     };
     match result {

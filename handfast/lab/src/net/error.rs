@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::net::place::PLACES_MAX;
+use crate::net::switch::SwitchError;
 
 /// Why there is no network for the peers of a unit: the caller, then the host, then the platform.
 #[derive(Debug, Error)]
@@ -30,6 +31,9 @@ pub enum NetError {
     /// The process that makes the namespaces could not be started, or failed.
     #[error("the holder of the namespaces failed")]
     Holder(#[source] io::Error),
+    /// The namespaces are there, and nothing carries packets between them.
+    #[error("the switch failed")]
+    Switch(#[from] SwitchError),
 }
 
 /// An error and what caused it, in one line.

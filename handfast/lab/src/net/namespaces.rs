@@ -126,7 +126,8 @@ impl Means {
             Err(
                 error @ (NetError::TooManyRoles { .. }
                 | NetError::Twice { .. }
-                | NetError::Holder(_)),
+                | NetError::Holder(_)
+                | NetError::Switch(_)),
             ) => Self::Proxies { why: crate::net::error::with_causes(&error) },
         }
     }

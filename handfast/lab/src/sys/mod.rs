@@ -2,5 +2,7 @@
 
 pub(crate) mod death_signal;
 pub(crate) mod namespace;
+pub(crate) mod schedule;
 pub(crate) mod session;
 pub(crate) mod tun;
+pub(crate) mod tun_offload;

@@ -6,6 +6,7 @@ mod namespaces;
 mod networks_left;
 mod peers;
 mod support;
+mod switched;
 #[path = "../../stand_in/talk.rs"]
 mod talk;
 mod taps;
