@@ -113,6 +113,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handfast-schedule", &[]),
     ("handfast-scenario", &["handfast-schedule"]),
     ("handfast-faults", &[]),
+    ("handfast-chaos", &["handfast-faults"]),
     ("handfast-contract", &[]),
     ("handfast-oracle", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
     ("handfast-matrix", &["handfast-scenario"]),
@@ -148,6 +149,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "handfast-scenario",
             "handfast-faults",
+            "handfast-chaos",
             "handfast-contract",
             "handfast-oracle",
             "handfast-lab",
@@ -161,6 +163,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "handfast-scenario",
             "handfast-faults",
+            "handfast-chaos",
             "handfast-contract",
             "handfast-oracle",
             "handfast-report",
@@ -194,6 +197,7 @@ const PURE: &[&str] = &[
     "handfast-schedule",
     "handfast-scenario",
     "handfast-faults",
+    "handfast-chaos",
     "handfast-contract",
     "handfast-oracle",
     "handfast-report",
