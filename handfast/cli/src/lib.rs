@@ -45,6 +45,7 @@ enum Command {
     Schedule(commands::schedule::Args),
     Lab(commands::lab::Args),
     Ci(commands::ci::Args),
+    Doctor(commands::doctor::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -66,6 +67,7 @@ Examples:
   handfast lab calibrate                how exact are the faults of the network on this host?
   handfast schedule run                 carry out what handfast.toml says runs by itself
   handfast ci generate                  the workflow in which all this runs on GitHub or GitLab
+  handfast doctor                       what can this host do, and what does each lack cost?
 
 Exit codes:
   0  passed                              4  nothing ran
@@ -106,6 +108,7 @@ fn carry_out(around: &Around) -> handfast_scenario::ExitCode {
         Command::Schedule(args) => commands::schedule::run(args, around),
         Command::Lab(args) => commands::lab::run(args, around),
         Command::Ci(args) => commands::ci::run(args, around),
+        Command::Doctor(args) => commands::doctor::run(args, around),
     };
     match result {
         Ok(code) => code,

@@ -14,6 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::reaper::LeftProcess;
 use crate::reaper::tree::{self, Marker};
+use crate::resource::groups::inventory;
 
 /// The lock file in a run's folder, and in the root while folders are made or swept.
 const LOCK: &str = "lock";
@@ -32,12 +33,14 @@ pub struct Swept {
     pub folders: Vec<PathBuf>,
     /// Processes of dead runs that still lived; they are dead.
     pub processes: Vec<LeftProcess>,
+    /// Control groups of dead runs.
+    pub groups: Vec<PathBuf>,
 }
 
 impl Swept {
     /// Whether nothing was left behind.
     pub fn is_empty(&self) -> bool {
-        self.folders.is_empty() && self.processes.is_empty()
+        self.folders.is_empty() && self.processes.is_empty() && self.groups.is_empty()
     }
 }
 
@@ -100,6 +103,12 @@ fn sweep(root: &Path) -> io::Result<Swept> {
         }
         let ended = tree::end_marked(&Marker::of_run(run))?;
         swept.processes.extend(ended);
+        for unit in fs::read_dir(&dir)? {
+            let unit = unit?;
+            if unit.file_type()?.is_dir() {
+                swept.groups.extend(inventory::remove_all(&unit.path())?);
+            }
+        }
         remove(&dir)?;
         swept.folders.push(dir);
     }

@@ -17,6 +17,7 @@ use std::io::pipe;
 use std::path::Path;
 use std::process::ExitCode;
 
+use handfast_faults::disturbance::Limit;
 use handfast_lab::net::{Ask, Namespaces, NetError, Owner};
 use handfast_lab::reaper::{Reaper, SpawnOrder};
 use handfast_lab::{Clock, Lab, LabConfig, RoleConfig, UnitConfig, reaper};
@@ -45,6 +46,7 @@ async fn start_and_wait(root: &str, run: &str, program: &str, args: &[String]) -
         name: name.to_owned(),
         program: program.to_owned(),
         args: args.to_vec(),
+        limits: vec![Limit::Memory { bytes: 1 << 40 }, Limit::DiskFull],
         ..RoleConfig::default()
     };
     let roles = vec![role("a"), role("b")];
@@ -110,6 +112,7 @@ async fn network_and_wait(root: &str, run: &str, program: &str, args: &[String])
             args: ["-i", program].into_iter().map(str::to_owned).chain(args.to_vec()).collect(),
             env: BTreeMap::new(),
             cwd: "/".to_owned(),
+            groups: Vec::new(),
         };
         let stdio = [null(), null(), writer.into()];
         let inside = reaper.spawn_inside(order, stdio, &place.namespaces()).await;

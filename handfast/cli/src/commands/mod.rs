@@ -1,6 +1,7 @@
 //! One file a command: its arguments, whose documentation is its help, and what it does.
 
 pub(crate) mod ci;
+pub(crate) mod doctor;
 pub(crate) mod lab;
 pub(crate) mod list;
 pub(crate) mod matrix;

@@ -56,9 +56,10 @@ impl Session {
             return None;
         }
         let text = format!(
-            "removed what killed runs had left: {} processes, {} folders",
+            "removed what killed runs had left: {} processes, {} folders, {} control groups",
             self.swept.processes.len(),
-            self.swept.folders.len()
+            self.swept.folders.len(),
+            self.swept.groups.len()
         );
         Some(Progress::Note { text })
     }

@@ -11,8 +11,10 @@
 //! - [`handle`]: handfast's end of the lifeline
 //! - `frame`: the messages on it, with descriptors beside them
 //! - `server`: the reaper's own loop
+//! - `disks`: small file systems that only the unit sees
 //! - `tree`: what `/proc` says about processes
 
+mod disks;
 pub(crate) mod frame;
 pub mod handle;
 mod server;

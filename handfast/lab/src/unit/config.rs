@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use handfast_faults::disturbance::Limit;
+
 use crate::tap::TapConfig;
 
 /// What a unit consists of.
@@ -34,6 +36,8 @@ pub struct RoleConfig {
     pub protocol: Option<String>,
     /// `HANDFAST_SEED`.
     pub seed: Option<String>,
+    /// The limits that may be put on it while it runs; most take preparation before it starts.
+    pub limits: Vec<Limit>,
     /// How long `initialize` may take; [`RoleConfig::READY_WITHIN`] if `None`.
     pub ready_within: Option<Duration>,
 }

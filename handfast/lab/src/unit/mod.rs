@@ -15,6 +15,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use handfast_contract::Initialized;
+use handfast_faults::disturbance::Limit;
 use serde_json::json;
 use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
@@ -29,6 +30,9 @@ use crate::lab::{LabConfig, LabError, is_file_name_char};
 use crate::peer::{CallError, Peer, PeerPipes, StartError};
 use crate::reaper::tree::{self, Marker};
 use crate::reaper::{LeftProcess, Reaper, SpawnError, SpawnOrder};
+use crate::resource::groups::inventory;
+use crate::resource::prepared::Resources;
+use crate::resource::{DISK_BYTES, InForce, LimitError, Limiting};
 use crate::scratch;
 use crate::tap::Tap;
 
@@ -43,6 +47,7 @@ pub struct Unit {
     evidence: Evidence,
     tap: Tap,
     reaper: Reaper,
+    resources: Resources,
 }
 
 /// What a role's peer is at the moment.
@@ -93,10 +98,19 @@ impl Unit {
         for name in &names {
             fs::create_dir(dir.join(name)).map_err(LabError::Folder)?;
         }
+        let group = dir.file_name().map_or_else(String::new, |name| name.display().to_string());
+        let group = format!("{}-{group}", lab.run);
+        let resources = Resources::prepare(&dir, &group, roles.values(), lab.clock);
+        let resources = with_disks(resources, &reaper, roles.values()).await;
         let evidence = Evidence::new(lab.clock);
         let tap = Tap::open(&names, config.tap, evidence.clone()).await.map_err(LabError::Tap)?;
         let slots = names.into_iter().map(|name| (name, Slot::default())).collect();
-        Ok(Self { dir, roles, slots: Mutex::new(slots), evidence, tap, reaper })
+        Ok(Self { dir, roles, slots: Mutex::new(slots), evidence, tap, reaper, resources })
+    }
+
+    /// A role's folder as this process sees it, which is not where the peer sees it if it has a disk of its own.
+    pub fn folder(&self, role: &str) -> Option<&Path> {
+        self.resources.folder_of(role)
     }
 
     /// Starts the peer of a role, or starts it again on its earlier address, and waits until it
@@ -283,6 +297,7 @@ impl Unit {
             }
             SpawnError::Reaper(error) => StartError::Lab(error),
         })?;
+        self.resources.started(&config.name, running.pid());
         let pipes = PeerPipes { stdin, stdout, stderr };
         Ok(Peer::attach(&config.name, running, self.evidence.clone(), pipes))
     }
@@ -309,7 +324,9 @@ impl Unit {
         env.extend(given);
         env.extend(config.env.clone());
         let cwd = config.cwd.as_deref().map_or(Ok(data_dir), text)?;
-        Ok(SpawnOrder { program: config.program.clone(), args: config.args.clone(), env, cwd })
+        let groups = self.resources.groups_of(&config.name);
+        let (program, args) = (config.program.clone(), config.args.clone());
+        Ok(SpawnOrder { program, args, env, cwd, groups })
     }
 
     /// Waits for the answer to `initialize` and lets the tap know the peer's address.
@@ -362,11 +379,34 @@ impl Unit {
     }
 }
 
+/// Lets the reaper give a disk to each role whose disk may be filled.
+async fn with_disks(
+    mut resources: Resources,
+    reaper: &Reaper,
+    roles: impl Iterator<Item = &RoleConfig>,
+) -> Resources {
+    for role in roles.filter(|role| role.limits.contains(&Limit::DiskFull)) {
+        let disk = reaper.mount(&role.name, DISK_BYTES).await;
+        resources.set_disk(&role.name, disk, reaper.pid());
+    }
+    resources
+}
+
+impl Limiting for Unit {
+    fn limit(&self, role: &str, limit: &Limit) -> Result<Box<dyn InForce>, LimitError> {
+        self.resources.limit(role, limit)
+    }
+}
+
 /// Does a dead reaper's work, as far as it can be done from outside: what removed the unit's marker
 /// from its environment is not found.
 async fn end_without_reaper(dir: PathBuf) -> Vec<LeftProcess> {
     let work = move || {
         let ended = tree::end_marked(&Marker::of_unit(&dir));
+        // A group that stays is in the inventory, which then stays, too.
+        if inventory::remove_all(&dir).is_err() {
+            return ended.unwrap_or_default();
+        }
         // What cannot be removed is found by the next start.
         drop(scratch::remove(&dir));
         ended.unwrap_or_default()

@@ -224,7 +224,13 @@ async fn said_inside(owner: &Owner, namespaces: &Namespaces, role: &str, script:
 
 fn shell(script: &str) -> SpawnOrder {
     let args = ["-c", script].map(str::to_owned).to_vec();
-    SpawnOrder { program: "sh".to_owned(), args, env: [].into(), cwd: "/".to_owned() }
+    SpawnOrder {
+        program: "sh".to_owned(),
+        args,
+        env: [].into(),
+        cwd: "/".to_owned(),
+        groups: Vec::new(),
+    }
 }
 
 #[tokio::test]

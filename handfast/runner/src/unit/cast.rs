@@ -50,6 +50,7 @@ fn role_config(
         protocol: role.protocol.clone(),
         seed: Some(seed.to_string()),
         ready_within: None,
+        limits: Vec::new(),
     })
 }
 
