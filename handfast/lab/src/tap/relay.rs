@@ -226,7 +226,8 @@ async fn send(
 ) -> Result<Received, String> {
     let upstream = wire.upstream(&link.to).ok_or("no such role")?;
     let within = wire.config.answer_within;
-    match timeout(within, upstream.send(&request.head, body)).await {
+    let sending = upstream.send((&wire.ground, &link.from), &request.head, body);
+    match timeout(within, sending).await {
         Ok(sent) => sent.map_err(|error| error.to_string()),
         Err(_elapsed) => Err(format!("no answer within {within:?}")),
     }

@@ -21,16 +21,17 @@ use hyper::{Request as HttpRequest, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest as _};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::tap::BODY_MAX;
 use crate::tap::exchange::{Answer, Exchange, Fate};
 use crate::tap::relay::{Outcome, held, replaced, replay, send_again};
 use crate::tap::upstream::Upstream;
 use crate::tap::wire::{Admitted, Request, Wire};
+use crate::tap::{BODY_MAX, ground};
 
 /// The message type of an upgrade to a WebSocket, for rules.
 pub const UPGRADE: &str = "websocket";
@@ -133,8 +134,8 @@ async fn dial(wire: &Wire, link: &Link, head: &Parts) -> Result<Dialled, NotDial
     let upstream = wire.upstream(&link.to).and_then(Upstream::address);
     let address =
         upstream.ok_or_else(|| unreachable("the peer has not said where it listens".to_owned()))?;
-    let stream =
-        TcpStream::connect(address).await.map_err(|error| unreachable(error.to_string()))?;
+    let connecting = ground::connect(&wire.ground, &link.from, address);
+    let stream = connecting.await.map_err(|error| unreachable(error.to_string()))?;
     stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut request = format!("ws://{address}{path}")

@@ -34,7 +34,7 @@ use crate::resource::groups::inventory;
 use crate::resource::prepared::Resources;
 use crate::resource::{DISK_BYTES, InForce, LimitError, Limiting};
 use crate::scratch;
-use crate::tap::Tap;
+use crate::tap::{Ground, Loopback, Tap};
 
 /// A scenario's peers and everything around them.
 ///
@@ -103,7 +103,9 @@ impl Unit {
         let resources = Resources::prepare(&dir, &group, roles.values(), lab.clock);
         let resources = with_disks(resources, &reaper, roles.values()).await;
         let evidence = Evidence::new(lab.clock);
-        let tap = Tap::open(&names, config.tap, evidence.clone()).await.map_err(LabError::Tap)?;
+        let ground: Arc<dyn Ground> = Arc::new(Loopback);
+        let tap = Tap::open(&names, config.tap, evidence.clone(), ground).await;
+        let tap = tap.map_err(LabError::Tap)?;
         let slots = names.into_iter().map(|name| (name, Slot::default())).collect();
         Ok(Self { dir, roles, slots: Mutex::new(slots), evidence, tap, reaper, resources })
     }
