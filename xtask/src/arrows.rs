@@ -111,7 +111,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("handfast-schedule", &[]),
-    ("handfast-scenario", &["handfast-schedule"]),
+    ("handfast-scenario", &["handfast-schedule", "handfast-faults"]),
     ("handfast-faults", &[]),
     ("handfast-chaos", &["handfast-faults"]),
     ("handfast-contract", &[]),

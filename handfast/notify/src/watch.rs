@@ -174,6 +174,9 @@ impl Watch {
             | RunEvent::PeerEvent { .. }
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
+            | RunEvent::NetworkStarted { .. }
+            | RunEvent::Disturbance { .. }
+            | RunEvent::Account { .. }
             | RunEvent::Searched { .. }
             | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }

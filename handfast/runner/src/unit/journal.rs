@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::sink::Mouth;
+use crate::unit::disturb::Heard;
 use crate::unit::observe;
 
 /// The history of a unit, as far as it goes. Clones are the same journal.
@@ -184,6 +185,16 @@ impl Journal {
         mut look: impl FnMut(&[Recorded]) -> Option<T>,
     ) -> T {
         self.wait_for(|pages| look(&pages.events)).await
+    }
+
+    /// Waits for events after the event number `from`; gives what of them may begin a disturbance, and the number of the next.
+    pub(super) async fn heard_after(&self, from: usize) -> (Vec<Heard>, usize) {
+        self.wait_for(|pages| {
+            let new = pages.events.get(from..).filter(|new| !new.is_empty())?;
+            let heard = new.iter().filter_map(|recorded| Heard::of(&recorded.event));
+            Some((heard.collect(), pages.events.len()))
+        })
+        .await
     }
 
     /// Waits until anything more is seen.

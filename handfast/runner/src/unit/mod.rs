@@ -6,6 +6,7 @@
 
 mod armed;
 mod cast;
+mod disturb;
 mod journal;
 mod observe;
 mod post;
@@ -142,6 +143,7 @@ async fn play(stage: &Stage) -> Result<(), StepError> {
             (result, _) => result,
         },
         reason = stage.journal().broken_down() => Err(StepError::Failed(reason)),
+        error = stage.disturb() => Err(error),
     }
 }
 
@@ -151,6 +153,8 @@ async fn close(
     verdict: Verdict,
 ) -> (Verdict, Duration) {
     let stage = stage.end_background();
+    stage.end_disturbances().await;
+    let missed = stage.settle_accounts();
     let (journal, peers) = (stage.journal().clone(), stage.peers());
     let never_used = stage.without_effect();
     let report = stage.close().await;
@@ -168,6 +172,7 @@ async fn close(
         return (verdict, report.cpu);
     }
     // A disturbance that did not happen proves nothing, whatever else held.
+    let idle = idle.or_else(|| missed.map(|missed| format!("account: {missed}")));
     let verdict = idle.map_or(verdict, |reason| Verdict::Infra { reason });
     (judge_close(&report).unwrap_or(verdict), report.cpu)
 }
