@@ -92,7 +92,7 @@ mod tests {
 
     #[track_caller]
     fn check(address: Ipv6Addr, name: &str, expected: (bool, bool)) {
-        let digits: String = address.octets().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = format!("{:032x}", address.to_bits());
         let list = format!(
             "00000000000000000000000000000001 01 80 10 80       lo\n{digits} 01 80 00 80 {name:>8}\n"
         );

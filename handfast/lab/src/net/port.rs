@@ -8,8 +8,8 @@ use std::os::fd::OwnedFd;
 pub struct Port {
     /// The role.
     pub name: String,
-    /// The TUN interface: a read gives one packet that a peer sent, a write lets one arrive. Does not block. It is the only
-    /// descriptor of it: when it is closed, the interface is gone.
+    /// The TUN interface: a read gives one packet that a peer sent, a write lets one arrive. Does not block. The
+    /// holder has the other descriptor of it: when both are closed, the interface is gone.
     pub tun: OwnedFd,
     /// The address of the place.
     pub v4: Ipv4Addr,

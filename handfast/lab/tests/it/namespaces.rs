@@ -174,6 +174,23 @@ fn an_interface_says_nothing_before_a_peer_does() {
     assert_eq!(silent, Err(rustix::io::Errno::AGAIN));
 }
 
+/// The system puts off a part of what a new IPv6 address needs; a peer's first packet, sent before, was lost for a second.
+#[test]
+fn an_address_takes_packets_from_the_moment_it_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..20 {
+        let Some((namespaces, _ports)) = two(dir.path(), Ask::Auto) else { return };
+        if namespaces.place("b").unwrap().v6.is_none() {
+            return;
+        }
+        // The holder is at the last place that it made.
+        let routes = format!("/proc/{}/net/ipv6_route", namespaces.holder_pid());
+        let routes = fs::read_to_string(routes).unwrap();
+        let own = "fd770000000000000000000000000002 80 ";
+        assert!(routes.lines().any(|line| line.starts_with(own)), "{routes}");
+    }
+}
+
 #[test]
 fn a_header_stands_before_each_packet_where_offload_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();

@@ -119,6 +119,8 @@ fn kill_at_random_moments(rounds: u64, seed: u64) {
         handfast.kill();
         let context = format!("seed {seed}, round {round}, after {:?}", handfast.said);
         let (lab, _swept) = open(root.path());
+        // The holder ends without the next start; its end is that of the interfaces.
+        wait_for_the_end_of(&Vec::from_iter(handfast.pid("holder")));
         assert_eq!(marked(&handfast.run), Vec::<i32>::new(), "{context}");
         assert_eq!(holding(&networks), Vec::<String>::new(), "{context}");
         assert!(!root.path().join(&handfast.run).exists(), "{context}");

@@ -24,7 +24,9 @@ const REPLY_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) struct Holder {
     /// One request at a time, with all its replies.
     lifeline: Mutex<Lifeline>,
-    process: Child,
+    pid: u32,
+    /// `None` once it is being ended.
+    process: Option<Child>,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl Holder {
             .process_group(0)
             .spawn()?;
         let lifeline = Mutex::new(Lifeline { socket: ours, buffer: Vec::new() });
-        Ok(Self { lifeline, process })
+        Ok(Self { lifeline, pid: process.id(), process: Some(process) })
     }
 
     /// Makes places; once in a holder's life.
@@ -117,16 +119,19 @@ impl Holder {
 
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
-        self.process.id()
+        self.pid
     }
 }
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        // It has nothing to lose: what it made lives by the descriptors that it gave away. If it is dead already, so much the
-        // better; either way the wait is short.
-        drop(self.process.kill());
-        drop(self.process.wait());
+        if let Some(mut process) = self.process.take() {
+            // It has nothing to lose: what it made lives by the descriptors that it gave away.
+            drop(process.kill());
+            // Its end takes as long as the system takes to take the interfaces down; nobody has to wait for that.
+            let wait = std::thread::Builder::new().name("end of a holder".to_owned());
+            drop(wait.spawn(move || process.wait()));
+        }
     }
 }
 
@@ -140,11 +145,9 @@ impl Lifeline {
             match frame::receive(&self.socket, &mut self.buffer) {
                 Ok(Some(reply)) => return Ok(reply),
                 Ok(None) => return Err(gone()),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::Interrupted => {}
-                    io::ErrorKind::WouldBlock => return Err(late()),
-                    _ => return Err(error),
-                },
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(late()),
+                Err(error) => return Err(error),
             }
         }
     }

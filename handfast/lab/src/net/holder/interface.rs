@@ -14,6 +14,9 @@ use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, Addres
 use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkFlags, LinkMessage,
 };
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteType,
+};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
@@ -29,6 +32,9 @@ const LOOPBACK: u32 = 1;
 /// Packets that a peer has sent and the switch has not read: what the switch may be late by, 120 ms of 1 Gbit/s in packets of
 /// 1,500 bytes. The system drops what is beyond, without telling anybody.
 const QUEUE: u32 = 10_000;
+
+/// `RT_TABLE_LOCAL`: the routing table of a network's own addresses.
+const TABLE_LOCAL: u8 = 255;
 
 /// Longest answer of the system, in bytes: an acknowledgement repeats the request.
 const ANSWER_MAX: usize = 4096;
@@ -60,6 +66,7 @@ pub(crate) fn configure(
     if !has_v6 || !unless_without_v6(netlink.add_address(tun, v6.into(), PREFIX_V6))? {
         return Ok(false);
     }
+    netlink.take_at_once(tun, v6)?;
     netlink.add_address(LOOPBACK, badge.into(), 128)?;
     Ok(true)
 }
@@ -119,6 +126,25 @@ impl Netlink {
         self.ask(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
     }
 
+    /// Lets packets for an address arrive from now on. The system would do the same a moment later, when it gets to what is left
+    /// to do of a new address; until then it would drop them.
+    fn take_at_once(&mut self, index: u32, address: Ipv6Addr) -> io::Result<()> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = AddressFamily::Inet6;
+        message.header.destination_prefix_length = 128;
+        message.header.table = TABLE_LOCAL;
+        message.header.protocol = RouteProtocol::Kernel;
+        message.header.kind = RouteType::Local;
+        message.attributes = vec![
+            RouteAttribute::Destination(RouteAddress::Inet6(address)),
+            RouteAttribute::Oif(index),
+        ];
+        match self.ask(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_EXCL) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            done => done,
+        }
+    }
+
     /// Sends one message and waits for its acknowledgement.
     fn ask(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
         self.sequence += 1;
@@ -142,10 +168,10 @@ impl Netlink {
         let answer = bytes.get(..len).unwrap_or_default();
         let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(answer)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-        match answer.payload {
-            NetlinkPayload::Error(error) if error.code.is_none() => Ok(()),
-            NetlinkPayload::Error(error) => Err(error.to_io()),
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "no acknowledgement came")),
-        }
+        let NetlinkPayload::Error(answer) = answer.payload else {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "no acknowledgement came"));
+        };
+        // An acknowledgement is an error without a code.
+        if answer.code.is_none() { Ok(()) } else { Err(answer.to_io()) }
     }
 }

@@ -27,7 +27,7 @@ const INTERFACE: &str = "handfast0";
 /// If a reply cannot be sent, or a request not be read: handfast is gone, or confused.
 pub(crate) fn serve() -> io::Result<()> {
     let lifeline = io::stdin().as_fd().try_clone_to_owned()?;
-    let mut holder = Server { lifeline, networks: Vec::new(), here: None };
+    let mut holder = Server { lifeline, networks: Vec::new(), tuns: Vec::new(), here: None };
     let mut buffer = Vec::new();
     loop {
         match frame::receive::<Request>(&holder.lifeline, &mut buffer) {
@@ -43,6 +43,9 @@ struct Server {
     lifeline: OwnedFd,
     /// The networks of the places, by their numbers.
     networks: Vec<OwnedFd>,
+    /// Their TUN interfaces. The system takes some ten milliseconds to take one down when its last descriptor is closed, and this
+    /// process is the one that has the time: it ends by itself, and nobody waits for it.
+    tuns: Vec<OwnedFd>,
     /// The place this thread is at.
     here: Option<usize>,
 }
@@ -82,6 +85,7 @@ impl Server {
             let reply = Reply::Place { rootless: users.is_some(), has_v6 };
             self.send(&reply, &descriptors).map_err(Refusal::of("hand over a namespace"))?;
             networks.push(network);
+            self.tuns.push(tun);
         }
         self.here = networks.len().checked_sub(1);
         self.networks = networks;
