@@ -1,11 +1,11 @@
-//! Measures what networks for peers cost: namespaces up and down again, by both rights, and a socket in one.
+//! Measures what networks for peers cost: namespaces with a switch up and down again, by both rights, and a socket in one.
 //!
 //! `cargo run --release --example namespaces [ROUNDS [PLACES]]` prints the median and the 95th percentile in milliseconds.
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 use std::process::ExitCode;
 
-use handfast_lab::net::{Ask, Namespaces, NetError, Owner, SocketKind};
+use handfast_lab::net::{Ask, Net, NetError, NetPlan, Owner, SocketKind};
 use handfast_lab::{Clock, LabConfig, reaper};
 
 fn main() -> ExitCode {
@@ -27,19 +27,19 @@ fn measure(ask: &Ask, rounds: usize, places: usize) -> Result<(), NetError> {
     let clock = Clock::start();
     let reaper = LabConfig::own_reaper().map_err(NetError::Holder)?;
     let owner = Owner { reaper, run: "measured".to_owned(), dir: "/".into(), ask: ask.clone() };
-    let roles: Vec<String> = (0..places).map(|number| format!("r{number}")).collect();
+    let roles = (0..places).map(|number| format!("r{number}")).collect();
+    let plan = NetPlan { roles, ..NetPlan::default() };
     let mut up = Vec::new();
     let mut down = Vec::new();
     let mut both = Vec::new();
     let mut socket = Vec::new();
     for _ in 0..rounds {
         let started = clock.now_us();
-        let (namespaces, ports) = Namespaces::make(&owner, &roles, false)?;
+        let net = Net::make(&owner, &plan)?;
         let made = clock.now_us();
-        namespaces.socket("r0", SocketKind::Tcp4).map_err(NetError::Holder)?;
+        net.socket("r0", SocketKind::Tcp4).map_err(NetError::Holder)?;
         let asked = clock.now_us();
-        drop(ports);
-        drop(namespaces);
+        drop(net);
         let ended = clock.now_us();
         up.push(made - started);
         socket.push(asked - made);

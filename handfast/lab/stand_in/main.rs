@@ -10,7 +10,6 @@
 #![expect(clippy::print_stdout, reason = "the test that starts this program reads its stdout")]
 
 mod talk;
-mod wire;
 
 use std::collections::BTreeMap;
 use std::io::pipe;
@@ -18,7 +17,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use handfast_faults::disturbance::Limit;
-use handfast_lab::net::{Ask, Namespaces, NetError, Owner};
+use handfast_lab::net::{Ask, Net, NetError, NetPlan, Owner};
 use handfast_lab::reaper::{Reaper, SpawnOrder};
 use handfast_lab::{Clock, Lab, LabConfig, RoleConfig, UnitConfig, reaper};
 
@@ -75,14 +74,15 @@ fn owner(run: &str, dir: &Path) -> Owner {
     Owner { reaper, run: run.to_owned(), dir: dir.to_owned(), ask: Ask::Auto }
 }
 
+fn plan() -> NetPlan {
+    NetPlan { roles: vec!["a".to_owned(), "b".to_owned()], ..NetPlan::default() }
+}
+
 fn talk(run: &str, dir: &str) -> ExitCode {
-    let roles = ["a".to_owned(), "b".to_owned()];
-    match Namespaces::make(&owner(run, Path::new(dir)), &roles, false) {
-        Ok((namespaces, ports)) => {
-            let wire = wire::Wire::join(ports);
-            let ways = talk::every_way(&namespaces).expect("the places can talk");
-            println!("{}: {ways:?}", namespaces.means());
-            drop(wire);
+    match Net::make(&owner(run, Path::new(dir)), &plan()) {
+        Ok(net) => {
+            let ways = talk::every_way(&net).expect("the places can talk");
+            println!("{}: {ways:?}", net.means());
         }
         Err(NetError::NotHere { why }) => println!("not here: {why}"),
         Err(error) => panic!("{error:?}"),
@@ -98,12 +98,9 @@ async fn network_and_wait(root: &str, run: &str, program: &str, args: &[String])
     let owner = owner(run, &dir);
     let reaper = Reaper::start(&owner.reaper, run, &dir).expect("a reaper can be started");
     println!("reaper {}", reaper.pid());
-    let roles = ["a".to_owned(), "b".to_owned()];
-    let (namespaces, ports) =
-        Namespaces::up(&owner, &roles, false).await.expect("the host gives namespaces");
-    println!("holder {}", namespaces.holder_pid());
-    let _wire = wire::Wire::join(ports);
-    for (role, place) in namespaces.places() {
+    let net = Net::up(&owner, plan()).await.expect("the host gives namespaces");
+    println!("holder {}", net.namespaces().holder_pid());
+    for (role, place) in net.namespaces().places() {
         let null = || std::fs::File::open("/dev/null").expect("the system has it").into();
         let (_reader, writer) = pipe().expect("a pipe");
         let order = SpawnOrder {
@@ -118,7 +115,7 @@ async fn network_and_wait(root: &str, run: &str, program: &str, args: &[String])
         let inside = reaper.spawn_inside(order, stdio, &place.namespaces()).await;
         println!("{role} {}", inside.expect("a peer can be started inside").pid());
     }
-    talk::every_way(&namespaces).expect("the places can talk");
+    talk::every_way(&net).expect("the places can talk");
     println!("ready");
     std::future::pending().await
 }

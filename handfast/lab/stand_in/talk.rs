@@ -5,13 +5,13 @@ use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use handfast_lab::net::{Namespaces, SocketKind};
+use handfast_lab::net::{Net, SocketKind};
 
 const LONG: Duration = Duration::from_secs(30);
 
 /// Sends a word from `a` to `b` and back, each way there is; gives the ways.
-pub(crate) fn every_way(namespaces: &Namespaces) -> io::Result<Vec<SocketKind>> {
-    let b = namespaces.place("b").expect("b has a place");
+pub(crate) fn every_way(net: &Net) -> io::Result<Vec<SocketKind>> {
+    let b = net.place("b").expect("b has a place");
     let v6 = b.v6.map(IpAddr::V6);
     let ways = [
         (SocketKind::Tcp4, Some(IpAddr::V4(b.v4))),
@@ -23,19 +23,19 @@ pub(crate) fn every_way(namespaces: &Namespaces) -> io::Result<Vec<SocketKind>> 
     for (kind, to) in ways {
         let Some(to) = to else { continue };
         match kind {
-            SocketKind::Tcp4 | SocketKind::Tcp6 => stream(namespaces, kind, to)?,
-            SocketKind::Udp4 | SocketKind::Udp6 => datagram(namespaces, kind, to)?,
+            SocketKind::Tcp4 | SocketKind::Tcp6 => stream(net, kind, to)?,
+            SocketKind::Udp4 | SocketKind::Udp6 => datagram(net, kind, to)?,
         }
         gone.push(kind);
     }
     Ok(gone)
 }
 
-fn stream(namespaces: &Namespaces, kind: SocketKind, to: IpAddr) -> io::Result<()> {
-    let listener = namespaces.socket("b", kind)?;
+fn stream(net: &Net, kind: SocketKind, to: IpAddr) -> io::Result<()> {
+    let listener = net.socket("b", kind)?;
     listener.bind(&SocketAddr::new(to, 0).into())?;
     listener.listen(1)?;
-    let mut near = namespaces.socket("a", kind)?;
+    let mut near = net.socket("a", kind)?;
     near.set_read_timeout(Some(LONG))?;
     near.connect_timeout(&listener.local_addr()?, LONG)?;
     let (mut far, _) = listener.accept()?;
@@ -50,11 +50,11 @@ fn stream(namespaces: &Namespaces, kind: SocketKind, to: IpAddr) -> io::Result<(
     Ok(())
 }
 
-fn datagram(namespaces: &Namespaces, kind: SocketKind, to: IpAddr) -> io::Result<()> {
-    let far = namespaces.socket("b", kind)?;
+fn datagram(net: &Net, kind: SocketKind, to: IpAddr) -> io::Result<()> {
+    let far = net.socket("b", kind)?;
     far.bind(&SocketAddr::new(to, 0).into())?;
     far.set_read_timeout(Some(LONG))?;
-    let near = namespaces.socket("a", kind)?;
+    let near = net.socket("a", kind)?;
     near.set_read_timeout(Some(LONG))?;
     near.connect(&far.local_addr()?)?;
     near.send(b"there")?;

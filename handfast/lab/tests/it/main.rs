@@ -11,5 +11,3 @@ mod switched;
 #[path = "../../stand_in/talk.rs"]
 mod talk;
 mod taps;
-#[path = "../../stand_in/wire.rs"]
-mod wire;

@@ -2,28 +2,30 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, pipe};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
 use handfast_lab::net::place::PLACES_MAX;
-use handfast_lab::net::{Ask, Means, Namespaces, NetError, Owner, Port, SocketKind};
+use handfast_lab::net::{Ask, Means, Namespaces, Net, NetError, NetPlan, Owner, Port, SocketKind};
 use handfast_lab::reaper::{Reaper, SpawnOrder};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use crate::support::{STAND_IN, run_id, wait_for_the_end_of};
 use crate::talk::every_way;
-use crate::wire::{Wire, destination};
-
-const ALL_WAYS: [SocketKind; 4] =
-    [SocketKind::Tcp4, SocketKind::Tcp6, SocketKind::Udp4, SocketKind::Udp6];
 
 fn owner(dir: &Path, ask: Ask) -> Owner {
     let reaper = vec![STAND_IN.into(), handfast_lab::reaper::ARGUMENT.into()];
     Owner { reaper, run: run_id(), dir: dir.to_owned(), ask }
+}
+
+/// Two places and the switch between them, or none.
+fn net(dir: &Path, ask: Ask) -> Option<Net> {
+    let plan = NetPlan { roles: roles().to_vec(), ..NetPlan::default() };
+    two(dir, ask.clone()).map(|_| Net::make(&owner(dir, ask), &plan).unwrap())
 }
 
 fn roles() -> [String; 2] {
@@ -43,25 +45,31 @@ fn two(dir: &Path, ask: Ask) -> Option<(Namespaces, Vec<Port>)> {
     }
 }
 
+/// The address a packet goes to.
+fn destination(packet: &[u8]) -> Option<IpAddr> {
+    match packet.first()? >> 4 {
+        4 => Some(IpAddr::V4(Ipv4Addr::from(*packet.get(16..)?.first_chunk::<4>()?))),
+        6 => Some(IpAddr::V6(Ipv6Addr::from(*packet.get(24..)?.first_chunk::<16>()?))),
+        _ => None,
+    }
+}
+
 #[test]
 fn peers_talk_over_tcp_and_udp_and_both_versions_of_ip() {
     let dir = tempfile::tempdir().unwrap();
-    let Some((namespaces, ports)) = two(dir.path(), Ask::Auto) else { return };
-    let has_v6 = namespaces.place("a").unwrap().v6.is_some();
-    let _wire = Wire::join(ports);
-    assert_eq!(
-        every_way(&namespaces).unwrap(),
-        if has_v6 { &ALL_WAYS[..] } else { &ALL_WAYS[..3] }
-    );
+    let Some(net) = net(dir.path(), Ask::Auto) else { return };
+    let is_v6 = |kind: &SocketKind| matches!(kind, SocketKind::Tcp6 | SocketKind::Udp6);
+    let mut ways = vec![SocketKind::Tcp4, SocketKind::Tcp6, SocketKind::Udp4, SocketKind::Udp6];
+    ways.retain(|kind| net.place("a").unwrap().v6.is_some() || !is_v6(kind));
+    assert_eq!(every_way(&net).unwrap(), ways);
 }
 
 #[test]
 fn the_same_works_inside_a_user_namespace_also_for_root() {
     let dir = tempfile::tempdir().unwrap();
-    let Some((namespaces, ports)) = two(dir.path(), Ask::Rootless) else { return };
-    assert_eq!(*namespaces.means(), Means::Rootless);
-    let _wire = Wire::join(ports);
-    assert!(every_way(&namespaces).unwrap().len() >= 2);
+    let Some(net) = net(dir.path(), Ask::Rootless) else { return };
+    assert_eq!(*net.means(), Means::Rootless);
+    assert!(every_way(&net).unwrap().len() >= 2);
 }
 
 /// Runs the stand-in's `talk`, and gives what it said.
@@ -294,8 +302,8 @@ async fn a_peer_inside_a_user_namespace_dies_with_its_reaper() {
 #[test]
 fn a_killed_holder_is_told_and_what_it_made_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    let Some((namespaces, ports)) = two(dir.path(), Ask::Auto) else { return };
-    let _wire = Wire::join(ports);
+    let Some(net) = net(dir.path(), Ask::Auto) else { return };
+    let namespaces = net.namespaces();
     let to = namespaces.place("b").unwrap().v4;
     let far = namespaces.socket("b", SocketKind::Udp4).unwrap();
     far.bind(&SocketAddr::from((to, 0)).into()).unwrap();
