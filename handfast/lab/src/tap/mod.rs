@@ -13,6 +13,7 @@
 //! - `listener`: the side of the asker
 //! - `upstream`: the side of the answerer
 //! - `socket`: WebSockets, message by message
+//! - [`shaped`]: links between streams, where there are no namespaces
 //!
 //! What is not kept byte for byte: hop-by-hop headers, and the framing of a body (a chunked body
 //! leaves with a `Content-Length`). The body itself and all other headers pass unchanged.
@@ -22,6 +23,7 @@ mod exchange;
 mod ground;
 mod listener;
 mod relay;
+pub mod shaped;
 mod socket;
 mod upstream;
 mod wire;
