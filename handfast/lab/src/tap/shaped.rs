@@ -22,6 +22,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use crate::net::switch::LinkAccount;
+
 pub use carrier::Shaped;
 
 use flight::arrival;
@@ -47,17 +49,6 @@ pub struct Shapes {
     carriers: Mutex<JoinSet<()>>,
 }
 
-/// What one direction did while the same conditions held.
-#[derive(Clone, Debug)]
-pub struct Stretch {
-    /// The direction.
-    pub link: Link,
-    /// The conditions.
-    pub asked: Conditions,
-    /// What came of them.
-    pub account: Account,
-}
-
 impl Shapes {
     /// Starts with the conditions of each direction; nothing happens on a direction that is not named.
     pub fn new(seed: u64, base: BTreeMap<Link, Conditions>) -> Self {
@@ -73,13 +64,14 @@ impl Shapes {
     }
 
     /// What each direction did under each of its conditions, in the order of their first time.
-    pub fn accounts(&self) -> Vec<Stretch> {
+    pub fn accounts(&self) -> Vec<LinkAccount> {
         let directions: Vec<_> =
             self.directions().iter().map(|(link, of)| (link.clone(), Arc::clone(of))).collect();
         let mut all = Vec::new();
         for (link, direction) in directions {
-            for (asked, account) in direction.lane().stretches() {
-                all.push(Stretch { link: link.clone(), asked, account });
+            for Stretch { asked, account, is_mixed } in direction.lane().stretches() {
+                let Link { from, to } = link.clone();
+                all.push(LinkAccount { from, to, asked, account, carried: None, is_mixed });
             }
         }
         all
@@ -157,7 +149,15 @@ struct Direction {
 #[derive(Debug)]
 struct Lane {
     shaper: Shaper,
-    past: Vec<(Conditions, Account)>,
+    past: Vec<Stretch>,
+}
+
+/// What a direction did while the same conditions held, or with the conditions of others that found no room.
+#[derive(Clone, Debug)]
+struct Stretch {
+    asked: Conditions,
+    account: Account,
+    is_mixed: bool,
 }
 
 impl Direction {
@@ -187,19 +187,21 @@ impl Lane {
     }
 
     /// The past and the present, the same conditions together.
-    fn stretches(&self) -> Vec<(Conditions, Account)> {
+    fn stretches(&self) -> Vec<Stretch> {
         let mut all = self.past.clone();
         add(&mut all, self.shaper.conditions().clone(), self.shaper.account().clone());
         all
     }
 }
 
-fn add(stretches: &mut Vec<(Conditions, Account)>, asked: Conditions, account: Account) {
-    let is_full = stretches.len() >= STRETCHES_MAX;
-    let same = stretches.iter().position(|(known, _)| *known == asked);
-    match same.or(is_full.then_some(STRETCHES_MAX - 1)) {
-        Some(place) => stretches[place].1.merge(&account),
-        None => stretches.push((asked, account)),
+fn add(stretches: &mut Vec<Stretch>, asked: Conditions, account: Account) {
+    if let Some(same) = stretches.iter_mut().find(|stretch| stretch.asked == asked) {
+        same.account.merge(&account);
+    } else if stretches.len() < STRETCHES_MAX {
+        stretches.push(Stretch { asked, account, is_mixed: false });
+    } else if let Some(last) = stretches.last_mut() {
+        last.account.merge(&account);
+        last.is_mixed = true;
     }
 }
 

@@ -39,9 +39,9 @@ impl Line {
         timeout(LONG, connecting).await.unwrap()
     }
 
-    fn stretch(&self, from: &str, to: &str) -> Stretch {
-        let link = Link::new(from, to);
-        self.shapes.accounts().into_iter().rfind(|stretch| stretch.link == link).unwrap()
+    fn stretch(&self, from: &str, to: &str) -> LinkAccount {
+        let is_meant = |of: &LinkAccount| of.from == from && of.to == to;
+        self.shapes.accounts().into_iter().rfind(is_meant).unwrap()
     }
 }
 
@@ -192,6 +192,7 @@ fn a_direction_keeps_so_many_accounts_and_counts_the_rest_with_the_last() {
         add(&mut stretches, asked, shaper.take_account());
     }
     assert_eq!(stretches.len(), STRETCHES_MAX);
-    assert_eq!(stretches.last().unwrap().1.packets, 6);
-    assert_eq!(stretches[0].1.packets, 1);
+    let (first, last) = (&stretches[0], &stretches[STRETCHES_MAX - 1]);
+    assert_eq!((first.account.packets, first.is_mixed), (1, false));
+    assert_eq!((last.account.packets, last.is_mixed), (6, true));
 }
