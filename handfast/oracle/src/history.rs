@@ -158,6 +158,20 @@ impl<'a> History<'a> {
         self.events.iter().map(|recorded| &recorded.event)
     }
 
+    /// The same with their times, in microseconds.
+    pub(crate) fn timed(&self) -> impl Iterator<Item = (u64, &'a RunEvent)> + use<'a> {
+        self.events.iter().map(|recorded| (recorded.at_us, &recorded.event))
+    }
+
+    /// The key of each role, as it told at its last start.
+    pub(crate) fn keys(&self) -> BTreeMap<&'a str, &'a str> {
+        let key = |event: &'a RunEvent| {
+            let RunEvent::PeerStarted { role, key: Some(key), .. } = event else { return None };
+            Some((role.as_str(), key.as_str()))
+        };
+        self.events().filter_map(key).collect()
+    }
+
     /// When the last thing happened.
     pub(crate) fn ended_us(&self) -> u64 {
         self.events.last().map_or(0, |recorded| recorded.at_us)

@@ -177,6 +177,30 @@ impl Story {
         self.push(started).push(ended)
     }
 
+    /// A call that is not answered yet.
+    pub(crate) fn begins(mut self, who: &str, method: &str, params: Value) -> Self {
+        self.calls += 1;
+        let (call, method) = (self.calls, MethodName::new(method).unwrap());
+        self.push(RunEvent::CallStarted { unit: unit(), call, role: role(who), method, params })
+    }
+
+    /// The answer to the first call that was begun and not answered.
+    pub(crate) fn ends(self, outcome: CallOutcome) -> Self {
+        let is_answered = |number: u64| {
+            let ends = |recorded: &Recorded| matches!(recorded.event, RunEvent::CallEnded { call, .. } if call == number);
+            self.events.iter().any(ends)
+        };
+        let begun = self.events.iter().find_map(|recorded| {
+            let RunEvent::CallStarted { call, role, method, .. } = &recorded.event else {
+                return None;
+            };
+            (!is_answered(*call)).then(|| (*call, role.clone(), method.clone()))
+        });
+        let (call, role, method) = begun.expect("a call was begun");
+        let (unit, duration_us) = (unit(), 1_000);
+        self.push(RunEvent::CallEnded { unit, call, role, method, outcome, duration_us })
+    }
+
     pub(crate) fn wire(self, from: &str, to: &str, body: &Value, status: u16) -> Self {
         self.wire_bytes(from, to, body.to_string().as_bytes(), status, WireTaken::Passed)
     }
