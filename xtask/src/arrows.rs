@@ -87,6 +87,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "entity-dht",
         ],
     ),
+    (
+        "entity-contract",
+        &["entity-crypto", "entity-wire", "entity-journal", "entity-ledger", "entity-peer"],
+    ),
     ("entity-transport", &["entity-wire"]),
     ("entity-moltbook", &["entity-crypto"]),
     ("entity-moltbook-client", &["entity-moltbook"]),
@@ -105,6 +109,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "entity-dht",
             "entity-bridge",
             "entity-peer",
+            "entity-contract",
             "entity-transport",
             "entity-moltbook",
             "entity-moltbook-client",
@@ -139,11 +144,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "entity-transfer",
             "entity-dht",
             "entity-peer",
+            "entity-contract",
             "handfast-faults",
+            "handfast-oracle",
+            "handfast-scenario",
         ],
     ),
     // A program of its own, so that nothing else is linked with both halves.
-    ("handfast-simulator", &["handfast-simulation", "handfast-faults"]),
+    ("handfast-simulator", &["handfast-simulation", "handfast-faults", "handfast-scenario"]),
     (
         "handfast-runner",
         &[
@@ -192,6 +200,7 @@ const PURE: &[&str] = &[
     "entity-dht",
     "entity-bridge",
     "entity-peer",
+    "entity-contract",
     "entity-moltbook",
     "handfast-simulation",
     "handfast-schedule",

@@ -1,16 +1,17 @@
 //! Messages that are kept until the other side has them, and small signals between peers, in the contract.
 
-use entity_peer::PeerName;
 use entity_peer::command::Command;
 use entity_peer::view::{ErrorView, KeptView};
+use entity_peer::{Peer, PeerName};
 use entity_wire::payload::error::ErrorReport;
 use serde::{Deserialize, Serialize};
 
-use super::methods::{Outcome, Service, empty, parameter, result};
+use crate::RpcError;
+use crate::methods::{Outcome, parameter, result};
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OutboxListParams {
+pub(crate) struct OutboxListParams {
     to: Option<String>,
     after: Option<String>,
     limit: Option<usize>,
@@ -18,14 +19,14 @@ pub(super) struct OutboxListParams {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WakeParams {
+pub(crate) struct WakeParams {
     to: String,
     reason: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ErrorNotifyParams {
+pub(crate) struct ErrorNotifyParams {
     to: String,
     code: String,
     message: String,
@@ -37,9 +38,9 @@ const OUTBOX_ANSWER_MAX: usize = 1_000;
 
 /// The result of a durable `message.send`.
 #[derive(Serialize)]
-pub(super) struct KeptReceipt {
-    pub(super) id: String,
-    pub(super) queued: bool,
+pub(crate) struct KeptReceipt {
+    pub(crate) id: String,
+    pub(crate) queued: bool,
 }
 
 #[derive(Serialize)]
@@ -98,47 +99,43 @@ impl From<&ErrorView> for ErrorShape {
     }
 }
 
-impl Service {
-    pub(super) async fn peer_wake(&self, params: WakeParams) -> Outcome {
-        let to = parameter("to", &params.to)?;
-        self.node.command(Command::Wake { to, reason: params.reason }).await?;
-        empty()
+impl WakeParams {
+    pub(crate) fn command(self) -> Result<Command, RpcError> {
+        Ok(Command::Wake { to: parameter("to", &self.to)?, reason: self.reason })
     }
+}
 
-    pub(super) async fn error_notify(&self, params: ErrorNotifyParams) -> Outcome {
-        let to = parameter("to", &params.to)?;
-        let ErrorNotifyParams { code, message, original, .. } = params;
+impl ErrorNotifyParams {
+    pub(crate) fn command(self) -> Result<Command, RpcError> {
+        let to = parameter("to", &self.to)?;
+        let Self { code, message, original, .. } = self;
         let report = ErrorReport { code, message, original_message_id: original };
-        self.node.command(Command::NotifyError { to, report }).await?;
-        empty()
+        Ok(Command::NotifyError { to, report })
     }
+}
 
-    pub(super) async fn error_list(&self) -> Outcome {
-        self.node.settled().await?;
-        let errors = self.node.look(|peer, _| peer.errors().map(ErrorShape::from).collect());
-        result(&Errors { errors })
-    }
+/// What `error.list` shows.
+pub(crate) fn errors(peer: &Peer) -> Outcome {
+    result(&Errors { errors: peer.errors().map(ErrorShape::from).collect() })
+}
 
-    pub(super) async fn outbox_list(&self, params: OutboxListParams) -> Outcome {
-        let to = params.to.as_deref().map(|to| parameter::<PeerName>("to", to)).transpose()?;
-        let limit = params.limit.unwrap_or(OUTBOX_ANSWER_MAX).min(OUTBOX_ANSWER_MAX);
-        self.node.settled().await?;
-        let outbox = self.node.look(|peer, _| {
-            let is_asked_for = |view: &KeptView| to.as_ref().is_none_or(|to| view.to == *to);
-            let all = peer.kept().filter(is_asked_for).map(KeptShape::from);
-            let mut size = 0;
-            let counted = all.inspect(|_| size += 1);
-            let mut is_past = params.after.is_none();
-            let mut messages = Vec::new();
-            for kept in counted {
-                if is_past && messages.len() < limit {
-                    messages.push(kept);
-                } else if params.after.as_deref() == Some(kept.id.as_str()) {
-                    is_past = true;
-                }
+impl OutboxListParams {
+    pub(crate) fn show(&self, peer: &Peer) -> Outcome {
+        let to = self.to.as_deref().map(|to| parameter::<PeerName>("to", to)).transpose()?;
+        let limit = self.limit.unwrap_or(OUTBOX_ANSWER_MAX).min(OUTBOX_ANSWER_MAX);
+        let is_asked_for = |view: &KeptView| to.as_ref().is_none_or(|to| view.to == *to);
+        let all = peer.kept().filter(is_asked_for).map(KeptShape::from);
+        let mut size = 0;
+        let counted = all.inspect(|_| size += 1);
+        let mut is_past = self.after.is_none();
+        let mut messages = Vec::new();
+        for kept in counted {
+            if is_past && messages.len() < limit {
+                messages.push(kept);
+            } else if self.after.as_deref() == Some(kept.id.as_str()) {
+                is_past = true;
             }
-            Outbox { messages, size }
-        });
-        result(&outbox)
+        }
+        result(&Outbox { messages, size })
     }
 }

@@ -7,58 +7,37 @@ use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NoParams {}
+pub(crate) struct NoParams {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct InitializeParams {
-    pub(super) contract: String,
+pub(crate) struct ToParams {
+    pub(crate) to: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PeerAddParams {
-    pub(super) name: String,
-    pub(super) address: String,
-    pub(super) key: Option<String>,
-    pub(super) connect: Option<bool>,
+pub(crate) struct SessionParams {
+    pub(crate) id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ToParams {
-    pub(super) to: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SessionParams {
-    pub(super) id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MessageSendParams {
-    pub(super) to: String,
+pub(crate) struct MessageSendParams {
+    pub(crate) to: String,
     #[serde(rename = "type")]
-    pub(super) kind: Option<String>,
-    pub(super) body: Box<RawValue>,
+    pub(crate) kind: Option<String>,
+    pub(crate) body: Box<RawValue>,
     #[serde(default)]
-    pub(super) seal: SealWord,
-    pub(super) flavour: Option<FlavourWord>,
+    pub(crate) seal: SealWord,
+    pub(crate) flavour: Option<FlavourWord>,
     #[serde(default)]
-    pub(super) durable: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PeerRemoveParams {
-    pub(super) name: String,
+    pub(crate) durable: bool,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum SealWord {
+pub(crate) enum SealWord {
     #[default]
     Auto,
     Never,
@@ -66,7 +45,7 @@ pub(super) enum SealWord {
 }
 
 impl SealWord {
-    pub(super) fn seal(self) -> Seal {
+    pub(crate) fn seal(self) -> Seal {
         match self {
             Self::Auto => Seal::Auto,
             Self::Never => Seal::Never,
@@ -77,13 +56,13 @@ impl SealWord {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum FlavourWord {
+pub(crate) enum FlavourWord {
     Iso,
     Dataclass,
 }
 
 impl FlavourWord {
-    pub(super) fn flavour(self) -> Flavour {
+    pub(crate) fn flavour(self) -> Flavour {
         match self {
             Self::Iso => Flavour::Iso,
             Self::Dataclass => Flavour::Dataclass,
@@ -91,26 +70,16 @@ impl FlavourWord {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct MessageInboxParams {
-    pub(super) from: Option<String>,
-    pub(super) after: Option<u64>,
-    pub(super) limit: Option<usize>,
+pub(crate) struct MessageInboxParams {
+    pub(crate) from: Option<String>,
+    pub(crate) after: Option<u64>,
+    pub(crate) limit: Option<usize>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ClockOffsetParams {
-    pub(super) seconds: f64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SendRawParams {
-    pub(super) to: Option<String>,
-    pub(super) address: Option<String>,
-    pub(super) method: Option<String>,
-    pub(super) path: Option<String>,
-    pub(super) body: Option<String>,
+pub(crate) struct ClockOffsetParams {
+    pub(crate) seconds: f64,
 }

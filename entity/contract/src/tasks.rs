@@ -1,28 +1,26 @@
 //! `task.*` and `capability.set`: tasks as the contract shows them.
 
-use std::collections::BTreeMap;
-
-use entity_peer::PeerName;
-use entity_peer::command::{Command, CommandResult, Complete, Delegate};
+use entity_peer::command::{Command, Complete, Delegate};
 use entity_peer::view::{TaskState, TaskView};
+use entity_peer::{Peer, PeerName};
 use entity_wire::json::Object;
 use entity_wire::payload::task::{Capability, Reward, TaskOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::RpcError;
-use super::methods::{Outcome, Service, body_object, empty, parameter, result, unexpected};
-use super::shapes::raw_object;
+use crate::RpcError;
+use crate::methods::{Outcome, body_object, parameter, result};
+use crate::shapes::raw_object;
 
 /// Most tasks in one answer of `task.list`.
-pub(super) const TASKS_ANSWER_MAX: usize = 1000;
+pub(crate) const TASKS_ANSWER_MAX: usize = 1000;
 
 /// Bytes of inputs and results in one answer of `task.list`, so that it fits a line of the contract.
 const TASKS_ANSWER_BYTES_MAX: usize = 512 * 1024;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TaskDelegateParams {
+pub(crate) struct TaskDelegateParams {
     to: String,
     id: Option<String>,
     description: String,
@@ -33,7 +31,7 @@ pub(super) struct TaskDelegateParams {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TaskCompleteParams {
+pub(crate) struct TaskCompleteParams {
     id: String,
     from: Option<String>,
     result: Box<RawValue>,
@@ -41,9 +39,9 @@ pub(super) struct TaskCompleteParams {
     failed: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TaskListParams {
+pub(crate) struct TaskListParams {
     id: Option<String>,
     #[serde(default)]
     after: usize,
@@ -52,13 +50,13 @@ pub(super) struct TaskListParams {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CapabilitySetParams {
+pub(crate) struct CapabilitySetParams {
     capabilities: Vec<String>,
 }
 
 /// One task in `task.list`, and the events `task.*`.
 #[derive(Debug, Serialize)]
-pub(super) struct TaskShape {
+pub(crate) struct TaskShape {
     id: String,
     peer: String,
     direction: &'static str,
@@ -77,63 +75,57 @@ struct Listed {
     next: usize,
 }
 
-impl Service {
-    pub(super) async fn task_delegate(&self, params: TaskDelegateParams) -> Outcome {
-        let delegate = Delegate {
-            to: parameter("to", &params.to)?,
-            task_id: params.id.as_deref().map(|id| parameter("id", id)).transpose()?,
-            description: params.description,
-            capability: params.capability.as_deref().map(capability).transpose()?,
-            input: params.input.as_deref().map(body_object).transpose()?,
-            reward: params.reward.as_deref().map(reward).transpose()?,
-        };
-        let done = self.node.command(Command::Delegate(delegate)).await?;
-        let CommandResult::Task(id) = done else { return Err(unexpected(&done)) };
-        result(&BTreeMap::from([("id", id.to_string())]))
+impl TaskDelegateParams {
+    pub(crate) fn command(self) -> Result<Command, RpcError> {
+        Ok(Command::Delegate(Delegate {
+            to: parameter("to", &self.to)?,
+            task_id: self.id.as_deref().map(|id| parameter("id", id)).transpose()?,
+            description: self.description,
+            capability: self.capability.as_deref().map(capability).transpose()?,
+            input: self.input.as_deref().map(body_object).transpose()?,
+            reward: self.reward.as_deref().map(reward).transpose()?,
+        }))
     }
+}
 
-    pub(super) async fn task_complete(&self, params: TaskCompleteParams) -> Outcome {
-        let from = params.from.as_deref();
-        let complete = Complete {
-            task_id: parameter("id", &params.id)?,
+impl TaskCompleteParams {
+    pub(crate) fn command(self) -> Result<Command, RpcError> {
+        let from = self.from.as_deref();
+        Ok(Command::CompleteTask(Complete {
+            task_id: parameter("id", &self.id)?,
             from: from.map(|from| parameter::<PeerName>("from", from)).transpose()?,
-            outcome: if params.failed { TaskOutcome::Failed } else { TaskOutcome::Done },
-            result: body_object(&params.result)?,
-        };
-        self.node.command(Command::CompleteTask(complete)).await?;
-        empty()
+            outcome: if self.failed { TaskOutcome::Failed } else { TaskOutcome::Done },
+            result: body_object(&self.result)?,
+        }))
     }
+}
 
-    pub(super) async fn task_list(&self, params: TaskListParams) -> Outcome {
-        // What is shown must not be taken back by a crash.
-        self.node.settled().await?;
-        let limit = params.limit.unwrap_or(TASKS_ANSWER_MAX).min(TASKS_ANSWER_MAX);
-        let tasks = self.node.look(|peer, _| {
-            let mut tasks: Vec<TaskShape> = Vec::new();
-            let mut bytes = 0;
-            let wanted = peer
-                .tasks()
-                .filter(|task| params.id.as_ref().is_none_or(|id| *id == task.id.to_string()));
-            for task in wanted.skip(params.after).take(limit) {
-                let shape = TaskShape::from(&task);
-                bytes += shape.len();
-                // One task always fits: what it holds is bounded far below this.
-                if bytes > TASKS_ANSWER_BYTES_MAX && !tasks.is_empty() {
-                    break;
-                }
-                tasks.push(shape);
+impl CapabilitySetParams {
+    pub(crate) fn command(self) -> Result<Command, RpcError> {
+        let able = self.capabilities.iter().map(|text| capability(text));
+        Ok(Command::SetCapabilities { able: able.collect::<Result<_, _>>()? })
+    }
+}
+
+impl TaskListParams {
+    pub(crate) fn show(&self, peer: &Peer) -> Outcome {
+        let limit = self.limit.unwrap_or(TASKS_ANSWER_MAX).min(TASKS_ANSWER_MAX);
+        let mut tasks: Vec<TaskShape> = Vec::new();
+        let mut bytes = 0;
+        let wanted = peer
+            .tasks()
+            .filter(|task| self.id.as_ref().is_none_or(|id| *id == task.id.to_string()));
+        for task in wanted.skip(self.after).take(limit) {
+            let shape = TaskShape::from(&task);
+            bytes += shape.len();
+            // One task always fits: what it holds is bounded far below this.
+            if bytes > TASKS_ANSWER_BYTES_MAX && !tasks.is_empty() {
+                break;
             }
-            tasks
-        });
-        let next = params.after + tasks.len();
+            tasks.push(shape);
+        }
+        let next = self.after + tasks.len();
         result(&Listed { tasks, next })
-    }
-
-    pub(super) async fn capability_set(&self, params: CapabilitySetParams) -> Outcome {
-        let able = params.capabilities.iter().map(|text| capability(text));
-        let able = able.collect::<Result<_, _>>()?;
-        self.node.command(Command::SetCapabilities { able }).await?;
-        empty()
     }
 }
 

@@ -12,20 +12,21 @@ use entity_wire::payload::token::{Certificate, Memo, TokenName};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::shapes::{notice, raw_object};
+use crate::events::notice;
+use crate::shapes::raw_object;
 
 #[derive(Debug, Serialize)]
-pub(super) struct Opened {
-    pub(super) ledger: String,
+pub(crate) struct Opened {
+    pub(crate) ledger: String,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Account {
-    pub(super) key: String,
+pub(crate) struct Account {
+    pub(crate) key: String,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Accounts {
+pub(crate) struct Accounts {
     accounts: Vec<OwnAccount>,
 }
 
@@ -43,7 +44,7 @@ struct OwnBalance {
 }
 
 impl Accounts {
-    pub(super) fn of(peer: &Peer) -> Self {
+    pub(crate) fn of(peer: &Peer) -> Self {
         let ledger = peer.ledger();
         let balances = |key: &PublicKey| {
             let of = |ledger: &Ledger| {
@@ -65,8 +66,9 @@ impl Accounts {
     }
 }
 
+/// The answer to a payment: how far it is.
 #[derive(Debug, Serialize)]
-pub(super) struct Paid {
+pub struct Paid {
     id: String,
     digest: String,
     sequence: u64,
@@ -84,15 +86,18 @@ impl From<tokens::Paid> for Paid {
     }
 }
 
+/// What `token.history` gives.
 #[derive(Debug, Serialize)]
-pub(super) struct History {
-    pub(super) entries: Vec<Entry>,
-    pub(super) next: Option<u64>,
+pub struct History {
+    /// The entries, the oldest first.
+    pub entries: Vec<Entry>,
+    /// After which position there may be more.
+    pub next: Option<u64>,
 }
 
 /// One applied payment as an account sees it.
 #[derive(Debug, Serialize)]
-pub(super) struct Entry {
+pub struct Entry {
     position: u64,
     id: String,
     digest: String,
@@ -104,7 +109,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn of(entry: &HistoryEntry) -> Self {
+    /// An entry as the store has it.
+    pub fn of(entry: &HistoryEntry) -> Self {
         Self {
             position: entry.position,
             id: entry.id.to_string(),
@@ -121,7 +127,7 @@ impl Entry {
 /// What an account has.
 #[expect(clippy::struct_field_names, reason = "the contract names them so")]
 #[derive(Debug, Serialize)]
-pub(super) struct Balance {
+pub(crate) struct Balance {
     account: String,
     token: String,
     balance: String,
@@ -132,7 +138,7 @@ pub(super) struct Balance {
 
 /// An order that is not certified as far as this node knows.
 #[derive(Debug, Serialize)]
-pub(super) struct Pending {
+pub struct Pending {
     id: String,
     digest: String,
     token: String,
@@ -144,7 +150,7 @@ pub(super) struct Pending {
 
 impl Balance {
     /// Nothing for a token that the ledger has not.
-    pub(super) fn of(ledger: &Ledger, account: &PublicKey, token: &TokenName) -> Option<Self> {
+    pub(crate) fn of(ledger: &Ledger, account: &PublicKey, token: &TokenName) -> Option<Self> {
         let view = ledger.account(account, token)?;
         Some(Self {
             account: account.to_hex(),
@@ -173,7 +179,7 @@ impl Pending {
 
 /// Own payments that somebody still has to do something for.
 #[derive(Debug, Serialize)]
-pub(super) struct Unfinished {
+pub(crate) struct Unfinished {
     pending: Vec<UnfinishedPayment>,
 }
 
@@ -188,7 +194,7 @@ struct UnfinishedPayment {
 }
 
 impl Unfinished {
-    pub(super) fn of(ledger: &Ledger) -> Self {
+    pub(crate) fn of(ledger: &Ledger) -> Self {
         let quorum = ledger.rules().committee().quorum();
         let payment = |payment: UnderWay| UnfinishedPayment {
             order: Pending::of(&payment.order),
@@ -206,13 +212,14 @@ impl Unfinished {
 
 /// Whether the sums hold.
 #[derive(Debug, Serialize)]
-pub(super) struct Audit {
+pub struct Audit {
     ledger: String,
     epoch: u64,
     is_member: bool,
     tokens: Vec<AuditedToken>,
     pending: Vec<Pending>,
-    pub(super) evidence: Vec<Evidence>,
+    /// What is kept against owners who signed two orders for one place; left empty by [`Audit::of`].
+    pub evidence: Vec<Evidence>,
 }
 
 #[derive(Debug, Serialize)]
@@ -229,7 +236,7 @@ struct AuditedToken {
 
 /// Two orders of one owner for one place: with their signatures anybody can check them.
 #[derive(Debug, Serialize)]
-pub(super) struct Evidence {
+pub struct Evidence {
     from: String,
     token: String,
     sequence: u64,
@@ -245,7 +252,8 @@ struct TwoOrders {
 }
 
 impl Audit {
-    pub(super) fn of(ledger: &Ledger) -> Self {
+    /// The sums of a ledger.
+    pub fn of(ledger: &Ledger) -> Self {
         let audit = ledger.audit();
         let token = |token: &TokenAudit| AuditedToken {
             token: token.token.to_string(),
@@ -270,7 +278,7 @@ impl Audit {
 
 impl Evidence {
     /// Reads a record: account, token and place from its key.
-    pub(super) fn of(record: &Record) -> Option<Self> {
+    pub fn of(record: &Record) -> Option<Self> {
         let key = std::str::from_utf8(&record.key).ok()?;
         let mut parts = key.splitn(3, '/');
         let (from, token, place) = (parts.next()?, parts.next()?, parts.next()?);
@@ -282,7 +290,7 @@ impl Evidence {
 
 /// The history of an account with what it adds up to.
 #[derive(Debug, Serialize)]
-pub(super) struct Statement {
+pub struct Statement {
     ledger: String,
     genesis: Box<RawValue>,
     epoch: u64,
@@ -290,21 +298,26 @@ pub(super) struct Statement {
     token: String,
     balance: String,
     next_sequence: u64,
-    pub(super) entries: Vec<StatementEntry>,
-    pub(super) next: Option<u64>,
+    /// Its entries, left empty by [`Statement::of`].
+    pub entries: Vec<StatementEntry>,
+    /// After which position there may be more.
+    pub next: Option<u64>,
 }
 
+/// An entry of a statement.
 #[derive(Debug, Serialize)]
-pub(super) struct StatementEntry {
+pub struct StatementEntry {
+    /// The entry.
     #[serde(flatten)]
-    pub(super) entry: Entry,
+    pub entry: Entry,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) certificate: Option<Box<RawValue>>,
+    /// What proves it, where that was asked for.
+    pub certificate: Option<Box<RawValue>>,
 }
 
 impl Statement {
     /// A statement without its entries; nothing for a token that the ledger has not.
-    pub(super) fn of(ledger: &Ledger, account: &PublicKey, token: &TokenName) -> Option<Self> {
+    pub fn of(ledger: &Ledger, account: &PublicKey, token: &TokenName) -> Option<Self> {
         let view = ledger.account(account, token)?;
         Some(Self {
             ledger: ledger.id().to_string(),
@@ -322,25 +335,28 @@ impl Statement {
 
 /// What `token.certificate` gives: enough to check a payment without a node.
 #[derive(Debug, Serialize)]
-pub(super) struct Receipt {
-    pub(super) certificate: Box<RawValue>,
-    pub(super) genesis: Box<RawValue>,
+pub struct Receipt {
+    /// The certificate as it was kept.
+    pub certificate: Box<RawValue>,
+    /// The genesis of its ledger.
+    pub genesis: Box<RawValue>,
 }
 
-pub(super) fn genesis(ledger: &Ledger) -> Box<RawValue> {
+/// The genesis of a ledger.
+pub fn genesis(ledger: &Ledger) -> Box<RawValue> {
     raw_object(&ledger.genesis().to_object())
 }
 
 /// Whether a certificate holds.
 #[derive(Debug, Serialize)]
-pub(super) struct Verdict {
+pub(crate) struct Verdict {
     valid: bool,
     digest: Option<String>,
     code: Option<&'static str>,
 }
 
 impl Verdict {
-    pub(super) fn of(ledger: &Ledger, certificate: &Object) -> Self {
+    pub(crate) fn of(ledger: &Ledger, certificate: &Object) -> Self {
         let read: Result<Certificate, FieldError> = Certificate::from_object(certificate);
         let Ok(certificate) = read else {
             return Self { valid: false, digest: None, code: Some("INVALID_MESSAGE") };
@@ -352,7 +368,7 @@ impl Verdict {
 }
 
 /// The line of an event of the ledger; nothing for an event that the contract does not have.
-pub(super) fn event_line(event: &TokenEvent, n: u64) -> Option<String> {
+pub(crate) fn event_line(event: &TokenEvent, n: u64) -> Option<String> {
     Some(match event {
         TokenEvent::VoteRequested { peer, id, digest, from } => {
             let requested = VoteRequested {

@@ -4,7 +4,7 @@ use super::*;
 
 /// What Bob of the golden exchange has kept against Alice.
 fn kept() -> Record {
-    let pinned = include_str!("../../../../../docs/protocol/vectors/token_1_1.json");
+    let pinned = include_str!("../../../../docs/protocol/vectors/token_1_1.json");
     let pinned: Value = serde_json::from_str(pinned).unwrap();
     let kept = &pinned["kept_by_bob"]["token.evidence"][0];
     let bytes = |at: usize| kept[at].as_str().unwrap().as_bytes().to_vec();
