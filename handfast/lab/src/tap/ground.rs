@@ -5,9 +5,13 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as StdStream};
 use std::sync::Arc;
 
+use handfast_faults::Link;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::spawn_blocking;
+
+use crate::tap::shaped::Shapes;
+use crate::tap::stream::Stream;
 
 /// Makes the sockets of a tap, each where the peer of a role would have it.
 ///
@@ -22,6 +26,11 @@ pub(crate) trait Ground: fmt::Debug + Send + Sync {
 
     /// Whether each role has a loopback of its own, which no other role reaches.
     fn is_apart(&self) -> bool;
+
+    /// The links that the tap has to stand for, because nothing else carries out their conditions.
+    fn shapes(&self) -> Option<&Shapes> {
+        None
+    }
 }
 
 /// All roles share the loopback of this machine.
@@ -35,6 +44,21 @@ impl Ground for Loopback {
 
     fn is_apart(&self) -> bool {
         false
+    }
+}
+
+/// All roles share the loopback of this machine, and the tap stands for the links between them.
+impl Ground for Shapes {
+    fn tcp(&self, role: &str) -> io::Result<Socket> {
+        Loopback.tcp(role)
+    }
+
+    fn is_apart(&self) -> bool {
+        false
+    }
+
+    fn shapes(&self) -> Option<&Shapes> {
+        Some(self)
     }
 }
 
@@ -67,6 +91,21 @@ pub(crate) async fn connect(
     let socket = make(ground, role).await?;
     socket.set_nonblocking(true)?;
     TcpSocket::from_std_stream(StdStream::from(socket)).connect(address).await
+}
+
+/// Connects over a link, to where the peer of its `to` listens.
+pub(super) async fn dial(
+    ground: &Arc<dyn Ground>,
+    link: &Link,
+    address: SocketAddr,
+) -> io::Result<Stream> {
+    let connecting = connect(ground, &link.from, address);
+    if let Some(shapes) = ground.shapes() {
+        return shapes.connect(link, connecting).await.map(Stream::Shaped);
+    }
+    let stream = connecting.await?;
+    stream.set_nodelay(true)?;
+    Ok(Stream::Plain(stream))
 }
 
 async fn make(ground: &Arc<dyn Ground>, role: &str) -> io::Result<Socket> {

@@ -13,6 +13,7 @@
 //! - `listener`: the side of the asker
 //! - `upstream`: the side of the answerer
 //! - `socket`: WebSockets, message by message
+//! - `stream`: a connection to a peer, over a link or over none
 //! - [`shaped`]: links between streams, where there are no namespaces
 //!
 //! What is not kept byte for byte: hop-by-hop headers, and the framing of a body (a chunked body
@@ -25,6 +26,7 @@ mod listener;
 mod relay;
 pub mod shaped;
 mod socket;
+mod stream;
 mod upstream;
 mod wire;
 

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use handfast_faults::{Account, Conditions, Link, Packet, Shaper};
+use handfast_faults::{Account, Conditions, Cut, Link, Packet, Shaper};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -61,6 +61,13 @@ impl Shapes {
     pub fn set(&self, from: &str, to: &str, conditions: Conditions) {
         let direction = self.direction(&Link::new(from, to));
         direction.lane().set(conditions, self.now_ns());
+    }
+
+    /// Whether whoever sends over a connection of this link is told that it is gone.
+    pub(super) fn resets(&self, link: &Link) -> bool {
+        let back = Link::new(&link.to, &link.from);
+        let is_cut = |link| self.direction(link).lane().shaper.conditions().cut == Some(Cut::Reset);
+        is_cut(link) || is_cut(&back)
     }
 
     /// What each direction did under each of its conditions, in the order of their first time.
@@ -211,3 +218,5 @@ fn since(origin: Instant) -> u64 {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod through_the_tap;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use handfast_faults::Link;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{self, HeaderMap, HeaderName};
@@ -38,7 +39,7 @@ pub(super) struct Upstream {
 #[derive(Debug, Default)]
 struct State {
     address: Option<SocketAddr>,
-    /// By the role that they come from; where all stand on one ground, under no name.
+    /// By the role that they come from; where all ways are alike, under no name.
     idle: BTreeMap<String, Vec<SendRequest<Full<Bytes>>>>,
 }
 
@@ -72,21 +73,22 @@ impl Upstream {
         *self.state() = State { address: Some(address), idle: BTreeMap::new() };
     }
 
-    /// Sends one request from where the role `from` stands and reads its whole answer. Makes one attempt: only a kept connection
+    /// Sends one request over a link, from where its `from` stands, and reads its whole answer. Makes one attempt: only a kept connection
     /// that turns out closed before anything was sent on it is replaced by a new one.
     pub(super) async fn send(
         &self,
-        (ground, from): (&Arc<dyn Ground>, &str),
+        (ground, link): (&Arc<dyn Ground>, &Link),
         head: &request::Parts,
         body: Bytes,
     ) -> Result<Received, NoAnswer> {
-        let from = if ground.is_apart() { from } else { "" };
+        let are_alike = !ground.is_apart() && ground.shapes().is_none();
+        let from = if are_alike { "" } else { &link.from };
         let mut request = hyper::Request::from_parts(head.clone(), Full::new(body));
         strip(request.headers_mut());
         loop {
             let (mut connection, is_new) = match self.kept(from) {
                 Some(connection) => (connection, false),
-                None => (self.connect(ground, from).await?, true),
+                None => (self.connect(ground, link).await?, true),
             };
             match connection.try_send_request(request).await {
                 Ok(answer) => {
@@ -121,12 +123,10 @@ impl Upstream {
     async fn connect(
         &self,
         ground: &Arc<dyn Ground>,
-        from: &str,
+        link: &Link,
     ) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
         let address = self.state().address.ok_or(NoAnswer::NoAddress)?;
-        let connecting = ground::connect(ground, from, address);
-        let stream = connecting.await.map_err(NoAnswer::Connect)?;
-        stream.set_nodelay(true).map_err(NoAnswer::Connect)?;
+        let stream = ground::dial(ground, link, address).await.map_err(NoAnswer::Connect)?;
         let io = TokioIo::new(stream);
         let (mut sender, connection) = http1::Builder::new()
             .preserve_header_case(true)
@@ -201,7 +201,7 @@ mod tests {
                 let (head, ()) = hyper::Request::get("/").body(()).unwrap().into_parts();
                 let ground: Arc<dyn Ground> = Arc::new(Loopback);
                 upstream
-                    .send((&ground, "a"), &head, Bytes::new())
+                    .send((&ground, &Link::new("a", "b")), &head, Bytes::new())
                     .await
                     .map(|answer| answer.head.status.as_u16())
             });

@@ -76,6 +76,11 @@ impl Wire {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether whoever sends on this link now is told that the connection is gone.
+    pub(super) fn is_reset(&self, link: &Link) -> bool {
+        self.ground.shapes().is_some_and(|shapes| shapes.resets(link))
+    }
+
     pub(super) fn record(&self, exchange: Exchange) {
         self.evidence.record(Fact::Exchange(Arc::new(exchange)));
     }

@@ -132,7 +132,7 @@ async fn a_silent_cut_holds_everything_back_until_it_is_lifted() {
     assert_eq!(&back, b"held");
     // Each of the conditions has its account.
     let accounts: Vec<_> = line.shapes.accounts().into_iter().map(|of| of.asked.cut).collect();
-    assert_eq!(accounts, [None, Some(handfast_faults::Cut::Silent), None]);
+    assert_eq!(accounts, [None, Some(Cut::Silent), None]);
 }
 
 #[tokio::test]

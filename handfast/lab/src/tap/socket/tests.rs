@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use handfast_faults::{Action, Lifetime, Rule, Selector};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::{accept_async, client_async};
 
