@@ -7,7 +7,7 @@
 //! the run itself, which no reaper owns.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -66,8 +66,9 @@ impl Scratch {
         let swept = sweep(root)?;
         let dir = root.join(run);
         fs::create_dir(&dir)?;
-        let lock = lock_file(&dir)?;
+        let mut lock = lock_file(&dir)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        write!(lock, "{}", std::process::id())?;
         Ok((Self { dir, _lock: lock }, swept))
     }
 
@@ -98,7 +99,9 @@ fn sweep(root: &Path) -> io::Result<Swept> {
         let lock = lock_file(&dir)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => continue,
+            Err(rustix::io::Errno::WOULDBLOCK) if is_alive(&dir) => continue,
+            // A process that it was about to start when it died still shares its lock, until it becomes another program.
+            Err(rustix::io::Errno::WOULDBLOCK) => flock(&lock, FlockOperation::LockExclusive)?,
             Err(error) => return Err(error.into()),
         }
         let ended = tree::end_marked(&Marker::of_run(run))?;
@@ -113,6 +116,12 @@ fn sweep(root: &Path) -> io::Result<Swept> {
         swept.folders.push(dir);
     }
     Ok(swept)
+}
+
+/// Whether the run of a locked folder lives, as far as its lock says whose it is.
+fn is_alive(dir: &Path) -> bool {
+    let owner = fs::read_to_string(dir.join(LOCK)).unwrap_or_default();
+    owner.parse().map_or(true, tree::is_alive)
 }
 
 /// Removes a folder that may be gone already.

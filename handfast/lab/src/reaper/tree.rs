@@ -203,6 +203,11 @@ fn all_pids() -> io::Result<Vec<i32>> {
     Ok(pids)
 }
 
+/// Whether there is such a process, and it has not ended.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    read(pid).is_some_and(|process| !process.is_zombie)
+}
+
 /// Reads `/proc/PID/stat`: `pid (name) state parent ...`, where the name may hold anything.
 fn read(pid: i32) -> Option<Process> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
