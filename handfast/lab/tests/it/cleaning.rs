@@ -197,7 +197,7 @@ fn a_run_that_died_while_it_started_a_process_is_swept_too() {
     shares.wait().unwrap();
 }
 
-/// Whether a lock is wanted of this file that another has: proc_locks(5).
+/// Whether a lock is wanted of this file that another has: `proc_locks(5)`.
 fn somebody_waits_for(inode: u64) -> bool {
     let locks = std::fs::read_to_string("/proc/locks").unwrap();
     locks.lines().any(|line| line.contains("->") && line.contains(&format!(":{inode} ")))

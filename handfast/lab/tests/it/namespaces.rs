@@ -14,7 +14,7 @@ use handfast_lab::reaper::{Reaper, SpawnOrder};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
-use crate::support::{STAND_IN, run_id, wait_for_the_end_of};
+use crate::support::{STAND_IN, not_here, run_id, wait_for_the_end_of};
 use crate::talk::every_way;
 
 fn owner(dir: &Path, ask: Ask) -> Owner {
@@ -38,7 +38,7 @@ fn two(dir: &Path, ask: Ask) -> Option<(Namespaces, Vec<Port>)> {
         Ok(made) => Some(made),
         Err(NetError::NotHere { why }) => {
             assert!(why.contains("cannot"), "{why}");
-            println!("NOT HERE: {ask:?}: {why}");
+            not_here(&format!("{ask:?}: {why}"));
             None
         }
         Err(error) => panic!("{error:?}"),
@@ -102,7 +102,9 @@ fn a_user_without_rights_has_them_in_a_user_namespace_or_is_told_why_not() {
     let said = talk(&mut command);
     let inside = said.starts_with("network namespaces inside a user namespace: [Tcp4");
     let refused = said.starts_with("not here: cannot make a network namespace as this user (");
-    println!("{said}");
+    if refused {
+        not_here(&said);
+    }
     assert!(inside || refused, "{said}");
     // This test can only be about the first where the host lets a user have its namespaces.
     assert_eq!(inside, can_have_a_user_namespace(), "{said}");
@@ -136,7 +138,7 @@ fn where_the_system_gives_no_namespaces_it_is_told_what_was_tried() {
         assert_eq!(said, expected);
     } else {
         // No user namespaces to lower anything in: without rights there is nothing here anyway.
-        println!("NOT HERE: user namespaces: {}", String::from_utf8_lossy(&output.stderr));
+        not_here(&format!("user namespaces: {}", String::from_utf8_lossy(&output.stderr)));
         assert!(
             geteuid().is_root() || Means::find(&owner(dir.path(), Ask::Auto)) != Means::Namespaces
         );

@@ -11,7 +11,7 @@ use handfast_lab::{Clock, Lab, LabConfig, Swept};
 use rustix::fs::{CWD, FileType, Mode};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{STAND_IN, marked, run_id, wait_for_the_end_of};
+use crate::support::{STAND_IN, marked, not_here, run_id, wait_for_the_end_of};
 
 /// Lines that `network-and-wait` prints until it is ready: what was swept, reaper, holder, two peers, ready.
 const LINES: u64 = 6;
@@ -184,7 +184,7 @@ fn has_namespaces() -> bool {
     let owner = Owner { reaper, run: run_id(), dir: PathBuf::from("/nowhere"), ask: Ask::Auto };
     let means = Means::find(&owner);
     if !means.has_packets() {
-        println!("NOT HERE: {means}");
+        not_here(&means.to_string());
     }
     means.has_packets()
 }
