@@ -41,7 +41,7 @@ struct Request {
     rest: [u8; 22],
 }
 
-/// The requests of linux/if_tun.h; both are declared with an `unsigned int`, whatever they take.
+/// The requests of `linux/if_tun.h`; both are declared with an `unsigned int`, whatever they take.
 const GET_INTERFACE: Opcode = opcode::read::<u32>(b'T', 210);
 const SET_OFFLOAD: Opcode = opcode::write::<u32>(b'T', 208);
 

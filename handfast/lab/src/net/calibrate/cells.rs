@@ -57,7 +57,7 @@ impl Group {
 
 impl Cell {
     /// The traffic without faults before it.
-    pub(super) fn calm(&self, extent: Extent) -> Load {
+    pub(super) fn calm(extent: Extent) -> Load {
         let packets = match extent {
             Extent::Full => 10_000,
             Extent::Quick => 1_000,
@@ -79,7 +79,7 @@ impl Cell {
                 let bits_per_s = self.conditions.rate.map_or(0, |rate| rate.bits_per_s);
                 // A fifth more than passes: the queue is full after half a second, and stays so.
                 let per_s = (bits_per_s * 6 / 5 / (u64::from(LARGE) * 8)).max(1);
-                let packets = per_s * span.as_millis() as u64 / 1_000;
+                let packets = per_s * span.as_secs();
                 Load::paced(usize::try_from(packets).unwrap_or(usize::MAX), per_s, LARGE)
             }
             Group::Throughput { .. } => {

@@ -53,7 +53,7 @@ pub(super) struct Heard {
     /// Without faults.
     pub(super) base: Traffic,
     /// Under the conditions of the cell.
-    pub(super) heard: Traffic,
+    pub(super) shaped: Traffic,
     /// What a second shaper says of each packet, and its account.
     pub(super) asked: Vec<Asked>,
     pub(super) account: Account,
@@ -102,7 +102,7 @@ pub(super) fn line(cell: &Cell, heard: &Heard) -> Line {
 
 /// The line of a cell that was measured twice.
 pub(super) fn repetition(cell: &Cell, first: &Heard, second: &Heard) -> Line {
-    let (one, other) = (lost(&first.heard), lost(&second.heard));
+    let (one, other) = (lost(&first.shaped), lost(&second.shaped));
     let differ = one.iter().zip(&other).filter(|(a, b)| a != b).count();
     let count = one.iter().filter(|lost| **lost).count();
     let figures = BTreeMap::from([("lost", real(count as u64)), ("differ", real(differ as u64))]);
@@ -175,8 +175,8 @@ fn settle(cell: &Cell, finding: Finding, heard: &Heard) -> Line {
 
 /// Packets that the kernel lost: before the switch saw them, or after it had delivered them.
 fn host_losses(heard: &Heard) -> u64 {
-    let sent = heard.heard.sent.len() as u64;
-    let arrivals = heard.base.arrivals + heard.heard.arrivals;
+    let sent = heard.shaped.sent.len() as u64;
+    let arrivals = heard.base.arrivals + heard.shaped.arrivals;
     sent.saturating_sub(heard.seen) + heard.carried.delivered.saturating_sub(arrivals)
 }
 
@@ -184,7 +184,7 @@ fn delay(heard: &Heard) -> Finding {
     let base: Vec<u64> = heard.base.took.iter().flatten().copied().collect();
     let usual = quantile(base.clone(), 0.5);
     let spread: Vec<u64> = base.iter().map(|took| took.abs_diff(usual)).collect();
-    let pairs = heard.heard.took.iter().zip(&heard.asked);
+    let pairs = heard.shaped.took.iter().zip(&heard.asked);
     let mut missing = 0_u64;
     let off: Vec<u64> = pairs
         .filter_map(|(took, asked)| match (took, asked) {
@@ -225,7 +225,7 @@ fn delay(heard: &Heard) -> Finding {
 }
 
 fn loss(cell: &Cell, heard: &Heard) -> Finding {
-    let found = lost(&heard.heard);
+    let found = lost(&heard.shaped);
     let expected: Vec<bool> = heard.asked.iter().map(|asked| *asked == Asked::Lost).collect();
     let differ = found.iter().zip(&expected).filter(|(a, b)| a != b).count();
     let (hits, trials) = (found.iter().filter(|lost| **lost).count() as u64, found.len() as u64);
@@ -271,11 +271,11 @@ fn loss(cell: &Cell, heard: &Heard) -> Finding {
 fn rate(cell: &Cell, heard: &Heard) -> Finding {
     let asked = cell.conditions.rate.map_or(0.0, |rate| real(rate.bits_per_s));
     let bits = |count: usize| real(count as u64) * f64::from(heard.packet_bytes) * 8.0;
-    let sent = &heard.heard.sent;
+    let sent = &heard.shaped.sent;
     let (first, last) = (sent.first().copied().unwrap_or(0), sent.last().copied().unwrap_or(0));
     // While more comes than passes: afterwards the queue only empties.
     let mut arrived: Vec<u64> =
-        heard.heard.arrived.iter().flatten().copied().filter(|at| *at <= last).collect();
+        heard.shaped.arrived.iter().flatten().copied().filter(|at| *at <= last).collect();
     arrived.sort_unstable();
     let span = match (arrived.first(), arrived.last()) {
         (Some(first), Some(last)) => real(last - first) / 1e9,

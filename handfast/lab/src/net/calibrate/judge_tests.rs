@@ -40,7 +40,7 @@ fn exact(cell: &Cell, packets: u64) -> Heard {
     };
     Heard {
         base,
-        heard: Traffic { sent, took, arrived, arrivals },
+        shaped: Traffic { sent, took, arrived, arrivals },
         asked,
         account: shaper.account().clone(),
         seen: packets,
@@ -59,8 +59,8 @@ fn exact_delays_are_held() {
     for cell in [cell(Group::Delay, "50 ms"), cell(Group::Jitter, "50 ± 10 ms normal")] {
         let line = line(&cell, &exact(&cell, 1_000));
         assert_eq!((line.verdict, &line.why), (Verdict::Held, &None));
-        assert!(line.figures["off_p99_us"] < 1e-9 && line.figures["path_p50_us"] == 100.0);
-        assert_eq!(line.figures["packets"], 1_000.0);
+        assert!(line.figures["off_p99_us"] < 1e-9);
+        assert_eq!(line.measured, "off by 0 us p50, 0 us p99 (path 100 us, spread 0 us)");
     }
 }
 
@@ -68,13 +68,13 @@ fn exact_delays_are_held() {
 fn packets_that_are_late_miss_and_on_a_busy_host_nobody_can_tell() {
     let cell = cell(Group::Delay, "50 ms");
     let mut heard = exact(&cell, 1_000);
-    heard.heard.took.iter_mut().flatten().for_each(|took| *took += MS / 5);
+    heard.shaped.took.iter_mut().flatten().for_each(|took| *took += MS / 5);
     assert_eq!(line(&cell, &heard).verdict, Verdict::Missed);
     heard.host = BUSY;
     assert_eq!(line(&cell, &heard).verdict, Verdict::HostBusy);
     // A few late ones of a thousand count in the tail alone.
     let mut heard = exact(&cell, 1_000);
-    heard.heard.took.iter_mut().take(11).flatten().for_each(|took| *took += 2 * MS);
+    heard.shaped.took.iter_mut().take(11).flatten().for_each(|took| *took += 2 * MS);
     let few = line(&cell, &heard);
     assert_eq!(few.verdict, Verdict::Missed);
     assert!(few.figures["off_p50_us"] < 1.0 && few.figures["off_p99_us"] > 1_000.0);
@@ -84,8 +84,8 @@ fn packets_that_are_late_miss_and_on_a_busy_host_nobody_can_tell() {
 fn a_packet_that_did_not_arrive_is_seen_and_whose_fault_it_is() {
     let cell = cell(Group::Delay, "50 ms");
     let mut heard = exact(&cell, 1_000);
-    heard.heard.took[5] = None;
-    heard.heard.arrivals -= 1;
+    heard.shaped.took[5] = None;
+    heard.shaped.arrivals -= 1;
     // The switch delivered it: the receiver's kernel had no room.
     let line_of_host = line(&cell, &heard);
     assert_eq!(line_of_host.verdict, Verdict::HostBusy);
@@ -103,14 +103,16 @@ fn losses_are_those_of_the_seed_and_inside_their_interval() {
     let cell = cell(Group::Loss, "5 %");
     let mut heard = exact(&cell, 20_000);
     let held = line(&cell, &heard);
-    assert_eq!((held.verdict, held.figures["differ_from_seed"]), (Verdict::Held, 0.0));
+    assert_eq!(held.verdict, Verdict::Held);
+    assert!(held.figures["differ_from_seed"] < 0.5);
     assert!(held.figures["low"] < 0.05 && held.figures["high"] > 0.05);
     // As many losses, but another one.
     let lost = heard.asked.iter().position(|asked| *asked == Asked::Lost).unwrap();
     let whole = heard.asked.iter().position(|asked| *asked != Asked::Lost).unwrap();
-    heard.heard.took.swap(lost, whole);
+    heard.shaped.took.swap(lost, whole);
     let line = line(&cell, &heard);
-    assert_eq!((line.verdict, line.figures["differ_from_seed"]), (Verdict::Missed, 2.0));
+    assert_eq!(line.verdict, Verdict::Missed);
+    assert_eq!(line.why.unwrap(), "2 packets fared otherwise than the seed says");
 }
 
 #[test]
@@ -143,16 +145,20 @@ fn bursts_have_the_lengths_that_were_asked_for() {
 
 /// 2,000 packets of 1,250 bytes at 12 Mbit/s that arrive at so many Mbit/s.
 fn through(mbit: f64) -> Heard {
-    let gap = |mbit: f64| (1_250.0 * 8.0 / mbit * 1_000.0) as u64;
+    // Nanoseconds between two packets; rates are in steps of 10 kbit/s.
+    let gap = |mbit: f64| {
+        let steps: u64 = format!("{:.0}", mbit * 100.0).parse().unwrap();
+        1_250 * 8 * 1_000 * 100 / steps
+    };
     let sent: Vec<u64> = (0..2_000).map(|number| number * gap(12.0)).collect();
     let arrived: Vec<Option<u64>> =
         (0..2_000).map(|number| Some(5 * MS + number * gap(mbit))).collect();
     let took =
         sent.iter().zip(&arrived).map(|(sent, at)| at.map(|at| at.saturating_sub(*sent))).collect();
-    let heard = Traffic { sent, took, arrived, arrivals: 2_000 };
+    let shaped = Traffic { sent, took, arrived, arrivals: 2_000 };
     let cell = cell(Group::Rate, "10 Mbit/s");
     Heard {
-        heard,
+        shaped,
         packet_bytes: 1_250,
         seen: 2_000,
         carried: Carried { delivered: 2_050, ..Carried::default() },
@@ -189,10 +195,10 @@ fn two_runs_that_lose_other_packets_are_missed() {
     let first = exact(&cell, 5_000);
     assert_eq!(repetition(&cell, &first, &first).verdict, Verdict::Held);
     let mut second = first.clone();
-    second.heard.took.swap(0, 4_999);
-    let lost = second.heard.took.iter().position(Option::is_none).unwrap();
-    second.heard.took[lost] = Some(1);
-    second.heard.arrivals += 1;
+    second.shaped.took.swap(0, 4_999);
+    let lost = second.shaped.took.iter().position(Option::is_none).unwrap();
+    second.shaped.took[lost] = Some(1);
+    second.shaped.arrivals += 1;
     second.carried.delivered += 1;
     let line = repetition(&cell, &first, &second);
     assert_eq!(line.verdict, Verdict::Missed);

@@ -95,22 +95,22 @@ fn hear(owner: &Owner, cell: &Cell, seed: u64, extent: Extent) -> Result<Heard, 
     let net = pair(owner, seed, false)?;
     let probe = probe::start();
     let ends = traffic::Ends::open(&net).map_err(CalibrateError::Traffic)?;
-    let calm = cell.calm(extent);
+    let calm = Cell::calm(extent);
     let base = ends.run(&calm, Duration::ZERO).map_err(CalibrateError::Traffic)?;
     net.set(FROM, TO, cell.conditions.clone())?;
     let load = cell.load(extent);
     let patience = cell.conditions.delay.base + cell.conditions.delay.jitter * 16 + QUEUE_PATIENCE;
-    let heard = ends.run(&load, patience).map_err(CalibrateError::Traffic)?;
+    let shaped = ends.run(&load, patience).map_err(CalibrateError::Traffic)?;
     let (host, footing) = (probe.stop(), net.switch().footing().clone());
     let report = net.down();
-    let ours = report.accounts.iter().filter(|account| account.from == FROM);
+    let mut ours = report.accounts.iter().filter(|account| account.from == FROM);
     let seen = ours.clone().filter(|account| account.asked == cell.conditions);
     let seen = seen.map(|account| account.account.packets).sum();
-    let carried = ours.filter_map(|account| account.carried.clone()).next().unwrap_or_default();
+    let carried = ours.find_map(|account| account.carried.clone()).unwrap_or_default();
     let (asked, account) =
-        twin(&cell.conditions, seed, &base.sent, &heard.sent, load.packet_bytes());
+        twin(&cell.conditions, seed, &base.sent, &shaped.sent, load.packet_bytes());
     let (not_real_time, packet_bytes) = (footing.real_time.err(), load.packet_bytes());
-    Ok(Heard { base, heard, asked, account, seen, carried, packet_bytes, host, not_real_time })
+    Ok(Heard { base, shaped, asked, account, seen, carried, packet_bytes, host, not_real_time })
 }
 
 /// What a second shaper, with the same seed and the same packets, says of each packet.

@@ -106,7 +106,7 @@ impl Used {
     }
 }
 
-/// The first line of `/proc/stat` (proc_stat(5)): ticks that were used, and all ticks.
+/// The first line of `/proc/stat` (`proc_stat(5)`): ticks that were used, and all ticks.
 fn ticks(text: &str) -> Option<(u64, u64)> {
     let line = text.lines().next()?.strip_prefix("cpu ")?;
     let fields: Vec<u64> = line.split_whitespace().filter_map(|field| field.parse().ok()).collect();

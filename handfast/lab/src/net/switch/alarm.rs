@@ -41,7 +41,7 @@ impl Alarm {
         // By edges: a timer that is set again needs not be read.
         let by_edges = epoll::EventFlags::IN | epoll::EventFlags::ET;
         epoll::add(&epoll, &timer, epoll::EventData::new_u64(TIMER), by_edges)?;
-        let ration = Ration { margin_ns: MARGIN_LEAST, credit_ns: 0, earned_at_ns: now_ns };
+        let ration = Ration { margin: MARGIN_LEAST, credit: 0, earned_at: now_ns };
         Ok(Self { epoll, timer, ration, ready: Vec::with_capacity(EVENTS) })
     }
 
@@ -73,7 +73,7 @@ impl Alarm {
         let Some(due_ns) = due_ns else { return self.look(None) };
         let now_ns = monotonic_ns();
         self.ration.earn(now_ns);
-        let margin_ns = self.ration.margin();
+        let margin_ns = self.ration.current_margin();
         let wake_ns = due_ns.saturating_sub(margin_ns);
         if wake_ns > now_ns {
             self.set(wake_ns)?;
@@ -128,37 +128,37 @@ impl Alarm {
     }
 }
 
-/// How long the switch may look at the clock.
+/// How long the switch may look at the clock; all in nanoseconds.
 #[derive(Debug)]
 struct Ration {
-    margin_ns: u64,
-    credit_ns: u64,
-    earned_at_ns: u64,
+    margin: u64,
+    credit: u64,
+    earned_at: u64,
 }
 
 impl Ration {
     fn earn(&mut self, now_ns: u64) {
-        let earned = now_ns.saturating_sub(self.earned_at_ns) / SPIN_SHARE;
-        self.earned_at_ns = now_ns;
-        self.credit_ns = (self.credit_ns + earned).min(SPIN_CREDIT);
+        let earned = now_ns.saturating_sub(self.earned_at) / SPIN_SHARE;
+        self.earned_at = now_ns;
+        self.credit = (self.credit + earned).min(SPIN_CREDIT);
     }
 
     fn spend(&mut self, ns: u64) {
-        self.credit_ns = self.credit_ns.saturating_sub(ns);
+        self.credit = self.credit.saturating_sub(ns);
     }
 
     /// How long before a moment the alarm is set.
-    fn margin(&self) -> u64 {
-        if self.credit_ns < self.margin_ns { 0 } else { self.margin_ns }
+    fn current_margin(&self) -> u64 {
+        if self.credit < self.margin { 0 } else { self.margin }
     }
 
     /// Follows how late the thread woke: up at once, down slowly, so that one late waking in a hundred is still met.
     fn woke(&mut self, late_ns: u64) {
         let wanted = (late_ns + late_ns / 4).clamp(MARGIN_LEAST, MARGIN_MOST);
-        if wanted > self.margin_ns {
-            self.margin_ns = wanted;
+        if wanted > self.margin {
+            self.margin = wanted;
         } else {
-            self.margin_ns -= (self.margin_ns - wanted) / 64;
+            self.margin -= (self.margin - wanted) / 64;
         }
     }
 }
@@ -210,28 +210,28 @@ mod tests {
 
     #[test]
     fn looking_at_the_clock_is_rationed() {
-        let mut ration = Ration { margin_ns: 10_000, credit_ns: 0, earned_at_ns: 0 };
-        assert_eq!(ration.margin(), 0);
+        let mut ration = Ration { margin: 10_000, credit: 0, earned_at: 0 };
+        assert_eq!(ration.current_margin(), 0);
         ration.earn(19_999);
-        assert_eq!((ration.credit_ns, ration.margin()), (9_999, 0));
+        assert_eq!((ration.credit, ration.current_margin()), (9_999, 0));
         ration.earn(20_002);
-        assert_eq!(ration.margin(), 10_000);
+        assert_eq!(ration.current_margin(), 10_000);
         ration.spend(5_000);
-        assert_eq!(ration.margin(), 0);
+        assert_eq!(ration.current_margin(), 0);
         ration.earn(3_600_000_000_000);
-        assert_eq!(ration.credit_ns, SPIN_CREDIT);
+        assert_eq!(ration.credit, SPIN_CREDIT);
     }
 
     #[test]
     fn the_margin_follows_how_late_the_thread_wakes_within_its_limits() {
-        let mut ration = Ration { margin_ns: MARGIN_LEAST, credit_ns: 0, earned_at_ns: 0 };
+        let mut ration = Ration { margin: MARGIN_LEAST, credit: 0, earned_at: 0 };
         ration.woke(40_000);
-        assert_eq!(ration.margin_ns, 50_000);
+        assert_eq!(ration.margin, 50_000);
         ration.woke(5_000_000);
-        assert_eq!(ration.margin_ns, MARGIN_MOST);
+        assert_eq!(ration.margin, MARGIN_MOST);
         for _ in 0..10_000 {
             ration.woke(0);
         }
-        assert!(ration.margin_ns < MARGIN_LEAST + 64, "{}", ration.margin_ns);
+        assert!(ration.margin < MARGIN_LEAST + 64, "{}", ration.margin);
     }
 }

@@ -255,10 +255,7 @@ impl<W: Write> Write for Limited<W> {
 }
 
 fn plain(error: PcapError) -> io::Error {
-    match error {
-        PcapError::IoError(error) => error,
-        other => io::Error::other(other.to_string()),
-    }
+    if let PcapError::IoError(error) = error { error } else { io::Error::other(error) }
 }
 
 /// The file ends at 256 MiB: 170,000 packets of 1,500 bytes, a minute of a link of 30 Mbit/s.

@@ -36,7 +36,8 @@ fn interface(name: &[u8]) -> Vec<u8> {
 }
 
 fn packet(port: u32, at_ns: u64, bytes: &[u8], options: &[Vec<u8>]) -> Vec<u8> {
-    let (high, low) = ((at_ns >> 32) as u32, at_ns as u32);
+    let half = |at_ns: u64| u32::try_from(at_ns & 0xffff_ffff).unwrap();
+    let (high, low) = (half(at_ns >> 32), half(at_ns));
     let length = u32::try_from(bytes.len()).unwrap();
     let head = u32s(&[port, high, low, length, length]);
     block(6, &[head, padded(bytes), options.concat(), u32s(&[0])].concat())

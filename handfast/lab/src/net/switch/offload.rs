@@ -37,14 +37,14 @@ impl Preface {
     }
 
     /// Whether the packet is as it would be on the wire.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(self) -> bool {
         self.kind == KIND_NONE && self.flags & NEEDS_SUM == 0
     }
 }
 
 /// Makes of a packet with a preface those that would be on the wire, and shows each to `each`. What is none of the kinds that we have
 /// asked the kernel for is dropped; the return value says so.
-pub(super) fn cut(packet: &mut [u8], preface: &Preface, mut each: impl FnMut(&mut [u8])) -> bool {
+pub(super) fn cut(packet: &mut [u8], preface: Preface, mut each: impl FnMut(&mut [u8])) -> bool {
     match preface.kind & !KIND_ECN {
         KIND_NONE => {
             let is_whole = preface.flags & NEEDS_SUM == 0 || complete(packet, preface);
@@ -59,7 +59,7 @@ pub(super) fn cut(packet: &mut [u8], preface: &Preface, mut each: impl FnMut(&mu
 }
 
 /// Finishes a checksum: the kernel has summed the pseudo header into its place already.
-fn complete(packet: &mut [u8], preface: &Preface) -> bool {
+fn complete(packet: &mut [u8], preface: Preface) -> bool {
     let from = usize::from(preface.sum_from);
     let at = from + usize::from(preface.sum_at);
     if at + 2 > packet.len() {
@@ -73,7 +73,7 @@ fn complete(packet: &mut [u8], preface: &Preface) -> bool {
 }
 
 /// Cuts a TCP packet; none where its headers are not what the preface says.
-fn segments(packet: &[u8], preface: &Preface, mut each: impl FnMut(&mut [u8])) -> Option<()> {
+fn segments(packet: &[u8], preface: Preface, mut each: impl FnMut(&mut [u8])) -> Option<()> {
     let tcp_at = usize::from(preface.sum_from);
     let offset = usize::from(packet.get(tcp_at + 12)? >> 4) * 4;
     let payload_at = tcp_at + offset;

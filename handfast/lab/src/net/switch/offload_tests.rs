@@ -22,7 +22,7 @@ fn large(is_version_4: bool, payload: &[u8]) -> Vec<u8> {
     packet
 }
 
-fn pieces(packet: &mut [u8], preface: &Preface) -> Vec<Vec<u8>> {
+fn pieces(packet: &mut [u8], preface: Preface) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     assert!(cut(packet, preface, |piece| all.push(piece.to_vec())));
     all
@@ -33,7 +33,7 @@ fn a_large_packet_becomes_the_segments_that_a_card_would_make() {
     let payload: Vec<u8> = (0..3_001_u32).map(|at| (at % 251) as u8).collect();
     for (is_version_4, kind, head) in [(true, KIND_TCP4, 20), (false, KIND_TCP6, 40)] {
         let mut packet = large(is_version_4, &payload);
-        let pieces = pieces(&mut packet, &preface(NEEDS_SUM, kind, 1_448, head, 16));
+        let pieces = pieces(&mut packet, preface(NEEDS_SUM, kind, 1_448, head, 16));
         let mut whole = Vec::new();
         assert_eq!(pieces.len(), 3);
         for (index, piece) in pieces.iter().enumerate() {
@@ -72,12 +72,11 @@ fn a_checksum_is_finished() {
     // What the kernel leaves there: the sum of the pseudo header.
     let pseudo = fold(sum(&whole[12..20], 17 + 13));
     half[26..28].copy_from_slice(&pseudo.to_be_bytes());
-    let header: UdpHeader = match SlicedPacket::from_ip(&whole).unwrap().transport.unwrap() {
-        TransportSlice::Udp(udp) => udp.to_header(),
-        _ => panic!("no UDP"),
-    };
+    let transport = SlicedPacket::from_ip(&whole).unwrap().transport.unwrap();
+    let TransportSlice::Udp(udp) = transport else { panic!("no UDP") };
+    let header: UdpHeader = udp.to_header();
     assert_ne!(header.checksum, 0);
-    assert_eq!(pieces(&mut half, &preface(NEEDS_SUM, KIND_NONE, 0, 20, 6)), [whole]);
+    assert_eq!(pieces(&mut half, preface(NEEDS_SUM, KIND_NONE, 0, 20, 6)), [whole]);
 }
 
 #[test]
@@ -86,7 +85,7 @@ fn a_plain_packet_stays_as_it_is() {
     let whole = packet.clone();
     let plain = Preface::read(Preface::PLAIN);
     assert!(plain.is_plain());
-    assert_eq!(pieces(&mut packet, &plain), [whole]);
+    assert_eq!(pieces(&mut packet, plain), [whole]);
 }
 
 proptest::proptest! {
@@ -96,7 +95,7 @@ proptest::proptest! {
         bytes[1] = kind;
         let (length, preface) = (packet.len(), Preface::read(bytes));
         let mut sum = 0_usize;
-        cut(&mut packet, &preface, |piece| {
+        cut(&mut packet, preface, |piece| {
             sum += piece.len();
             assert!(piece.len() <= length);
         });
@@ -116,7 +115,7 @@ fn what_the_preface_says_falsely_is_dropped() {
     ];
     for preface in wrong {
         let mut packet = whole.clone();
-        assert!(!cut(&mut packet, &preface, |_| panic!("{preface:?}")), "{preface:?}");
-        assert!(!cut(&mut [], &preface, |_| panic!("{preface:?}")), "{preface:?}");
+        assert!(!cut(&mut packet, preface, |_| panic!("{preface:?}")), "{preface:?}");
+        assert!(!cut(&mut [], preface, |_| panic!("{preface:?}")), "{preface:?}");
     }
 }

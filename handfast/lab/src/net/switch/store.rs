@@ -36,7 +36,7 @@ impl Limits {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Due<'a> {
     /// When it had to leave, nanoseconds of the switch's clock.
-    pub(super) due_ns: u64,
+    pub(super) at_ns: u64,
     /// On which lane.
     pub(super) lane: usize,
     /// Its bytes.
@@ -88,13 +88,12 @@ impl Store {
         if self.agenda.len() >= self.limits.packets || bytes > self.limits.bytes {
             return Err(Full);
         }
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => {
-                let index = u32::try_from(self.slots.len()).map_err(|_| Full)?;
-                self.slots.push(Slot::default());
-                index
-            }
+        let index = if let Some(index) = self.free.pop() {
+            index
+        } else {
+            let index = u32::try_from(self.slots.len()).map_err(|_| Full)?;
+            self.slots.push(Slot::default());
+            index
         };
         let slot = &mut self.slots[index as usize];
         slot.lane = lane;
@@ -115,7 +114,7 @@ impl Store {
         self.free.push(entry.slot);
         let slot = &self.slots[entry.slot as usize];
         self.bytes -= slot.packet.len();
-        Some(Due { due_ns: entry.due_ns, lane: slot.lane, packet: &slot.packet })
+        Some(Due { at_ns: entry.due_ns, lane: slot.lane, packet: &slot.packet })
     }
 
     /// When the next packet has to leave.
@@ -142,7 +141,7 @@ mod tests {
     fn taken(store: &mut Store, now_ns: u64) -> Vec<(u64, Vec<u8>)> {
         let mut taken = Vec::new();
         while let Some(due) = store.take_due(now_ns) {
-            taken.push((due.due_ns, due.packet.to_vec()));
+            taken.push((due.at_ns, due.packet.to_vec()));
         }
         taken
     }

@@ -128,7 +128,7 @@ impl Table {
         } else if self.ports[port].is_large {
             let first = *first;
             self.pass_large(port, &first, packet);
-        } else if !offload::cut(packet, &preface, |piece| self.pass(port, piece)) {
+        } else if !offload::cut(packet, preface, |piece| self.pass(port, piece)) {
             self.unrouted += 1;
         }
         Ok(())
@@ -141,7 +141,7 @@ impl Table {
         }
         let mut now_ns = monotonic_ns();
         while let Some(due) = self.store.take_due(now_ns) {
-            let (lane, due_ns) = (due.lane, due.due_ns);
+            let (lane, due_ns) = (due.lane, due.at_ns);
             let target = lane % self.ports.len();
             let is_written = write(&self.ports[target], &Preface::PLAIN, due.packet);
             now_ns = monotonic_ns();

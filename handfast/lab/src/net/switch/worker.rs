@@ -112,8 +112,9 @@ impl Worker {
                 Err(Errno::AGAIN | Errno::INTR) => return,
                 Err(_) => {
                     // The network of this place is gone, and its descriptor would wake us for ever. The others go on.
-                    let tun = self.table.tuns().nth(port);
-                    tun.map(|tun| self.alarm.forget(tun)).unwrap_or(Ok(())).unwrap_or_default();
+                    if let Some(tun) = self.table.tuns().nth(port) {
+                        self.alarm.forget(tun).unwrap_or_default();
+                    }
                     return;
                 }
             }
