@@ -9,6 +9,7 @@ mod github;
 mod guides;
 mod infra;
 mod killing;
+mod lab;
 mod matrix;
 mod merge;
 mod moments;

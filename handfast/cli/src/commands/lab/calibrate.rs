@@ -20,7 +20,7 @@ use crate::error::CommandError;
 /// Makes two network namespaces joined by the switch, asks for delays, jitter, losses, bursts and rates, sends traffic, and compares
 /// what arrives with what was asked for and with the path without faults. Beside each line stands how late this host wakes a
 /// thread that sleeps, and what other programs used of its processors meanwhile: what missed its aim on a host that others use is
-/// marked "host too busy". Nothing has to be set up, and nothing is left. Exit code 1: something missed its aim on a quiet host;
+/// marked "host too busy", and "too few" what holds as far as so few packets tell. Nothing has to be set up, and nothing is left. Exit code 1: something missed its aim on a quiet host;
 /// 3: there are no namespaces here, or this host was too busy to tell.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -40,6 +40,7 @@ impl Table {
         let (ink, word) = match line.verdict {
             Verdict::Held => (Ink::Good, "held"),
             Verdict::Missed => (Ink::Bad, "MISSED"),
+            Verdict::TooFew => (Ink::Doubtful, "too few"),
             Verdict::HostBusy => (Ink::Doubtful, "host too busy"),
         };
         let host = line.host;
@@ -67,9 +68,12 @@ impl Table {
     pub(super) fn foot(&self, lines: &[Line], asked: usize, seed: u64) -> String {
         let count = |verdict| lines.iter().filter(|line| line.verdict == verdict).count();
         let (held, missed) = (count(Verdict::Held), count(Verdict::Missed));
-        let busy = count(Verdict::HostBusy);
+        let (few, busy) = (count(Verdict::TooFew), count(Verdict::HostBusy));
         let mut text =
             format!("\n{held} held, {missed} missed, {busy} could not be told on this busy host");
+        if few > 0 {
+            write!(text, ", {few} had too few packets for every test").unwrap_or_default();
+        }
         if lines.len() < asked {
             write!(text, ", {} not measured", asked - lines.len()).unwrap_or_default();
         }

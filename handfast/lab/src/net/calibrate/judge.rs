@@ -42,6 +42,8 @@ pub enum Verdict {
     Held,
     /// It did not.
     Missed,
+    /// As far as can be told; but there were too few packets for one of the tests.
+    TooFew,
     /// It did not, or it could not be told; but others used this host meanwhile, or the host lost packets by itself: on a quiet one it
     /// may hold.
     HostBusy,
@@ -82,6 +84,8 @@ struct Finding {
     aim: &'static str,
     /// Why it is not what it had to be.
     objection: Option<String>,
+    /// What could not be tested, with so few packets.
+    untested: Option<&'static str>,
 }
 
 /// The line of a cell.
@@ -95,6 +99,7 @@ pub(super) fn line(cell: &Cell, heard: &Heard) -> Line {
             figures: BTreeMap::new(),
             aim: "",
             objection: Some("this cell is judged otherwise".to_owned()),
+            untested: None,
         },
     };
     settle(cell, finding, heard)
@@ -111,6 +116,7 @@ pub(super) fn repetition(cell: &Cell, first: &Heard, second: &Heard) -> Line {
         figures,
         aim: "the same packets",
         objection: (differ > 0).then(|| format!("{differ} packets fared differently")),
+        untested: None,
     };
     // The second one is at fault where the first one was right.
     let judged = if host_losses(first) > 0 { first } else { second };
@@ -152,7 +158,10 @@ fn settle(cell: &Cell, finding: Finding, heard: &Heard) -> Line {
         lost => Some(format!("the switch lost {lost} packets that nobody asked it to lose")),
     };
     let (verdict, why) = match objection {
-        None => (Verdict::Held, None),
+        None => match finding.untested {
+            None => (Verdict::Held, None),
+            Some(what) => (Verdict::TooFew, Some(what.to_owned())),
+        },
         Some(why) if lost == 0 && by_host > 0 => {
             let why = format!("{why}; this host's kernel lost {by_host} packets beside the switch");
             (Verdict::HostBusy, Some(why))
@@ -221,7 +230,13 @@ fn delay(heard: &Heard) -> Finding {
         show(us(usual)),
         show(spread)
     );
-    Finding { measured, figures, aim: "off by at most 0.1 ms p50, 1 ms p99", objection }
+    Finding {
+        measured,
+        figures,
+        aim: "off by at most 0.1 ms p50, 1 ms p99",
+        objection,
+        untested: None,
+    }
 }
 
 fn loss(cell: &Cell, heard: &Heard) -> Finding {
@@ -253,19 +268,23 @@ fn loss(cell: &Cell, heard: &Heard) -> Finding {
         Some(format!("{} lies outside of the interval", percent(asked.share())))
     };
     let mut aim = "inside of the 99 % interval, the packets of the seed";
+    let mut untested = None;
     if cell.group == Group::Bursts {
         aim = "99 % interval, lengths geometric (chi-square p >= 0.01), the packets of the seed";
         // The packets are those of the seed, so the second shaper's bursts are those that were measured.
         let fit = asked.continues().and_then(|on| heard.account.bursts.geometric_probability(on));
         let mean = heard.account.bursts.mean().unwrap_or(0.0);
         figures.extend([("burst_mean", mean), ("chi_square_p", fit.unwrap_or(f64::NAN))]);
-        let text = fit.map_or("too few for a test".to_owned(), |fit| format!("p = {fit:.3}"));
-        measured = format!("{measured}, {mean:.2} a burst, {text}");
+        if fit.is_none() {
+            untested = Some("too few bursts to test their lengths");
+        }
+        let text = fit.map_or(String::new(), |fit| format!(", p = {fit:.2}"));
+        measured = format!("{measured}, {mean:.2} a burst{text}");
         if fit.is_some_and(|fit| fit < 1.0 - CONFIDENCE) {
             objection.get_or_insert("lengths are not distributed as asked".to_owned());
         }
     }
-    Finding { measured, figures, aim, objection }
+    Finding { measured, figures, aim, objection, untested }
 }
 
 fn rate(cell: &Cell, heard: &Heard) -> Finding {
@@ -297,7 +316,7 @@ fn rate(cell: &Cell, heard: &Heard) -> Finding {
         ("offered_mbit_per_s", offered / 1e6),
     ]);
     let measured = format!("{:.3} Mbit/s, {off:+.2} %", found / 1e6);
-    Finding { measured, figures, aim: "within 2 %", objection }
+    Finding { measured, figures, aim: "within 2 %", objection, untested: None }
 }
 
 fn lost(traffic: &Traffic) -> Vec<bool> {

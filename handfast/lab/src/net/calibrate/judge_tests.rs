@@ -136,6 +136,8 @@ fn bursts_have_the_lengths_that_were_asked_for() {
     let held = line(&asked, &exact(&asked, 50_000));
     assert_eq!(held.verdict, Verdict::Held, "{held:?}");
     assert!((held.figures["burst_mean"] - 3.0).abs() < 0.3);
+    let few = line(&asked, &exact(&asked, 100));
+    assert_eq!((few.verdict, few.why.is_some()), (Verdict::TooFew, true));
     let loss = Loss::bursts(Chance::per_mille(50), 4.0).unwrap();
     let other = Cell { conditions: Conditions { loss, ..Conditions::default() }, ..asked.clone() };
     let line = line(&asked, &exact(&other, 50_000));
