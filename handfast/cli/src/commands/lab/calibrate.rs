@@ -75,7 +75,7 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
         }
         let passing = around.error.moving == Moving::Redrawn;
         if passing {
-            Stream::Error.print(&table.passing(cell, index, cells.len()));
+            Stream::Error.print(&Table::passing(cell, index, cells.len()));
         }
         let line = measure(&owner, cell, args.seed, extent);
         if passing {

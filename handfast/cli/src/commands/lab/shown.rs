@@ -31,7 +31,7 @@ impl Table {
     }
 
     /// What is being measured.
-    pub(super) fn passing(&self, cell: &Cell, index: usize, all: usize) -> String {
+    pub(super) fn passing(cell: &Cell, index: usize, all: usize) -> String {
         format!("{WIPE}{} {}, {} of {all}", cell.group.name(), cell.name, index + 1)
     }
 
