@@ -134,7 +134,7 @@ impl Account {
         self.corrupted += other.corrupted;
         self.reordered += other.reordered;
         self.overtook += other.overtook;
-        self.busy_ns += other.busy_ns;
+        self.busy_ns = self.busy_ns.saturating_add(other.busy_ns);
         self.busy_bytes += other.busy_bytes;
         self.bursts.merge(&other.bursts);
         self.delays.merge(&other.delays);

@@ -183,7 +183,7 @@ impl Shaper {
         };
         if conditions.rate.is_some() {
             account.waits.add(sent.left_ns - now_ns);
-            account.busy_ns += sent.busy_ns;
+            account.busy_ns = account.busy_ns.saturating_add(sent.busy_ns);
             account.busy_bytes += u64::from(packet.length);
         }
         if is_lost {

@@ -20,6 +20,19 @@ pub(crate) struct Sent {
     pub(crate) busy_ns: u64,
 }
 
+/// How long the bottleneck is busy with so many bytes and the rest of what was before them, and the new rest.
+fn divided(bytes: u64, rest: u64, bits_per_s: u64) -> (u64, u64) {
+    // Most packets fit into a word, whose division is several times as fast.
+    match bytes.checked_mul(BYTE_NS).and_then(|work| work.checked_add(rest)) {
+        Some(work) => (work / bits_per_s, work % bits_per_s),
+        None => {
+            let work = u128::from(bytes) * u128::from(BYTE_NS) + u128::from(rest);
+            let (whole, rest) = (work / u128::from(bits_per_s), work % u128::from(bits_per_s));
+            (u64::try_from(whole).unwrap_or(u64::MAX), u64::try_from(rest).unwrap_or(0))
+        }
+    }
+}
+
 /// Bits of a byte, times nanoseconds of a second.
 const BYTE_NS: u64 = 8_000_000_000;
 
@@ -36,9 +49,10 @@ impl Bottleneck {
             || match *queue {
                 Queue::Time(most) => u128::from(waits_ns) <= most.as_nanos(),
                 Queue::Bytes(most) => {
-                    let waiting =
-                        u128::from(waits_ns) * u128::from(*bits_per_s) / u128::from(BYTE_NS);
-                    waiting + u128::from(length) <= u128::from(most)
+                    let room = u128::from(most.saturating_sub(u64::from(length)));
+                    u64::from(length) <= most
+                        && u128::from(waits_ns) * u128::from(*bits_per_s)
+                            <= room * u128::from(BYTE_NS)
                 }
             };
         if !has_room {
@@ -47,9 +61,8 @@ impl Bottleneck {
         if waits_ns == 0 || self.rest_of != *bits_per_s {
             (self.rest, self.rest_of) = (0, *bits_per_s);
         }
-        let work = u128::from(length) * u128::from(BYTE_NS) + u128::from(self.rest);
-        let busy_ns = u64::try_from(work / u128::from(*bits_per_s)).unwrap_or(u64::MAX);
-        self.rest = u64::try_from(work % u128::from(*bits_per_s)).unwrap_or(0);
+        let (busy_ns, rest) = divided(u64::from(length), self.rest, *bits_per_s);
+        self.rest = rest;
         self.busy_until_ns = begins_ns.saturating_add(busy_ns);
         Some(Sent { left_ns: self.busy_until_ns, busy_ns })
     }

@@ -145,6 +145,14 @@ fn a_queue_in_bytes_holds_that_many() {
 }
 
 #[test]
+fn the_largest_packet_on_the_slowest_link_is_sent_for_ever_and_nothing_overflows() {
+    let mut shaper = shaper(r#"{"rate": "1bit/s", "queue": "1min"}"#);
+    let fate = shaper.handle_packet(packet(u32::MAX), 5);
+    assert_eq!(fate.copies.as_slice()[0].due_ns, u64::MAX);
+    assert_eq!(shaper.handle_packet(packet(1), u64::MAX - 1).dropped, None);
+}
+
+#[test]
 fn a_lost_packet_has_kept_the_bottleneck_busy() {
     let mut shaper = shaper(r#"{"rate": "8Mbit/s", "loss": 1}"#);
     assert_eq!(shaper.handle_packet(packet(1_000), 0).dropped, Some(Cause::Loss));
