@@ -23,14 +23,12 @@ pub(crate) struct Sent {
 /// How long the bottleneck is busy with so many bytes and the rest of what was before them, and the new rest.
 fn divided(bytes: u64, rest: u64, bits_per_s: u64) -> (u64, u64) {
     // Most packets fit into a word, whose division is several times as fast.
-    match bytes.checked_mul(BYTE_NS).and_then(|work| work.checked_add(rest)) {
-        Some(work) => (work / bits_per_s, work % bits_per_s),
-        None => {
-            let work = u128::from(bytes) * u128::from(BYTE_NS) + u128::from(rest);
-            let (whole, rest) = (work / u128::from(bits_per_s), work % u128::from(bits_per_s));
-            (u64::try_from(whole).unwrap_or(u64::MAX), u64::try_from(rest).unwrap_or(0))
-        }
+    if let Some(work) = bytes.checked_mul(BYTE_NS).and_then(|work| work.checked_add(rest)) {
+        return (work / bits_per_s, work % bits_per_s);
     }
+    let work = u128::from(bytes) * u128::from(BYTE_NS) + u128::from(rest);
+    let (whole, rest) = (work / u128::from(bits_per_s), work % u128::from(bits_per_s));
+    (u64::try_from(whole).unwrap_or(u64::MAX), u64::try_from(rest).unwrap_or(0))
 }
 
 /// Bits of a byte, times nanoseconds of a second.
