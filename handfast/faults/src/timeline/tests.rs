@@ -288,7 +288,9 @@ proptest! {
         }
         timeline.handle_end(now);
         loop {
-            open.extend(orders(&mut timeline));
+            let more = orders(&mut timeline);
+            given.extend(&more);
+            open.extend(more);
             let Some(order) = open.pop() else { break };
             if let Order::Undo(_) = order { prop_assert!(open.iter().all(|other| *other != order)); }
             carry_out(&mut timeline, order, true, now);
