@@ -298,7 +298,20 @@ impl<'a> History<'a> {
 
     /// All messages on the wire, in order: requests that carry a body.
     pub fn wire(&self) -> Vec<Wire<'a>> {
-        let wire = |recorded: &'a Recorded| {
+        let messages = self.exchanges().filter(|exchange| exchange.request.len > 0);
+        messages.collect()
+    }
+
+    /// All attempts to open a WebSocket, in order, whatever came of them.
+    pub fn dials(&self) -> Vec<Wire<'a>> {
+        let is_dial = |exchange: &Wire<'_>| {
+            exchange.request.len == 0 && exchange.message_type == Some(WEBSOCKET)
+        };
+        self.exchanges().filter(is_dial).collect()
+    }
+
+    fn exchanges(&self) -> impl Iterator<Item = Wire<'a>> + use<'a> {
+        self.events.iter().filter_map(|recorded: &'a Recorded| {
             let RunEvent::WireMessage {
                 from,
                 to,
@@ -314,7 +327,7 @@ impl<'a> History<'a> {
             else {
                 return None;
             };
-            (request.len > 0).then(|| Wire {
+            Some(Wire {
                 at_us: recorded.at_us,
                 from: from.as_str(),
                 to: to.as_str(),
@@ -326,8 +339,7 @@ impl<'a> History<'a> {
                 response: response.as_ref().map(|response| (response.status, &response.body)),
                 action,
             })
-        };
-        self.events.iter().filter_map(wire).collect()
+        })
     }
 
     /// Bodies that a scenario sent past the tap with `wire.send_raw`: parameters and result.

@@ -272,6 +272,17 @@ impl Story {
         self
     }
 
+    /// An attempt to open a WebSocket.
+    pub(crate) fn dialled(mut self, from: &str, to: &str) -> Self {
+        self = self.wire_bytes(from, to, b"", 101, WireTaken::Passed);
+        let last = self.events.last_mut().map(|recorded| &mut recorded.event);
+        if let Some(RunEvent::WireMessage { target, message_type, .. }) = last {
+            "GET /ws".clone_into(target);
+            *message_type = Some("websocket".to_owned());
+        }
+        self
+    }
+
     /// Changes what was told last.
     pub(crate) fn last_wire(mut self, change: impl FnOnce(&mut RunEvent)) -> Self {
         if let Some(last) = self.events.last_mut() {
