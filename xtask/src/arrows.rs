@@ -71,9 +71,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("entity-session", &["entity-crypto", "entity-flaw", "entity-wire", "entity-journal"]),
     ("entity-ledger", &["entity-crypto", "entity-flaw", "entity-wire", "entity-journal"]),
     ("entity-wallet", &["entity-crypto", "entity-wire"]),
-    ("entity-transfer", &["entity-crypto", "entity-wire", "entity-journal"]),
+    ("entity-transfer", &["entity-crypto", "entity-flaw", "entity-wire", "entity-journal"]),
     ("entity-dht", &["entity-crypto", "entity-wire", "entity-journal"]),
-    ("entity-bridge", &["entity-crypto", "entity-wire", "entity-journal"]),
+    ("entity-bridge", &["entity-crypto", "entity-flaw", "entity-wire", "entity-journal"]),
     (
         "entity-peer",
         &[
@@ -91,7 +91,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "entity-contract",
         &["entity-crypto", "entity-wire", "entity-journal", "entity-ledger", "entity-peer"],
     ),
-    ("entity-transport", &["entity-wire"]),
+    ("entity-transport", &["entity-flaw", "entity-wire"]),
     ("entity-moltbook", &["entity-crypto"]),
     ("entity-moltbook-client", &["entity-moltbook"]),
     // It shares no code with the client, so that the two cannot be wrong alike.
