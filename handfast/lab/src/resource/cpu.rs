@@ -27,7 +27,7 @@ pub(super) struct Cpu {
 #[derive(Clone, Copy, Default)]
 struct Throttled {
     periods: u64,
-    throttled: u64,
+    held_back: u64,
     us: u64,
 }
 
@@ -52,7 +52,7 @@ impl InForce for Cpu {
     fn measured(&mut self) -> Vec<Line> {
         let asked = format!("{} % of a core", self.percent);
         let Ok(now) = Throttled::read(&self.group) else { return Vec::new() };
-        let throttled = now.throttled.saturating_sub(self.before.throttled);
+        let throttled = now.held_back.saturating_sub(self.before.held_back);
         let periods = now.periods.saturating_sub(self.before.periods);
         let held_back_ms = now.us.saturating_sub(self.before.us) / 1_000;
         let measured =
@@ -78,6 +78,6 @@ impl Throttled {
             Version::One => count("throttled_time")? / 1_000,
             Version::Two => count("throttled_usec")?,
         };
-        Ok(Self { periods: count("nr_periods")?, throttled: count("nr_throttled")?, us })
+        Ok(Self { periods: count("nr_periods")?, held_back: count("nr_throttled")?, us })
     }
 }

@@ -106,8 +106,8 @@ impl Hierarchies {
             let mut fields = line.splitn(3, ':').skip(1);
             let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
             if controllers.is_empty() {
-                let own = mounts.iter().filter(|mount| mount.version == Version::Two);
-                let own = own.filter_map(|mount| Some((mount, mount.folder_of(path)?))).next();
+                let mut own = mounts.iter().filter(|mount| mount.version == Version::Two);
+                let own = own.find_map(|mount| Some((mount, mount.folder_of(path)?)));
                 found.two = own.map(|(mount, own)| Unified { mounted: mount.point.clone(), own });
                 continue;
             }

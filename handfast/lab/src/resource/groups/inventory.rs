@@ -125,11 +125,10 @@ fn end_processes(folder: &Path) {
 }
 
 /// The file systems of `statfs(2)` in which folders are groups.
-const GROUP_FILE_SYSTEMS: [i64; 2] = [0x0027_e0eb, 0x6367_7270];
+const GROUP_FILE_SYSTEMS: [rustix::fs::FsWord; 2] = [0x0027_e0eb, 0x6367_7270];
 
 fn is_group(folder: &Path) -> bool {
-    let kind = statfs(folder).map(|found| i64::from(found.f_type));
-    kind.is_ok_and(|kind| GROUP_FILE_SYSTEMS.contains(&kind))
+    statfs(folder).is_ok_and(|found| GROUP_FILE_SYSTEMS.contains(&found.f_type))
 }
 
 #[cfg(test)]
