@@ -187,6 +187,7 @@ fn exit(how: Exit) -> String {
     match how {
         Exit::Code { code } => format!("with code {code}"),
         Exit::Signal { signal } => format!("by signal {signal}"),
+        Exit::OutOfMemory => "by SIGKILL for want of memory".to_owned(),
     }
 }
 

@@ -566,6 +566,8 @@ pub enum Exit {
         /// With this number.
         signal: i32,
     },
+    /// By the kernel, for want of memory: of the machine, or of what a limit left it.
+    OutOfMemory,
 }
 
 /// The counts of a run. Each unit is in exactly one of `passed`, `failed`, `infra`, `timed_out`, `unsupported`, `absent`, `recalled` and `not_run`.

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use handfast_lab::Host;
 use handfast_lab::host::{Ability, State};
+use handfast_lab::{Host, LabConfig};
 use handfast_report::palette::{Ink, Palette};
 use handfast_report::quantity::tame;
 use handfast_scenario::ExitCode;
@@ -36,14 +36,14 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   handfast doctor                              what is there, and what is not?
-  handfast doctor --need namespaces,tun        is every fault of packets real here? (exit code 3: no)
+  handfast doctor --need namespaces,tun        are faults of packets real here? (code 3: no)
   handfast doctor --need all --json            for a machine
   sudo handfast doctor                         what would be different as root?
 
 Names for --need:
   scratch, reaper, loopback, descriptors       indispensable in any case
   namespaces, tun                              faults of packets
-  full-disk, slow-disk                         limit = { disk = \"full\" }, limit = { disk = \"64KiB/s\" }
+  full-disk, slow-disk                         limits of the disk
   limit-cpu, limit-memory, limit-processes, limit-descriptors
   time-namespaces, real-time, timer            how exact time is";
 
@@ -54,7 +54,9 @@ const ALL: &str = "all";
 pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError> {
     let needed = needed(args.need)?;
     let folder = args.folder.map(|folder| around.folder.join(folder));
-    let host = Host::examine(&folder.unwrap_or_else(|| folder_of_runs(around)));
+    let reaper = LabConfig::own_reaper()
+        .map_err(|error| CommandError::infra(&error, "handfast cannot find its own program"))?;
+    let host = Host::examine(&folder.unwrap_or_else(|| folder_of_runs(around)), &reaper);
     let lacking: Vec<&Ability> = host.lacks(&needed).collect();
     if args.json {
         let lacks: Vec<&str> = lacking.iter().map(|ability| ability.name).collect();

@@ -1,24 +1,24 @@
 //! Namespaces, TUN, the mounts of a unit.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::Path;
 
-use rustix::thread::UnshareFlags;
-
 use super::{Ability, Question, State, said};
+use crate::net::{Ask, Means, Owner};
 use crate::sys::attempt;
 
 const NAMESPACES: Question = Question {
     name: "namespaces",
     essential: false,
     costs: "faults of packets are only approximated by proxies: loss becomes a pause, and nothing is reordered, duplicated or dropped for its size",
-    remedy: "run as root, or allow user namespaces: sysctl user.max_user_namespaces=10000, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0; in Docker --cap-add SYS_ADMIN or --privileged",
+    remedy: "run as root, or allow user namespaces: sysctl user.max_user_namespaces=10000, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0",
 };
 const TUN: Question = Question {
     name: "tun",
     essential: false,
     costs: "as without namespaces: no packet can be taken to the switch",
-    remedy: "modprobe tun; in Docker --device /dev/net/tun",
+    remedy: "modprobe tun; give a container the device /dev/net/tun",
 };
 const FULL_DISK: Question = Question {
     name: "full-disk",
@@ -27,25 +27,22 @@ const FULL_DISK: Question = Question {
     remedy: "run as root: the peer's folder is put on a file system of its own, which a user may not mount",
 };
 
-pub(super) fn examine(folder: &Path) -> Vec<Ability> {
-    vec![namespaces(), tun(), full_disk(folder)]
+pub(super) fn examine(folder: &Path, reaper: &[OsString]) -> Vec<Ability> {
+    vec![namespaces(folder, reaper), tun(), full_disk(folder)]
 }
 
-fn namespaces() -> Ability {
-    let by_right = attempt::unshare(UnshareFlags::NEWNET);
-    let rootless = attempt::unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET);
-    match (by_right, rootless) {
-        (Ok(()), Ok(())) => {
-            NAMESPACES.answer(State::Can, "as this user, and inside user namespaces")
-        }
-        (Ok(()), Err(error)) => NAMESPACES
-            .answer(State::Can, format!("as this user; {}", said("user namespaces", &error))),
-        (Err(_), Ok(())) => NAMESPACES.answer(State::Can, "inside user namespaces"),
-        (Err(first), Err(second)) => {
-            let (first, second) = (said("as this user", &first), said("user namespaces", &second));
-            NAMESPACES.answer(State::Cannot, format!("{first}; {second}"))
-        }
-    }
+/// Makes one for a peer with all that belongs to it, by each right: a host may give a user namespace and no right inside it.
+fn namespaces(folder: &Path, reaper: &[OsString]) -> Ability {
+    let id = std::process::id();
+    let owner = |ask| Owner {
+        reaper: reaper.to_vec(),
+        run: format!("doctor-{id}"),
+        dir: folder.join(format!("doctor-network-{id}")),
+        ask,
+    };
+    let found = [Ask::Root, Ask::Rootless].map(|ask| Means::find(&owner(ask)));
+    let state = if found.iter().any(Means::has_packets) { State::Can } else { State::Cannot };
+    NAMESPACES.answer(state, found.map(|means| means.to_string()).join("; "))
 }
 
 fn tun() -> Ability {

@@ -11,7 +11,7 @@ use crate::resource::groups::{Controller, Group, PROCESSES, RoleGroups, inventor
 use crate::resource::slow_disk::disk_under;
 use crate::sys::attempt;
 
-const REMEDY: &str = "run as root, or below a group that is handed over to you: systemd-run --user --scope -p Delegate=yes; in Docker --privileged --cgroupns=host";
+const REMEDY: &str = "run as root, or below a group that is handed over to you: systemd-run --user --scope -p Delegate=yes";
 
 const CPU: Question = Question {
     name: "limit-cpu",

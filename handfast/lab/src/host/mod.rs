@@ -13,6 +13,7 @@ mod isolation;
 mod limiting;
 mod timing;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 
@@ -125,10 +126,11 @@ impl Host {
 
     /// Tries everything. Takes about half a second, most of it to see how late timers are; leaves nothing behind.
     ///
-    /// `scratch` is the folder in which runs have theirs, or one on the same disk; it has to be there.
-    pub fn examine(scratch: &Path) -> Self {
+    /// `scratch` is the folder in which runs have theirs, or one on the same disk; it has to be there. `reaper` is the command that becomes
+    /// a reaper, see [`crate::LabConfig::reaper`].
+    pub fn examine(scratch: &Path, reaper: &[OsString]) -> Self {
         let mut abilities = basics::examine(scratch);
-        abilities.extend(isolation::examine(scratch));
+        abilities.extend(isolation::examine(scratch, reaper));
         abilities.extend(limiting::examine(scratch));
         abilities.extend(timing::examine());
         Self {

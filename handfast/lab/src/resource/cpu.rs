@@ -18,13 +18,14 @@ const PERIOD_US: u64 = 100_000;
 const PERCENT_MIN: u64 = 1;
 
 /// A share of a core that is in force.
+#[derive(Debug)]
 pub(super) struct Cpu {
     group: Group,
     percent: u64,
     before: Throttled,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Throttled {
     periods: u64,
     held_back: u64,

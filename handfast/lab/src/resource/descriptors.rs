@@ -75,6 +75,7 @@ pub(crate) fn may_raise() -> bool {
 }
 
 /// A limit that is in force.
+#[derive(Debug)]
 pub(super) struct Descriptors {
     player: Arc<Player>,
     most: u64,

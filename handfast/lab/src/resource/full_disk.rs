@@ -37,6 +37,7 @@ pub(crate) fn folder_on(disk: &Path) -> PathBuf {
 }
 
 /// A disk that is full.
+#[derive(Debug)]
 pub(super) struct FullDisk {
     disk: PathBuf,
     size: u64,

@@ -14,6 +14,7 @@ const WHAT: &str = "memory";
 const NO_LIMIT: &str = "-1";
 
 /// A limit that is in force.
+#[derive(Debug)]
 pub(super) struct Memory {
     group: Group,
     asked: u64,
@@ -21,7 +22,7 @@ pub(super) struct Memory {
 }
 
 /// What the kernel has counted since the group is there.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Met {
     /// Allocations that met the limit.
     limit: u64,

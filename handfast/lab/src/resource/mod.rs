@@ -25,7 +25,7 @@ pub(crate) mod prepared;
 mod processes;
 pub(crate) mod slow_disk;
 
-use std::io;
+use std::{fmt, io};
 
 use handfast_faults::account::Line;
 use handfast_faults::disturbance::Limit;
@@ -47,7 +47,7 @@ pub trait Limiting {
 
 /// A limit that is in force until it is undone, at the latest with its unit.
 #[must_use = "a limit that nobody undoes stays until its unit is closed"]
-pub trait InForce: Send {
+pub trait InForce: fmt::Debug + Send {
     /// What was asked and what is measured so far. `Held`: it is in force and the peer met it. `TooFew`: in force, and the peer did not come
     /// near it. `Missed`: not as it was asked.
     fn measured(&mut self) -> Vec<Line>;

@@ -13,6 +13,7 @@ use super::{InForce, LimitError};
 const WHAT: &str = "processes";
 
 /// A limit that is in force.
+#[derive(Debug)]
 pub(super) struct Processes {
     group: Group,
     most: u64,

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 const WHAT: &str = "the speed of the disk";
 
 /// A limit that is in force.
+#[derive(Debug)]
 pub(super) struct SlowDisk {
     group: Group,
     disk: String,

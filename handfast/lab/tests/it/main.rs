@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 mod cleaning;
+mod host;
 mod limits;
 mod namespaces;
 mod networks_left;

@@ -1,5 +1,6 @@
 //! Who plays: from a plan's unit to the lab's configuration.
 
+use handfast_faults::disturbance::{Limit, What};
 use handfast_lab::{RoleConfig, TapConfig, UnitConfig};
 use handfast_scenario::name::{MethodName, PeerName, RoleName};
 use handfast_scenario::plan;
@@ -50,8 +51,17 @@ fn role_config(
         protocol: role.protocol.clone(),
         seed: Some(seed.to_string()),
         ready_within: None,
-        limits: Vec::new(),
+        limits: limits(unit, name),
     })
+}
+
+/// What the disturbances of a unit limit of a role, which the lab prepares before the role starts.
+fn limits(unit: &plan::Unit, name: &RoleName) -> Vec<Limit> {
+    let what = unit.scenario.disturbances.iter().map(|disturbance| &disturbance.what);
+    let of_role = what.filter_map(|what| {
+        if let What::Limit { role, what } = what { Some((role, *what)) } else { None }
+    });
+    of_role.filter(|(role, _)| *role == name.as_str()).map(|(_, limit)| limit).collect()
 }
 
 fn missing_version<'a>(role: &'a Role, versions: &[String]) -> Option<&'a str> {

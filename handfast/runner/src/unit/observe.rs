@@ -6,7 +6,6 @@ use handfast_scenario::RunEvent;
 use handfast_scenario::event::{self, Half, WireBytes, WireResponse, WireTaken};
 use handfast_scenario::name::{EventName, RoleName};
 use handfast_scenario::plan::UnitId;
-use rustix::process::Signal;
 
 /// The event that a fact is; `None` for one that has none, or whose names are not names.
 pub(super) fn event(unit: &UnitId, fact: &Fact) -> Option<RunEvent> {
@@ -42,8 +41,7 @@ pub(super) fn event(unit: &UnitId, fact: &Fact) -> Option<RunEvent> {
             how: match exit {
                 Exit::Code(code) => event::Exit::Code { code: *code },
                 Exit::Signal(signal) => event::Exit::Signal { signal: *signal },
-                // The record of this format has no word for the reason; the verdict names it.
-                Exit::OutOfMemory => event::Exit::Signal { signal: Signal::KILL.as_raw() },
+                Exit::OutOfMemory => event::Exit::OutOfMemory,
             },
             expected: *expected,
         }),

@@ -43,7 +43,7 @@ impl Stage {
             What::Pause { role } => self.let_go(id, &role_name(&role)?),
             What::CrashLoop { .. } => Ok(()),
             What::Clock { role, .. } => self.put_clock_right(id, &role_name(&role)?).await,
-            What::Limit { role, .. } => self.unlimit(id, &role_name(&role)?).await,
+            What::Limit { .. } => self.lift(id),
         };
         if done.is_ok() {
             self.note(id, |page, now| page.undone(now));

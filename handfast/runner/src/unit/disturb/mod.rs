@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use handfast_faults::disturbance::{Cue, Disturbance, What, When};
 use handfast_faults::timeline::{Done, Order, Timeline};
+use handfast_lab::InForce;
 use handfast_scenario::expectation::includes;
 use handfast_scenario::name::RoleName;
 use handfast_scenario::{Bindings, Scenario, Template};
@@ -61,6 +62,8 @@ struct State {
     down: BTreeMap<RoleName, BTreeSet<usize>>,
     /// Which disturbances keep a role from moving, and the process that each stopped.
     still: BTreeMap<RoleName, BTreeMap<usize, u32>>,
+    /// The limits that are in force.
+    limits: BTreeMap<usize, Box<dyn InForce>>,
     ledger: Ledger,
 }
 
