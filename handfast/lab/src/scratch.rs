@@ -80,8 +80,11 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        // A unit that was dropped may still be on its way out, and without its inventory nobody would know of its control groups.
         // What cannot be removed here is found by the next start.
-        drop(fs::remove_dir_all(&self.dir));
+        if remove_groups(&self.dir).is_ok() {
+            drop(fs::remove_dir_all(&self.dir));
+        }
     }
 }
 
@@ -106,12 +109,7 @@ fn sweep(root: &Path) -> io::Result<Swept> {
         }
         let ended = tree::end_marked(&Marker::of_run(run))?;
         swept.processes.extend(ended);
-        for unit in fs::read_dir(&dir)? {
-            let unit = unit?;
-            if unit.file_type()?.is_dir() {
-                swept.groups.extend(inventory::remove_all(&unit.path())?);
-            }
-        }
+        swept.groups.extend(remove_groups(&dir)?);
         remove(&dir)?;
         swept.folders.push(dir);
     }
@@ -122,6 +120,15 @@ fn sweep(root: &Path) -> io::Result<Swept> {
 fn is_alive(dir: &Path) -> bool {
     let owner = fs::read_to_string(dir.join(LOCK)).unwrap_or_default();
     owner.parse().map_or(true, tree::is_alive)
+}
+
+/// Removes the control groups of a run's units, with what still runs in them.
+fn remove_groups(run: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut removed = Vec::new();
+    for unit in fs::read_dir(run)? {
+        removed.extend(inventory::remove_all(&unit?.path())?);
+    }
+    Ok(removed)
 }
 
 /// Removes a folder that may be gone already.

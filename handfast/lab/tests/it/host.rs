@@ -8,7 +8,8 @@ use crate::support::STAND_IN;
 #[test]
 fn everything_is_tried_once_and_under_its_name() {
     let folder = tempfile::tempdir().unwrap();
-    let host = Host::examine(folder.path(), &[STAND_IN.into(), handfast_lab::reaper::ARGUMENT.into()]);
+    let host =
+        Host::examine(folder.path(), &[STAND_IN.into(), handfast_lab::reaper::ARGUMENT.into()]);
     let names: Vec<&str> = host.abilities.iter().map(|ability| ability.name).collect();
     assert_eq!(names, Host::NAMES);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");

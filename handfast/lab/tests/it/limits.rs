@@ -87,6 +87,15 @@ result = (time.process_time() - used) / (time.monotonic() - began)
 }
 
 #[tokio::test]
+async fn a_unit_that_is_dropped_together_with_its_run_leaves_no_group() {
+    let lab = TestLab::open();
+    let run = lab.run.clone();
+    let (unit, peer) = limited(&lab, &[Limit::Memory { bytes: MIB }]).await;
+    drop((peer, unit, lab));
+    assert_eq!(groups_of(&run), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
 async fn a_limit_that_nobody_comes_near_is_not_called_met() {
     let lab = TestLab::open();
     let limits = [Limit::Memory { bytes: 512 * MIB }, Limit::Processes { most: 500 }];

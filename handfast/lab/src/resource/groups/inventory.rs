@@ -75,7 +75,10 @@ fn read(unit: &Path) -> io::Result<Vec<PathBuf>> {
     let mut text = String::new();
     match File::open(unit.join(INVENTORY)) {
         Ok(inventory) => inventory.take(INVENTORY_MAX).read_to_string(&mut text)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        // What is no folder is no unit.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(error),
     };
     let is_ours = |path: &PathBuf| {

@@ -43,7 +43,7 @@ impl Stage {
             What::Pause { role } => self.let_go(id, &role_name(&role)?),
             What::CrashLoop { .. } => Ok(()),
             What::Clock { role, .. } => self.put_clock_right(id, &role_name(&role)?).await,
-            What::Limit { .. } => self.lift(id),
+            What::Limit { role, .. } => self.unlimit(id, &role_name(&role)?).await,
         };
         if done.is_ok() {
             self.note(id, |page, now| page.undone(now));
@@ -58,7 +58,7 @@ impl Stage {
                 self.change_links(&from, &to, both).await
             }
             What::Pause { role } => self.let_go(id, &role_name(&role)?),
-            What::Limit { .. } => self.lift(id),
+            What::Limit { .. } => self.lift(id).map(drop),
             What::Kill { .. } | What::CrashLoop { .. } | What::Clock { .. } => Ok(()),
         };
         self.note(id, |page, now| page.undone(now));

@@ -31,6 +31,7 @@ use tokio::sync::watch;
 use super::step::StepError;
 pub(super) use drive::Heard;
 use ledger::Ledger;
+pub(super) use limits::Excuse;
 
 /// The disturbances of a unit.
 #[derive(Debug)]
