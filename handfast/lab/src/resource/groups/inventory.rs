@@ -76,7 +76,9 @@ fn read(unit: &Path) -> io::Result<Vec<PathBuf>> {
     match File::open(unit.join(INVENTORY)) {
         Ok(inventory) => inventory.take(INVENTORY_MAX).read_to_string(&mut text)?,
         // What is no folder is no unit.
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
             return Ok(Vec::new());
         }
         Err(error) => return Err(error),
