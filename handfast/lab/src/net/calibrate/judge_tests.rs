@@ -12,8 +12,17 @@ fn cell(group: Group, name: &str) -> Cell {
 
 /// Packets that arrive exactly as a shaper says, over a path that takes 0.1 ms.
 fn exact(cell: &Cell, packets: u64) -> Heard {
+    exact_after(cell, 0, packets)
+}
+
+/// The same after so many packets without faults.
+fn exact_after(cell: &Cell, before: u64, packets: u64) -> Heard {
     let name = Link::new("a", "b").to_string();
-    let mut shaper = Shaper::new(cell.conditions.clone(), 7, &name);
+    let mut shaper = Shaper::new(Conditions::default(), 7, &name);
+    for number in 0..before {
+        shaper.handle_packet(Packet { length: 128, flow: 0 }, number);
+    }
+    shaper.set(cell.conditions.clone(), 0);
     let sent: Vec<u64> = (0..packets).map(|number| 1_000 * MS + number * MS / 10).collect();
     let asked: Vec<Asked> = sent
         .iter()
@@ -213,4 +222,19 @@ fn a_gigabit_a_second_is_enough() {
     assert_eq!(verdict(1.0e9, Host::default()), Verdict::Held);
     assert_eq!(verdict(0.9e9, Host::default()), Verdict::Missed);
     assert_eq!(verdict(0.9e9, BUSY), Verdict::HostBusy);
+}
+
+/// One honest cell of a hundred misses by chance: that none does with the seed that is used without another word is so for this seed,
+/// and would be otherwise for some.
+#[test]
+fn with_the_usual_seed_chance_is_kind_to_every_cell() {
+    for cell in cells::all() {
+        if !matches!(cell.group, Group::Loss | Group::Bursts) {
+            continue;
+        }
+        let full = line(&cell, &exact_after(&cell, 10_000, 100_000));
+        assert_eq!(full.verdict, Verdict::Held, "{full:?}");
+        let quick = line(&cell, &exact_after(&cell, 1_000, 2_000));
+        assert!(matches!(quick.verdict, Verdict::Held | Verdict::TooFew), "{quick:?}");
+    }
 }
