@@ -88,6 +88,8 @@ pub struct Account {
     /// How many delays were at most the median, the ninetieth and the ninety-ninth percentile that were asked for.
     below: [u64; QUANTILES.len()],
     limits_ns: [u64; QUANTILES.len()],
+    /// Whether the driver carries streams, and so leaves undone what only packets can be done to.
+    is_of_streams: bool,
 }
 
 /// The shares of packets at which delays are compared.
@@ -115,7 +117,15 @@ impl Account {
             busy_bytes: 0,
             below: Default::default(),
             limits_ns: QUANTILES.map(|share| limit(share).unwrap_or(u64::MAX)),
+            is_of_streams: false,
         }
+    }
+
+    /// An account of a driver that carries streams: what that leaves undone ([`Conditions::approximated`]) is not held.
+    #[must_use]
+    pub(crate) fn of_streams(mut self, is_of_streams: bool) -> Self {
+        self.is_of_streams = is_of_streams;
+        self
     }
 
     /// Goes on under other conditions.
@@ -126,6 +136,7 @@ impl Account {
 
     /// Adds what another account of the same conditions has counted.
     pub fn merge(&mut self, other: &Self) {
+        self.is_of_streams |= other.is_of_streams;
         self.packets += other.packets;
         self.bytes += other.bytes;
         self.passed += other.passed;

@@ -105,6 +105,7 @@ pub struct Shaper {
     latest_due_ns: u64,
     conditions: Conditions,
     account: Account,
+    is_of_streams: bool,
 }
 
 /// Chance, a stream a kind.
@@ -139,8 +140,17 @@ impl Shaper {
             last_due_ns: 0,
             latest_due_ns: 0,
             account: Account::new(&conditions),
+            is_of_streams: false,
             conditions,
         }
+    }
+
+    /// For a driver that carries streams: what it leaves undone ([`Conditions::approximated`]) is not held in the account.
+    #[must_use]
+    pub fn between_streams(mut self) -> Self {
+        self.is_of_streams = true;
+        self.account = self.account.of_streams(true);
+        self
     }
 
     /// Changes the conditions for packets from here on. What is under way arrives as was decided; what waits before the
@@ -217,7 +227,8 @@ impl Shaper {
     /// What has happened since the account was taken last; a new one begins. To be taken at each change, so that an
     /// account belongs to one stretch of conditions.
     pub fn take_account(&mut self) -> Account {
-        std::mem::replace(&mut self.account, Account::new(&self.conditions))
+        let new = Account::new(&self.conditions).of_streams(self.is_of_streams);
+        std::mem::replace(&mut self.account, new)
     }
 
     /// What happens to a packet that has left the bottleneck and is not lost.

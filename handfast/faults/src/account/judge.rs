@@ -84,7 +84,11 @@ impl Account {
             self.judge_delay(asked, level),
             self.judge_lateness(level),
         ];
-        lines.into_iter().flatten().collect()
+        let mut lines: Vec<Line> = lines.into_iter().flatten().collect();
+        if self.is_of_streams {
+            leave_undone(&mut lines, asked);
+        }
+        lines
     }
 
     fn judge_cut(&self, asked: &Conditions) -> Option<Line> {
@@ -227,6 +231,24 @@ impl Account {
         let measured = format!("p50 {}, p99 {}", millis(Some(p50)), millis(Some(p99)));
         let verdict = if is_held { LineVerdict::Held } else { LineVerdict::Missed };
         Some(line("lateness", asked, measured, verdict))
+    }
+}
+
+/// What a driver of streams has left undone is told so. Where it is all that was asked for, that is missed; beside other
+/// conditions it is approximated by nothing.
+fn leave_undone(lines: &mut [Line], asked: &Conditions) {
+    let undone = asked.approximated().into_iter().filter(|of| !of.acts);
+    // The damage that nobody is to notice is the line of all damage.
+    let undone: Vec<(&str, &str)> = undone
+        .map(|of| (if of.what == "renew_checksums" { "corrupt" } else { of.what }, of.how))
+        .collect();
+    let is_undone = |line: &Line| undone.iter().any(|(what, _)| *what == line.what);
+    let is_all = lines.iter().all(|line| is_undone(line) || line.what == "lateness");
+    for line in lines.iter_mut() {
+        if let Some((_, how)) = undone.iter().find(|(what, _)| *what == line.what) {
+            line.measured = format!("not carried out between streams ({how})");
+            line.verdict = if is_all { LineVerdict::Missed } else { LineVerdict::TooFew };
+        }
     }
 }
 

@@ -258,6 +258,27 @@ fn an_account_belongs_to_one_stretch_of_conditions() {
 }
 
 #[test]
+fn what_a_driver_of_streams_leaves_undone_is_not_held() {
+    let verdicts = |text: &str| {
+        let mut shaper = shaper(text).between_streams();
+        send(&mut shaper, 5_000, MS);
+        shaper.set(Conditions::default(), 0);
+        shaper.set(conditions(text), 0);
+        let account = shaper.take_account();
+        assert_eq!(shaper.account().packets, 0);
+        let lines = account.judge(shaper.conditions());
+        lines.into_iter().map(|line| (line.what, line.verdict)).collect::<Vec<_>>()
+    };
+    let line = |what: &str, verdict| (what.to_owned(), verdict);
+    assert_eq!(verdicts(r#"{"duplicate": 0.1}"#), [line("duplicate", LineVerdict::Missed)]);
+    let beside = verdicts(r#"{"loss": 0.1, "corrupt": 0.1, "renew_checksums": true}"#);
+    let expected = [line("loss", LineVerdict::Held), line("corrupt", LineVerdict::TooFew)];
+    assert_eq!(beside, expected);
+    // Damage that a receiver notices is a loss to its sender, and is carried out as that.
+    assert_eq!(verdicts(r#"{"corrupt": 0.1}"#), [line("corrupt", LineVerdict::Held)]);
+}
+
+#[test]
 fn the_lateness_of_the_driver_is_in_the_account() {
     let mut shaper = shaper("{}");
     for number in 0..100 {

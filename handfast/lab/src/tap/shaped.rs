@@ -130,7 +130,8 @@ impl Shapes {
         let mut directions = self.directions();
         let new = || {
             let conditions = self.base.get(link).cloned().unwrap_or_default();
-            Arc::new(Direction::new(Shaper::new(conditions, self.seed, &link.to_string())))
+            let shaper = Shaper::new(conditions, self.seed, &link.to_string());
+            Arc::new(Direction::new(shaper.between_streams()))
         };
         Arc::clone(directions.entry(link.clone()).or_insert_with(new))
     }

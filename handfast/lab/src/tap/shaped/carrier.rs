@@ -81,6 +81,7 @@ impl Way {
         let mut piece = vec![0; PIECE_MAX];
         loop {
             let arrived = self.arrived(&mut flight)?;
+            let has_arrived = !arrived.is_empty();
             for arrived in arrived {
                 let is_through = match &arrived {
                     Arrived::Bytes(bytes) => to.write_all(bytes).await.is_ok(),
@@ -93,6 +94,9 @@ impl Way {
                 }
             }
             let now_ns = since(self.origin);
+            if has_arrived {
+                flight.handle_handed_on(now_ns);
+            }
             let room_ns = flight.room_at(&self.direction.lane().shaper, now_ns);
             let has_room = room_ns.is_some_and(|room_ns| room_ns <= now_ns);
             let room_ns = room_ns.filter(|_| !has_room);

@@ -34,6 +34,8 @@ pub(crate) struct Flight {
     pieces: VecDeque<Piece>,
     bytes: usize,
     is_ended: bool,
+    /// Before that nothing more could have been handed on, whenever it was due.
+    free_ns: u64,
 }
 
 #[derive(Debug)]
@@ -67,7 +69,7 @@ pub(crate) struct Reset;
 impl Flight {
     /// Starts with nothing under way. `flow` tells the connection from others.
     pub(crate) fn new(flow: u64) -> Self {
-        Self { flow, pieces: VecDeque::new(), bytes: 0, is_ended: false }
+        Self { flow, pieces: VecDeque::new(), bytes: 0, is_ended: false, free_ns: 0 }
     }
 
     /// From when on there is room for another piece; `None` until something has arrived, or for ever after the end.
@@ -135,9 +137,16 @@ impl Flight {
             return None;
         }
         let Piece { bytes, .. } = self.pieces.pop_front()?;
-        shaper.handle_delivery(at_ns, now_ns);
+        // Who waited behind another piece, or for the receiver, is not late by the fault of the driver.
+        self.free_ns = self.free_ns.max(at_ns);
+        shaper.handle_delivery(self.free_ns, now_ns);
         self.bytes -= bytes.len();
         Some(if bytes.is_empty() { Arrived::End } else { Arrived::Bytes(bytes) })
+    }
+
+    /// What had arrived has been handed on: the receiver takes the next bytes from now on.
+    pub(crate) fn handle_handed_on(&mut self, now_ns: u64) {
+        self.free_ns = self.free_ns.max(now_ns);
     }
 
     fn show(
@@ -240,6 +249,26 @@ mod tests {
         shaper.set(Conditions::default(), 0);
         flight.handle_sent(piece(2), &mut shaper, 10 * MS, MS).unwrap();
         assert_eq!(play(&mut flight, &mut shaper, u64::MAX), [(210 * MS, 1), (210 * MS, 2)]);
+    }
+
+    #[test]
+    fn waiting_behind_a_lost_piece_or_for_the_receiver_is_not_lateness_of_the_driver() {
+        let mut shaper = shaper(r#"{"loss": 1}"#);
+        let mut flight = Flight::new(1);
+        flight.handle_sent(piece(1), &mut shaper, 0, 0).unwrap();
+        shaper.set(Conditions::default(), 0);
+        flight.handle_sent(piece(2), &mut shaper, 0, 0).unwrap();
+        assert_eq!(play(&mut flight, &mut shaper, u64::MAX).len(), 2);
+        assert_eq!(shaper.account().late.most_ns(), Some(0));
+        // A receiver that takes nothing for a second.
+        flight.handle_sent(piece(3), &mut shaper, 0, 300 * MS).unwrap();
+        flight.handle_handed_on(1_300 * MS);
+        assert!(flight.poll_arrived(&mut shaper, 1_300 * MS).is_some());
+        assert_eq!(shaper.account().late.most_ns(), Some(0));
+        // What nobody but the driver held up is late.
+        flight.handle_sent(piece(4), &mut shaper, 0, 1_400 * MS).unwrap();
+        assert!(flight.poll_arrived(&mut shaper, 1_405 * MS).is_some());
+        assert_eq!(shaper.account().late.most_ns(), Some(5 * MS));
     }
 
     #[test]
