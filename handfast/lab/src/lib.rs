@@ -41,7 +41,7 @@ pub use peer::{CallError, Peer, PeerFault, StartError};
 pub use resource::{InForce, LimitError, Limiting};
 pub use scratch::{Scratch, Swept};
 pub use tap::{Body, Exchange, Fate, Tap, TapConfig};
-pub use unit::{CloseReport, RoleConfig, Unit, UnitConfig};
+pub use unit::{CloseReport, Links, NetworkConfig, RoleConfig, Unit, UnitConfig};
 pub use usage::Usage;
 
 /// Lets a process that is about to be started outlive this one: it begins a session of its own, so that neither a signal for our

@@ -49,7 +49,7 @@ pub fn with_disturbances(text: &str, disturbances: &[Disturbance]) -> Result<Str
     whole.push_str(&after);
     let rest = document::parse(&whole).map_err(|_| RewriteError::NotToml)?.to_json();
     let written = rest["disturbance"].as_array().map_or(0, Vec::len);
-    if written != disturbances.len() { Err(RewriteError::List) } else { Ok(whole) }
+    if written == disturbances.len() { Ok(whole) } else { Err(RewriteError::List) }
 }
 
 /// One `[[disturbance]]` with an empty line behind it, as a person would write it.

@@ -6,6 +6,7 @@ pub(crate) mod lab;
 pub(crate) mod list;
 pub(crate) mod matrix;
 pub(crate) mod merge;
+mod network;
 pub(crate) mod notify;
 pub(crate) mod probe;
 pub(crate) mod replay;

@@ -2,9 +2,11 @@
 //!
 //! - [`Unit`]: what a runner holds
 //! - `config`: what it consists of
+//! - `network`: what its peers and the tap stand in, where it has a network of its own
 //! - `report`: how it ended
 
 mod config;
+mod network;
 mod report;
 
 use std::collections::BTreeMap;
@@ -21,12 +23,14 @@ use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-pub use config::{RoleConfig, UnitConfig};
+pub use config::{NetworkConfig, RoleConfig, UnitConfig};
+pub use network::Links;
 pub use report::{CloseReport, StopError};
 
 use crate::evidence::{Evidence, Fact};
 use crate::exit::Exit;
 use crate::lab::{LabConfig, LabError, is_file_name_char};
+use crate::net::Place;
 use crate::peer::{CallError, Peer, PeerPipes, StartError};
 use crate::reaper::tree::{self, Marker};
 use crate::reaper::{LeftProcess, Reaper, SpawnError, SpawnOrder};
@@ -34,7 +38,7 @@ use crate::resource::groups::inventory;
 use crate::resource::prepared::Resources;
 use crate::resource::{DISK_BYTES, InForce, LimitError, Limiting};
 use crate::scratch;
-use crate::tap::{Ground, Loopback, Tap};
+use crate::tap::Tap;
 
 /// A scenario's peers and everything around them.
 ///
@@ -46,6 +50,7 @@ pub struct Unit {
     slots: Mutex<BTreeMap<String, Slot>>,
     evidence: Evidence,
     tap: Tap,
+    links: Option<Links>,
     reaper: Reaper,
     resources: Resources,
 }
@@ -103,11 +108,12 @@ impl Unit {
         let resources = Resources::prepare(&dir, &group, roles.values(), lab.clock);
         let resources = with_disks(resources, &reaper, roles.values()).await;
         let evidence = Evidence::new(lab.clock);
-        let ground: Arc<dyn Ground> = Arc::new(Loopback);
+        let links = network::raise(lab, &names, &dir, config.network).await?;
+        let ground = network::ground(links.as_ref());
         let tap = Tap::open(&names, config.tap, evidence.clone(), ground).await;
         let tap = tap.map_err(LabError::Tap)?;
         let slots = names.into_iter().map(|name| (name, Slot::default())).collect();
-        Ok(Self { dir, roles, slots: Mutex::new(slots), evidence, tap, reaper, resources })
+        Ok(Self { dir, roles, slots: Mutex::new(slots), evidence, tap, links, reaper, resources })
     }
 
     /// A role's folder as this process sees it, which is not where the peer sees it if it has a disk of its own.
@@ -209,6 +215,11 @@ impl Unit {
         &self.tap
     }
 
+    /// What is between its roles, if it has a network of its own.
+    pub fn links(&self) -> Option<&Links> {
+        self.links.as_ref()
+    }
+
     /// The log of all that was seen.
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
@@ -293,7 +304,10 @@ impl Unit {
             child_stderr.into_blocking_fd().map_err(StartError::Lab)?,
         ];
         let order = self.order(config, listen).map_err(StartError::Lab)?;
-        let running = self.reaper.spawn(order, stdio).await.map_err(|error| match error {
+        let place = network::place(self.links.as_ref(), &config.name);
+        let namespaces = place.map(Place::namespaces).unwrap_or_default();
+        let spawned = self.reaper.spawn_inside(order, stdio, &namespaces).await;
+        let running = spawned.map_err(|error| match error {
             SpawnError::Refused { reason } => {
                 StartError::Spawn { program: config.program.clone(), reason }
             }
@@ -310,7 +324,8 @@ impl Unit {
             path.to_str().map(str::to_owned).ok_or_else(bad)
         };
         let data_dir = text(&self.dir.join(&config.name))?;
-        let listen = listen.map_or_else(|| "127.0.0.1:0".to_owned(), |listen| listen.to_string());
+        let any = || SocketAddr::new(network::address(self.links.as_ref(), &config.name), 0);
+        let listen = listen.unwrap_or_else(any).to_string();
         let mut env = BTreeMap::from([
             ("HANDFAST_NAME".to_owned(), config.name.clone()),
             ("HANDFAST_LISTEN".to_owned(), listen),
@@ -350,6 +365,8 @@ impl Unit {
         let bad = |problem| StartError::Address { address: address.to_owned(), problem };
         let listen = listen
             .ok_or_else(|| bad("which is not of the form http://IP:PORT or https://IP:PORT"))?;
+        let listen = network::reachable(self.links.as_ref(), &config.name, listen)
+            .ok_or_else(|| bad("which no other role can reach over the unit's network; it is to listen where HANDFAST_LISTEN says"))?;
         // Nobody can look into what is sealed for the peer itself, so no proxy stands before it.
         if sealed.is_none() {
             self.tap.set_upstream(&config.name, listen).map_err(|_own| {

@@ -5,6 +5,7 @@ mod cleaning;
 mod host;
 mod limits;
 mod namespaces;
+mod networked;
 mod networks_left;
 mod peers;
 mod support;

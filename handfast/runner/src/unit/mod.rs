@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use handfast_lab::net::Ask;
 use handfast_lab::{CloseReport, Lab};
 use handfast_scenario::event::Outcome;
 use handfast_scenario::name::PeerName;
@@ -34,6 +35,15 @@ use crate::unit::step::StepError;
 /// How long the last of a closed unit's log may take.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(10);
 
+/// How the networks of units are made, where scenarios ask for one.
+#[derive(Debug, Clone, Default)]
+pub struct NetworkAsk {
+    /// By what right.
+    pub ask: Ask,
+    /// Whether a unit cannot be played where there are no namespaces; otherwise proxies do what a proxy can.
+    pub insists: bool,
+}
+
 /// What every unit of a run shares.
 #[derive(Debug)]
 pub struct Surroundings {
@@ -47,6 +57,8 @@ pub struct Surroundings {
     pub mouth: Mouth,
     /// Seed of the run.
     pub seed: u64,
+    /// How networks of units are made.
+    pub network: NetworkAsk,
     /// Tells that the run is to end.
     pub interrupt: Interrupt,
     /// The protocol versions that each peer names in its answer to the probe's `initialize`; set before the first unit.
@@ -105,7 +117,11 @@ async fn carry_out(around: &Surroundings, unit: &plan::Unit) -> (Verdict, Durati
     if let Some(verdict) = cast::unplayable(around, unit) {
         return (verdict, Duration::ZERO);
     }
-    let config = cast::config(around, unit);
+    let network = match cast::network(around, unit).await {
+        Ok(network) => network,
+        Err(verdict) => return (verdict, Duration::ZERO),
+    };
+    let config = cast::config(around, unit, network);
     let opened = match around.lab.unit(config).await {
         Ok(opened) => opened,
         Err(error) => return (Verdict::Infra { reason: chain(&error) }, Duration::ZERO),

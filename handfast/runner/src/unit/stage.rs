@@ -80,6 +80,7 @@ impl Stage {
 
     /// Starts the peers of all roles at the same time, those that are told of others after these.
     pub(super) async fn start_all(&self) -> Result<(), StepError> {
+        self.say_network();
         let roles = &self.scenario.roles;
         let mut started = BTreeSet::new();
         while started.len() < roles.len() {
@@ -133,6 +134,7 @@ impl Stage {
         let peer = started.map_err(|error| start_error(role, &error))?;
         self.started(role, &peer);
         set_facts(bindings, role, &peer, self.lab.tap().advertised(role.as_str()));
+        self.disturber.runs_again(role);
         self.disturb_again(role).await?;
         self.introduce(|from, to| from == role || to == role).await
     }

@@ -37,15 +37,15 @@ pub(super) fn read(fields: &Fields<'_>, sink: &mut Sink) -> Network {
     let Some(node) = fields.node("network") else { return Network::None };
     match &node.value {
         NodeValue::Text(name) if name == "none" => Network::None,
-        NodeValue::Text(name) => match preset(name) {
-            Ok(preset) => Network::Preset(preset.name),
-            Err(_) => {
+        NodeValue::Text(name) => {
+            let found = preset(name);
+            if found.is_err() {
                 let names = preset::PRESETS.iter().map(|preset| preset.name);
                 let names: Vec<&str> = names.chain(["none"]).collect();
                 one_of(name, node.span, "network", &names, sink);
-                Network::None
             }
-        },
+            found.map_or(Network::None, |preset| Network::Preset(preset.name))
+        }
         NodeValue::Table(entries) => {
             let read = Fields::open(node, "a network", &CONDITIONS, sink)
                 .and_then(|_| patch(node, entries, sink));

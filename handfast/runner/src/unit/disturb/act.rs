@@ -8,13 +8,14 @@ use handfast_scenario::name::{MethodName, RoleName};
 use handfast_scenario::step::{CALL_DEADLINE, FaultKind};
 use serde_json::json;
 
+use super::ledger::Page;
 use crate::unit::stage::Stage;
 use crate::unit::step::{StepError, act, resume};
 
 impl Stage {
     /// Brings a disturbance into force.
     pub(super) async fn apply(&self, id: usize) -> Result<(), StepError> {
-        self.note(id, |page, now| page.begins(now));
+        self.note(id, Page::begins);
         let done = match self.what(id)? {
             What::Network { from, to, both, .. } | What::Cut { from, to, both, .. } => {
                 self.change_links(&from, &to, both).await
@@ -28,7 +29,7 @@ impl Stage {
             What::Limit { role, what } => self.limit(id, &role_name(&role)?, &what),
         };
         if done.is_ok() {
-            self.note(id, |page, now| page.applied(now));
+            self.note(id, Page::applied);
         }
         done
     }
@@ -46,7 +47,7 @@ impl Stage {
             What::Limit { role, .. } => self.unlimit(id, &role_name(&role)?).await,
         };
         if done.is_ok() {
-            self.note(id, |page, now| page.undone(now));
+            self.note(id, Page::undone);
         }
         done
     }
@@ -55,13 +56,13 @@ impl Stage {
     pub(super) async fn relieve(&self, id: usize) -> Result<(), StepError> {
         let done = match self.what(id)? {
             What::Network { from, to, both, .. } | What::Cut { from, to, both, .. } => {
-                self.change_links(&from, &to, both).await
+                self.relieve_links(&from, &to, both).await
             }
             What::Pause { role } => self.let_go(id, &role_name(&role)?),
             What::Limit { .. } => self.lift(id).map(drop),
             What::Kill { .. } | What::CrashLoop { .. } | What::Clock { .. } => Ok(()),
         };
-        self.note(id, |page, now| page.undone(now));
+        self.note(id, Page::undone);
         done
     }
 
@@ -101,7 +102,7 @@ impl Stage {
         let runs = self.lab().peer(role.as_str()).is_some_and(|peer| peer.exit().is_none());
         if is_last && !runs {
             self.start_disturbed(role).await?;
-            self.note(id, |page, now| page.back(now));
+            self.note(id, Page::back);
         }
         Ok(())
     }

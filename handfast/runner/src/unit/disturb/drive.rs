@@ -71,7 +71,9 @@ impl Stage {
             tokio::select! {
                 (heard, seen) = self.journal().heard_after(next) => {
                     next = seen;
-                    heard.iter().for_each(|heard| disturber.hear(heard, self.now()));
+                    for heard in &heard {
+                        disturber.hear(heard, self.now());
+                    }
                 }
                 () = self.until(disturber.next_deadline()) => disturber.handle_deadline(self.now()),
                 Some(done) = acts.next() => if let Err(error) = done { return error },
@@ -87,13 +89,12 @@ impl Stage {
         let mut changes = disturber.watch();
         disturber.ask_for_calm(self.now());
         let calm = changes.wait_for(|_| disturber.is_calm());
-        match timeout(within, calm).await {
-            Ok(_) => Ok(()),
-            Err(_) => {
-                let (within, unrest) = (deadline_text(within), disturber.unrest());
-                Err(StepError::Infra(format!("not calm within {within}: {unrest}")))
-            }
+        let is_calm = timeout(within, calm).await.is_ok();
+        if is_calm {
+            return Ok(());
         }
+        let (within, unrest) = (deadline_text(within), disturber.unrest());
+        Err(StepError::Infra(format!("not calm within {within}: {unrest}")))
     }
 
     /// A peer that is still to be killed is started after that.
@@ -145,7 +146,14 @@ impl Stage {
         let (id, result) = match order {
             Order::Apply(id) => {
                 self.disturber().state().begun.insert(id);
-                (id, self.apply(id).await.map(|()| Done::Applied))
+                let applied = self.apply(id).await;
+                if applied.is_ok() && self.disturber().is_done_when_applied(id) {
+                    self.say_disturbance(id, DisturbanceState::Applied);
+                    self.say_disturbance(id, DisturbanceState::Undone);
+                    self.disturber().done(id, Done::Applied, self.now());
+                    return Ok(());
+                }
+                (id, applied.map(|()| Done::Applied))
             }
             Order::Undo(id) => (id, self.undo(id).await.map(|()| Done::Undone)),
         };

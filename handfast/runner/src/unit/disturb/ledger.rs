@@ -69,7 +69,7 @@ impl Stage {
     /// accounts of the links. The first miss is returned.
     pub(in crate::unit) fn settle_accounts(&self) -> Option<String> {
         let pages = self.disturber().state().ledger.pages.clone();
-        let mut missed = None;
+        let mut missed = self.settle_links();
         for (id, page) in pages {
             let Some(asked) = self.disturber().asked.get(id) else { continue };
             let disturbance = &asked.disturbance;

@@ -92,7 +92,8 @@ impl Stage {
     }
 }
 
-fn account_line(line: Line) -> AccountLine {
+/// A line of the lab as the record has it.
+pub(super) fn account_line(line: Line) -> AccountLine {
     let verdict = match line.verdict {
         LineVerdict::Held => AccountVerdict::Held,
         LineVerdict::Missed => AccountVerdict::Missed,

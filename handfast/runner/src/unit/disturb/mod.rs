@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use handfast_faults::disturbance::{Cue, Disturbance, What, When};
 use handfast_faults::timeline::{Done, Order, Timeline};
+use handfast_faults::{Conditions, Link};
 use handfast_lab::InForce;
 use handfast_scenario::expectation::includes;
 use handfast_scenario::name::RoleName;
@@ -38,6 +39,8 @@ pub(super) use limits::Excuse;
 pub(super) struct Disturber {
     asked: Vec<Asked>,
     state: Mutex<State>,
+    /// Whose turn it is to change links.
+    links: tokio::sync::Mutex<()>,
     /// Counts whatever happens to a disturbance, so that others can wait for it.
     changes: watch::Sender<u64>,
 }
@@ -65,6 +68,9 @@ struct State {
     still: BTreeMap<RoleName, BTreeMap<usize, u32>>,
     /// The limits that are in force.
     limits: BTreeMap<usize, Box<dyn InForce>>,
+    stretches: links::Stretches,
+    /// Under which conditions each disturbance of a link was in force.
+    met: BTreeMap<usize, Vec<(Link, Conditions)>>,
     ledger: Ledger,
 }
 
@@ -75,7 +81,8 @@ impl Disturber {
         let asked =
             disturbances.map(|(index, disturbance)| Asked { disturbance, line: line(index) });
         let changes = watch::Sender::new(0);
-        Self { asked: asked.collect(), state: Mutex::default(), changes }
+        let links = tokio::sync::Mutex::default();
+        Self { asked: asked.collect(), state: Mutex::default(), links, changes }
     }
 
     fn is_empty(&self) -> bool {
@@ -131,8 +138,15 @@ impl Disturber {
     fn done(&self, id: usize, done: Done, now: Duration) {
         let mut state = self.state();
         match &done {
-            Done::Applied => drop(state.applied.insert(id)),
-            Done::Undone => drop(state.begun.remove(&id)),
+            Done::Applied => {
+                state.applied.insert(id);
+                if self.ends_by_itself(id) {
+                    state.begun.remove(&id);
+                }
+            }
+            Done::Undone => {
+                state.begun.remove(&id);
+            }
             Done::Failed { .. } => {}
         }
         if let Some(timeline) = &mut state.timeline {
@@ -140,6 +154,26 @@ impl Disturber {
         }
         drop(state);
         self.changed();
+    }
+
+    /// Whether nothing is left to undo once it was applied.
+    fn ends_by_itself(&self, id: usize) -> bool {
+        self.asked.get(id).is_some_and(|asked| {
+            asked.disturbance.lasts.is_none() && asked.disturbance.what.ends_by_itself()
+        })
+    }
+
+    /// Whether everything is as it was once it was applied: a peer that stays dead is not.
+    fn is_done_when_applied(&self, id: usize) -> bool {
+        let is_loop = |asked: &Asked| matches!(asked.disturbance.what, What::CrashLoop { .. });
+        self.ends_by_itself(id) && self.asked.get(id).is_some_and(is_loop)
+    }
+
+    /// A role's peer was started: whatever kept the one before it from running or moving does so no more.
+    pub(super) fn runs_again(&self, role: &RoleName) {
+        let mut state = self.state();
+        state.down.remove(role);
+        state.still.remove(role);
     }
 
     /// Lets what has no end of its own end.
