@@ -287,6 +287,15 @@ impl Queue {
     /// The queue of a bottleneck of which nobody says more: a tenth of a second, which is neither starved nor bloated
     /// (near the buffers of access links found by Kreibich et al., "Netalyzr", IMC 2010, at their better end).
     pub const USUAL: Self = Self::Time(Duration::from_millis(100));
+
+    /// Ten packets of 1,500 bytes: with fewer a slow link would lose most of whatever is sent at once.
+    const LEAST: u64 = 15_000;
+
+    /// The queue of a bottleneck of this rate of which nobody says more: [`USUAL`](Self::USUAL), but ten full packets at
+    /// least.
+    pub const fn usual(bits_per_s: u64) -> Self {
+        if bits_per_s / 80 < Self::LEAST { Self::Bytes(Self::LEAST) } else { Self::USUAL }
+    }
 }
 
 /// How a link is cut.

@@ -1,7 +1,7 @@
 //! Named conditions of real links, each with the source of its numbers.
 //!
 //! A source gives a round trip and rates; half of the round trip is the delay of each direction. Where it says nothing of
-//! the queue before the bottleneck, that is [`Queue::USUAL`]; where it says nothing of loss, there is none. `up` is what
+//! the queue before the bottleneck, that is [`Queue::usual`]; where it says nothing of loss, there is none. `up` is what
 //! the one at the end of the link sends, `down` what it receives.
 
 use std::time::Duration;
@@ -75,11 +75,18 @@ pub const PRESETS: &[Preset] = &[
     path("transpacific", "Fremont and Sydney", 184_910, WONDER_PROXY),
     path("antipodes", "Paris and Sydney", 348_840, WONDER_PROXY),
     Preset {
+        name: "3g-lossy",
+        about: "3G that loses packets",
+        up: lossy(330, 100, 10),
+        down: lossy(780, 100, 10),
+        source: WEB_RTC,
+    },
+    Preset {
         name: "very-bad",
         about: "next to no network",
-        up: VERY_BAD,
-        down: VERY_BAD,
-        source: LINK_CONDITIONER,
+        up: lossy(95, 250, 20),
+        down: lossy(95, 250, 20),
+        source: WEB_RTC,
     },
 ];
 
@@ -94,8 +101,8 @@ const STARLINK: &str = "F. Michel, M. Trevisan, D. Giordano, O. Bonaventure, \"A
      at the quartiles, taken as normal; no rate, because it is beyond what peers under test send";
 const WONDER_PROXY: &str = "P. Reinheimer, \"Miles per millisecond: a look at the WonderProxy network\", 9 February 2011: \
      measured round trip between the two cities";
-const LINK_CONDITIONER: &str = "Apple's Network Link Conditioner, profile \"Very Bad Network\": 1 Mbit/s, 500 ms and 10 % loss \
-     in each direction";
+const WEB_RTC: &str = "WebRTC, tools/network_emulator, \"3G, Lossy Network\" and \"Generic, Bad\", after presets of Apple's Network \
+     Link Conditioner: rates, delay of each direction, loss, a queue of 100 packets";
 
 /// Quartiles of a round trip 10 ms from its median are those of a normal distribution with 14.8 ms, of which each
 /// direction has its share: 14.8 / sqrt(2).
@@ -109,11 +116,6 @@ const LOW_ORBIT: Conditions = Conditions {
         keeps_order: true,
     },
     ..CLEAR
-};
-
-const VERY_BAD: Conditions = Conditions {
-    loss: Loss::Independent(Chance::per_mille(100)),
-    ..limited(1_000, Duration::from_millis(500))
 };
 
 const CLEAR: Conditions = Conditions {
@@ -153,8 +155,17 @@ const fn path(
 }
 
 const fn limited(kbit_per_s: u64, delay: Duration) -> Conditions {
-    let rate = Rate { bits_per_s: kbit_per_s * 1_000, queue: Queue::USUAL };
+    let bits_per_s = kbit_per_s * 1_000;
+    let rate = Rate { bits_per_s, queue: Queue::usual(bits_per_s) };
     Conditions { delay: Delay::constant(delay), rate: Some(rate), ..CLEAR }
+}
+
+/// As WebRTC has it: a rate in kbit/s, the delay of one direction in milliseconds, losses of a thousand.
+const fn lossy(kbit_per_s: u64, delay_ms: u64, per_mille: u32) -> Conditions {
+    let rate = Rate { bits_per_s: kbit_per_s * 1_000, queue: Queue::Bytes(150_000) };
+    let delay = Delay::constant(Duration::from_millis(delay_ms));
+    let loss = Loss::Independent(Chance::per_mille(per_mille));
+    Conditions { delay, loss, rate: Some(rate), ..CLEAR }
 }
 
 /// Whether two names begin alike, or one is within the other.
@@ -188,8 +199,18 @@ mod tests {
         let lte = preset("lte").unwrap();
         assert_eq!(lte.up.to_string(), "delay 35ms, rate 12Mbit/s with a queue of 100ms");
         let error = preset("3G").unwrap_err().to_string();
-        assert_eq!(error, "no link is called \"3G\"; there is 3g-slow, 3g, 3g-fast");
+        assert_eq!(error, "no link is called \"3G\"; there is 3g-slow, 3g, 3g-fast, 3g-lossy");
         assert_eq!(preset("zebra").unwrap_err().known.len(), PRESETS.len());
+    }
+
+    #[test]
+    fn the_page_shows_every_preset_with_its_numbers_and_its_source() {
+        let page = include_str!("../../../docs/design/faults.md");
+        for Preset { name, about, up, down, source } in PRESETS {
+            let ways = if up == down { up.to_string() } else { format!("up {up}; down {down}") };
+            let row = format!("| `{name}` | {about} | {ways} | {source} |");
+            assert!(page.contains(&row), "docs/design/faults.md lacks the row\n{row}");
+        }
     }
 
     #[test]

@@ -368,7 +368,7 @@ fn rate(rate: Option<&str>, queue: Option<&str>) -> Result<Option<Rate>, Invalid
     };
     let bits_per_s = units::parse_bits_per_s(rate).map_err(quantity("rate"))?;
     let queue = match queue {
-        None => Queue::USUAL,
+        None => Queue::usual(bits_per_s),
         Some(text) => match units::parse_bytes(text) {
             Ok(bytes) => Queue::Bytes(bytes),
             Err(_) => Queue::Time(units::parse_span(text).map_err(quantity("queue"))?),

@@ -49,8 +49,9 @@ fn what_is_left_out_is_what_people_mean() {
     assert!(conditions("{}").are_clear());
     let jittered = conditions(r#"{"delay": "50ms", "jitter": "10ms"}"#).delay;
     assert_eq!((jittered.shape, jittered.keeps_order), (Shape::Uniform, true));
-    let limited = conditions(r#"{"rate": "1Mbit/s"}"#).rate.unwrap();
-    assert_eq!(limited.queue, Queue::USUAL);
+    let queue = |rate: &str| conditions(&format!(r#"{{"rate": "{rate}"}}"#)).rate.unwrap().queue;
+    assert_eq!((queue("10Mbit/s"), queue("1200kbit/s")), (Queue::USUAL, Queue::USUAL));
+    assert_eq!((queue("1Mbit/s"), queue("1bit/s")), (Queue::Bytes(15_000), Queue::Bytes(15_000)));
     assert_eq!(conditions(r#"{"reorder": 0.1}"#).reorder.by, Reorder::BY);
     assert_eq!(conditions(r#"{"loss": 0.02}"#).loss, Loss::Independent(Chance::per_mille(20)));
     let simple = Loss::GilbertElliott {

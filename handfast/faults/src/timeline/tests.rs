@@ -193,7 +193,7 @@ fn the_later_change_lies_over_the_earlier_and_a_cut_over_both() {
     let base: Conditions = serde_json::from_str(r#"{"rate": "1Mbit/s"}"#).unwrap();
     let shown = |timeline: &Timeline, from, to| timeline.conditions(&base, from, to).to_string();
     timeline.handle_start(NO);
-    let rate = "rate 1Mbit/s with a queue of 100ms";
+    let rate = "rate 1Mbit/s with a queue of 15000B";
     assert_eq!(shown(&timeline, "a", "b"), rate);
     for at in [S, 2 * S, 3 * S] {
         timeline.handle_deadline(at);
