@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use handfast_scenario::event::{
-    CallOutcome, Half, Outcome, SearchPlace, WireBytes, WireResponse, WireTaken,
+    CallOutcome, DisturbanceState, Half, Outcome, SearchPlace, WireBytes, WireResponse, WireTaken,
 };
 use handfast_scenario::name::{EventName, MethodName, PeerName, RoleName};
 use handfast_scenario::plan::UnitId;
@@ -175,6 +175,11 @@ impl Story {
             duration_us: 1_000,
         };
         self.push(started).push(ended)
+    }
+
+    pub(crate) fn disturbance(self, name: &str, text: &str, state: DisturbanceState) -> Self {
+        let (name, text) = (name.to_owned(), text.to_owned());
+        self.push(RunEvent::Disturbance { unit: unit(), number: 1, name, line: 1, text, state })
     }
 
     /// A call that is not answered yet.
