@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use handfast_faults::{Chance, Conditions, Cut, Delay, Link, Loss};
 use handfast_lab::net::calibrate::{self, Extent, Verdict, cells};
-use handfast_lab::net::{Ask, Net, NetError, NetPlan, Owner, SocketKind};
+use handfast_lab::net::switch::Switch;
+use handfast_lab::net::{Ask, Namespaces, Net, NetError, NetPlan, Owner, SocketKind};
+use rustix::event::{Timespec, poll};
 
 use crate::support::{LONG, STAND_IN, run_id};
 
@@ -191,6 +193,38 @@ fn a_silent_cut_keeps_a_connection_which_goes_on_when_it_is_healed() {
     let mut arrived = [0; 5];
     to.read_exact(&mut arrived).unwrap();
     assert_eq!(&arrived, b"later");
+}
+
+/// Processor time of one of our threads, in hundredths of a second: `proc_pid_stat(5)`, fields 14 and 15.
+fn used(thread: i32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
+    let (_, fields) = text.rsplit_once(") ").unwrap();
+    let fields: Vec<&str> = fields.split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+/// A switch may run before every other thread: one that never rests would take a processor for itself.
+#[test]
+fn a_switch_rests_when_nothing_is_due_and_when_its_networks_are_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let roles = vec!["a".to_owned(), "b".to_owned()];
+    let Some(pair) = pair(delay(1_000), false) else { return };
+    let rests = |switch: &Switch| {
+        let before = used(switch.footing().thread);
+        let third = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+        assert_eq!(poll(&mut [], Some(&third)), Ok(0));
+        let used = used(switch.footing().thread) - before;
+        assert!(used <= 6, "{used} of 30 hundredths");
+    };
+    rests(pair.net.switch());
+    let (a, b) = (pair.udp("a", SocketKind::Udp4), pair.udp("b", SocketKind::Udp4));
+    a.send_to(b"it waits for a second", b.local_addr().unwrap()).unwrap();
+    rests(pair.net.switch());
+    let (namespaces, ports) = Namespaces::make(&owner(dir.path()), &roles, false).unwrap();
+    let switch = Switch::start(ports, &NetPlan { roles, ..NetPlan::default() }).unwrap();
+    drop(namespaces);
+    rests(&switch);
+    assert_eq!(switch.stop().error, None);
 }
 
 #[test]

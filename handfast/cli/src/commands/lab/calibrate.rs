@@ -55,7 +55,9 @@ Examples:
 pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError> {
     let is_over = listen().map_err(|error| CommandError::infra(&error, "no ear for Ctrl-C"))?;
     let run = format!("calibrate-{}", std::process::id());
-    let root = std::env::temp_dir().join("handfast-calibrate");
+    // A folder a user: that of another one could not be written.
+    let user = rustix::process::getuid().as_raw();
+    let root = std::env::temp_dir().join(format!("handfast-calibrate-{user}"));
     let (scratch, _swept) = Scratch::open(&root, &run)
         .map_err(|error| CommandError::infra(&error, "no folder for the calibration"))?;
     let reaper = LabConfig::own_reaper()

@@ -68,6 +68,8 @@ pub struct SwitchReport {
 /// How this host lets the switch's thread run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footing {
+    /// The number by which the system knows the thread, for `top -H` and `/proc`.
+    pub thread: i32,
     /// Whether it goes before every ordinary thread (`SCHED_FIFO`); if not, why.
     pub real_time: Result<(), String>,
     /// Whether its timers are not gathered with others (`PR_SET_TIMERSLACK`); if not, why.

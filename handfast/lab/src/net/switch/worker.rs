@@ -38,6 +38,7 @@ pub(super) fn get_ready() -> Footing {
     let text = |error: io::Error| error.to_string();
     let slack = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
     Footing {
+        thread: rustix::thread::gettid().as_raw_nonzero().get(),
         exact_timers: slack.map_err(|error| text(error.into())),
         real_time: sys::schedule::go_first().map_err(text),
     }
