@@ -4,16 +4,16 @@ use serde_json::Value;
 
 use crate::support::Project;
 
-/// What a host without namespaces says; then that is what is asserted.
+/// What is said on a host without namespaces.
 const NO_NETWORK: &str = "there are no network namespaces here";
 
+/// On a host without namespaces it says so, and that is what is asserted.
 #[test]
 fn a_calibration_needs_no_project_and_is_a_table_for_a_program() {
     let project = Project::new("");
     std::fs::remove_file(project.path().join("handfast.toml")).unwrap();
     let ran = project.run(&["lab", "calibrate", "--quick", "--only", "repetition", "--json"]);
     if ran.error.contains(NO_NETWORK) {
-        println!("NOT HERE: {}", ran.error);
         assert_eq!((ran.code, ran.out.as_str()), (3, ""));
         return;
     }

@@ -12,7 +12,7 @@ use handfast_lab::net::switch::Switch;
 use handfast_lab::net::{Ask, Namespaces, Net, NetError, NetPlan, Owner, SocketKind};
 use rustix::event::{Timespec, poll};
 
-use crate::support::{LONG, STAND_IN, run_id};
+use crate::support::{LONG, STAND_IN, not_here, run_id};
 
 struct Pair {
     net: Net,
@@ -34,7 +34,7 @@ fn pair(conditions: Conditions, offload: bool) -> Option<Pair> {
         Ok(net) => net,
         Err(NetError::NotHere { why }) => {
             assert!(why.contains("cannot"), "{why}");
-            println!("NOT HERE: {why}");
+            not_here(&why);
             return None;
         }
         Err(error) => panic!("{error:?}"),
@@ -78,7 +78,7 @@ impl Pair {
     /// Sends so many bytes and compares what arrives; `midway` happens when half of it has arrived.
     fn carry(&self, kind: SocketKind, bytes: usize, midway: impl FnOnce(&Net)) {
         let (mut from, mut to) = self.tcp(kind);
-        let whole: Vec<u8> = (0..bytes).map(|at| (at * at >> 7) as u8).collect();
+        let whole: Vec<u8> = (0..bytes).map(|at| (at * at / 128).to_le_bytes()[0]).collect();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 from.write_all(&whole).unwrap();
@@ -239,5 +239,5 @@ fn a_calibration_sees_what_was_asked_or_says_that_this_host_is_too_busy() {
     assert!(delay.figures["packets"] > 0.0, "{delay:?}");
     let loss = calibrate::measure(&owner, cell("10 %"), 7, Extent::Quick).unwrap();
     assert_ne!(loss.verdict, Verdict::Missed, "{loss:?}");
-    assert_eq!(loss.figures["packets"], 2_000.0);
+    assert!((loss.figures["packets"] - 2_000.0).abs() < 0.5, "{loss:?}");
 }
