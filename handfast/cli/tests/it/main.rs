@@ -9,6 +9,7 @@ mod github;
 mod guides;
 mod infra;
 mod killing;
+mod killing_networks;
 mod lab;
 mod matrix;
 mod merge;
