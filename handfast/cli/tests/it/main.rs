@@ -14,6 +14,7 @@ mod lab;
 mod matrix;
 mod merge;
 mod moments;
+mod networks;
 mod outputs;
 mod schedule;
 mod secrets;
