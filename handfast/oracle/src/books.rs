@@ -165,8 +165,8 @@ impl Books {
             "token.audit" => {
                 // One token after the other: each is looked at by itself.
                 let [only] = self.tokens.as_slice() else { return Ok(None) };
-                let shown = result["tokens"].as_array().into_iter().flatten();
-                let shown = shown.filter(|token| token["token"] == only.name.as_str()).next_back();
+                let mut shown = result["tokens"].as_array().into_iter().flatten();
+                let shown = shown.rfind(|token| token["token"] == only.name.as_str());
                 let Some(shown) = shown else { return Ok(None) };
                 let balance = amount(&shown["issuer_balance"]).ok_or_else(strange)?;
                 Ok(Some(look(&only.name, vec![(only.issuer.clone(), balance)], None)))

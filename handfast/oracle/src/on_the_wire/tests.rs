@@ -64,7 +64,10 @@ fn attempts_to_open_a_connection_are_counted_and_timed() {
     let params = |most: u64| json!({ "from": "a", "type": "websocket", "at_most": most });
     story().passes("on-the-wire", params(2));
     story().fails("on-the-wire", params(1), "at most 1 messages, 2 were captured");
-    story().passes("on-the-wire", json!({ "from": "a", "type": "websocket", "apart": ["250ms"] }));
+    story().passes(
+        "on-the-wire",
+        json!({ "from": "a", "type": "websocket", "times": 2, "apart": ["250ms"] }),
+    );
     let none = Story::new().wire("a", "b", &sent, 200);
     none.fails("on-the-wire", params(9), "of type websocket was captured");
     // An attempt is no message.

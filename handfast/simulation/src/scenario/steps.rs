@@ -190,7 +190,7 @@ impl<'s> Stage<'s> {
         let answer = self.call(&call.role, &call.method, params, call.within).await;
         match (&call.outcome, answer) {
             (Expected::Ok { returns }, Ok(result)) => {
-                self.compare("the result", &result, returns.as_ref(), bindings)?;
+                compare("the result", &result, returns.as_ref(), bindings)?;
                 save(&call.save, &result, bindings)
             }
             (Expected::Refused { like }, Err(CallError::Refused(error))) => {
@@ -201,7 +201,7 @@ impl<'s> Stage<'s> {
                     "detail": data.map(|data| &data.detail),
                     "message": error.message,
                 });
-                self.compare("the refusal", &refusal, like.as_ref(), bindings)
+                compare("the refusal", &refusal, like.as_ref(), bindings)
             }
             (Expected::Refused { .. }, Ok(result)) => {
                 Err(StepError::Failed(format!("expected a refusal, it was done: {result}")))
@@ -211,22 +211,6 @@ impl<'s> Stage<'s> {
             (Expected::Ok { .. } | Expected::Refused { .. }, Err(error)) => Err(StepError::Failed(
                 format!("expected {} to do {}: {error:?}", call.role, call.method),
             )),
-        }
-    }
-
-    fn compare(
-        &self,
-        what: &str,
-        value: &Value,
-        like: Option<&Template>,
-        bindings: &mut Bindings,
-    ) -> StepResult {
-        let Some(like) = resolve(like, bindings)? else { return Ok(()) };
-        match difference(value, &like) {
-            None => Ok(()),
-            Some(difference) => Err(StepError::Failed(format!(
-                "expected {what} to include {like}\n{difference}\nit was {value}"
-            ))),
         }
     }
 
@@ -409,6 +393,22 @@ pub(super) fn resolve(
     bindings: &mut Bindings,
 ) -> Result<Option<Value>, TemplateError> {
     template.map(|template| template.resolve(bindings)).transpose()
+}
+
+/// Whether a value includes what the scenario says, and if not, where it differs.
+fn compare(
+    what: &str,
+    value: &Value,
+    like: Option<&Template>,
+    bindings: &mut Bindings,
+) -> StepResult {
+    let Some(like) = resolve(like, bindings)? else { return Ok(()) };
+    match difference(value, &like) {
+        None => Ok(()),
+        Some(difference) => Err(StepError::Failed(format!(
+            "expected {what} to include {like}\n{difference}\nit was {value}"
+        ))),
+    }
 }
 
 /// Binds the named parts of a value.

@@ -1,4 +1,5 @@
 //! Scenario files on whole peers in virtual time.
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests, too")]
 
 use handfast_scenario::scenario::Vocabulary;
 use handfast_scenario::{RunEvent, Scenario, Verdict};
@@ -24,10 +25,11 @@ fn passes(scenario: &Scenario, seed: u64) -> Played {
 
 #[track_caller]
 fn fails(scenario: &Scenario, seed: u64, part: &str) {
-    match play(scenario, seed).verdict {
-        Verdict::Failed { reason } => assert!(reason.contains(part), "{reason}"),
-        other => panic!("expected a failure with {part:?}, got {other:?}"),
-    }
+    let verdict = play(scenario, seed).verdict;
+    let Verdict::Failed { reason } = &verdict else {
+        panic!("expected a failure with {part:?}, got {verdict:?}")
+    };
+    assert!(reason.contains(part), "{reason}");
 }
 
 /// The same files that processes play.
@@ -118,12 +120,9 @@ fn a_fault_whose_moment_does_not_come_is_no_pass() {
     let text = format!(
         "{OPENED}[[step]]\nfault = {{ kill = 'b', when = {{ event = 'task.received', role = 'b' }} }}\n"
     );
-    match play(&scenario(&text), 1).verdict {
-        Verdict::Infra { reason } => {
-            assert!(reason.contains("its moment did not come"), "{reason}")
-        }
-        other => panic!("{other:?}"),
-    }
+    let verdict = play(&scenario(&text), 1).verdict;
+    let Verdict::Infra { reason } = &verdict else { panic!("{verdict:?}") };
+    assert!(reason.contains("its moment did not come"), "{reason}");
 }
 
 /// A ledger of two, a payment, and what disturbs them meanwhile.
@@ -170,12 +169,9 @@ fn disturbances_come_and_go_in_virtual_time() {
 fn a_disturbance_that_never_comes_is_no_pass() {
     let scenario =
         disturbed("[[disturbance]]\nwhen = { event = 'task.done', role = 'b' }\npause = 'b'\n");
-    match play(&scenario, 1).verdict {
-        Verdict::Infra { reason } => {
-            assert!(reason.contains("b never told of task.done"), "{reason}")
-        }
-        other => panic!("{other:?}"),
-    }
+    let verdict = play(&scenario, 1).verdict;
+    let Verdict::Infra { reason } = &verdict else { panic!("{verdict:?}") };
+    assert!(reason.contains("b never told of task.done"), "{reason}");
 }
 
 #[test]
