@@ -4,6 +4,7 @@
 
 mod broken_peers;
 mod ci;
+mod disturbances;
 mod doctor;
 mod github;
 mod guides;

@@ -8,7 +8,7 @@ use handfast_faults::{Conditions, Link};
 use handfast_lab::net::{Ask, Means};
 use handfast_lab::{NetworkConfig, Unit, UnitConfig};
 
-use crate::support::{LONG, TestLab, role};
+use crate::support::{LONG, TestLab, marked, role, wait_for_the_end_of};
 use crate::taps::Client;
 
 const DELAY: Duration = Duration::from_millis(30);
@@ -78,6 +78,8 @@ async fn check(ask: Ask, means: Means) {
     assert!(packets("a", &cut) > 0 && packets("c", &cut) == 0, "{accounts:?}");
     let report = unit.close().await;
     assert!(report.clean, "{report:?}");
+    // The holder of the namespaces ends by itself when the unit lets go of it.
+    wait_for_the_end_of(&marked(&lab.run));
     lab.check_nothing_is_left();
 }
 

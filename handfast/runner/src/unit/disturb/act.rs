@@ -74,6 +74,8 @@ impl Stage {
 
     /// Kills a role's peer, unless another disturbance has done so already.
     async fn take_down(&self, id: usize, role: &RoleName) -> Result<(), StepError> {
+        let turn = self.disturber().turn(role);
+        let _turn = turn.lock().await;
         let is_first = {
             let mut state = self.disturber().state();
             let by = state.down.entry(role.clone()).or_default();
@@ -93,6 +95,8 @@ impl Stage {
 
     /// Starts a role's peer again, unless another disturbance keeps it down or it runs.
     async fn bring_up(&self, id: usize, role: &RoleName) -> Result<(), StepError> {
+        let turn = self.disturber().turn(role);
+        let _turn = turn.lock().await;
         let is_last = {
             let mut state = self.disturber().state();
             let by = state.down.entry(role.clone()).or_default();

@@ -155,7 +155,10 @@ impl Stage {
                 }
                 (id, applied.map(|()| Done::Applied))
             }
-            Order::Undo(id) => (id, self.undo(id).await.map(|()| Done::Undone)),
+            Order::Undo(id) => {
+                self.disturber().state().undoing.insert(id);
+                (id, self.undo(id).await.map(|()| Done::Undone))
+            }
         };
         let failure = result.as_ref().err().cloned();
         self.report(id, result);

@@ -89,6 +89,8 @@ impl Stage {
         both: bool,
     ) -> Result<(), StepError> {
         let _turn = self.disturber().links.lock().await;
+        // From here on nothing has a say in what holds.
+        self.disturber().end_all();
         for link in directions(from, to, both) {
             let base = self.scenario().network.toward(&link.from, &link.to);
             self.set_link(&link, base).await?;
@@ -106,7 +108,8 @@ impl Stage {
         set.map_err(|error| StepError::Infra(chain(&error)))?;
         let now = self.now();
         let mut state = self.disturber().state();
-        for id in state.begun.clone() {
+        let in_force: Vec<usize> = state.begun.difference(&state.undoing).copied().collect();
+        for id in in_force {
             let what = self.disturber().asked.get(id).map(|asked| &asked.disturbance.what);
             if what.is_some_and(|what| what.change_of(&link.from, &link.to).is_some()) {
                 state.met.entry(id).or_default().push((link.clone(), conditions.clone()));

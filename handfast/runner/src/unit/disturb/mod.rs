@@ -17,7 +17,7 @@ mod limits;
 mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use handfast_faults::disturbance::{Cue, Disturbance, What, When};
@@ -39,6 +39,8 @@ pub(super) use limits::Excuse;
 pub(super) struct Disturber {
     asked: Vec<Asked>,
     state: Mutex<State>,
+    /// Whose turn it is to kill or start a role: a start takes its time, and who is to be killed meanwhile is killed after it.
+    turns: Mutex<BTreeMap<RoleName, Arc<tokio::sync::Mutex<()>>>>,
     /// Whose turn it is to change links.
     links: tokio::sync::Mutex<()>,
     /// Counts whatever happens to a disturbance, so that others can wait for it.
@@ -60,6 +62,8 @@ struct State {
     began_at: usize,
     /// What was begun and is not undone, though it may not be in force yet.
     begun: BTreeSet<usize>,
+    /// What is being undone, and has no say in what holds any more.
+    undoing: BTreeSet<usize>,
     /// What has come into force at least once.
     applied: BTreeSet<usize>,
     /// Which disturbances keep a role from running.
@@ -82,7 +86,8 @@ impl Disturber {
             disturbances.map(|(index, disturbance)| Asked { disturbance, line: line(index) });
         let changes = watch::Sender::new(0);
         let links = tokio::sync::Mutex::default();
-        Self { asked: asked.collect(), state: Mutex::default(), links, changes }
+        let (state, turns) = (Mutex::default(), Mutex::default());
+        Self { asked: asked.collect(), state, turns, links, changes }
     }
 
     fn is_empty(&self) -> bool {
@@ -211,6 +216,18 @@ impl Disturber {
         let state = self.state();
         state.down.get(role).is_some_and(|by| !by.is_empty())
             || state.still.get(role).is_some_and(|by| !by.is_empty())
+    }
+
+    /// The unit ends: nothing that is in force has a say any more.
+    fn end_all(&self) {
+        let mut state = self.state();
+        let begun = state.begun.clone();
+        state.undoing.extend(begun);
+    }
+
+    fn turn(&self, role: &RoleName) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.entry(role.clone()).or_default().clone()
     }
 
     fn watch(&self) -> watch::Receiver<u64> {
