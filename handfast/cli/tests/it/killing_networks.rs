@@ -1,9 +1,8 @@
 //! `kill -9` of handfast at a random moment of a run in networks of its own leaves none of them, and the next start says so.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use handfast_lab::net::{Ask, Means, Owner};
 use rustix::process::Pid;
@@ -42,10 +41,12 @@ fn again_and_again_killed_at_a_random_moment_it_leaves_no_network() {
     for round in 0..ROUNDS {
         let moment = random(&mut state) % MOMENTS;
         let mut handfast = project.command(&["run"]);
-        let mut handfast = handfast.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let said = File::create(folder.path().join("said")).unwrap();
+        let mut handfast = handfast.stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap();
         for heard in 0..=moment {
             let line = moments.lines.recv_timeout(MOMENT_WITHIN);
-            assert!(line.is_ok(), "round {round}: no moment {heard} on the way to {moment}");
+            let said = || fs::read_to_string(folder.path().join("said")).unwrap();
+            assert!(line.is_ok(), "round {round}: no moment {heard} of {moment}: {}", said());
         }
         for _ in 0..random(&mut state) % TURNS {
             std::thread::yield_now();

@@ -28,8 +28,11 @@ fn project() -> Project {
     );
     project.write("handfast.toml", &lines);
     project.write("scenarios/test_unit_x.toml", SCENARIO);
-    fs::copy(peer, project.path().join("peer.py")).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_handfast"), project.path().join("handfast")).unwrap();
+    // By a process of its own: what this one has open for writing may be open in another test's child for a moment, and what is
+    // open for writing cannot be started.
+    let mut copy = Command::new("cp");
+    copy.arg(peer).arg(env!("CARGO_BIN_EXE_handfast")).arg(project.path());
+    assert!(copy.status().unwrap().success());
     project
 }
 

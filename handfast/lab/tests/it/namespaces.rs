@@ -85,7 +85,9 @@ fn talk(command: &mut Command) -> String {
 fn for_everybody(dir: &Path) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let program = dir.join("stand-in");
-    fs::copy(STAND_IN, &program).unwrap();
+    // By a process of its own: what this one has open for writing may be open in another test's child for a moment, and what is
+    // open for writing cannot be started.
+    assert!(Command::new("cp").arg(STAND_IN).arg(&program).status().unwrap().success());
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
     program
 }
