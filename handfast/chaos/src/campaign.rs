@@ -36,6 +36,9 @@ pub const AGAIN_TRIES: u32 = 3;
 /// Further ones where it did not: a failure that comes in one of five cases is seen again with nine of ten chances.
 pub const RARE_TRIES: u32 = 8;
 
+/// The share of the rate at which a failure was found that its smallest schedule has to reach.
+const WORSE: f64 = 0.9;
+
 /// Most failures that did not come again and are kept.
 pub const LOST_MAX: usize = 16;
 
@@ -313,7 +316,7 @@ impl Campaign {
                 State::Confirm { found, shrunk, repeat }
             }
             State::Confirm { found, shrunk, repeat } => {
-                State::Over(judge_confirmed(found, shrunk, &repeat))
+                self.judge_confirmed(found, shrunk, repeat.rate())
             }
             state @ (State::Search | State::Over(_)) => state,
         };
@@ -346,6 +349,25 @@ impl Campaign {
                 State::SteadyAfter { found, occurred, repeat }
             }
         }
+    }
+
+    /// A schedule that fails less often than what it was made from is no good result: then it is the one with the disturbances as they
+    /// were found, and at last everything that was found.
+    fn judge_confirmed(&self, found: Found, mut shrunk: Shrunk, confirmed: Rate) -> State {
+        let is_worse = confirmed.tries > 0 && confirmed.share() < found.rate.share() * WORSE;
+        if !is_worse {
+            return State::Over(End::Found { found, shrunk, confirmed });
+        }
+        if shrunk.failure != shrunk.fewest {
+            shrunk.failure = shrunk.fewest.clone();
+            let repeat = Repeat::new(&shrunk.failure.reason, self.settings.confirm);
+            return State::Confirm { found, shrunk, repeat };
+        }
+        if confirmed.kind() == Kind::Gone {
+            let confirmed = found.rate;
+            return State::Over(End::Found { shrunk: Shrunk::none(&found), found, confirmed });
+        }
+        State::Over(End::Found { found, shrunk, confirmed })
     }
 
     /// A schedule that cannot become smaller, or is not to be played again.
@@ -407,16 +429,6 @@ impl Campaign {
             State::Over(end) => end,
         }
     }
-}
-
-/// A reduced schedule that never failed again is no result: then what was found stands.
-fn judge_confirmed(found: Found, shrunk: Shrunk, repeat: &Repeat) -> End {
-    let confirmed = repeat.rate();
-    if confirmed.kind() == Kind::Gone && confirmed.tries > 0 {
-        let confirmed = found.rate;
-        return End::Found { shrunk: Shrunk::none(&found), found, confirmed };
-    }
-    End::Found { found, shrunk, confirmed }
 }
 
 /// The steps of these names.

@@ -129,7 +129,7 @@ impl Rate {
     /// How much a single try of this schedule says.
     pub fn trust(self) -> Trust {
         match self.kind() {
-            Kind::Deterministic => Trust::Once,
+            Kind::Deterministic => Trust::Always,
             Kind::Flaky | Kind::Gone => Trust::Rate(self.share()),
         }
     }
@@ -229,7 +229,7 @@ mod tests {
     fn a_try_that_was_not_carried_out_counts_for_nothing() {
         let rate = after("fuf").rate();
         assert_eq!(rate, Rate { failures: 2, tries: 2, unclear: 1 });
-        assert_eq!(rate.trust(), Trust::Once);
+        assert_eq!(rate.trust(), Trust::Always);
         assert!(rate.to_string().ends_with("; 1 more could not be carried out"));
     }
 

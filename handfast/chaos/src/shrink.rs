@@ -3,7 +3,8 @@
 //! First whole disturbances are left out, in large pieces and then in small ones (`ddmin`). What remains is made simpler, one
 //! disturbance after the other: shorter, weaker, earlier, in one direction in place of two. Then peers are put in place of each other, so
 //! that fewer are disturbed. When something has changed, it begins again, so that in the end no disturbance can be left out of the result
-//! as it is. All candidates of a round are independent, so that several can be tried at the same time; nothing is tried twice.
+//! as it is. All candidates of a round are independent, so that several can be tried at the same time; what has
+//! passed is not tried again.
 //!
 //! A failure that does not come every time is looked for with a [`Sequential`] test: a candidate counts as failing only when it fails
 //! about as often as the schedule that it came from.
@@ -26,6 +27,10 @@ pub const TRIES_MAX: u32 = 400;
 /// Most tries of one candidate whose failure does not come every time.
 pub const REPEATS_MAX: u32 = 12;
 
+/// Failures in a row that are believed where the first failure came every time. A single one would let a schedule through that fails now
+/// and then, and what was deterministic would be shrunk to what is not.
+const BELIEVED: u32 = 2;
+
 /// Most further failures that are kept.
 pub const OTHERS_MAX: usize = 8;
 
@@ -45,8 +50,8 @@ pub struct Try {
 /// How much a single try says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Trust {
-    /// The failure came every time: one try decides.
-    Once,
+    /// The failure came every time: one pass clears a schedule, and it takes two failures in a row to believe the first.
+    Always,
     /// The failure comes at about this rate, from 0 to 1.
     Rate(f64),
 }
@@ -60,10 +65,14 @@ pub struct Shrink {
     stage: Stage,
     /// Whether anything was made simpler since the last time that leaving out was tried.
     is_changed: bool,
+    /// Whether anything ever was.
+    is_simpler: bool,
     candidates: Vec<Candidate>,
     under_way: BTreeMap<TryId, Key>,
     known: BTreeMap<Key, Judged>,
     others: Vec<Failure>,
+    /// The best before anything but leaving out was tried.
+    fewest: Failure,
     next_id: u64,
     tries: u32,
     tries_max: u32,
@@ -95,7 +104,8 @@ struct Judged {
     test: Sequential,
     trust: Trust,
     under_way: u32,
-    once: Option<bool>,
+    failures: u32,
+    has_passed: bool,
 }
 
 impl Shrink {
@@ -107,10 +117,12 @@ impl Shrink {
         let steps = failure.schedule.len();
         let mut shrink = Self {
             likeness: likeness(&failure.reason),
+            fewest: failure.clone(),
             best: failure,
             trust,
             stage: Stage::Fewer(Pieces::new(steps)),
             is_changed: false,
+            is_simpler: false,
             candidates: Vec::new(),
             under_way: BTreeMap::new(),
             known: BTreeMap::new(),
@@ -193,6 +205,11 @@ impl Shrink {
         &self.best
     }
 
+    /// The schedule of the fewest disturbances before any of them was made simpler: what was made simpler may fail less often.
+    pub fn fewest(&self) -> &Failure {
+        &self.fewest
+    }
+
     /// Failures of another kind that were met on the way, at most [`OTHERS_MAX`].
     pub fn others(&self) -> &[Failure] {
         &self.others
@@ -218,13 +235,18 @@ impl Shrink {
         self.best = failure;
         let (best, after) = (&self.best.schedule, self.best.schedule.len());
         self.stage = match &self.stage {
-            Stage::Fewer(pieces) => Stage::Fewer(pieces.after_removal(before, after)),
+            Stage::Fewer(pieces) => {
+                if !self.is_simpler {
+                    self.fewest = self.best.clone();
+                }
+                Stage::Fewer(pieces.after_removal(before, after))
+            }
             Stage::Simpler { index } => {
-                self.is_changed = true;
+                (self.is_changed, self.is_simpler) = (true, true);
                 Stage::Simpler { index: (*index).min(best.len()) }
             }
             Stage::Peers => {
-                self.is_changed = true;
+                (self.is_changed, self.is_simpler) = (true, true);
                 Stage::Peers
             }
             Stage::Done => Stage::Done,
@@ -314,30 +336,33 @@ impl Shrink {
 impl Judged {
     fn new(trust: Trust) -> Self {
         let rate = match trust {
-            Trust::Once => 1.0,
+            Trust::Always => 1.0,
             Trust::Rate(rate) => rate,
         };
-        Self { test: Sequential::new(rate, REPEATS_MAX), trust, under_way: 0, once: None }
+        let test = Sequential::new(rate, REPEATS_MAX);
+        Self { test, trust, under_way: 0, failures: 0, has_passed: false }
     }
 
     fn handle_try(&mut self, failed: bool) {
         self.under_way = self.under_way.saturating_sub(1);
-        self.once.get_or_insert(failed);
+        self.failures += u32::from(failed);
+        self.has_passed |= !failed;
         self.test.handle_try(failed);
     }
 
     fn decision(&self) -> Decision {
-        match (self.trust, self.once) {
-            (Trust::Once, Some(true)) => Decision::Fails,
-            (Trust::Once, Some(false)) => Decision::Holds,
-            (Trust::Once, None) => Decision::Open,
-            (Trust::Rate(_), _) => self.test.decision(),
+        match self.trust {
+            Trust::Always if self.has_passed => Decision::Holds,
+            Trust::Always if self.failures >= BELIEVED => Decision::Fails,
+            Trust::Always => Decision::Open,
+            Trust::Rate(_) => self.test.decision(),
         }
     }
 
     fn wants_more(&self) -> bool {
         let most = match self.trust {
-            Trust::Once => 1,
+            // Most candidates pass, and then the second try was for nothing.
+            Trust::Always => 1,
             Trust::Rate(_) => self.test.tries_left(),
         };
         self.decision() == Decision::Open && self.under_way < most

@@ -24,6 +24,7 @@ pub struct Report {
 
 /// How a campaign ended.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a campaign")]
 pub enum End {
     /// The scenario fails when nothing is disturbed, so that nothing can be said about disturbances.
     Unsteady {
@@ -69,6 +70,8 @@ pub struct Found {
 pub struct Shrunk {
     /// The smallest schedule that is known to fail.
     pub failure: Failure,
+    /// The same with its disturbances as they were found, no shorter or weaker; where the smallest fails less often than this, this is it.
+    pub fewest: Failure,
     /// How many tries that took.
     pub tries: u32,
     /// How many more it would have been without memory.
@@ -85,6 +88,7 @@ impl Shrunk {
     pub(super) fn of(shrink: &Shrink, took: Duration) -> Self {
         Self {
             failure: shrink.best().clone(),
+            fewest: shrink.fewest().clone(),
             tries: shrink.tries(),
             saved: shrink.saved(),
             took,
@@ -97,6 +101,7 @@ impl Shrunk {
     pub(super) fn none(found: &Found) -> Self {
         Self {
             failure: found.failure.clone(),
+            fewest: found.failure.clone(),
             tries: 0,
             saved: 0,
             took: Duration::ZERO,

@@ -189,3 +189,25 @@ fn no_more_lost_failures_are_kept_than_the_limit() {
     });
     assert_eq!(report.lost.len(), LOST_MAX);
 }
+
+/// What takes a pause of half a second to fail every time, and fails now and then with any, is not shrunk to a short one.
+#[test]
+fn what_fails_less_often_when_it_is_made_simpler_is_left_as_it_was_found() {
+    let (mut short, mut was_long) = (0, false);
+    let (report, _) = run(campaign(settings()), 1, |schedule| {
+        let mut played = model::play(Flaw::None, schedule);
+        let longest = schedule.steps.iter().filter_map(|step| step.lasts).max();
+        let is_long = longest >= Some(Duration::from_millis(500));
+        was_long |= is_long;
+        short += u32::from(was_long && !schedule.is_empty() && !is_long);
+        // Two in a row are believed, the third of them passes.
+        let is_unlucky = was_long && !schedule.is_empty() && !is_long && short % 3 != 0;
+        if is_long || is_unlucky {
+            played.outcome = Outcome::Failed { reason: "too slow".to_owned() };
+        }
+        played
+    });
+    let End::Found { shrunk, confirmed, .. } = report.end else { panic!("{report:?}") };
+    assert_eq!((confirmed.failures, confirmed.tries), (5, 5), "{shrunk:?}");
+    assert!(shrunk.failure.schedule.steps[0].lasts >= Some(Duration::from_millis(500)));
+}

@@ -1,6 +1,6 @@
 //! Reductions against systems that fail when certain disturbances are there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use handfast_faults::disturbance::Disturbance;
 use handfast_faults::{Chance, Dice};
@@ -54,25 +54,25 @@ fn has_all(schedule: &Schedule, culprits: &BTreeSet<String>) -> bool {
 fn twenty_steps_shrink_to_the_culprits_alone() {
     for numbers in [vec![7], vec![19], vec![0, 19], vec![3, 9, 14]] {
         let culprits = culprits(&numbers);
-        let mut shrink = Shrink::new(failure(20), Trust::Once, None);
+        let mut shrink = Shrink::new(failure(20), Trust::Always, None);
         play(&mut shrink, |schedule| has_all(schedule, &culprits));
         assert!(shrink.is_minimal());
         assert_eq!(names(&shrink.best().schedule), culprits);
-        assert!(shrink.tries() < 120, "{numbers:?}: {}", shrink.tries());
+        assert!(shrink.tries() < 140, "{numbers:?}: {}", shrink.tries());
     }
 }
 
 #[test]
 fn what_came_after_the_failure_is_left_out_at_once() {
     let occurred = schedule(3);
-    let mut shrink = Shrink::new(failure(20), Trust::Once, Some(occurred.clone()));
+    let mut shrink = Shrink::new(failure(20), Trust::Always, Some(occurred.clone()));
     assert_eq!(shrink.poll_try().map(|next| next.schedule), Some(occurred));
 }
 
 #[test]
 fn what_remains_becomes_short_and_early() {
     let culprits = culprits(&[5]);
-    let mut shrink = Shrink::new(failure(20), Trust::Once, None);
+    let mut shrink = Shrink::new(failure(20), Trust::Always, None);
     play(&mut shrink, |schedule| has_all(schedule, &culprits));
     let [step] = shrink.best().schedule.steps.as_slice() else { panic!("{shrink:?}") };
     let name = "5".to_owned();
@@ -82,7 +82,7 @@ fn what_remains_becomes_short_and_early() {
 #[test]
 fn a_failure_that_needs_a_long_span_keeps_it() {
     let long = std::time::Duration::from_millis(400);
-    let mut shrink = Shrink::new(failure(20), Trust::Once, None);
+    let mut shrink = Shrink::new(failure(20), Trust::Always, None);
     play(&mut shrink, |schedule| {
         schedule.steps.iter().any(|step| step.name == "5" && step.lasts >= Some(long))
     });
@@ -93,14 +93,14 @@ fn a_failure_that_needs_a_long_span_keeps_it() {
 
 #[test]
 fn one_peer_is_left_where_one_will_do() {
-    let mut shrink = Shrink::new(failure(20), Trust::Once, None);
+    let mut shrink = Shrink::new(failure(20), Trust::Always, None);
     play(&mut shrink, |schedule| schedule.len() >= 2);
     assert_eq!((shrink.best().schedule.len(), shrink.best().schedule.roles().len()), (2, 1));
 }
 
 #[test]
 fn another_failure_is_kept_aside_and_not_followed() {
-    let mut shrink = Shrink::new(failure(4), Trust::Once, None);
+    let mut shrink = Shrink::new(failure(4), Trust::Always, None);
     while let Some(next) = shrink.poll_try() {
         let reason = "a crashed".to_owned();
         let fails = next.schedule.len() < 4;
@@ -114,7 +114,7 @@ fn another_failure_is_kept_aside_and_not_followed() {
 
 #[test]
 fn no_more_kinds_of_other_failures_are_kept_than_the_limit() {
-    let mut shrink = Shrink::new(failure(20), Trust::Once, None);
+    let mut shrink = Shrink::new(failure(20), Trust::Always, None);
     let mut kind = String::new();
     while let Some(next) = shrink.poll_try() {
         kind.push('x');
@@ -125,7 +125,7 @@ fn no_more_kinds_of_other_failures_are_kept_than_the_limit() {
 
 #[test]
 fn what_could_not_be_carried_out_does_not_count_as_failing() {
-    let mut shrink = Shrink::new(failure(4), Trust::Once, None);
+    let mut shrink = Shrink::new(failure(4), Trust::Always, None);
     while let Some(next) = shrink.poll_try() {
         let reason = "no port".to_owned();
         shrink.handle_outcome(next.id, Outcome::Unclear { reason });
@@ -135,7 +135,7 @@ fn what_could_not_be_carried_out_does_not_count_as_failing() {
 
 #[test]
 fn the_tries_have_an_end() {
-    let mut shrink = Shrink::new(failure(20), Trust::Once, None).within(7);
+    let mut shrink = Shrink::new(failure(20), Trust::Always, None).within(7);
     play(&mut shrink, |schedule| has_all(schedule, &culprits(&[3, 9, 14])));
     assert_eq!(shrink.tries(), 7);
     assert!(shrink.is_done() && !shrink.is_minimal());
@@ -155,10 +155,25 @@ fn a_failure_of_now_and_then_shrinks_with_repeated_tries() {
     assert!(right >= 17, "{right} of 20");
 }
 
+/// What fails every time is not shrunk to what fails now and then.
+#[test]
+fn a_schedule_that_fails_every_other_time_is_not_believed() {
+    let (both, mut dice, mut kept) = (culprits(&[3, 9]), Dice::new(1), 0);
+    for _ in 0..40 {
+        let mut shrink = Shrink::new(failure(12), Trust::Always, None);
+        play(&mut shrink, |schedule| {
+            let rarely = names(schedule).contains("3") && dice.happens(Chance::per_mille(200));
+            has_all(schedule, &both) || rarely
+        });
+        kept += u32::from(names(&shrink.best().schedule) == both);
+    }
+    assert!(kept >= 30, "{kept} of 40");
+}
+
 #[test]
 fn several_tries_at_the_same_time_lead_to_the_same_result() {
     let culprits = culprits(&[3, 9, 14]);
-    let mut shrink = Shrink::new(failure(20), Trust::Once, None);
+    let mut shrink = Shrink::new(failure(20), Trust::Always, None);
     loop {
         let tries: Vec<Try> = std::iter::from_fn(|| shrink.poll_try()).take(4).collect();
         if tries.is_empty() {
@@ -175,7 +190,7 @@ fn several_tries_at_the_same_time_lead_to_the_same_result() {
 
 #[test]
 fn an_outcome_that_nobody_waits_for_is_of_no_effect() {
-    let mut shrink = Shrink::new(failure(4), Trust::Once, None);
+    let mut shrink = Shrink::new(failure(4), Trust::Always, None);
     shrink.handle_outcome(TryId(99), outcome(true));
     assert_eq!(shrink.best().schedule.len(), 4);
 }
@@ -202,7 +217,7 @@ proptest! {
         prop_assume!(!culprits.is_empty());
         let culprits = self::culprits(&culprits);
         let fails = |schedule: &Schedule| has_all(schedule, &culprits);
-        let mut shrink = Shrink::new(failure(steps), Trust::Once, None);
+        let mut shrink = Shrink::new(failure(steps), Trust::Always, None);
         loop {
             let tries: Vec<Try> = std::iter::from_fn(|| shrink.poll_try()).take(together).collect();
             if tries.is_empty() {
@@ -218,14 +233,19 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_played_twice(
+    fn what_has_passed_is_not_played_again_and_what_fails_twice_at_most(
         steps in 1_usize..24,
         need in 1_usize..4,
     ) {
-        let mut shrink = Shrink::new(failure(steps), Trust::Once, None);
-        let played = play(&mut shrink, |schedule| schedule.len() >= need.min(steps));
-        let keys: BTreeSet<Key> = played.iter().map(Schedule::key).collect();
-        prop_assert_eq!(keys.len(), played.len());
-        check_minimal(&shrink, |schedule| schedule.len() >= need.min(steps));
+        let need = need.min(steps);
+        let mut shrink = Shrink::new(failure(steps), Trust::Always, None);
+        let played = play(&mut shrink, |schedule| schedule.len() >= need);
+        let mut times: BTreeMap<Key, u32> = BTreeMap::new();
+        for schedule in &played {
+            let times = times.entry(schedule.key()).or_default();
+            *times += 1;
+            prop_assert!(*times <= 1 + u32::from(schedule.len() >= need));
+        }
+        check_minimal(&shrink, |schedule| schedule.len() >= need);
     }
 }
