@@ -12,13 +12,15 @@
 //! 3. [`junit`] and [`summary`]: the same for other programs.
 //!    [`ctrf`] in the Common Test Report Format; [`github`] as page and annotations of a GitHub job.
 //! 4. [`html`]: the same as one file to look at.
-//! 5. [`palette`] and [`quantity`]: colours, and times for people.
+//! 5. [`sequence`]: who said what to whom, as a diagram with the disturbances drawn in.
+//! 6. [`palette`] and [`quantity`]: colours, and times for people.
 
 pub mod accounts;
 pub mod book;
 
 pub mod console;
 pub mod failure;
+pub mod sequence;
 pub mod table;
 pub mod timeline;
 
