@@ -1,5 +1,6 @@
 //! One file a command: its arguments, whose documentation is its help, and what it does.
 
+pub(crate) mod chaos;
 pub(crate) mod ci;
 pub(crate) mod doctor;
 pub(crate) mod lab;
@@ -10,6 +11,7 @@ mod network;
 pub(crate) mod notify;
 pub(crate) mod probe;
 pub(crate) mod replay;
+pub(crate) mod reproduce;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod selftest;
