@@ -205,6 +205,11 @@ impl Journal {
         self.pages().excuses.insert(id, (role.clone(), excuse));
     }
 
+    /// What a disturbance excuses.
+    pub(super) fn excuse_of(&self, id: usize) -> Option<Excuse> {
+        self.pages().excuses.get(&id).map(|(_, excuse)| *excuse)
+    }
+
     /// Ends that; `true` if it was there.
     pub(super) fn no_excuse(&self, id: usize) -> bool {
         // What has ended so far ended under it.

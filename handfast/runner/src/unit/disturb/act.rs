@@ -59,7 +59,7 @@ impl Stage {
                 self.relieve_links(&from, &to, both).await
             }
             What::Pause { role } => self.let_go(id, &role_name(&role)?),
-            What::Limit { .. } => self.lift(id).map(drop),
+            What::Limit { .. } => self.lift(id),
             What::Kill { .. } | What::CrashLoop { .. } | What::Clock { .. } => Ok(()),
         };
         self.note(id, Page::undone);

@@ -4,16 +4,22 @@
 //! keeping what it promised. That is what was asked for and no breakdown; the role is started again when its limit is lifted, as a
 //! supervisor would.
 
+use std::time::Duration;
+
 use handfast_faults::account::{Line, LineVerdict};
 use handfast_faults::disturbance::Limit;
 use handfast_lab::{Exit, Limiting as _};
 use handfast_scenario::event::{AccountLine, AccountVerdict};
 use handfast_scenario::name::RoleName;
+use tokio::time::timeout;
 
 use super::act::millis;
 use crate::unit::chain;
 use crate::unit::stage::Stage;
 use crate::unit::step::StepError;
+
+/// How long a peer that found no space may take to end, after there is space again (measured: an interpreter takes 1.8 s to come down).
+const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
 /// An end of a peer to which a limit leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +69,13 @@ impl Stage {
 
     /// Takes a limit away, and starts the role again if that was its end.
     pub(super) async fn unlimit(&self, id: usize, role: &RoleName) -> Result<(), StepError> {
-        let had_excuse = self.lift(id)?;
+        self.lift(id)?;
+        let peer = self.lab().peer(role.as_str());
+        if let (Some(Excuse::ByItself), Some(peer)) = (self.journal().excuse_of(id), peer) {
+            // One that lasts is not waited for any longer.
+            drop(timeout(ENDS_WITHIN, peer.exited()).await);
+        }
+        let had_excuse = self.journal().no_excuse(id);
         let keeps_down = self.disturber().hampers(role);
         if had_excuse && !keeps_down && self.is_down(role) {
             let began = self.now();
@@ -80,15 +92,13 @@ impl Stage {
         Ok(())
     }
 
-    /// Takes a limit away and keeps what was measured of it; one that was never in force is away. `true` if it was an excuse for an end.
-    pub(super) fn lift(&self, id: usize) -> Result<bool, StepError> {
-        let Some(in_force) = self.disturber().state().limits.remove(&id) else { return Ok(false) };
-        let undone = in_force.undo();
-        let had_excuse = self.journal().no_excuse(id);
-        let lines = undone.map_err(|error| StepError::Infra(chain(&error)))?;
+    /// Takes a limit away and keeps what was measured of it; one that was never in force is away.
+    pub(super) fn lift(&self, id: usize) -> Result<(), StepError> {
+        let Some(in_force) = self.disturber().state().limits.remove(&id) else { return Ok(()) };
+        let lines = in_force.undo().map_err(|error| StepError::Infra(chain(&error)))?;
         let lines: Vec<AccountLine> = lines.into_iter().map(account_line).collect();
         self.note(id, |page, _| page.lines.extend(lines));
-        Ok(had_excuse)
+        Ok(())
     }
 }
 
