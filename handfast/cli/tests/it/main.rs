@@ -12,6 +12,7 @@ mod infra;
 mod killing;
 mod killing_networks;
 mod lab;
+mod limits;
 mod matrix;
 mod merge;
 mod moments;

@@ -18,8 +18,9 @@ use crate::unit::chain;
 use crate::unit::stage::Stage;
 use crate::unit::step::StepError;
 
-/// How long a peer that found no space may take to end, after there is space again (measured: an interpreter takes 1.8 s to come down).
-const ENDS_WITHIN: Duration = Duration::from_secs(3);
+/// How long a peer that found no space may take to end, after there is space again (measured: one that finishes its
+/// open connections first takes 5 s).
+const ENDS_WITHIN: Duration = Duration::from_secs(8);
 
 /// An end of a peer to which a limit leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
