@@ -104,9 +104,8 @@ fn text(host: &Host, lacking: &[&Ability], palette: Palette) -> String {
     for ability in &host.abilities {
         let ink = match ability.state {
             State::Can => Ink::Good,
-            State::Partly => Ink::Doubtful,
             State::Cannot if lacking.contains(&ability) => Ink::Bad,
-            State::Cannot => Ink::Doubtful,
+            State::Partly | State::Cannot => Ink::Doubtful,
         };
         let state = palette.paint(ink, format_args!("{:<6}", ability.state));
         writeln!(text, "{state}  {:<17}  {}", ability.name, tame(&ability.found))

@@ -63,6 +63,7 @@ fn too_few_descriptors_are_a_lack() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "what the host lacks is named")]
 fn somebody_who_is_not_root_is_told_what_he_cannot_do() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("not root already: the other tests are this one");

@@ -28,7 +28,8 @@ async fn carry_out(peer: &Peer, code: &str) -> Value {
 }
 
 /// Puts a limit on. Where the host cannot, it says so by name, and what is asserted is that nothing is pretended.
-async fn on(unit: &Unit, limit: Limit) -> Option<Box<dyn InForce>> {
+#[expect(clippy::print_stderr, reason = "what the host lacks is named")]
+fn on(unit: &Unit, limit: Limit) -> Option<Box<dyn InForce>> {
     match unit.limit("a", &limit) {
         Ok(in_force) => Some(in_force),
         Err(LimitError::NotPossible { what, why }) => {
@@ -68,8 +69,8 @@ fn groups_of(run: &str) -> Vec<PathBuf> {
 async fn a_share_of_the_processor_throttles_and_is_undone() {
     let lab = TestLab::open();
     let limit = Limit::Cpu { percent: 20 };
-    let (unit, peer) = limited(&lab, &[limit.clone()]).await;
-    let Some(mut in_force) = on(&unit, limit).await else { return };
+    let (unit, peer) = limited(&lab, &[limit]).await;
+    let Some(mut in_force) = on(&unit, limit) else { return };
     assert_eq!(only(in_force.measured()).asked, "20 % of a core");
     let burn = "
 import time
@@ -101,7 +102,7 @@ async fn a_limit_that_nobody_comes_near_is_not_called_met() {
     let limits = [Limit::Memory { bytes: 512 * MIB }, Limit::Processes { most: 500 }];
     let (unit, _peer) = limited(&lab, &limits).await;
     for limit in limits {
-        let Some(in_force) = on(&unit, limit).await else { continue };
+        let Some(in_force) = on(&unit, limit) else { continue };
         let line = only(in_force.undo().unwrap());
         assert_eq!(line.verdict, LineVerdict::TooFew, "{line:?}");
     }
@@ -111,8 +112,8 @@ async fn a_limit_that_nobody_comes_near_is_not_called_met() {
 async fn a_peer_that_dies_for_want_of_memory_is_told_from_one_that_is_killed() {
     let lab = TestLab::open();
     let limit = Limit::Memory { bytes: 64 * MIB };
-    let (unit, peer) = limited(&lab, &[limit.clone()]).await;
-    let Some(mut in_force) = on(&unit, limit).await else { return };
+    let (unit, peer) = limited(&lab, &[limit]).await;
+    let Some(mut in_force) = on(&unit, limit) else { return };
     let died = peer.call("do", json!({ "code": "x = b'1' * (1 << 28)" }), LONG).await;
     assert!(died.is_err());
     assert_eq!(peer.exited().await, Some(Exit::OutOfMemory));
@@ -140,8 +141,8 @@ async fn a_peer_that_dies_for_want_of_memory_is_told_from_one_that_is_killed() {
 async fn a_thread_too_many_is_refused() {
     let lab = TestLab::open();
     let limit = Limit::Processes { most: 8 };
-    let (unit, peer) = limited(&lab, &[limit.clone()]).await;
-    let Some(in_force) = on(&unit, limit).await else { return };
+    let (unit, peer) = limited(&lab, &[limit]).await;
+    let Some(in_force) = on(&unit, limit) else { return };
     let start = "
 import threading
 stop = threading.Event()
@@ -215,7 +216,7 @@ finally: os.close(file)
 async fn a_full_disk_refuses_what_is_written_and_keeps_what_was() {
     let lab = TestLab::open();
     let (unit, peer) = limited(&lab, &[Limit::DiskFull]).await;
-    let Some(in_force) = on(&unit, Limit::DiskFull).await else { return };
+    let Some(in_force) = on(&unit, Limit::DiskFull) else { return };
     // A file is made, and nothing fits into it.
     assert_eq!(carry_out(&peer, WRITE).await, json!({ "errno": ENOSPC }));
     unit.kill("a").await.unwrap();
@@ -243,8 +244,8 @@ async fn a_full_disk_refuses_what_is_written_and_keeps_what_was() {
 async fn a_slow_disk_lets_a_peer_wait_that_syncs() {
     let lab = TestLab::open();
     let limit = Limit::DiskSlow { bytes_per_s: 512 * 1024 };
-    let (unit, peer) = limited(&lab, &[limit.clone()]).await;
-    let Some(in_force) = on(&unit, limit).await else { return };
+    let (unit, peer) = limited(&lab, &[limit]).await;
+    let Some(in_force) = on(&unit, limit) else { return };
     let sync = "
 import os, time
 file = os.open(os.environ['HANDFAST_DATA_DIR'] + '/file', os.O_CREAT | os.O_WRONLY)

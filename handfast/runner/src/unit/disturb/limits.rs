@@ -58,7 +58,9 @@ impl Stage {
     pub(super) fn limit(&self, id: usize, role: &RoleName, limit: &Limit) -> Result<(), StepError> {
         let excuse = Excuse::of(limit);
         // Before it is in force: the end may come at once.
-        excuse.into_iter().for_each(|excuse| self.journal().excuse(id, role, excuse));
+        if let Some(excuse) = excuse {
+            self.journal().excuse(id, role, excuse);
+        }
         let put_on = self.lab().limit(role.as_str(), limit);
         let in_force = put_on.map_err(|error| {
             self.journal().no_excuse(id);
