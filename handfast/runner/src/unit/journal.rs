@@ -210,11 +210,11 @@ impl Journal {
         self.pages().excuses.get(&id).map(|(_, excuse)| *excuse)
     }
 
-    /// Ends that; `true` if it was there.
-    pub(super) fn no_excuse(&self, id: usize) -> bool {
+    /// Ends that.
+    pub(super) fn no_excuse(&self, id: usize) {
         // What has ended so far ended under it.
         self.sync();
-        self.pages().excuses.remove(&id).is_some()
+        self.pages().excuses.remove(&id);
     }
 
     /// Waits until anything more is seen.

@@ -78,9 +78,9 @@ impl Stage {
             // One that lasts is not waited for any longer.
             drop(timeout(ENDS_WITHIN, peer.exited()).await);
         }
-        let had_excuse = self.journal().no_excuse(id);
+        let has_excuse = self.journal().excuse_of(id).is_some();
         let keeps_down = self.disturber().hampers(role);
-        if had_excuse && !keeps_down && self.is_down(role) {
+        if has_excuse && !keeps_down && self.is_down(role) {
             let began = self.now();
             self.start_disturbed(role).await?;
             let took = millis(self.now().saturating_sub(began));
@@ -92,6 +92,8 @@ impl Stage {
             };
             self.note(id, |page, _| page.lines.push(line));
         }
+        // Not before: the journal hears of an end later than whoever waits for the process.
+        self.journal().no_excuse(id);
         Ok(())
     }
 
