@@ -124,7 +124,7 @@ impl Args {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| {
             CommandError::usage_text(
-                &format!("read {shown}: {error}"),
+                format!("read {shown}: {error}"),
                 "give the path of a scenario file",
             )
         })?;
@@ -134,9 +134,8 @@ impl Args {
         let after =
             parts.iter().rposition(|part| part == "scenarios").map_or(parts.len() - 1, |at| at + 1);
         let file = parts[after..].join("/");
-        Scenario::parse(&file, &text, &Vocabulary::default()).map_err(|problems| {
-            CommandError::usage_text(&problems.to_string(), "mend the scenario file")
-        })?;
+        Scenario::parse(&file, &text, &Vocabulary::default())
+            .map_err(|problems| CommandError::usage_text(problems, "mend the scenario file"))?;
         Ok(Played { path: shown, file, text, seeds: self.seeds })
     }
 }
