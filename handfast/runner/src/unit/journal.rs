@@ -190,14 +190,18 @@ impl Journal {
         self.wait_for(|pages| look(&pages.events)).await
     }
 
-    /// Waits for events after the event number `from`; gives what of them may begin a disturbance, and the number of the next.
-    pub(super) async fn heard_after(&self, from: usize) -> (Vec<Heard>, usize) {
-        self.wait_for(|pages| {
-            let new = pages.events.get(from..).filter(|new| !new.is_empty())?;
-            let heard = new.iter().filter_map(|recorded| Heard::of(&recorded.event));
-            Some((heard.collect(), pages.events.len()))
-        })
-        .await
+    /// What of the events after the event number `from` may begin a disturbance, and the number of the next.
+    pub(super) fn heard_since(&self, from: usize) -> (Vec<Heard>, usize) {
+        self.sync();
+        let pages = self.pages();
+        let new = pages.events.get(from..).unwrap_or_default();
+        let heard = new.iter().filter_map(|recorded| Heard::of(&recorded.event));
+        (heard.collect(), pages.events.len().max(from))
+    }
+
+    /// Waits for events after the event number `from`.
+    pub(super) async fn more_than(&self, from: usize) {
+        self.wait_for(|pages| (pages.events.len() > from).then_some(())).await;
     }
 
     /// From now on a peer of `role` may end in this way: the disturbance `id` leads to it.

@@ -60,21 +60,14 @@ impl Stage {
         }
         let mut changes = disturber.watch();
         let mut acts = FuturesUnordered::new();
-        let mut next = usize::MAX;
         loop {
-            if next == usize::MAX && disturber.state().timeline.is_some() {
-                next = disturber.state().began_at;
-            }
+            self.catch_up();
+            let next = disturber.state().next_event();
             while let Some(order) = disturber.next_order() {
                 acts.push(self.carry_out(order));
             }
             tokio::select! {
-                (heard, seen) = self.journal().heard_after(next) => {
-                    next = seen;
-                    for heard in &heard {
-                        disturber.hear(heard, self.now());
-                    }
-                }
+                () = self.journal().more_than(next) => {}
                 () = self.until(disturber.next_deadline()) => disturber.handle_deadline(self.now()),
                 Some(done) = acts.next() => if let Err(error) = done { return error },
                 // The first step has begun, or somebody asks for calm.
@@ -83,10 +76,28 @@ impl Stage {
         }
     }
 
+    /// Takes in what was heard until now.
+    fn catch_up(&self) {
+        let disturber = self.disturber();
+        let next = disturber.state().next_event();
+        if next == usize::MAX {
+            return;
+        }
+        let (heard, seen) = self.journal().heard_since(next);
+        let now = self.now();
+        for heard in &heard {
+            disturber.hear(heard, now);
+        }
+        let mut state = disturber.state();
+        state.began_at = state.began_at.max(seen);
+    }
+
     /// Waits until every disturbance is over and undone.
     pub(in crate::unit) async fn calm(&self, within: Duration) -> Result<(), StepError> {
         let disturber = self.disturber();
         let mut changes = disturber.watch();
+        // What has come by now began what waits for it; what comes later begins nothing more.
+        self.catch_up();
         disturber.ask_for_calm(self.now());
         let calm = changes.wait_for(|_| disturber.is_calm());
         let is_calm = timeout(within, calm).await.is_ok();

@@ -58,7 +58,7 @@ struct Asked {
 struct State {
     /// There from the first step on.
     timeline: Option<Timeline>,
-    /// Events of the journal that were there before the first step.
+    /// Events of the journal that were there before the first step, or were heard since.
     began_at: usize,
     /// What was begun and is not undone, though it may not be in force yet.
     begun: BTreeSet<usize>,
@@ -76,6 +76,13 @@ struct State {
     /// Under which conditions each disturbance of a link was in force.
     met: BTreeMap<usize, Vec<(Link, Conditions)>>,
     ledger: Ledger,
+}
+
+impl State {
+    /// The number of the first event that was not heard yet; none counts before the first step.
+    fn next_event(&self) -> usize {
+        if self.timeline.is_some() { self.began_at } else { usize::MAX }
+    }
 }
 
 impl Disturber {
