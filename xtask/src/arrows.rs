@@ -91,7 +91,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "entity-contract",
         &["entity-crypto", "entity-wire", "entity-journal", "entity-ledger", "entity-peer"],
     ),
-    ("entity-transport", &["entity-flaw", "entity-wire"]),
+    ("entity-transport", &["entity-wire"]),
     ("entity-moltbook", &["entity-crypto"]),
     ("entity-moltbook-client", &["entity-moltbook"]),
     // It shares no code with the client, so that the two cannot be wrong alike.

@@ -125,8 +125,6 @@ flaws! {
     ForgetsCertificatesOnRestart "forgets-certificates-on-restart" "Forgets to whom its payments are still to be shown when it starts again."
     ForgetsTasksOnRestart "forgets-tasks-on-restart" "Forgets the tasks that it has taken and given when it starts again."
     ForgetsMailOnRestart "forgets-mail-on-restart" "As a relay, forgets the mail that it has taken when it starts again."
-    TakesFullDiskForKept "takes-full-disk-for-kept" "Takes what could not be written for kept."
-    StopsAccepting "stops-accepting" "Takes no connection any more once it had no descriptor left."
     // What runs out.
     LeaksDescriptor "leaks-descriptor" "Keeps a file open for every message it receives."
     LeaksMemory "leaks-memory" "Keeps 8 KiB of memory for every message it receives."

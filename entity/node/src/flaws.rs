@@ -55,11 +55,6 @@ pub(crate) async fn turn() -> Option<SemaphorePermit<'static>> {
 
 static TURN: Semaphore = Semaphore::const_new(1);
 
-/// Whether a flawed node goes on as if a journal that failed had kept everything.
-pub(crate) fn ignores_failure() -> bool {
-    planted(Flaw::TakesFullDiskForKept)
-}
-
 /// Whether a flawed relay loses a message that it says was taken.
 pub(crate) fn drops(message: &[u8]) -> bool {
     planted(Flaw::RelayDrops) && message.len() > RELAYED_LEN_MIN

@@ -15,8 +15,6 @@ use std::{fmt, io, mem, thread};
 use entity_journal::{Batch, Journal, JournalError, Record, Space};
 use tokio::sync::{oneshot, watch};
 
-use crate::flaws;
-
 /// From so many batches on a group shows that several wait for the disk at once: one alone has two under way at most, its
 /// own and what answers to it bring about.
 const BUSY_BATCHES: usize = 4;
@@ -191,9 +189,6 @@ fn work(mut journal: Box<dyn Journal + Send>, queue: &Queue, mut tell: impl FnMu
             let committed = catch_unwind(AssertUnwindSafe(|| journal.commit(&taken.batches)));
             match committed.unwrap_or_else(|_| Err(panicked("write"))) {
                 Ok(()) => tell(Progress::Durable { batches: taken.batches.len() }),
-                Err(_) if flaws::ignores_failure() => {
-                    tell(Progress::Durable { batches: taken.batches.len() });
-                }
                 Err(error) => {
                     queue.abandon();
                     return tell(Progress::Failed(error));

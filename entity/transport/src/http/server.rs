@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use entity_flaw::{Flaw, planted};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER};
@@ -186,7 +185,6 @@ async fn accept_all<H: Handler>(
                     }
                     None => refuse(&stream),
                 },
-                Err(_) if planted(Flaw::StopsAccepting) => std::future::pending().await,
                 Err(error) => accept_failed(&error, (slots, shared.sockets.slots())).await,
             }
             door.pause().await;

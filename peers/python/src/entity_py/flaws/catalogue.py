@@ -98,9 +98,6 @@ CATALOGUE: Dict[str, Flaw] = {
     "forgets-life-after-resume": Flaw(
         "Asks a peer for no sign of life any more once their session was resumed.", robustness.forgets_life_after_resume
     ),
-    "waits-by-wall-clock": Flaw(
-        "Waits by the wall clock before it sends again, so that a clock that is set back stops it.", robustness.waits_by_wall_clock
-    ),
     "bears-no-skew": Flaw("Refuses 1.1 messages of a sender whose clock is off by more than two seconds.", robustness.bears_no_skew),
     "waits-for-the-slowest": Flaw("Sends nobody anything while one peer does not answer.", robustness.waits_for_the_slowest),
     "redials-at-once": Flaw("Dials a WebSocket that broke again at once, however often that fails.", robustness.redials_at_once),
@@ -119,8 +116,6 @@ CATALOGUE: Dict[str, Flaw] = {
     "forgets-tasks-on-restart": Flaw(
         "Forgets the tasks that it has taken and given when it starts again.", robustness.forgets_tasks_on_restart
     ),
-    "takes-full-disk-for-kept": Flaw("Takes what could not be written for kept.", robustness.takes_full_disk_for_kept),
-    "stops-accepting": Flaw("Takes no connection any more once it had no descriptor left.", robustness.stops_accepting),
     "leaks-descriptor": Flaw("Keeps a file open for every message it receives.", services.leaks_descriptor),
     "leaks-memory": Flaw("Keeps 8 KiB of memory for every message it receives.", services.leaks_memory),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import uuid
 from collections import deque
 from typing import Any, Callable, Deque
@@ -196,21 +195,6 @@ def forgets_life_after_resume() -> None:
     )
 
 
-def waits_by_wall_clock() -> None:
-    from ..peer.core import Core
-    from ..times import Now
-
-    def made(next_deadline: Function) -> Function:
-        def flawed(self: Any) -> Any:
-            found = next_deadline(self)
-            return None if found is None else found - self._offset
-
-        return flawed
-
-    replace(Core, "_time", lambda self, now: Now(now.mono + self._offset, now.wall + self._offset))
-    around(Core, "next_deadline", made)
-
-
 def bears_no_skew() -> None:
     from ..encoding import SECOND
     from ..peer import eleven
@@ -341,24 +325,3 @@ def forgets_tasks_on_restart() -> None:
     from ..services.tasks import Book
 
     replace(Book, "restore", lambda self, key, value: None)
-
-
-def takes_full_disk_for_kept() -> None:
-    from ..store import Store
-
-    def made(commit: Function) -> Function:
-        def flawed(self: Any, batches: Any) -> None:
-            try:
-                commit(self, batches)
-            except sqlite3.Error:
-                pass
-
-        return flawed
-
-    around(Store, "commit", made)
-
-
-def stops_accepting() -> None:
-    from asyncio import constants
-
-    replace(constants, "ACCEPT_RETRY_DELAY", 10**6)
