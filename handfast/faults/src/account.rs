@@ -4,8 +4,8 @@
 //! A condition that did not take effect is [`Missed`](LineVerdict::Missed); one that had too few packets to show
 //! anything is [`TooFew`](LineVerdict::TooFew), which is not the same as held.
 //!
-//! - [`bursts`]: losses in a row
-//! - [`judge`]: the lines of asked and measured
+//! - `bursts`: losses in a row
+//! - `judge`: the lines of asked and measured
 
 mod bursts;
 mod judge;

@@ -6,7 +6,7 @@
 //! not take it, the queue before the bottleneck has no room, the bottleneck sends it bit by bit, it is lost, damaged or
 //! doubled on the way, and it takes its time.
 //!
-//! - [`patch`](self::patch): conditions of which some fields are named, and their text
+//! - [`patch`]: conditions of which some fields are named, and their text
 //! - [`approximated`](Conditions::approximated): what a proxy that sees streams and no packets makes of them
 
 mod approximation;

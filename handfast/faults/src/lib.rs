@@ -17,7 +17,7 @@
 //!
 //! Of packets, processes and resources:
 //! - [`conditions`]: what one direction of a link is like, and patches over that
-//! - [`preset`]: the conditions of real links, with the source of their numbers
+//! - [`mod@preset`]: the conditions of real links, with the source of their numbers
 //! - [`shaper`]: what becomes of each packet
 //! - [`account`]: what was asked, and what was measured
 //! - [`disturbance`]: what is done, when, for how long
