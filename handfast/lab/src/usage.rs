@@ -68,6 +68,7 @@ pub(crate) fn descendants(pid: u32) -> BTreeSet<u32> {
 mod tests {
     use std::fs::File;
     use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -88,13 +89,19 @@ mod tests {
             command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
         };
         let mut child = start(&mut shell);
-        while descendants(child.id()).is_empty() {
+        // A child that has not begun its program yet has next to nothing.
+        let begun = Instant::now();
+        let usage = loop {
+            let usage = Usage::of(child.id()).unwrap();
+            let is_whole = usage.descriptors >= 6 && usage.memory_bytes > 16 * 1_024;
+            if is_whole && !descendants(child.id()).is_empty() {
+                break usage;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{usage:?}");
             std::thread::yield_now();
-        }
-        let usage = Usage::of(child.id()).unwrap();
+        };
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(usage.descriptors >= 6 && usage.memory_bytes > 16 * 1_024, "{usage:?}");
         assert!(Usage::of(child.id()).is_err());
     }
 
