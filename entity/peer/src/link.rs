@@ -110,8 +110,7 @@ impl Link {
     pub(crate) fn failed(&mut self, now: Timestamp) {
         self.opening = None;
         self.switches = 0;
-        let tries_again = self.keep && !planted(Flaw::GivesUpSessions);
-        self.retry_at = tries_again.then(|| now.plus(retry_pause(self.failures)));
+        self.retry_at = self.keep.then(|| now.plus(retry_pause(self.failures)));
         self.failures = self.failures.saturating_add(1);
     }
 

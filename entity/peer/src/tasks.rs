@@ -46,9 +46,7 @@ impl Tasks {
     ///
     /// A record is damaged.
     pub(crate) fn restore(stored: &mut Stored) -> Result<Self, RestoreError> {
-        let book = record::restore(stored)?;
-        let is_forgotten = planted(Flaw::ForgetsTasksOnRestart);
-        Ok(Self { book: if is_forgotten { Book::default() } else { book } })
+        Ok(Self { book: record::restore(stored)? })
     }
 
     /// Returns all tasks, oldest first.

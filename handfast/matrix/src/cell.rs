@@ -5,6 +5,7 @@ use std::fmt;
 
 use handfast_scenario::name::{PeerName, RoleName};
 use handfast_scenario::plan::{PlanError, Selection, Unit, UnitId};
+use handfast_scenario::scenario::Network;
 use handfast_scenario::{Plan, Project, Scenario};
 
 /// Most cells of a matrix.
@@ -111,9 +112,11 @@ impl Cell {
         roles.filter_map(|(name, role)| Some((name.clone(), role.protocol.clone()?))).collect()
     }
 
-    /// The preset of the network; `own` for conditions that the scenario spells out.
+    /// The preset of the network.
     pub fn network(&self) -> &'static str {
-        self.unit.scenario.network.name()
+        match self.unit.scenario.network {
+            Network::None => "none",
+        }
     }
 }
 

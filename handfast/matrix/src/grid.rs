@@ -143,9 +143,6 @@ impl Grid {
             | RunEvent::PeerEvent { .. }
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
-            | RunEvent::NetworkStarted { .. }
-            | RunEvent::Disturbance { .. }
-            | RunEvent::Account { .. }
             | RunEvent::Searched { .. }
             | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }

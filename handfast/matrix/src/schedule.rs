@@ -182,8 +182,7 @@ pub(crate) fn is_exact(steps: &[Step]) -> bool {
         | StepKind::Measure(_)
         | StepKind::Stop(_)
         | StepKind::Kill(_)
-        | StepKind::Start(_)
-        | StepKind::Calm(_) => false,
+        | StepKind::Start(_) => false,
     })
 }
 

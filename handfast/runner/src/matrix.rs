@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handfast_history::{History, Recalled};
-use handfast_lab::net::Ask;
 use handfast_matrix::schedule::Cost;
 use handfast_matrix::{Cell, Expectations, Ingredients, Schedule};
 use handfast_scenario::RunEvent;
@@ -220,13 +219,7 @@ fn gather(
     files: &[String],
     objections: &mut BTreeMap<PeerName, Objection>,
 ) -> Ingredients {
-    let means = match &around.network.ask {
-        Ask::Auto => String::new(),
-        Ask::Root => "root".to_owned(),
-        Ask::Rootless => "rootless".to_owned(),
-        Ask::Proxies { .. } => "proxies".to_owned(),
-    };
-    let mut ingredients = Ingredients { means, ..Ingredients::default() };
+    let mut ingredients = Ingredients::default();
     match ingredients::platform() {
         Ok(platform) => ingredients.platform = Some(platform),
         Err(error) => {

@@ -31,7 +31,7 @@ use crate::project::Loaded;
 use crate::sink::{Mouth, Progress};
 use crate::suite::{self, Bench};
 use crate::tally::Tally;
-use crate::unit::{self, NetworkAsk, Surroundings};
+use crate::unit::{self, Surroundings};
 
 /// Most rounds of `--repeat`.
 pub const REPEAT_MAX: usize = 10_000;
@@ -55,8 +55,6 @@ pub struct Order {
     pub matrix: Option<MatrixOrder>,
     /// Which part of a whole the plan is.
     pub shard: Option<ShardMark>,
-    /// How the networks of units are made.
-    pub network: NetworkAsk,
 }
 
 /// Whether peers are built first.
@@ -156,7 +154,6 @@ impl Dispatcher {
             lab: means.lab,
             mouth: means.mouth,
             seed: order.seed,
-            network: order.network.clone(),
             interrupt: means.interrupt,
             spoken: OnceLock::new(),
         };

@@ -33,13 +33,6 @@ pub(crate) struct Casting {
     peer: PeerName,
 }
 
-impl Casting {
-    /// The role, and who plays it.
-    pub(crate) fn parts(&self) -> (RoleName, PeerName) {
-        (self.role.clone(), self.peer.clone())
-    }
-}
-
 impl FromStr for Casting {
     type Err = String;
 

@@ -18,7 +18,6 @@ pub(crate) struct Session {
     pub(crate) lab: Lab,
     pub(crate) workshop: Workshop,
     pub(crate) places: Places,
-    lab_config: LabConfig,
     /// What an earlier run that was killed had left, and what was done about it.
     pub(crate) swept: Swept,
 }
@@ -38,7 +37,6 @@ impl Session {
         let scratch_root = loaded.root.join(".handfast").join("scratch");
         let folder = scratch_root.join(&id);
         let config = LabConfig { scratch_root, run: id.clone(), reaper: reaper.clone(), clock };
-        let lab_config = config.clone();
         let (lab, swept) = Lab::open(config)
             .map_err(|error| CommandError::infra(&error, "the lab cannot be opened"))?;
         Ok(Self {
@@ -48,17 +46,8 @@ impl Session {
             workshop: Workshop::new(reaper, id.clone(), folder),
             places: Places::find(&loaded.root, around.cargo_target.clone()),
             id,
-            lab_config,
             swept,
         })
-    }
-
-    /// One more lab of this session, for what is played beside everything else.
-    pub(crate) fn further_lab(&self, number: usize) -> Result<Lab, CommandError> {
-        let config = LabConfig { run: format!("{}-{number}", self.id), ..self.lab_config.clone() };
-        let (lab, _) = Lab::open(config)
-            .map_err(|error| CommandError::infra(&error, "a further lab cannot be opened"))?;
-        Ok(lab)
     }
 
     /// What the user is told of leftovers.
@@ -67,10 +56,9 @@ impl Session {
             return None;
         }
         let text = format!(
-            "removed what killed runs had left: {} processes, {} folders, {} control groups",
+            "removed what killed runs had left: {} processes, {} folders",
             self.swept.processes.len(),
-            self.swept.folders.len(),
-            self.swept.groups.len()
+            self.swept.folders.len()
         );
         Some(Progress::Note { text })
     }

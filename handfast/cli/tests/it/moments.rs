@@ -1,10 +1,8 @@
 //! What the peers of a fixture say they do, while they do it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
-use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -24,30 +22,15 @@ pub(crate) fn listen() -> Moments {
     let (sender, lines) = channel();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            hear(stream.unwrap(), sender.clone());
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(stream.unwrap()).lines().map_while(Result::ok) {
+                    if sender.send(line).is_err() {
+                        return;
+                    }
+                }
+            });
         }
     });
     Moments { address, lines }
-}
-
-/// The same at a path, which peers reach from networks of their own, too.
-pub(crate) fn listen_at(path: &Path) -> Moments {
-    let listener = UnixListener::bind(path).unwrap();
-    let (sender, lines) = channel();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            hear(stream.unwrap(), sender.clone());
-        }
-    });
-    Moments { address: path.to_str().unwrap().to_owned(), lines }
-}
-
-fn hear(stream: impl Read + Send + 'static, sender: Sender<String>) {
-    thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
 }

@@ -9,8 +9,6 @@ pub mod page;
 mod text;
 mod unit;
 
-pub(crate) use self::text::Plain;
-
 use std::collections::BTreeMap;
 
 use handfast_scenario::plan::UnitId;

@@ -169,9 +169,6 @@ impl Part {
             | RunEvent::PeerEvent { .. }
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
-            | RunEvent::NetworkStarted { .. }
-            | RunEvent::Disturbance { .. }
-            | RunEvent::Account { .. }
             | RunEvent::Searched { .. }
             | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }

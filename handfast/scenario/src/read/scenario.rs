@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::Sink;
-use super::fields::{Fields, named};
+use super::fields::{Fields, named, one_of};
 use super::scope::Scope;
 use super::step::steps;
 use super::variants::Variant;
-use super::{disturbance, network, roles, variants};
+use super::{roles, variants};
 use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, MethodName, RoleName};
-use crate::scenario::{Scenario, ScenarioId, Vocabulary};
+use crate::scenario::{Network, Scenario, ScenarioId, Vocabulary};
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 10] = [
     "name",
     "proves",
     "requires",
@@ -22,7 +22,6 @@ const KEYS: [&str; 11] = [
     "introduce",
     "connect",
     "variants",
-    "disturbance",
     "step",
 ];
 
@@ -71,7 +70,6 @@ fn one(
     let role_names: BTreeSet<RoleName> = roles.keys().cloned().collect();
     let connect = roles::connect(&fields, &role_names, introduce, sink);
     let mut scope = Scope::new(role_names, vocabulary);
-    let (disturbances, disturbed_at) = disturbance::read(&fields, &scope, sink).into_iter().unzip();
     // Without a step the scenario starts its peers and stops them, which is a behaviour too.
     let written = fields.node("step").filter(|node| !is_one_table(node, sink));
     let steps = written.map(|node| steps(node, "step", 0, &mut scope, sink));
@@ -82,9 +80,7 @@ fn one(
         proves: fields.texts("proves", sink).into_iter().map(|(id, _)| id.to_owned()).collect(),
         requires: requires(&fields, sink),
         category: fields.name("category", CategoryName::new, sink),
-        network: network::read(&fields, sink),
-        disturbances,
-        disturbed_at,
+        network: network(&fields, sink),
         roles,
         introduce,
         connect,
@@ -99,4 +95,14 @@ fn requires(fields: &Fields<'_>, sink: &mut Sink) -> BTreeSet<MethodName> {
         .into_iter()
         .filter_map(|(method, span)| named(method, span, "requires", MethodName::new, sink))
         .collect()
+}
+
+fn network(fields: &Fields<'_>, sink: &mut Sink) -> Network {
+    if let Some(node) = fields.node("network") {
+        match fields.text("network", sink) {
+            Some("none") | None => {}
+            Some(other) => one_of(other, node.span, "network", &["none"], sink),
+        }
+    }
+    Network::None
 }

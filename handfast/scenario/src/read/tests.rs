@@ -1,6 +1,5 @@
 //! What is read, and what a person is told who made a mistake.
 
-mod disturbance;
 mod limits;
 mod project;
 mod reads;

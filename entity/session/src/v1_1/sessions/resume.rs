@@ -1,7 +1,6 @@
 //! Resuming sessions, and what becomes of their keys (`docs/protocol/1.1.md#resumption`).
 
 use entity_crypto::signing::PublicKey;
-use entity_flaw::{Flaw, planted};
 use entity_wire::id::SessionId;
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::resume::Resume;
@@ -80,8 +79,7 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Resume, Refusal> {
         let resume = resumption::read(message)?;
-        let is_ours = survivor(own, message.signer()) == Survivor::Ours;
-        if session.is_resuming() && is_ours != planted(Flaw::DecidesRacesWrong) {
+        if session.is_resuming() && survivor(own, message.signer()) == Survivor::Ours {
             return Err(Refusal::SimultaneousOpen);
         }
         session.look_at_resume(&resume, now)?;

@@ -71,7 +71,7 @@ impl Stage {
         for armed in self.armed().iter_mut().filter(|armed| armed.kills(role)) {
             armed.wait().await?;
         }
-        self.after_its_disturbance(role).await
+        Ok(())
     }
 }
 
@@ -128,21 +128,15 @@ impl Moment {
     }
 }
 
-/// Does something to a role's process, now.
-pub(in crate::unit) async fn act(lab: &Unit, role: &RoleName, kind: FaultKind) -> StepResult {
+async fn act(lab: &Unit, role: &RoleName, kind: FaultKind) -> StepResult {
     match kind {
         FaultKind::Kill => kill(lab, role).await,
         FaultKind::Pause => {
             signal(lab, role, Signal::STOP)?;
             stopped(lab, role).await
         }
-        FaultKind::Resume => resume(lab, role),
+        FaultKind::Resume => signal(lab, role, Signal::CONT),
     }
-}
-
-/// Lets a role's process go on.
-pub(in crate::unit) fn resume(lab: &Unit, role: &RoleName) -> StepResult {
-    signal(lab, role, Signal::CONT)
 }
 
 async fn kill(lab: &Unit, role: &RoleName) -> StepResult {
