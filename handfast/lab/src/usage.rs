@@ -91,15 +91,15 @@ mod tests {
         let mut child = start(&mut shell);
         // A child that has not begun its program yet has next to nothing.
         let begun = Instant::now();
-        let usage = loop {
+        loop {
             let usage = Usage::of(child.id()).unwrap();
             let is_whole = usage.descriptors >= 6 && usage.memory_bytes > 16 * 1_024;
             if is_whole && !descendants(child.id()).is_empty() {
-                break usage;
+                break;
             }
             assert!(begun.elapsed() < Duration::from_secs(30), "{usage:?}");
             std::thread::yield_now();
-        };
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(Usage::of(child.id()).is_err());
