@@ -22,7 +22,7 @@
 //! figure; what besiegers spend is not, but for what the scheduler of the system cannot keep apart. With one core in all nothing is kept apart.
 //!
 //! Each round measures the honest peer alone, besieged, and alone again; a share is that of the mean of both times alone, and the median of all
-//! rounds counts. Memory is the most that was resident at any time of the run so far.
+//! rounds counts. Memory is the most that was resident at any time of its server, which each kind has for itself.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot measure ends")]
 #![expect(clippy::print_stdout, reason = "the result of a benchmark is what it prints")]
 #![expect(clippy::cast_precision_loss, reason = "counts and times far below 2^52 are averaged")]
