@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use entity_crypto::entropy::Entropy;
 use entity_crypto::identity::PeerId;
 use entity_crypto::signing::{PublicKey, SigningKey};
+use entity_flaw::{Flaw, planted};
 use entity_journal::{Batch, Stored, Write};
 use entity_wire::relay::ForwardId;
 use entity_wire::time::Timestamp;
@@ -129,6 +130,7 @@ impl Relay {
         for record in stored.take(SPACE) {
             match Kept::read(&record)? {
                 Kept::Member(key, member) => relay.book.set(key, member),
+                Kept::Mail(..) if planted(Flaw::ForgetsMailOnRestart) => {}
                 Kept::Mail((_, number), mail) => {
                     // Tickets go on after it: they are the order of arrival.
                     relay.last = relay.last.max(number);

@@ -1,12 +1,15 @@
 //! What planted flaws do around the peer: nothing, in a default build.
 
+use std::collections::VecDeque;
 use std::fs::File;
 
 use bytes::Bytes;
 use entity_crypto::signing::SigningKey;
 use entity_flaw::{Flaw, planted};
+use entity_journal::Batch;
 use entity_peer::output::Received;
 use entity_wire::canonical;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::info;
 
 /// Does what a flawed node does with a message that it has received.
@@ -24,6 +27,33 @@ pub(crate) fn on_received(received: &Received) {
         std::mem::forget(vec![1_u8; LEAK_LEN]);
     }
 }
+
+/// Batches that a flawed node puts off while it goes on as if they were kept; always empty in a default build.
+#[derive(Debug, Default)]
+pub(crate) struct Late(VecDeque<Batch>);
+
+impl Late {
+    /// Puts a batch off; gives back the one whose turn it is.
+    pub(crate) fn hold(&mut self, batch: Batch) -> Option<Batch> {
+        if !planted(Flaw::AcknowledgesBeforeKeeping) {
+            return Some(batch);
+        }
+        self.0.push_back(batch);
+        if self.0.len() > LATE_MAX { self.0.pop_front() } else { None }
+    }
+
+    /// Everything that was put off, in its order.
+    pub(crate) fn take_all(&mut self) -> VecDeque<Batch> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// Waits for the turn of a transmission, of which a flawed node makes one at a time.
+pub(crate) async fn turn() -> Option<SemaphorePermit<'static>> {
+    if planted(Flaw::WaitsForTheSlowest) { TURN.acquire().await.ok() } else { None }
+}
+
+static TURN: Semaphore = Semaphore::const_new(1);
 
 /// Whether a flawed relay loses a message that it says was taken.
 pub(crate) fn drops(message: &[u8]) -> bool {
@@ -51,6 +81,9 @@ pub(crate) fn relay_key(own: SigningKey) -> SigningKey {
 
 /// What the sentences of the flaws of relays say.
 const RELAYED_LEN_MIN: usize = 4_096;
+
+/// What the sentence of the flaw says.
+const LATE_MAX: usize = 16;
 
 /// What the sentence of the flaw says.
 const LEAK_LEN: usize = 8 << 10;

@@ -452,6 +452,7 @@ impl Node {
         self.shared.layers.close();
         // The counters as they are: what starts again need not pass over numbers that were never used.
         self.input(|peer, _| peer.handle_shutdown());
+        self.state().keep_late();
         let closed = match &self.state().journal {
             Keeper::Memory(_) => None,
             Keeper::Writer(writer) => Some(writer.close()),

@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use entity_crypto::entropy::Entropy;
+use entity_flaw::{Flaw, planted};
 use entity_wire::time::Timestamp;
 
 use crate::view::CircuitState;
@@ -48,6 +49,7 @@ impl Circuit {
     pub(crate) fn admit(&mut self, now: Timestamp) -> Result<(), Duration> {
         match self.state {
             State::Closed => Ok(()),
+            State::Open { .. } if planted(Flaw::KeepsCircuitOpen) => Err(PAUSE_MAX),
             State::Open { until } | State::HalfOpen { until } if now < until => {
                 Err(until.since(now))
             }
@@ -60,6 +62,9 @@ impl Circuit {
 
     /// Notes that something was delivered.
     pub(crate) fn succeeded(&mut self) {
+        if planted(Flaw::KeepsCircuitOpen) && self.state != State::Closed {
+            return;
+        }
         *self = Self::default();
     }
 
@@ -83,7 +88,7 @@ impl Circuit {
     pub(crate) fn heard(&mut self, now: Timestamp) -> bool {
         let is_waiting =
             matches!(self.state, State::Open { until } | State::HalfOpen { until } if now < until);
-        if is_waiting {
+        if is_waiting && !planted(Flaw::KeepsCircuitOpen) {
             self.state = State::Open { until: now };
         }
         is_waiting
@@ -101,6 +106,12 @@ impl Circuit {
 
 /// Returns `least` doubled `times` times, `most` at most.
 pub(crate) fn backoff(least: Duration, most: Duration, times: u32) -> Duration {
+    if planted(Flaw::RetriesAtOnce) {
+        return least / 40;
+    }
+    if planted(Flaw::WaitsEverLonger) {
+        return least.saturating_mul(10_u32.saturating_pow(times.min(6)));
+    }
     least.saturating_mul(1 << times.min(16)).min(most)
 }
 

@@ -12,6 +12,7 @@
 //! | `finished(core, reason, result, now)` | when a message that the room sent under a [`Reason`] of its own came to its end |
 //! | `expire(core, now)`, `next_deadline()` | as those of the peer |
 
+use entity_flaw::{Flaw, planted};
 use entity_journal::Stored;
 use entity_wire::json::Object;
 use entity_wire::time::Timestamp;
@@ -146,8 +147,12 @@ impl Features {
 
     /// Returns when [`Features::expire`] has something to do.
     pub(crate) fn next_deadline(&self, core: &Core) -> Option<Timestamp> {
+        let mut durable = self.durable.next_deadline();
+        if planted(Flaw::WaitsByWallClock) {
+            durable = durable.map(|at| at.offset(core.clock_offset_us.saturating_neg()));
+        }
         let deadlines = [
-            self.durable.next_deadline(),
+            durable,
             self.signals.next_deadline(),
             self.transfers.next_deadline(),
             self.tokens.next_deadline(core),

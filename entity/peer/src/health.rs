@@ -34,6 +34,13 @@ impl Core {
         }
     }
 
+    /// Asks a peer no more, as a flawed peer does.
+    pub(crate) fn stop_probing(&mut self, peer: &PeerName) {
+        if let Some(entry) = self.roster.get_mut(peer.as_str()) {
+            entry.liveness.probe_at = None;
+        }
+    }
+
     /// Returns the peers that are due to be asked, each scheduled for its next question. One that has not shown a sign of
     /// life since it got a heartbeat has failed to.
     pub(crate) fn take_due_probes(&mut self, now: Timestamp) -> Vec<PeerName> {

@@ -110,7 +110,8 @@ impl Link {
     pub(crate) fn failed(&mut self, now: Timestamp) {
         self.opening = None;
         self.switches = 0;
-        self.retry_at = self.keep.then(|| now.plus(retry_pause(self.failures)));
+        let tries_again = self.keep && !planted(Flaw::GivesUpSessions);
+        self.retry_at = tries_again.then(|| now.plus(retry_pause(self.failures)));
         self.failures = self.failures.saturating_add(1);
     }
 

@@ -46,7 +46,9 @@ impl Tasks {
     ///
     /// A record is damaged.
     pub(crate) fn restore(stored: &mut Stored) -> Result<Self, RestoreError> {
-        Ok(Self { book: record::restore(stored)? })
+        let book = record::restore(stored)?;
+        let is_forgotten = planted(Flaw::ForgetsTasksOnRestart);
+        Ok(Self { book: if is_forgotten { Book::default() } else { book } })
     }
 
     /// Returns all tasks, oldest first.

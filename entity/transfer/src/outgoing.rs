@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use entity_flaw::{Flaw, planted};
 use entity_wire::payload::chunk::{ChunkInit, Cut, Ranges, TransferId};
 use entity_wire::time::Timestamp;
 
@@ -126,6 +127,9 @@ impl Outgoing {
             // The answer counts, whatever was believed: the receiver may have lost something.
             State::Asked { .. } | State::Paused { .. } => {
                 self.acked = ChunkSet::from_ranges(self.cut.total_chunks(), received);
+                if planted(Flaw::StartsTransferOver) {
+                    self.acked = ChunkSet::new(self.cut.total_chunks());
+                }
                 self.lost.clear();
                 // What was sent before the question and is not in the answer may never arrive, and nobody waits to see.
                 self.flight.retain(|index, flight| {
@@ -296,6 +300,8 @@ impl Outgoing {
                 self.lose(index);
             }
             self.fill(wants, now);
+        } else if planted(Flaw::NeverRepeatsChunks) {
+            self.stirred_at = now;
         } else if self.flight.is_empty() && now >= self.stirred_at.plus(timeout) {
             // Everything was acknowledged and the end does not come: its message may be lost.
             self.ask(wants, now);
@@ -360,7 +366,8 @@ impl Outgoing {
 
     fn lose(&mut self, index: u32) {
         self.flight.remove(&index);
-        if index < self.cursor && !self.acked.contains(index) {
+        if index < self.cursor && !self.acked.contains(index) && !planted(Flaw::NeverRepeatsChunks)
+        {
             self.lost.insert(index);
         }
     }

@@ -42,8 +42,12 @@ enum Command {
     Stub(commands::stub::Args),
     Selftest(commands::selftest::Args),
     Simulate(commands::simulate::Args),
+    Chaos(commands::chaos::Args),
+    Reproduce(commands::reproduce::Args),
     Schedule(commands::schedule::Args),
+    Lab(commands::lab::Args),
     Ci(commands::ci::Args),
+    Doctor(commands::doctor::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -62,8 +66,12 @@ Examples:
   handfast run --peer b=python-stub     b is played from recorded conversations
   handfast selftest                     do the scenarios see what is planted into the peers?
   handfast simulate dht                 ten thousand nodes in virtual time, from one seed
+  handfast lab calibrate                how exact are the faults of the network on this host?
+  handfast chaos letters --budget 10m   which disturbances does it not stand?
+  handfast reproduce last               what chaos found, again: how often does it fail?
   handfast schedule run                 carry out what handfast.toml says runs by itself
   handfast ci generate                  the workflow in which all this runs on GitHub or GitLab
+  handfast doctor                       what can this host do, and what does each lack cost?
 
 Exit codes:
   0  passed                              4  nothing ran
@@ -101,8 +109,12 @@ fn carry_out(around: &Around) -> handfast_scenario::ExitCode {
         Command::Stub(args) => commands::stub::run(args, around),
         Command::Selftest(args) => commands::selftest::run(args, around),
         Command::Simulate(args) => commands::simulate::run(args, around),
+        Command::Chaos(args) => commands::chaos::run(args, around),
+        Command::Reproduce(args) => commands::reproduce::run(args, around),
         Command::Schedule(args) => commands::schedule::run(args, around),
+        Command::Lab(args) => commands::lab::run(args, around),
         Command::Ci(args) => commands::ci::run(args, around),
+        Command::Doctor(args) => commands::doctor::run(args, around),
     };
     match result {
         Ok(code) => code,

@@ -12,6 +12,8 @@ pub enum Exit {
     Code(i32),
     /// By this signal.
     Signal(i32),
+    /// Killed by the kernel, since its control group had no more memory.
+    OutOfMemory,
 }
 
 impl fmt::Display for Exit {
@@ -19,6 +21,7 @@ impl fmt::Display for Exit {
         match self {
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal(signal) => write!(f, "signal {signal}"),
+            Self::OutOfMemory => f.write_str("SIGKILL for want of memory"),
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use thiserror::Error;
 
 use crate::clock::Clock;
+use crate::net::{Ask, Means, NetError, Owner};
 use crate::scratch::{Scratch, Swept};
 use crate::unit::{Unit, UnitConfig};
 
@@ -43,6 +45,7 @@ pub struct Lab {
     config: LabConfig,
     scratch: Scratch,
     units: AtomicU64,
+    means: OnceLock<Means>,
 }
 
 impl Lab {
@@ -54,7 +57,25 @@ impl Lab {
     pub fn open(config: LabConfig) -> Result<(Self, Swept), LabError> {
         let (scratch, swept) =
             Scratch::open(&config.scratch_root, &config.run).map_err(LabError::Scratch)?;
-        Ok((Self { config, scratch, units: AtomicU64::new(0) }, swept))
+        Ok((Self { config, scratch, units: AtomicU64::new(0), means: OnceLock::new() }, swept))
+    }
+
+    /// How units with a network of their own are carried out here: found out by doing it, and by doing it once. Takes some
+    /// milliseconds the first time.
+    pub async fn means(&self, ask: &Ask) -> Means {
+        if let Some(means) = self.means.get() {
+            return means.clone();
+        }
+        let dir = self.scratch.dir().to_owned();
+        let owner = Owner {
+            reaper: self.config.reaper.clone(),
+            run: self.config.run.clone(),
+            dir,
+            ask: ask.clone(),
+        };
+        let found = tokio::task::spawn_blocking(move || Means::find(&owner)).await;
+        let found = found.unwrap_or_else(|error| Means::Proxies { why: error.to_string() });
+        self.means.get_or_init(|| found).clone()
     }
 
     /// Opens a unit: folder, reaper and tap; no peer is started yet.
@@ -81,6 +102,9 @@ pub enum LabError {
     /// The reaper could not be started.
     #[error("failed to start the reaper")]
     Reaper(#[source] io::Error),
+    /// The network of the unit could not be made.
+    #[error("failed to make the network of the unit")]
+    Network(#[source] NetError),
     /// The proxy could not listen.
     #[error("failed to open the recording proxy")]
     Tap(#[source] io::Error),

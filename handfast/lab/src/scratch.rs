@@ -7,13 +7,14 @@
 //! the run itself, which no reaper owns.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::reaper::LeftProcess;
 use crate::reaper::tree::{self, Marker};
-use crate::reaper::{LeftProcess, RUN_MARKER};
+use crate::resource::groups::inventory;
 
 /// The lock file in a run's folder, and in the root while folders are made or swept.
 const LOCK: &str = "lock";
@@ -32,12 +33,14 @@ pub struct Swept {
     pub folders: Vec<PathBuf>,
     /// Processes of dead runs that still lived; they are dead.
     pub processes: Vec<LeftProcess>,
+    /// Control groups of dead runs.
+    pub groups: Vec<PathBuf>,
 }
 
 impl Swept {
     /// Whether nothing was left behind.
     pub fn is_empty(&self) -> bool {
-        self.folders.is_empty() && self.processes.is_empty()
+        self.folders.is_empty() && self.processes.is_empty() && self.groups.is_empty()
     }
 }
 
@@ -63,8 +66,9 @@ impl Scratch {
         let swept = sweep(root)?;
         let dir = root.join(run);
         fs::create_dir(&dir)?;
-        let lock = lock_file(&dir)?;
+        let mut lock = lock_file(&dir)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        write!(lock, "{}", std::process::id())?;
         Ok((Self { dir, _lock: lock }, swept))
     }
 
@@ -76,8 +80,11 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        // A unit that was dropped may still be on its way out, and without its inventory nobody would know of its control groups.
         // What cannot be removed here is found by the next start.
-        drop(fs::remove_dir_all(&self.dir));
+        if remove_groups(&self.dir).is_ok() {
+            drop(fs::remove_dir_all(&self.dir));
+        }
     }
 }
 
@@ -95,15 +102,33 @@ fn sweep(root: &Path) -> io::Result<Swept> {
         let lock = lock_file(&dir)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => continue,
+            Err(rustix::io::Errno::WOULDBLOCK) if is_alive(&dir) => continue,
+            // A process that it was about to start when it died still shares its lock, until it becomes another program.
+            Err(rustix::io::Errno::WOULDBLOCK) => flock(&lock, FlockOperation::LockExclusive)?,
             Err(error) => return Err(error.into()),
         }
-        let ended = tree::end_marked(&Marker::new(RUN_MARKER, run))?;
+        let ended = tree::end_marked(&Marker::of_run(run))?;
         swept.processes.extend(ended);
+        swept.groups.extend(remove_groups(&dir)?);
         remove(&dir)?;
         swept.folders.push(dir);
     }
     Ok(swept)
+}
+
+/// Whether the run of a locked folder lives, as far as its lock says whose it is.
+fn is_alive(dir: &Path) -> bool {
+    let owner = fs::read_to_string(dir.join(LOCK)).unwrap_or_default();
+    owner.parse().map_or(true, tree::is_alive)
+}
+
+/// Removes the control groups of a run's units, with what still runs in them.
+fn remove_groups(run: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut removed = Vec::new();
+    for unit in fs::read_dir(run)? {
+        removed.extend(inventory::remove_all(&unit?.path())?);
+    }
+    Ok(removed)
 }
 
 /// Removes a folder that may be gone already.

@@ -5,7 +5,6 @@ use std::fmt;
 
 use handfast_scenario::name::{PeerName, RoleName};
 use handfast_scenario::plan::{PlanError, Selection, Unit, UnitId};
-use handfast_scenario::scenario::Network;
 use handfast_scenario::{Plan, Project, Scenario};
 
 /// Most cells of a matrix.
@@ -112,11 +111,9 @@ impl Cell {
         roles.filter_map(|(name, role)| Some((name.clone(), role.protocol.clone()?))).collect()
     }
 
-    /// The preset of the network.
+    /// The preset of the network; `own` for conditions that the scenario spells out.
     pub fn network(&self) -> &'static str {
-        match self.unit.scenario.network {
-            Network::None => "none",
-        }
+        self.unit.scenario.network.name()
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Ingredients {
     pub builds: BTreeMap<PeerName, Digest>,
     /// Scenario files and the files they name, relative to the project.
     pub files: BTreeMap<String, Digest>,
+    /// How networks are made, where a scenario asks for one; empty: as the host gives them.
+    pub means: String,
 }
 
 impl Ingredients {
@@ -52,6 +54,9 @@ impl Ingredients {
             key.part(role.as_str()).part(protocol);
         }
         key.part(cell.network()).part(unit.category.as_str());
+        if unit.scenario.needs_network() && !self.means.is_empty() {
+            key.part("means").part(&self.means);
+        }
         key.part(unit.budget.as_micros().to_string());
         Some(key.finish())
     }

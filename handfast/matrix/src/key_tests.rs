@@ -42,6 +42,7 @@ fn ingredients() -> Ingredients {
             .map(|at| file(&format!("scenarios/test_unit_{at}.toml")))
             .chain([file("some.conf")])
             .collect(),
+        means: String::new(),
     }
 }
 
@@ -182,4 +183,16 @@ fn the_key_of_a_cell_is_pinned() {
     // A change here makes every verdict of earlier runs worthless: change TAG with it.
     let expected = "04ac8d6bd418a10a88136f3bb34f84a62c5ef3904d62f665df45fa2272bd5cc2";
     assert_eq!(keys(&ingredients())[0].unwrap().to_string(), expected);
+}
+
+#[test]
+fn the_means_of_a_network_are_part_of_a_key_where_a_scenario_asks_for_one() {
+    let (mut cells, files) = all();
+    let key = |cell: &Cell, means: &str| {
+        let means = means.to_owned();
+        Ingredients { means, ..ingredients() }.key(cell, &files[0])
+    };
+    assert_eq!(key(&cells[0], "proxies"), key(&cells[0], ""));
+    cells[0].unit.scenario.network = handfast_scenario::scenario::Network::Preset("lte");
+    assert_ne!(key(&cells[0], "proxies"), key(&cells[0], ""));
 }

@@ -182,7 +182,8 @@ pub(crate) fn is_exact(steps: &[Step]) -> bool {
         | StepKind::Measure(_)
         | StepKind::Stop(_)
         | StepKind::Kill(_)
-        | StepKind::Start(_) => false,
+        | StepKind::Start(_)
+        | StepKind::Calm(_) => false,
     })
 }
 

@@ -122,13 +122,8 @@ impl Watch {
                     .filter_map(|cell| Some((cell.unit.clone(), cell.expected.clone()?)));
                 self.expected.extend(expected);
                 for fault in faults {
-                    self.failed(
-                        Class::Product,
-                        "expected results",
-                        Player::default(),
-                        fault,
-                        settings,
-                    );
+                    let nobody = Player::default();
+                    self.failed(Class::Product, "expected results", nobody, fault, settings);
                 }
                 (!faults.is_empty()).then_some(News::Failed(Class::Product))
             }
@@ -174,6 +169,9 @@ impl Watch {
             | RunEvent::PeerEvent { .. }
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
+            | RunEvent::NetworkStarted { .. }
+            | RunEvent::Disturbance { .. }
+            | RunEvent::Account { .. }
             | RunEvent::Searched { .. }
             | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }

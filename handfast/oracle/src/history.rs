@@ -158,6 +158,20 @@ impl<'a> History<'a> {
         self.events.iter().map(|recorded| &recorded.event)
     }
 
+    /// The same with their times, in microseconds.
+    pub(crate) fn timed(&self) -> impl Iterator<Item = (u64, &'a RunEvent)> + use<'a> {
+        self.events.iter().map(|recorded| (recorded.at_us, &recorded.event))
+    }
+
+    /// The key of each role, as it told at its last start.
+    pub(crate) fn keys(&self) -> BTreeMap<&'a str, &'a str> {
+        let key = |event: &'a RunEvent| {
+            let RunEvent::PeerStarted { role, key: Some(key), .. } = event else { return None };
+            Some((role.as_str(), key.as_str()))
+        };
+        self.events().filter_map(key).collect()
+    }
+
     /// When the last thing happened.
     pub(crate) fn ended_us(&self) -> u64 {
         self.events.last().map_or(0, |recorded| recorded.at_us)
@@ -284,7 +298,20 @@ impl<'a> History<'a> {
 
     /// All messages on the wire, in order: requests that carry a body.
     pub fn wire(&self) -> Vec<Wire<'a>> {
-        let wire = |recorded: &'a Recorded| {
+        let messages = self.exchanges().filter(|exchange| exchange.request.len > 0);
+        messages.collect()
+    }
+
+    /// All attempts to open a WebSocket, in order, whatever came of them.
+    pub fn dials(&self) -> Vec<Wire<'a>> {
+        let is_dial = |exchange: &Wire<'_>| {
+            exchange.request.len == 0 && exchange.message_type == Some(WEBSOCKET)
+        };
+        self.exchanges().filter(is_dial).collect()
+    }
+
+    fn exchanges(&self) -> impl Iterator<Item = Wire<'a>> + use<'a> {
+        self.events.iter().filter_map(|recorded: &'a Recorded| {
             let RunEvent::WireMessage {
                 from,
                 to,
@@ -300,7 +327,7 @@ impl<'a> History<'a> {
             else {
                 return None;
             };
-            (request.len > 0).then(|| Wire {
+            Some(Wire {
                 at_us: recorded.at_us,
                 from: from.as_str(),
                 to: to.as_str(),
@@ -312,8 +339,7 @@ impl<'a> History<'a> {
                 response: response.as_ref().map(|response| (response.status, &response.body)),
                 action,
             })
-        };
-        self.events.iter().filter_map(wire).collect()
+        })
     }
 
     /// Bodies that a scenario sent past the tap with `wire.send_raw`: parameters and result.

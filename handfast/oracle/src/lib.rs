@@ -10,10 +10,15 @@
 pub mod history;
 pub mod spelling;
 
+mod bank;
+mod books;
+mod calls;
 mod descriptors_steady;
 mod exactly_once;
 mod frames;
+mod linear;
 mod memory_per_message;
+mod no_lost_write;
 mod no_nonce_reuse;
 mod no_plaintext;
 mod no_server_error;
@@ -67,10 +72,13 @@ type Check = fn(&History<'_>, &Params<'_>) -> Result<Finding, OracleError>;
 type Finding = Result<(), String>;
 
 /// All oracles.
-const ORACLES: [(&str, Check); 17] = [
+const ORACLES: [(&str, Check); 20] = [
+    ("bank", bank::check),
     ("descriptors-steady", descriptors_steady::check),
     ("exactly-once", exactly_once::check),
+    ("linearizable", linear::check),
     ("memory-per-message", memory_per_message::check),
+    ("no-lost-write", no_lost_write::check),
     ("no-nonce-reuse", no_nonce_reuse::check),
     ("no-plaintext", no_plaintext::check),
     ("no-server-error", no_server_error::check),

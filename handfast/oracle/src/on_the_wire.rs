@@ -5,7 +5,7 @@
 //! that they went, `websocket` or a path, and `frame` the kind of compact frames, which are then what is counted. `times`
 //! is how many they are, `at_least` and `at_most` how many at least and at the most, `after_start_of` looks only at those after the last time that this
 //! role was started again, `alike` says that all have the same bytes, and `apart` how long after each of them the next one
-//! came at least: so repeated attempts show.
+//! came at least: so repeated attempts show. The type `websocket` is an attempt to open a connection.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
             None => return Ok(Err(format!("{role} was not started again"))),
         },
     };
-    let wire = history.wire();
+    let wire = if chosen.kind == Some(WEBSOCKET) { history.dials() } else { history.wire() };
     let later = wire.iter().filter(|message| message.at_us >= since_us);
     let meant: Vec<&Wire<'_>> = later.filter(|message| chosen.has(message)).collect();
     if meant.is_empty() {

@@ -41,6 +41,11 @@ impl<'a> Params<'a> {
         texts.filter(|texts| !texts.is_empty()).ok_or_else(wrong)
     }
 
+    /// The same, where it may be left out.
+    pub(crate) fn optional_texts(&self, key: &str) -> Result<Option<Vec<String>>, OracleError> {
+        self.get(key).map(|_| self.texts(key)).transpose()
+    }
+
     /// A text that may be left out.
     pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>, OracleError> {
         let wrong = || self.problem(format!("needs {key} = \"..\", a text"));

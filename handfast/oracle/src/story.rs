@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use handfast_scenario::event::{
-    CallOutcome, Half, Outcome, SearchPlace, WireBytes, WireResponse, WireTaken,
+    CallOutcome, DisturbanceState, Half, Outcome, SearchPlace, WireBytes, WireResponse, WireTaken,
 };
 use handfast_scenario::name::{EventName, MethodName, PeerName, RoleName};
 use handfast_scenario::plan::UnitId;
@@ -177,6 +177,35 @@ impl Story {
         self.push(started).push(ended)
     }
 
+    pub(crate) fn disturbance(self, name: &str, text: &str, state: DisturbanceState) -> Self {
+        let (name, text) = (name.to_owned(), text.to_owned());
+        self.push(RunEvent::Disturbance { unit: unit(), number: 1, name, line: 1, text, state })
+    }
+
+    /// A call that is not answered yet.
+    pub(crate) fn begins(mut self, who: &str, method: &str, params: Value) -> Self {
+        self.calls += 1;
+        let (call, method) = (self.calls, MethodName::new(method).unwrap());
+        self.push(RunEvent::CallStarted { unit: unit(), call, role: role(who), method, params })
+    }
+
+    /// The answer to the first call that was begun and not answered.
+    pub(crate) fn ends(self, outcome: CallOutcome) -> Self {
+        let is_answered = |number: u64| {
+            let ends = |recorded: &Recorded| matches!(recorded.event, RunEvent::CallEnded { call, .. } if call == number);
+            self.events.iter().any(ends)
+        };
+        let begun = self.events.iter().find_map(|recorded| {
+            let RunEvent::CallStarted { call, role, method, .. } = &recorded.event else {
+                return None;
+            };
+            (!is_answered(*call)).then(|| (*call, role.clone(), method.clone()))
+        });
+        let (call, role, method) = begun.expect("a call was begun");
+        let (unit, duration_us) = (unit(), 1_000);
+        self.push(RunEvent::CallEnded { unit, call, role, method, outcome, duration_us })
+    }
+
     pub(crate) fn wire(self, from: &str, to: &str, body: &Value, status: u16) -> Self {
         self.wire_bytes(from, to, body.to_string().as_bytes(), status, WireTaken::Passed)
     }
@@ -244,6 +273,17 @@ impl Story {
         if let Some(RunEvent::WireMessage { target, message_type, .. }) = last {
             *target = format!("POST {path}");
             *message_type = None;
+        }
+        self
+    }
+
+    /// An attempt to open a WebSocket.
+    pub(crate) fn dialled(mut self, from: &str, to: &str) -> Self {
+        self = self.wire_bytes(from, to, b"", 101, WireTaken::Passed);
+        let last = self.events.last_mut().map(|recorded| &mut recorded.event);
+        if let Some(RunEvent::WireMessage { target, message_type, .. }) = last {
+            "GET /ws".clone_into(target);
+            *message_type = Some("websocket".to_owned());
         }
         self
     }

@@ -10,6 +10,7 @@ use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::{Verdict, VerdictKind};
 use handfast_scenario::{ExitCode, Recorded, RunEvent};
 
+use crate::accounts::Accounts;
 use crate::quantity;
 use crate::timeline::{self, Calls, Moment};
 
@@ -94,6 +95,8 @@ pub struct UnitPage {
     pub moments: VecDeque<Moment>,
     /// The last lines of each peer's log, at most [`UnitPage::LOG_LINES_MAX`] each.
     pub logs: BTreeMap<RoleName, VecDeque<String>>,
+    /// What its network and its disturbances were asked, and what was measured.
+    pub accounts: Accounts,
     /// How it ended, once it has.
     pub end: Option<UnitEnd>,
     calls: Calls,
@@ -465,6 +468,9 @@ impl Book {
             | RunEvent::PeerEvent { .. }
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
+            | RunEvent::NetworkStarted { .. }
+            | RunEvent::Disturbance { .. }
+            | RunEvent::Account { .. }
             | RunEvent::Searched { .. }
             | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }
@@ -496,6 +502,7 @@ impl UnitPage {
         for moment in moment.into_iter().chain(self.calls.read(recorded, self.started_us)) {
             self.moment(moment);
         }
+        self.accounts.read(recorded);
         match &recorded.event {
             RunEvent::StepStarted { step, line, text, .. } => {
                 self.open_steps.insert(step.clone(), StepLine { line: *line, text: text.clone() });
@@ -516,6 +523,9 @@ impl UnitPage {
             | RunEvent::CallEnded { .. }
             | RunEvent::PeerEvent { .. }
             | RunEvent::WireMessage { .. }
+            | RunEvent::NetworkStarted { .. }
+            | RunEvent::Disturbance { .. }
+            | RunEvent::Account { .. }
             | RunEvent::Searched { .. }
             | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }
@@ -563,6 +573,7 @@ fn unit_page(recorded: &Recorded) -> Option<UnitPage> {
         warnings: Vec::new(),
         moments: VecDeque::new(),
         logs: BTreeMap::new(),
+        accounts: Accounts::default(),
         end: None,
         calls: Calls::default(),
         steps_us: 0,

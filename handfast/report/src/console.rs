@@ -96,6 +96,9 @@ impl Console {
             | RunEvent::PeerEvent { .. }
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
+            | RunEvent::NetworkStarted { .. }
+            | RunEvent::Disturbance { .. }
+            | RunEvent::Account { .. }
             | RunEvent::Searched { .. }
             | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }
@@ -153,7 +156,12 @@ impl Console {
         }
         let verdict = self.palette.verdict(VerdictKind::Passed);
         let cast = self.palette.paint(Ink::Faint, format!("({})", page.cast()));
-        format!("{verdict} {:>9}  {} {cast}\n", time(end.duration_us), tame(&page.label()))
+        let accounts = page.accounts.text(self.palette);
+        format!(
+            "{verdict} {:>9}  {} {cast}\n{accounts}",
+            time(end.duration_us),
+            tame(&page.label())
+        )
     }
 
     /// A cell: what is in the grid anyway is not told twice.

@@ -210,6 +210,10 @@ fn unit(page: &UnitPage, cell: Option<&Square>, command: &[String], started_us: 
         Failure::Check { .. } => None,
     });
     let again = failure::repeat_command(page, command);
+    let mut extra = json!({ "unit": page.unit, "again": again });
+    if !page.accounts.is_empty() {
+        extra["disturbed"] = json!(page.accounts);
+    }
     Test {
         id: uuid(&["unit", page.unit.as_str()]),
         name: named(&page.title()),
@@ -230,7 +234,7 @@ fn unit(page: &UnitPage, cell: Option<&Square>, command: &[String], started_us: 
             .iter()
             .map(|(role, peer)| (role.to_string(), peer.to_string()))
             .collect(),
-        extra: Some(json!({ "unit": page.unit, "again": again })),
+        extra: Some(extra),
     }
 }
 

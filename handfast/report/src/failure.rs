@@ -27,6 +27,7 @@ pub fn block(page: &UnitPage, command: &[String], palette: Palette) -> String {
     if matches!(kind, VerdictKind::Unsupported | VerdictKind::Absent) {
         return text;
     }
+    text.push_str(&page.accounts.text(palette));
     axis(&mut text, page, palette);
     logs(&mut text, page, palette);
     let again = repeat_command(page, command);

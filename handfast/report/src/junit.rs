@@ -50,6 +50,8 @@ struct Case {
     file: Option<String>,
     time_us: u64,
     result: CaseResult,
+    /// What the case has to say though it passed.
+    output: Option<String>,
 }
 
 enum CaseResult {
@@ -124,7 +126,16 @@ impl Case {
             element = element.with_attribute(("file", clean(file).as_str()));
         }
         match &self.result {
-            CaseResult::Passed => element.write_empty()?,
+            CaseResult::Passed => match &self.output {
+                None => element.write_empty()?,
+                Some(output) => element.write_inner_content(|writer| {
+                    let output = clean(output);
+                    writer
+                        .create_element("system-out")
+                        .write_text_content(BytesText::new(&output))?;
+                    Ok(())
+                })?,
+            },
             CaseResult::Failure { kind, message, text } => element
                 .write_inner_content(|writer| outcome(writer, "failure", kind, message, text))?,
             CaseResult::Error { message, text } => element
@@ -194,6 +205,8 @@ fn unit_case(page: &UnitPage, command: &[String]) -> Case {
         file: Some(page.file.clone()),
         time_us: page.end.as_ref().map_or(0, |end| end.duration_us),
         result,
+        // Of a case that did not pass it is part of the failure's text.
+        output: Some(page.accounts.text(Palette::Plain)).filter(|text| !text.is_empty()),
     }
 }
 
@@ -216,6 +229,7 @@ fn suite_group(page: &SuitePage) -> Group {
             }
             Outcome::Skipped { reason } => CaseResult::Skipped { message: reason.clone() },
         },
+        output: None,
     };
     let mut cases: Vec<Case> =
         page.tests.iter().map(|test| case(&test.name, &test.outcome, test.duration_us)).collect();
@@ -241,6 +255,7 @@ fn shard_group(faults: &[String]) -> Option<Group> {
         file: None,
         time_us: 0,
         result: CaseResult::Error { message: fault.clone(), text: String::new() },
+        output: None,
     };
     let cases: Vec<Case> = faults.iter().map(case).collect();
     (!cases.is_empty()).then(|| Group { name: "shards".to_owned(), cases })
@@ -305,6 +320,14 @@ mod tests {
     fn a_passed_unit_has_no_child() {
         let tags = check(&sample::passed_run(), &["testsuites", "testsuite", "testcase"]);
         assert_eq!((tags[0].1["tests"].as_str(), tags[0].1["failures"].as_str()), ("1", "0"));
+    }
+
+    #[test]
+    fn a_passed_unit_that_was_disturbed_tells_what_was_measured() {
+        let book = sample::disturbed_run();
+        check(&book, &["testsuites", "testsuite", "testcase", "system-out"]);
+        let xml = junit(&book).unwrap();
+        assert!(xml.contains("2.1 % of 4,000"), "{xml}");
     }
 
     #[test]

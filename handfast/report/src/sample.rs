@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use handfast_scenario::event::{
-    CallOutcome, FORMAT, Outcome, StepId, Summary, WireBytes, WireResponse, WireTaken,
+    AccountLine, AccountVerdict, CallOutcome, FORMAT, Outcome, StepId, Summary, WireBytes,
+    WireResponse, WireTaken,
 };
 use handfast_scenario::name::{CategoryName, EventName, MethodName, PeerName, RoleName, SuiteName};
 use handfast_scenario::plan::UnitId;
@@ -150,6 +151,31 @@ pub(crate) fn passed_events() -> Vec<Recorded> {
     events.extend(passed_unit("u1", 1_000));
     events.push(run_ended(50_000, Summary { passed: 1, ..Summary::default() }));
     events
+}
+
+/// A unit that passed over a network of its own.
+pub(crate) fn disturbed_events() -> Vec<Recorded> {
+    let mut events = passed_events();
+    let line = AccountLine {
+        what: "loss".to_owned(),
+        asked: "2 %".to_owned(),
+        measured: "2.1 % of 4,000".to_owned(),
+        verdict: AccountVerdict::Held,
+    };
+    let account = RunEvent::Account {
+        unit: unit("u1"),
+        subject: "a -> b".to_owned(),
+        from_us: 1_000,
+        until_us: 9_000,
+        lines: vec![line],
+    };
+    let end = events.len() - 2;
+    events.insert(end, at(40_000, account));
+    events
+}
+
+pub(crate) fn disturbed_run() -> crate::book::Book {
+    book(disturbed_events())
 }
 
 pub(crate) fn failed_events() -> Vec<Recorded> {

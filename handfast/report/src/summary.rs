@@ -7,6 +7,7 @@ use handfast_scenario::event::{Outcome, ShardLine, ShardMark, Summary};
 use handfast_scenario::verdict::VerdictKind;
 use serde::Serialize;
 
+use crate::accounts::Accounts;
 use crate::book::{Book, MergedPage, SuitePage, UnitPage};
 use crate::matrix::json::{self, MatrixSummary};
 use crate::quantity::median;
@@ -83,6 +84,9 @@ pub struct UnitSummary {
     pub overhead_us: u64,
     /// Checks that could not look at anything.
     pub warnings: Vec<String>,
+    /// What its network and its disturbances were asked and did; not there where nothing was asked.
+    #[serde(skip_serializing_if = "Accounts::is_empty")]
+    pub disturbed: Accounts,
 }
 
 /// One foreign suite.
@@ -144,6 +148,7 @@ fn unit(page: &UnitPage) -> UnitSummary {
         duration_us: page.end.as_ref().map_or(0, |end| end.duration_us),
         overhead_us: page.end.as_ref().map_or(0, |end| end.overhead_us),
         warnings: page.warnings.clone(),
+        disturbed: page.accounts.clone(),
     }
 }
 
@@ -173,6 +178,15 @@ mod tests {
         assert_eq!(json["units"][0]["verdict"], "failed");
         assert_eq!(json["units"][0]["peers"]["b"], "entity");
         assert_eq!(json["exit"], "product_failure");
+    }
+
+    #[test]
+    fn only_a_unit_that_was_disturbed_says_what_was_asked_and_measured() {
+        let json = |book| serde_json::to_value(summary(&book)).unwrap();
+        assert!(json(sample::passed_run())["units"][0].get("disturbed").is_none());
+        let line = &json(sample::disturbed_run())["units"][0]["disturbed"]["accounts"][0];
+        assert_eq!(line["subject"], "a -> b");
+        assert_eq!(line["lines"][0]["verdict"], "held");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use handfast_scenario::event::{CallOutcome, Exit, Half, WireTaken};
+use handfast_scenario::event::{CallOutcome, DisturbanceState, Exit, Half, WireTaken};
 use handfast_scenario::name::RoleName;
 use handfast_scenario::{Recorded, RunEvent};
 use serde_json::Value;
@@ -104,8 +104,21 @@ fn words(event: &RunEvent) -> Option<(String, String)> {
             let surprise = if *expected { "" } else { ", unasked" };
             of(role, format!("ended {}{surprise}", exit(*how)))
         }
+        RunEvent::NetworkStarted { means, asked, .. } => {
+            Some((NOBODY.to_owned(), format!("network by {means}{}", conditions(asked))))
+        }
+        RunEvent::Disturbance { text, state, .. } => {
+            let state = match state {
+                DisturbanceState::Applied => String::new(),
+                DisturbanceState::Undone => " (over)".to_owned(),
+                DisturbanceState::Failed { reason } => format!(" FAILED: {reason}"),
+            };
+            Some((NOBODY.to_owned(), format!("disturbance: {text}{state}")))
+        }
         RunEvent::RunStarted { .. }
         | RunEvent::UnitStarted { .. }
+        // At the end of a unit, in a table of its own: see `accounts`.
+        | RunEvent::Account { .. }
         | RunEvent::StepStarted { .. }
         | RunEvent::StepEnded { .. }
         // Question and answer of a call are one line: see `Calls`.
@@ -122,8 +135,15 @@ fn words(event: &RunEvent) -> Option<(String, String)> {
         | RunEvent::SuiteTest { .. }
         | RunEvent::SuiteEnded { .. }
         | RunEvent::ShardsMerged { .. }
-            | RunEvent::RunEnded { .. } => None,
+        | RunEvent::RunEnded { .. } => None,
     }
+}
+
+/// Who does what no peer does.
+const NOBODY: &str = "~";
+
+fn conditions(asked: &str) -> String {
+    if asked.is_empty() { String::new() } else { format!(": {asked}") }
 }
 
 fn value(value: &Value) -> String {
@@ -167,6 +187,7 @@ fn exit(how: Exit) -> String {
     match how {
         Exit::Code { code } => format!("with code {code}"),
         Exit::Signal { signal } => format!("by signal {signal}"),
+        Exit::OutOfMemory => "by SIGKILL for want of memory".to_owned(),
     }
 }
 

@@ -130,6 +130,9 @@ impl HistorySink {
             | RunEvent::PeerEvent { .. }
             | RunEvent::WireMessage { .. }
             | RunEvent::PeerLog { .. }
+            | RunEvent::NetworkStarted { .. }
+            | RunEvent::Disturbance { .. }
+            | RunEvent::Account { .. }
             | RunEvent::Searched { .. }
             | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }

@@ -142,6 +142,7 @@ impl Program {
             args: args.to_vec(),
             env: self.env.clone(),
             cwd: self.folder.to_string_lossy().into_owned(),
+            groups: Vec::new(),
         })
     }
 }

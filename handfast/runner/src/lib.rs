@@ -13,7 +13,8 @@
 //! 6. [`sink`], [`record`], [`chronicle`] and [`tally`]: where events go, what is kept, what they count up to.
 //!    [`merge`]: the records of shards, made one.
 //! 7. [`selftest`]: the same with peers that have planted flaws, to see that scenarios fail.
-//! 8. [`simulate`]: a simulator and what it says. [`mod@interrupt`], which is Ctrl-C.
+//! 8. [`chaos`]: one scenario under schedules of disturbances that a search chooses.
+//! 9. [`simulate`]: a simulator and what it says. [`mod@interrupt`], which is Ctrl-C.
 
 pub mod place;
 pub mod project;
@@ -30,6 +31,7 @@ pub mod probe;
 pub mod suite;
 pub mod unit;
 
+pub mod chaos;
 pub mod selftest;
 pub mod simulate;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handfast_history::{History, Recalled};
+use handfast_lab::net::Ask;
 use handfast_matrix::schedule::Cost;
 use handfast_matrix::{Cell, Expectations, Ingredients, Schedule};
 use handfast_scenario::RunEvent;
@@ -219,7 +220,13 @@ fn gather(
     files: &[String],
     objections: &mut BTreeMap<PeerName, Objection>,
 ) -> Ingredients {
-    let mut ingredients = Ingredients::default();
+    let means = match &around.network.ask {
+        Ask::Auto => String::new(),
+        Ask::Root => "root".to_owned(),
+        Ask::Rootless => "rootless".to_owned(),
+        Ask::Proxies { .. } => "proxies".to_owned(),
+    };
+    let mut ingredients = Ingredients { means, ..Ingredients::default() };
     match ingredients::platform() {
         Ok(platform) => ingredients.platform = Some(platform),
         Err(error) => {

@@ -243,6 +243,6 @@ fn pipes() -> io::Result<Pipes> {
 fn code(exit: Option<Exit>) -> Option<i32> {
     match exit {
         Some(Exit::Code(code)) => Some(code),
-        Some(Exit::Signal(_)) | None => None,
+        Some(Exit::Signal(_) | Exit::OutOfMemory) | None => None,
     }
 }

@@ -1,6 +1,6 @@
 //! A project on disk: `handfast.toml` and the scenario files it names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -83,6 +83,11 @@ pub enum ProjectError {
         /// The folder.
         folder: PathBuf,
     },
+}
+
+/// The names of the oracles that a scenario file may use.
+pub fn oracles() -> BTreeSet<String> {
+    handfast_oracle::names()
 }
 
 impl Loaded {

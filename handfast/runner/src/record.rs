@@ -267,6 +267,9 @@ fn decides(event: &RunEvent) -> bool {
         | RunEvent::CallEnded { .. }
         | RunEvent::PeerEvent { .. }
         | RunEvent::WireMessage { .. }
+        | RunEvent::NetworkStarted { .. }
+        | RunEvent::Disturbance { .. }
+        | RunEvent::Account { .. }
         | RunEvent::Searched { .. }
         | RunEvent::Measured { .. }
         | RunEvent::PeerLog { .. } => false,

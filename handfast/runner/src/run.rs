@@ -31,7 +31,7 @@ use crate::project::Loaded;
 use crate::sink::{Mouth, Progress};
 use crate::suite::{self, Bench};
 use crate::tally::Tally;
-use crate::unit::{self, Surroundings};
+use crate::unit::{self, NetworkAsk, Surroundings};
 
 /// Most rounds of `--repeat`.
 pub const REPEAT_MAX: usize = 10_000;
@@ -55,6 +55,8 @@ pub struct Order {
     pub matrix: Option<MatrixOrder>,
     /// Which part of a whole the plan is.
     pub shard: Option<ShardMark>,
+    /// How the networks of units are made.
+    pub network: NetworkAsk,
 }
 
 /// Whether peers are built first.
@@ -154,6 +156,7 @@ impl Dispatcher {
             lab: means.lab,
             mouth: means.mouth,
             seed: order.seed,
+            network: order.network.clone(),
             interrupt: means.interrupt,
             spoken: OnceLock::new(),
         };

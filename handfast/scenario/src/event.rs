@@ -16,14 +16,16 @@ use crate::name::{CategoryName, EventName, MethodName, PeerName, RoleName, Suite
 use crate::plan::UnitId;
 use crate::verdict::{Verdict, VerdictKind};
 
+pub use disturbance::{AccountLine, AccountVerdict, DisturbanceState, NetworkMeans};
 pub use shard::{InvalidShard, SHARDS_MAX, Shard, ShardLine, ShardMark};
 
+mod disturbance;
 mod shard;
 
 /// Version of the record format that this code writes, and the only one it reads.
 ///
 /// It rises whenever a reader of the earlier version would misread a line.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// Longest body kept whole in a [`WireBytes`]; larger ones keep this many leading bytes.
 pub const WIRE_BYTES_MAX: usize = 64 * 1024;
@@ -110,6 +112,45 @@ pub enum RunEvent {
         peers: BTreeMap<RoleName, PeerName>,
         /// Its time budget, microseconds.
         budget_us: u64,
+    },
+    /// The peers of a unit are about to talk over a network of the unit's own; a unit that asks for none has no such event.
+    NetworkStarted {
+        /// Which unit.
+        unit: UnitId,
+        /// How it is made.
+        means: NetworkMeans,
+        /// The conditions that the scenario asks for from the beginning, such as `lte`; empty where only disturbances change them.
+        asked: String,
+        /// What of all that the scenario asks can only be approximated by these means.
+        approximated: Vec<String>,
+    },
+    /// A disturbance came into force, is over, or could not be carried out.
+    Disturbance {
+        /// Which unit.
+        unit: UnitId,
+        /// Which of the unit's disturbances, from 1 in the order of the file.
+        number: usize,
+        /// Its name, which no other disturbance of the unit has.
+        name: String,
+        /// Line of the disturbance in the scenario file.
+        line: usize,
+        /// The disturbance in a few words.
+        text: String,
+        /// How far it is.
+        state: DisturbanceState,
+    },
+    /// What was asked of a link or a disturbance, and what was measured.
+    Account {
+        /// Which unit.
+        unit: UnitId,
+        /// Of what: a direction of a link, such as `a -> b`, or the name of a disturbance.
+        subject: String,
+        /// The microsecond of the run from which on this was in force.
+        from_us: u64,
+        /// Until when.
+        until_us: u64,
+        /// What was asked and measured, at least one line.
+        lines: Vec<AccountLine>,
     },
     /// A peer answered `initialize`.
     PeerStarted {
@@ -525,6 +566,8 @@ pub enum Exit {
         /// With this number.
         signal: i32,
     },
+    /// By the kernel, for want of memory: of the machine, or of what a limit left it.
+    OutOfMemory,
 }
 
 /// The counts of a run. Each unit is in exactly one of `passed`, `failed`, `infra`, `timed_out`, `unsupported`, `absent`, `recalled` and `not_run`.
@@ -641,6 +684,9 @@ macro_rules! unit_of {
     ($event:expr) => {
         match $event {
             RunEvent::UnitStarted { unit, .. }
+            | RunEvent::NetworkStarted { unit, .. }
+            | RunEvent::Disturbance { unit, .. }
+            | RunEvent::Account { unit, .. }
             | RunEvent::PeerStarted { unit, .. }
             | RunEvent::StepStarted { unit, .. }
             | RunEvent::StepEnded { unit, .. }

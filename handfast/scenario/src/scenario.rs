@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use handfast_faults::conditions::Conditions;
+use handfast_faults::disturbance::{Disturbance, What};
+use handfast_faults::preset;
 use serde_json::Value;
 
 use crate::name::{CategoryName, MethodName, PeerName, RoleName};
@@ -20,6 +23,9 @@ pub const ROLES_MAX: usize = 64;
 
 /// Most variants a scenario file may name.
 pub const VARIANTS_MAX: usize = 256;
+
+/// Most disturbances a scenario may have.
+pub const DISTURBANCES_MAX: usize = 256;
 
 /// Longest value of a variable of a variant, as JSON, in bytes.
 pub const VARIABLE_LEN_MAX: usize = 4 * 1024;
@@ -42,8 +48,12 @@ pub struct Scenario {
     pub requires: BTreeSet<MethodName>,
     /// The category the file names; otherwise the file's name decides by the project's patterns.
     pub category: Option<CategoryName>,
-    /// Preset of the network between the roles.
+    /// What the links between the roles are like from the beginning.
     pub network: Network,
+    /// What is done to the network, to processes, clocks and resources while the steps go on.
+    pub disturbances: Vec<Disturbance>,
+    /// Where each of them stands in the file; one that was not read from it has no place.
+    pub disturbed_at: Vec<Span>,
     /// Who takes part.
     pub roles: BTreeMap<RoleName, Role>,
     /// What the roles are told of each other before the first step.
@@ -65,11 +75,48 @@ pub struct ScenarioId {
     variant: Option<String>,
 }
 
-/// A preset of the network between the roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What the links between the roles are like from the beginning.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Network {
     /// Nothing is added to what the machine's loopback does.
+    #[default]
     None,
+    /// A real link, by its name in `handfast_faults::preset`.
+    Preset(&'static str),
+    /// These conditions, in each direction of each link.
+    Own(Conditions),
+}
+
+impl Network {
+    /// The word for it in plans and results: `none`, the name of the preset, or `own`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Preset(name) => name,
+            Self::Own(_) => "own",
+        }
+    }
+
+    /// What it asks of every link, for people: empty, the name of the preset, or the conditions.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::Preset(name) => (*name).to_owned(),
+            Self::Own(conditions) => conditions.to_string(),
+        }
+    }
+
+    /// What a direction is like. A preset is asymmetric: of two roles the one whose name comes first has the link, so that what it
+    /// sends goes up and what it gets comes down.
+    pub fn toward(&self, from: &str, to: &str) -> Conditions {
+        match self {
+            Self::None => Conditions::default(),
+            Self::Preset(name) => preset(name)
+                .map(|preset| if from < to { preset.up.clone() } else { preset.down.clone() })
+                .unwrap_or_default(),
+            Self::Own(conditions) => conditions.clone(),
+        }
+    }
 }
 
 /// A part somebody plays.
@@ -137,6 +184,19 @@ impl Scenario {
     /// [`Problems`] lists every mistake of the file with its line and column and the fix.
     pub fn parse(file: &str, text: &str, vocabulary: &Vocabulary) -> Result<Vec<Self>, Problems> {
         read::scenario(file, text, vocabulary)
+    }
+
+    /// Whether its peers have to talk over a network of their own: it asks for conditions, or disturbs a link.
+    pub fn needs_network(&self) -> bool {
+        let on_a_link = |disturbance: &Disturbance| match disturbance.what {
+            What::Network { .. } | What::Cut { .. } => true,
+            What::Kill { .. }
+            | What::Pause { .. }
+            | What::CrashLoop { .. }
+            | What::Clock { .. }
+            | What::Limit { .. } => false,
+        };
+        self.network != Network::None || self.disturbances.iter().any(on_a_link)
     }
 }
 

@@ -59,6 +59,8 @@ pub enum StepKind {
     Kill(RoleName),
     /// Starts a stopped or killed peer again, on its earlier address, and introduces it again.
     Start(RoleName),
+    /// Waits, at most so long, until every disturbance of the scenario is over and undone.
+    Calm(Duration),
 }
 
 /// Asks a role for something.
@@ -425,7 +427,7 @@ impl Step {
             StepKind::Repeat(repeat) => several(&repeat.steps),
             StepKind::Wire(wire) => wire.roles(),
             StepKind::Fault(fault) => BTreeSet::from([fault.role.clone()]),
-            StepKind::Check(_) => BTreeSet::new(),
+            StepKind::Check(_) | StepKind::Calm(_) => BTreeSet::new(),
             StepKind::Measure(roles) => roles.iter().cloned().collect(),
             StepKind::Stop(role) | StepKind::Kill(role) | StepKind::Start(role) => {
                 BTreeSet::from([role.clone()])

@@ -14,6 +14,7 @@
 //! | [`laws`] | what has to hold in every run |
 //! | [`dht`] | another world: very many bare nodes of the distributed hash table |
 //! | [`town`] | hundreds of whole peers that pay each other |
+//! | [`scenario`] | a scenario file, with its disturbances, on whole peers |
 //! | [`run`] | a seed from its plan to its verdict; many seeds on all cores |
 //!
 //! `docs/design/simulation.md` says why it is like this.
@@ -25,6 +26,7 @@ pub mod machine;
 pub mod network;
 pub mod plan;
 pub mod run;
+pub mod scenario;
 pub mod town;
 pub mod world;
 

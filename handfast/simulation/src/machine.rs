@@ -146,6 +146,12 @@ impl Machine {
         self.off();
     }
 
+    /// Ends it in order: everything is durable.
+    pub fn stop(&mut self) {
+        self.write();
+        self.off();
+    }
+
     fn flush_some(&mut self) {
         let waiting =
             self.gate.iter().filter(|waiting| matches!(waiting, Waiting::Batch(_))).count();

@@ -9,14 +9,16 @@
 //! | `order` | what is to be run |
 //! | `report` | what came of it |
 //! | `peers`, `dht` | one network each: slices, figures, verdict |
+//! | `scenario` | a scenario file, seed by seed |
 //! | `watch` | whether to end, and what the run costs |
 //!
-//! Exit codes: 0 every law held, 1 one did not, 2 the order cannot be read, 3 it was ended early.
+//! Exit codes: 0 every law held, 1 one did not, 2 the order cannot be read or played, 3 it was ended early.
 
 mod dht;
 mod order;
 mod peers;
 mod report;
+mod scenario;
 mod watch;
 
 use std::io::{BufRead as _, Write as _};
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     ExitCode::from(match outcome {
         Outcome::Passed => 0,
         Outcome::Failed => 1,
+        Outcome::Refused => 2,
         Outcome::EndedEarly => 3,
     })
 }
@@ -53,6 +56,7 @@ fn run(order: &Order, watch: &Watch) -> Report {
     match &order.network {
         Network::Peers(plan) => peers::run(order.seed, plan, watch),
         Network::Dht(plan) => dht::run(order.seed, plan, watch),
+        Network::Scenario(plan) => scenario::run(order.seed, plan, watch),
     }
 }
 

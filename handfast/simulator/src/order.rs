@@ -20,6 +20,19 @@ pub(crate) enum Network {
     Peers(Town),
     /// Bare nodes of the distributed hash table.
     Dht(Dht),
+    /// A scenario on whole peers.
+    Scenario(Scenario),
+}
+
+/// A scenario file, played once a seed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Scenario {
+    /// What its file is called; its place in the folder of scenarios is the scenario's id.
+    pub(crate) file: String,
+    /// What stands in it.
+    pub(crate) text: String,
+    /// How many seeds, from that of the order on.
+    pub(crate) seeds: u64,
 }
 
 /// Whole peers that pay each other.

@@ -33,6 +33,8 @@ pub(crate) enum Outcome {
     Passed,
     /// One did not.
     Failed,
+    /// It cannot be run: `broken` says why.
+    Refused,
     /// Somebody ended it; what is here is what there was until then.
     EndedEarly,
 }

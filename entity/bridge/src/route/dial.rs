@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use entity_flaw::{Flaw, planted};
 use entity_wire::time::Timestamp;
 
 use super::{PARTITION_MAX, PAUSE_MAX, PAUSE_MIN};
@@ -65,6 +66,9 @@ impl Dial {
     /// When an attempt is due, where one is wanted; one that nobody ended is forgotten by then.
     pub(super) fn due_at(&self) -> Option<Timestamp> {
         self.wanted.as_ref()?;
+        if planted(Flaw::NeverRedials) && self.has_failed {
+            return None;
+        }
         // Whoever was told to connect and never said how it ended must not keep everybody from it for ever.
         let expires = self.under_way.map(|since| since.plus(ATTEMPT_MAX));
         expires.or(self.again_at).or(Some(Timestamp::UNIX_EPOCH))
@@ -151,6 +155,9 @@ impl Dial {
 
 /// Half fixed, half drawn, so that those who were cut off together do not come back together.
 pub(super) fn pause(failures: u32, jitter: u8) -> Duration {
+    if planted(Flaw::RedialsAtOnce) {
+        return PAUSE_MIN / 50;
+    }
     let whole = PAUSE_MIN.saturating_mul(1 << failures.min(16)).min(PAUSE_MAX);
     whole / 2 + whole * u32::from(jitter) / 512
 }

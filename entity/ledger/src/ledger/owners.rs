@@ -56,7 +56,7 @@ impl Ledger {
 
     /// What waits for a peer is sent to it now: a session with it is ready.
     pub fn handle_reachable(&mut self, peer: &PublicKey, now: Timestamp) {
-        if self.owner.presenting.waits_for(peer) {
+        if self.owner.presenting.waits_for(peer) && !planted(Flaw::ShowsCertificatesOnce) {
             let again = self.owner.presenting.again_for(peer);
             self.present(peer, again);
             self.owner.timers.start(Task::Present(*peer), now);
@@ -66,6 +66,9 @@ impl Ledger {
         }
         let accounts: Vec<AccountKey> = self.owner.pending.keys().copied().collect();
         for account in accounts {
+            if planted(Flaw::AsksForVotesOnce) {
+                break;
+            }
             self.ask_vote(account, peer, true);
             self.owner.timers.start(Task::Votes(account), now);
         }
@@ -85,6 +88,8 @@ impl Ledger {
         for task in self.owner.timers.due(now) {
             self.owner.timers.back_off(task, now);
             match task {
+                Task::Votes(_) if planted(Flaw::AsksForVotesOnce) => {}
+                Task::Present(_) if planted(Flaw::ShowsCertificatesOnce) => {}
                 Task::Votes(account) => {
                     if let Some(pending) = self.owner.pending.get_mut(&account) {
                         pending.helped.clear();

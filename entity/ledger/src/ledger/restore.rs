@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use entity_crypto::encoding::hex_decode_array;
 use entity_crypto::signing::PublicKey;
+use entity_flaw::{Flaw, planted};
 use entity_journal::Stored;
 use entity_wire::json::Fields;
 use entity_wire::payload::token::{
@@ -132,6 +133,9 @@ impl Ledger {
             self.owner.ready.insert(account, if is_part { Seen::Part } else { Seen::All });
         }
         for record in stored.take(record::PENDING) {
+            if planted(Flaw::ForgetsOrdersOnRestart) {
+                continue;
+            }
             let reading = Reading::new(record::PENDING, record)?;
             let account = self.account_of(&reading, reading.key()?)?;
             let signed = self.signed_of(&reading, account)?;
@@ -156,6 +160,9 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<(), RestoreError> {
         for record in stored.take(record::PRESENTED) {
+            if planted(Flaw::ForgetsCertificatesOnRestart) {
+                continue;
+            }
             let reading = Reading::new(record::PRESENTED, record)?;
             let [number] = reading.key()?;
             let number = reading.need(u64::from_str_radix(number, 16).ok())?;

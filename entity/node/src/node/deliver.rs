@@ -10,6 +10,7 @@ use entity_wire::reply::Reply;
 use tracing::debug;
 
 use super::Node;
+use crate::flaws;
 
 impl Node {
     /// Asks a base address by HTTP, within the time that is left.
@@ -29,6 +30,7 @@ impl Node {
             Request::Health => (Method::GET, "/health", Bytes::new()),
         };
         let call = Call { method, path, body, timeout };
+        let _turn = flaws::turn().await;
         match self.shared.client.call(&address, call).await {
             Ok(answer) if is_frame && answer.status == 200 => of_one_frame(&answer.body),
             Ok(answer) => Delivery::Answered { status: answer.status, body: answer.body },

@@ -38,6 +38,8 @@ pub(super) struct State {
     pub(super) ended: Vec<(MessageId, Option<PeerName>)>,
     /// No new commands.
     pub(super) is_closing: bool,
+    /// What a flawed node has not handed to the journal yet.
+    pub(super) late: flaws::Late,
 }
 
 /// Who keeps what is to be kept.
@@ -70,6 +72,7 @@ impl State {
             files: None,
             ended: Vec::new(),
             is_closing: false,
+            late: flaws::Late::default(),
         }
     }
 
@@ -126,9 +129,20 @@ impl State {
         match &mut self.journal {
             Keeper::Memory(journal) => journal.commit(&[batch]).inspect_err(|_| self.gate.shut()),
             Keeper::Writer(writer) => {
+                let Some(batch) = self.late.hold(batch) else { return Ok(()) };
                 self.gate.submitted(batch.len_bytes());
                 writer.submit(batch);
                 Ok(())
+            }
+        }
+    }
+
+    /// Hands over what a flawed node has put off; an orderly end loses nothing.
+    pub(super) fn keep_late(&mut self) {
+        if let Keeper::Writer(writer) = &mut self.journal {
+            for batch in self.late.take_all() {
+                self.gate.submitted(batch.len_bytes());
+                writer.submit(batch);
             }
         }
     }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use entity_contract::shapes::raw_object;
 use entity_crypto::signing::PublicKey;
 use entity_peer::command::{Command, CommandResult};
 use entity_peer::dht::{
-    CheckedRecord, ContactView, DhtCommand, DhtError, DhtEvent, DhtResult, DhtView, FoundWay, Put,
-    Source, Wanted,
+    CheckedRecord, ContactView, DhtCommand, DhtError, DhtResult, DhtView, FoundWay, Put, Source,
+    Wanted,
 };
 use entity_peer::{CommandError, Peer};
 use entity_wire::payload::dht::{RecordKey, RecordKind, RecordName, RecordVersion};
@@ -18,7 +19,6 @@ use super::methods::{
     Outcome, Service, body_object, empty, parameter, read, result, unexpected, unknown,
 };
 use super::params::NoParams;
-use super::shapes::{notice, raw_object};
 
 /// How long a record lives where nothing else is said: as long as one of the registry.
 const TTL_S: u64 = 7_200;
@@ -282,27 +282,4 @@ impl TableShape {
             bytes: view.bytes,
         }
     }
-}
-
-/// The line of an event of the table.
-pub(super) fn event_line(event: &DhtEvent, n: u64) -> String {
-    match event {
-        DhtEvent::Joined { contacts } => notice("dht.joined", n, &Joined { contacts: *contacts }),
-        DhtEvent::Alone => notice("dht.alone", n, &serde_json::Map::new()),
-        DhtEvent::Left => notice("dht.left", n, &serde_json::Map::new()),
-        DhtEvent::Misbehaved { node, peer } => {
-            notice("dht.misbehaved", n, &Misbehaved { node: node.to_string(), peer: peer.as_str() })
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Joined {
-    contacts: usize,
-}
-
-#[derive(Serialize)]
-struct Misbehaved<'a> {
-    node: String,
-    peer: &'a str,
 }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 /// The longest line in bytes, without its end: 4 MiB, as the contract says.
-pub const LINE_LEN_MAX: usize = 4 * 1024 * 1024;
+pub use entity_contract::methods::LINE_LEN_MAX;
 
 /// Lines read ahead of the conversation, and lines waiting to be written. Guessed: enough to keep both sides busy.
 const LINES_WAITING_MAX: usize = 256;

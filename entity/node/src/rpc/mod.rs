@@ -2,11 +2,9 @@
 //!
 //! - this file: the messages and the errors.
 //! - [`lines`]: bounded lines from and to blocking streams.
-//! - [`methods`], `params`: what each method takes and does to a node.
-//! - [`shapes`]: how values of the peer look in answers and events.
+//! - [`methods`], `params`: what each method does to a node. What most of them take, and how values look, says [`entity_contract`].
 //! - [`session`]: one conversation: concurrent requests, withdrawal, events.
 
-mod delivery;
 mod dht;
 mod file;
 mod keys;
@@ -16,13 +14,10 @@ mod moltbook;
 mod params;
 mod route;
 pub mod session;
-pub mod shapes;
-mod task;
 mod token;
-mod token_shapes;
 mod transfer;
 
-use entity_peer::command::CommandError;
+pub use entity_contract::{Refusal, RpcError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -75,109 +70,6 @@ impl Incoming {
     }
 }
 
-/// Why a request was not done, as the caller is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RpcError {
-    /// One of the codes below.
-    pub code: i32,
-    /// In words.
-    pub message: String,
-    /// The protocol's view of a refusal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<Refusal>,
-}
-
-/// What stands in `error.data` of a refusal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Refusal {
-    /// The protocol's code, for example `SEQUENCE_ERROR`.
-    pub code: String,
-    /// The HTTP status the other side answered, where it did.
-    pub status: Option<u16>,
-    /// The text the other side answered, where it did, or what stands against the request on our side.
-    pub detail: String,
-    /// When it may be tried again, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u64>,
-}
-
-impl RpcError {
-    /// The line is not JSON.
-    pub const PARSE_ERROR: i32 = -32700;
-    /// The JSON is no request.
-    pub const INVALID_REQUEST: i32 = -32600;
-    /// There is no such method: it is not supported.
-    pub const METHOD_NOT_FOUND: i32 = -32601;
-    /// The parameters are not those of the method.
-    pub const INVALID_PARAMS: i32 = -32602;
-    /// A mistake of this program.
-    pub const INTERNAL_ERROR: i32 = -32603;
-    /// The peer, or the peer it asked, refuses; `data` says why.
-    pub const REFUSED: i32 = -32000;
-    /// The request was withdrawn with `$/cancel`.
-    pub const CANCELLED: i32 = -32800;
-
-    /// An error without `data`.
-    pub fn new(code: i32, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None }
-    }
-
-    /// The parameters are not those of the method.
-    pub fn params(message: impl ToString) -> Self {
-        Self::new(Self::INVALID_PARAMS, message.to_string())
-    }
-
-    /// A refusal that has a code of the protocol but did not come over the wire.
-    pub fn refused(code: &str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let (code, message) = (code.to_owned(), detail.clone());
-        let data = Refusal { code, status: None, detail, retry_after_ms: None };
-        Self { code: Self::REFUSED, message, data: Some(data) }
-    }
-}
-
-impl From<CommandError> for RpcError {
-    fn from(error: CommandError) -> Self {
-        let message = format!("failed to {error}");
-        let detail = match &error {
-            CommandError::Refused { detail, .. } => detail.clone(),
-            CommandError::UnknownPeer { .. }
-            | CommandError::UnknownSession { .. }
-            | CommandError::KeyMismatch { .. }
-            | CommandError::NoKey { .. }
-            | CommandError::Sealing { .. }
-            | CommandError::Malformed { .. }
-            | CommandError::UnknownTask { .. }
-            | CommandError::Task { .. }
-            | CommandError::UnknownTransfer { .. }
-            | CommandError::Transfer { .. }
-            | CommandError::Token(_)
-            | CommandError::Dht(_)
-            | CommandError::TooLarge { .. }
-            | CommandError::Overloaded { .. }
-            | CommandError::CircuitOpen { .. }
-            | CommandError::Unreachable { .. }
-            | CommandError::Handshake { .. }
-            | CommandError::TimedOut { .. }
-            | CommandError::Cancelled => error.to_string(),
-        };
-        // A task is refused here by the code that a peer would refuse it with.
-        let code = if let CommandError::Task { code, .. } = &error {
-            code.as_str().to_owned()
-        } else if let CommandError::Token(error) = &error {
-            error.code().to_owned()
-        } else {
-            error.code().to_string()
-        };
-        let retry_after_ms = error
-            .retry_after()
-            .map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).max(1));
-        let status = error.status();
-        let data = Refusal { code, status, detail, retry_after_ms };
-        Self { code: Self::REFUSED, message, data: Some(data) }
-    }
-}
-
 impl From<Unsettled> for RpcError {
     fn from(error: Unsettled) -> Self {
         Self::refused("SERVICE_UNAVAILABLE", error.to_string())
@@ -204,18 +96,6 @@ pub fn response_line(id: Option<&RequestId>, outcome: &Result<Box<RawValue>, Rpc
     };
     // Texts, numbers and JSON that was made here always have a JSON form.
     serde_json::to_string(&response).unwrap_or_default()
-}
-
-/// The line of a notification.
-pub fn notification_line<T: Serialize>(method: &str, params: &T) -> String {
-    #[derive(Serialize)]
-    struct Notification<'a, T> {
-        jsonrpc: &'static str,
-        method: &'a str,
-        params: &'a T,
-    }
-    // As above.
-    serde_json::to_string(&Notification { jsonrpc: "2.0", method, params }).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -258,6 +138,5 @@ mod tests {
             response_line(None, &Err(error)),
             r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"too low","data":{"code":"SEQUENCE_ERROR","status":null,"detail":"too low"}}}"#
         );
-        assert_eq!(notification_line("a.b", &1), r#"{"jsonrpc":"2.0","method":"a.b","params":1}"#);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use entity_bridge::relay::BoxView;
 use entity_bridge::route::{RelayView, Suspicion};
+use entity_contract::events::notice;
 use entity_crypto::signing::PublicKey;
 use entity_peer::PeerName;
 use entity_peer::view::PeerView;
@@ -12,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use super::RpcError;
 use super::methods::{Outcome, Service, parameter, result};
-use super::shapes::notice;
 use crate::layers::{Layer, SocketState, WayView};
 
 /// Most mailboxes in one answer of `queue.list`, and most recipients of own messages.

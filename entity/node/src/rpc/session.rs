@@ -13,8 +13,8 @@ use tracing::warn;
 
 use super::lines::Line;
 use super::methods::Service;
-use super::{Incoming, RequestId, RpcError, methods, response_line, shapes};
-use crate::node::Numbered;
+use super::{Incoming, RequestId, RpcError, methods, response_line, route};
+use crate::node::{NodeEvent, Numbered};
 
 /// Requests of one conversation under way; one more is refused with `SERVICE_UNAVAILABLE`.
 pub const REQUESTS_MAX: usize = 1024;
@@ -80,6 +80,14 @@ pub async fn converse(
                 None => return End::Closed,
             },
         }
+    }
+}
+
+/// The line of an event; nothing for an event that the contract does not have.
+fn event_line(numbered: &Numbered) -> Option<String> {
+    match &numbered.event {
+        NodeEvent::Peer(event) => entity_contract::event_line(event, numbered.n),
+        NodeEvent::RelaySuspected(suspicion) => Some(route::suspicion_line(suspicion, numbered.n)),
     }
 }
 
@@ -195,7 +203,7 @@ impl Session {
     }
 
     async fn tell(&self, event: &Numbered) {
-        if let Some(line) = shapes::event_line(event) {
+        if let Some(line) = event_line(event) {
             self.say(line).await;
         }
     }

@@ -1,33 +1,26 @@
-//! The methods `token.*`: what the ledger of a node does and shows.
+//! The methods `token.*` that need time or what is stored: payments, histories, certificates.
 
-use std::str::FromStr;
 use std::time::Duration;
 
+use entity_contract::token::{account, key_of, ledger, payment};
+use entity_contract::token_shapes as shapes;
 use entity_crypto::signing::PublicKey;
 use entity_ledger::record::{
     CERTIFICATE, EVIDENCE, HISTORY, certificate_key, history_key, history_prefix,
 };
 use entity_ledger::{HistoryEntry, Ledger};
-use entity_peer::command::{Command, CommandError, CommandResult};
-use entity_peer::tokens::{Paid, Payment, TokenCommand, TokenError, TokenResult, Until, Way};
-use entity_wire::json::{Object, RULES_1_1, parse};
-use entity_wire::payload::token::{
-    Amount, Digest, Genesis, Memo, TokenCode, TokenName, TransferId,
-};
+use entity_peer::command::{Command, CommandResult};
+use entity_peer::tokens::{Paid, Payment, TokenCommand, TokenResult, Until};
+use entity_wire::payload::token::{Digest, TokenName};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::RpcError;
 use super::methods::{Outcome, Service, parameter, read, result, unknown};
 use super::params::NoParams;
-use super::token_shapes as shapes;
 
 /// How long a payment may take before it is answered as pending: less than an operator's command waits for its answer.
 const WAIT_MAX: Duration = Duration::from_secs(30);
-
-/// How long members may take to begin to vote where the caller does not say. Guessed: an outage that people notice and mend
-/// within a day.
-const EXPIRES_IN: Duration = Duration::from_hours(24);
 
 /// Most entries in one answer of `token.history` or `token.statement`; with proofs it fits a line of the contract.
 const ENTRIES_MAX: usize = 400;
@@ -42,77 +35,15 @@ impl Service {
     /// Does one request of this family.
     pub(super) async fn token(&self, method: &str, params: Option<&RawValue>) -> Outcome {
         match method {
-            "token.open" => self.token_open(params).await,
-            "token.account" => self.token_account(params).await,
-            "token.accounts" => self.token_accounts(params).await,
-            "token.transfer" => self.token_transfer(params).await,
-            "token.issue" => self.token_issue(params).await,
-            "token.burn" => self.token_burn(params).await,
-            "token.balance" => self.token_balance(params).await,
-            "token.pending" => self.token_pending(params).await,
+            "token.audit" => self.token_audit(params).await,
             "token.history" => self.token_history(params).await,
             "token.statement" => self.token_statement(params).await,
-            "token.audit" => self.token_audit(params).await,
             "token.certificate" => self.token_certificate(params).await,
-            "token.verify" => self.token_verify(params),
-            _ => Err(unknown(method)),
+            _ => match payment(method, params) {
+                Some(payment) => self.pay(payment?).await,
+                None => Err(unknown(method)),
+            },
         }
-    }
-
-    async fn token_open(&self, params: Option<&RawValue>) -> Outcome {
-        let OpenParams { genesis } = read(params)?;
-        let genesis = Genesis::from_object(&object("genesis", &genesis)?)
-            .map_err(|error| RpcError::params(format!("genesis: {error}")))?;
-        match self.token_command(TokenCommand::Open { genesis }).await? {
-            TokenResult::Opened(ledger) => result(&shapes::Opened { ledger: ledger.to_string() }),
-            other @ (TokenResult::Account(_) | TokenResult::Paid(_)) => Err(unexpected(&other)),
-        }
-    }
-
-    async fn token_account(&self, params: Option<&RawValue>) -> Outcome {
-        let AccountParams { index } = read(params)?;
-        match self.token_command(TokenCommand::TakeAccount { index }).await? {
-            TokenResult::Account(key) => result(&shapes::Account { key: key.to_hex() }),
-            other @ (TokenResult::Opened(_) | TokenResult::Paid(_)) => Err(unexpected(&other)),
-        }
-    }
-
-    async fn token_accounts(&self, params: Option<&RawValue>) -> Outcome {
-        read::<NoParams>(params)?;
-        self.node.settled().await?;
-        result(&self.node.look(|peer, _| shapes::Accounts::of(peer)))
-    }
-
-    async fn token_transfer(&self, params: Option<&RawValue>) -> Outcome {
-        let params: TransferParams = read(params)?;
-        let memo = |text: &str| {
-            Memo::new(text).ok_or_else(|| {
-                RpcError::params(format!("memo: longer than {} bytes", Memo::LEN_MAX))
-            })
-        };
-        let way = Way::Transfer {
-            from: key_of("from", params.from.as_deref())?,
-            to: key("to", &params.to)?,
-        };
-        let payment = Payment {
-            memo: params.memo.as_deref().map(memo).transpose()?,
-            expires_in: params.expires_in_s.map_or(EXPIRES_IN, Duration::from_secs),
-            until: if params.wait.unwrap_or(true) { Until::Applied } else { Until::Kept },
-            ..payment(way, &params.amount, params.id.as_deref(), params.token.as_deref())?
-        };
-        self.pay(payment).await
-    }
-
-    async fn token_issue(&self, params: Option<&RawValue>) -> Outcome {
-        let IssueParams { to, amount, id, token } = read(params)?;
-        let way = Way::Issue { to: key("to", &to)? };
-        self.pay(payment(way, &amount, id.as_deref(), token.as_deref())?).await
-    }
-
-    async fn token_burn(&self, params: Option<&RawValue>) -> Outcome {
-        let BurnParams { amount, id, token, from } = read(params)?;
-        let way = Way::Burn { from: key_of("from", from.as_deref())? };
-        self.pay(payment(way, &amount, id.as_deref(), token.as_deref())?).await
     }
 
     /// Pays, and answers after [`WAIT_MAX`] at the latest how far the payment is.
@@ -146,19 +77,6 @@ impl Service {
             TokenResult::Paid(paid) => Ok(paid),
             other @ (TokenResult::Opened(_) | TokenResult::Account(_)) => Err(unexpected(&other)),
         }
-    }
-
-    async fn token_balance(&self, params: Option<&RawValue>) -> Outcome {
-        let OfParams { of, token } = read(params)?;
-        self.node.settled().await?;
-        let (account, token) = self.account(of.as_deref(), token.as_deref())?;
-        result(&self.ledger(|ledger| shapes::Balance::of(ledger, &account, &token))?)
-    }
-
-    async fn token_pending(&self, params: Option<&RawValue>) -> Outcome {
-        read::<NoParams>(params)?;
-        self.node.settled().await?;
-        result(&self.ledger(shapes::Unfinished::of)?)
     }
 
     async fn token_audit(&self, params: Option<&RawValue>) -> Outcome {
@@ -221,12 +139,6 @@ impl Service {
         result(&shapes::Receipt { certificate, genesis })
     }
 
-    fn token_verify(&self, params: Option<&RawValue>) -> Outcome {
-        let VerifyParams { certificate } = read(params)?;
-        let certificate = object("certificate", &certificate)?;
-        result(&self.ledger(|ledger| shapes::Verdict::of(ledger, &certificate))?)
-    }
-
     async fn token_command(&self, command: TokenCommand) -> Result<TokenResult, RpcError> {
         let done = self.node.command(Command::Token(command)).await?;
         let CommandResult::Token(result) = done else {
@@ -237,8 +149,7 @@ impl Service {
 
     /// Looks at the ledger.
     fn ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> Result<T, RpcError> {
-        let shown = self.node.look(|peer, _| peer.ledger().map(look));
-        shown.ok_or_else(|| CommandError::Token(TokenError::NoLedger).into())
+        self.node.look(|peer, _| ledger(peer).map(look))
     }
 
     /// The account and token that are meant: the identity's where none is named, the only one of the ledger.
@@ -247,23 +158,10 @@ impl Service {
         of: Option<&str>,
         token: Option<&str>,
     ) -> Result<(PublicKey, TokenName), RpcError> {
-        let own = self.node.look(|peer, _| peer.public_key());
-        let account = key_of("of", of)?.unwrap_or(own);
-        let named = token.map(|name| parameter::<TokenName>("token", name)).transpose()?;
-        let token = self.ledger(|ledger| {
-            let tokens = ledger.genesis().tokens();
-            match named {
-                Some(named) if tokens.iter().any(|token| token.token == named) => Ok(named),
-                Some(_) => Err(TokenError::Refused { code: TokenCode::UnknownToken }),
-                None if tokens.len() > 1 => Err(TokenError::WhichToken),
-                None => {
-                    tokens.first().map(|token| token.token.clone()).ok_or(TokenError::WhichToken)
-                }
-            }
-        })?;
-        Ok((account, token.map_err(CommandError::Token)?))
+        let of = key_of("of", of)?;
+        let token = token.map(|name| parameter::<TokenName>("token", name)).transpose()?;
+        self.node.look(|peer, _| account(peer, of.as_ref(), token.as_ref()))
     }
-
     /// The entries of an account above a position, and where to go on, if there may be more.
     async fn entries(
         &self,
@@ -317,91 +215,6 @@ fn unexpected(other: &TokenResult) -> RpcError {
     RpcError::new(RpcError::INTERNAL_ERROR, format!("the ledger answered with {other:?}"))
 }
 
-fn payment(
-    way: Way,
-    amount: &str,
-    id: Option<&str>,
-    token: Option<&str>,
-) -> Result<Payment, RpcError> {
-    let amount = Amount::from_str(amount).map_err(|_| {
-        RpcError::from(CommandError::Token(TokenError::Refused { code: TokenCode::AmountInvalid }))
-    })?;
-    Ok(Payment {
-        id: id.map(|id| parameter::<TransferId>("id", id)).transpose()?,
-        token: token.map(|name| parameter::<TokenName>("token", name)).transpose()?,
-        way,
-        amount,
-        memo: None,
-        expires_in: EXPIRES_IN,
-        until: Until::Applied,
-    })
-}
-
-fn key(name: &str, text: &str) -> Result<PublicKey, RpcError> {
-    PublicKey::from_hex(text).map_err(|error| RpcError::params(format!("{name}: {error}")))
-}
-
-fn key_of(name: &str, text: Option<&str>) -> Result<Option<PublicKey>, RpcError> {
-    text.map(|text| key(name, text)).transpose()
-}
-
-/// An object of the wire, read as strictly as there.
-fn object(name: &str, text: &RawValue) -> Result<Object, RpcError> {
-    let value = parse(text.get().as_bytes(), &RULES_1_1)
-        .map_err(|error| RpcError::params(format!("{name}: {error}")))?;
-    value.into_object().map_err(|_| RpcError::params(format!("{name}: not an object")))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OpenParams {
-    genesis: Box<RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AccountParams {
-    index: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TransferParams {
-    to: String,
-    amount: String,
-    id: Option<String>,
-    token: Option<String>,
-    from: Option<String>,
-    memo: Option<String>,
-    expires_in_s: Option<u64>,
-    wait: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct IssueParams {
-    to: String,
-    amount: String,
-    id: Option<String>,
-    token: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BurnParams {
-    amount: String,
-    id: Option<String>,
-    token: Option<String>,
-    from: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OfParams {
-    of: Option<String>,
-    token: Option<String>,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HistoryParams {
@@ -425,10 +238,4 @@ struct StatementParams {
 #[serde(deny_unknown_fields)]
 struct DigestParams {
     digest: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VerifyParams {
-    certificate: Box<RawValue>,
 }

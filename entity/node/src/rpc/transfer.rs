@@ -1,23 +1,18 @@
-//! `transfer.*`: transfers as the contract shows them.
+//! `transfer.send`: its file is looked at first.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use entity_crypto::derivation::sha256;
-use entity_crypto::encoding::{base64_decode_strict, hex_encode};
+use entity_crypto::encoding::base64_decode_strict;
 use entity_peer::command::{Command, CommandResult, Source, Transfer};
-use entity_peer::output::TransferView;
-use entity_wire::code::ErrorCode;
 use entity_wire::payload::chunk::TransferName;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::RpcError;
-use super::methods::{Outcome, Service, empty, parameter, result, unexpected};
+use super::methods::{Outcome, Service, parameter, result, unexpected};
 use crate::files::describe;
-
-/// Most transfers in one answer of `transfer.list`.
-pub(super) const TRANSFERS_ANSWER_MAX: usize = 500;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,45 +21,6 @@ pub(super) struct TransferSendParams {
     path: Option<PathBuf>,
     data: Option<String>,
     name: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TransferListParams {
-    id: Option<String>,
-    #[serde(default)]
-    after: usize,
-    limit: Option<usize>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TransferCancelParams {
-    id: String,
-}
-
-/// One transfer in `transfer.list`, and the events `transfer.*`.
-#[derive(Debug, Serialize)]
-pub(super) struct TransferShape {
-    id: String,
-    peer: String,
-    direction: &'static str,
-    #[serde(rename = "type")]
-    kind: String,
-    name: Option<String>,
-    size: u64,
-    received: u64,
-    state: &'static str,
-    sha256: String,
-    path: Option<String>,
-    code: Option<&'static str>,
-    reason: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-struct Listed {
-    transfers: Vec<TransferShape>,
-    next: usize,
 }
 
 impl Service {
@@ -101,49 +57,9 @@ impl Service {
         let CommandResult::Transfer(id) = done else { return Err(unexpected(&done)) };
         result(&BTreeMap::from([("id", id.to_string())]))
     }
-
-    pub(super) async fn transfer_list(&self, params: TransferListParams) -> Outcome {
-        // What is shown must not be taken back by a crash.
-        self.node.settled().await?;
-        let limit = params.limit.unwrap_or(TRANSFERS_ANSWER_MAX).min(TRANSFERS_ANSWER_MAX);
-        let transfers: Vec<TransferShape> = self.node.look(|peer, _| {
-            let wanted = peer
-                .transfers()
-                .filter(|view| params.id.as_ref().is_none_or(|id| *id == view.id.to_string()));
-            wanted.skip(params.after).take(limit).map(|view| TransferShape::from(&view)).collect()
-        });
-        let next = params.after + transfers.len();
-        result(&Listed { transfers, next })
-    }
-
-    pub(super) async fn transfer_cancel(&self, params: TransferCancelParams) -> Outcome {
-        let id = parameter("id", &params.id)?;
-        self.node.command(Command::CancelTransfer { id }).await?;
-        empty()
-    }
 }
 
 /// The last part of a path, where it can be the name of a transfer.
 fn name_of(path: &std::path::Path) -> Option<TransferName> {
     path.file_name()?.to_str()?.parse().ok()
-}
-
-impl From<&TransferView> for TransferShape {
-    fn from(view: &TransferView) -> Self {
-        let reason = view.standing.reason();
-        Self {
-            id: view.id.to_string(),
-            peer: view.peer.to_string(),
-            direction: view.direction.as_str(),
-            kind: view.kind.clone(),
-            name: view.name.as_ref().map(ToString::to_string),
-            size: view.total_size,
-            received: view.received,
-            state: view.standing.as_str(),
-            sha256: hex_encode(&view.sha256),
-            path: view.path.clone(),
-            code: reason.map(|_| ErrorCode::ChunkError.as_str()),
-            reason: reason.map(entity_wire::payload::chunk::BreakReason::as_str),
-        }
-    }
 }

@@ -190,6 +190,9 @@ impl Durable {
         } else {
             return Ok(len_bytes);
         };
+        if planted(Flaw::QueuesWithoutLimit) {
+            return Ok(len_bytes);
+        }
         Err(CommandError::Overloaded { limit })
     }
 
@@ -250,8 +253,30 @@ impl Durable {
             Err(error) if !is_numbered && is_final(&error) => {
                 self.give_up(core, &to, error.code(), now);
             }
-            Err(_) => queue.failed(now.plus(jittered(queue.pause(), &mut core.entropy))),
+            Err(error @ CommandError::Unreachable { .. }) if planted(Flaw::GivesUpUnanswered) => {
+                self.give_up(core, &to, error.code(), now);
+            }
+            Err(_) => {
+                queue.failed(now.plus(jittered(queue.pause(), &mut core.entropy)));
+                if planted(Flaw::RetriesAsNew) {
+                    self.renew(core, &to);
+                }
+            }
         }
+    }
+
+    /// Makes another message of the oldest one to a peer, as a flawed peer does.
+    fn renew(&mut self, core: &mut Core, to: &PeerName) {
+        let Some(queue) = self.queues.get_mut(to) else { return };
+        for position in queue.forget_places(|_| true) {
+            core.persist(record::delete_place(position));
+        }
+        let id = MessageId::from_random(core.entropy.bytes());
+        let Some(kept) = queue.oldest_mut() else { return };
+        self.peer_of.remove(&kept.id);
+        kept.id = id;
+        core.persist(record::put_message(to, kept));
+        self.peer_of.insert(id, to.clone());
     }
 
     /// Returns where the oldest message to `peer` was numbered, if it was.
@@ -342,7 +367,8 @@ impl Durable {
 
     /// Sends what is due.
     pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
-        let is_due = |queue: &Queue| queue.due.is_some_and(|due| due <= now);
+        let by = if planted(Flaw::WaitsByWallClock) { core.wall(now) } else { now };
+        let is_due = |queue: &Queue| queue.due.is_some_and(|due| due <= by);
         let due = self.queues.iter().filter(|(_, queue)| is_due(queue));
         for peer in due.map(|(peer, _)| peer.clone()).collect::<Vec<_>>() {
             self.send_due(core, &peer, now);

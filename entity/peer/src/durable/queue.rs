@@ -246,6 +246,10 @@ impl Queue {
         self.messages.front()?.place
     }
 
+    pub(super) fn oldest_mut(&mut self) -> Option<&mut Kept> {
+        self.messages.front_mut()
+    }
+
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
         self.messages.iter().take(self.numbered).filter_map(|kept| kept.place)
     }

@@ -1,8 +1,13 @@
 //! Messages, deadlines and events between the ledger and the rest of the peer.
 
+use std::time::Duration;
+
 use entity_crypto::signing::PublicKey;
+use entity_flaw::{Flaw, planted};
 use entity_journal::Stored;
-use entity_ledger::{Event, Ledger, Movement, Submitted, TransferError, TransferRequest};
+use entity_ledger::{
+    Event, Ledger, Movement, Stage, Submitted, TransferError, TransferRequest, UnderWay,
+};
 use entity_wire::code::ErrorCode;
 use entity_wire::payload::token::{
     Digest, Genesis, OrderSequence, TokenCode, TokenMessage, TransferId,
@@ -126,10 +131,41 @@ impl Tokens {
 
     /// Does what is due.
     pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
+        if planted(Flaw::PaysAgainAfterSilence) {
+            self.pay_again(core, now);
+        }
         if let Some(ledger) = &mut self.ledger {
             let keys = Signers { identity: &core.key, accounts: &self.accounts };
             ledger.handle_deadline(&keys, core.wall(now));
             self.settle(core, now);
+        }
+    }
+
+    /// Queues each payment once more that waits for votes for too long, as a flawed peer does.
+    fn pay_again(&mut self, core: &mut Core, now: Timestamp) {
+        let Some(ledger) = &self.ledger else { return };
+        let wall = core.wall(now);
+        if ledger.next_deadline().is_none_or(|at| at > wall) {
+            return;
+        }
+        let late: Vec<_> = ledger.under_way().filter(|way| way.stage == Stage::Voting).collect();
+        for UnderWay { order, .. } in late {
+            if self.payments.is_queued(&(order.from, order.token.clone())) {
+                continue;
+            }
+            let request = TransferRequest {
+                id: TransferId::from_bytes(core.entropy.uuid_v4()),
+                token: order.token,
+                from: order.from,
+                to: order.to,
+                amount: order.amount,
+                expires_at: wall.plus(Duration::from_hours(1)),
+                memo: None,
+                receiver: core.roster.by_key(&order.to).map(|_| order.to),
+            };
+            let waiter = Waiter { command: CommandId(u64::MAX), until: Until::Applied };
+            // One that finds no place is not paid again.
+            drop(self.payments.queue(request, waiter));
         }
     }
 

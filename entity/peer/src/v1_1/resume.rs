@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use entity_flaw::{Flaw, planted};
 use entity_session::v1_1::author::Outbound;
 use entity_session::v1_1::secrets::Renewal;
 use entity_session::v1_1::session::{PROPOSAL_LIFETIME, ResumeError};
@@ -177,6 +178,9 @@ impl State {
                             self.resuming.remove(&session);
                             self.unresumable.remove(&session);
                             self.doubted.remove(&session);
+                            if planted(Flaw::ForgetsLifeAfterResume) {
+                                core.stop_probing(&peer);
+                            }
                             core.tell(News::Resumed { id, peer, generation });
                         }
                     }

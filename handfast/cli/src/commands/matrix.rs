@@ -14,6 +14,7 @@ use handfast_scenario::{ExitCode, Plan};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::network::NetworkArgs;
 use super::run::{Form, carry_out, open_sinks};
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
@@ -68,6 +69,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     shard: ShardArgs,
     #[command(flatten)]
+    network: NetworkArgs,
+    #[command(flatten)]
     notify: NotifyArgs,
 }
 
@@ -110,6 +113,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         allow_absent: allow_absent.into_iter().collect(),
         matrix,
         shard,
+        network: args.network.ask(),
     };
     carry_out(loaded, Plan::default(), session, (mouth, ear), order, telling)
 }

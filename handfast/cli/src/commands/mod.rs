@@ -1,12 +1,17 @@
 //! One file a command: its arguments, whose documentation is its help, and what it does.
 
+pub(crate) mod chaos;
 pub(crate) mod ci;
+pub(crate) mod doctor;
+pub(crate) mod lab;
 pub(crate) mod list;
 pub(crate) mod matrix;
 pub(crate) mod merge;
+mod network;
 pub(crate) mod notify;
 pub(crate) mod probe;
 pub(crate) mod replay;
+pub(crate) mod reproduce;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod selftest;

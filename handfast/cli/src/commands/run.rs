@@ -13,6 +13,7 @@ use handfast_runner::run::{self, Build, Means, Order, REPEAT_MAX};
 use handfast_runner::sink::{self, Ear, EventSink, Mouth};
 use handfast_scenario::{ExitCode, Plan};
 
+use super::network::NetworkArgs;
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
 use super::shard::ShardArgs;
@@ -55,6 +56,8 @@ pub(crate) struct Args {
     seed: Option<u64>,
     #[command(flatten)]
     shard: ShardArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
     #[command(flatten)]
     notify: NotifyArgs,
 }
@@ -101,6 +104,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         allow_absent: allow_absent.into_iter().collect(),
         matrix,
         shard,
+        network: args.network.ask(),
     };
     carry_out(loaded, plan, session, (mouth, ear), order, telling)
 }

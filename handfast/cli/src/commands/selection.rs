@@ -33,6 +33,13 @@ pub(crate) struct Casting {
     peer: PeerName,
 }
 
+impl Casting {
+    /// The role, and who plays it.
+    pub(crate) fn parts(&self) -> (RoleName, PeerName) {
+        (self.role.clone(), self.peer.clone())
+    }
+}
+
 impl FromStr for Casting {
     type Err = String;
 

@@ -18,6 +18,7 @@ pub(crate) struct Session {
     pub(crate) lab: Lab,
     pub(crate) workshop: Workshop,
     pub(crate) places: Places,
+    lab_config: LabConfig,
     /// What an earlier run that was killed had left, and what was done about it.
     pub(crate) swept: Swept,
 }
@@ -37,6 +38,7 @@ impl Session {
         let scratch_root = loaded.root.join(".handfast").join("scratch");
         let folder = scratch_root.join(&id);
         let config = LabConfig { scratch_root, run: id.clone(), reaper: reaper.clone(), clock };
+        let lab_config = config.clone();
         let (lab, swept) = Lab::open(config)
             .map_err(|error| CommandError::infra(&error, "the lab cannot be opened"))?;
         Ok(Self {
@@ -46,8 +48,17 @@ impl Session {
             workshop: Workshop::new(reaper, id.clone(), folder),
             places: Places::find(&loaded.root, around.cargo_target.clone()),
             id,
+            lab_config,
             swept,
         })
+    }
+
+    /// One more lab of this session, for what is played beside everything else.
+    pub(crate) fn further_lab(&self, number: usize) -> Result<Lab, CommandError> {
+        let config = LabConfig { run: format!("{}-{number}", self.id), ..self.lab_config.clone() };
+        let (lab, _) = Lab::open(config)
+            .map_err(|error| CommandError::infra(&error, "a further lab cannot be opened"))?;
+        Ok(lab)
     }
 
     /// What the user is told of leftovers.
@@ -56,9 +67,10 @@ impl Session {
             return None;
         }
         let text = format!(
-            "removed what killed runs had left: {} processes, {} folders",
+            "removed what killed runs had left: {} processes, {} folders, {} control groups",
             self.swept.processes.len(),
-            self.swept.folders.len()
+            self.swept.folders.len(),
+            self.swept.groups.len()
         );
         Some(Progress::Note { text })
     }

@@ -29,7 +29,7 @@ fn kind(table: &toml::Table) -> Kind {
     let has = |key: &str| table.contains_key(key);
     if has("expected") {
         Kind::Expected
-    } else if has("step") || has("roles") || has("proves") {
+    } else if ["step", "roles", "proves", "network", "disturbance"].into_iter().any(has) {
         Kind::Scenario
     } else if table.keys().all(|key| is_of_project(key)) {
         Kind::Project

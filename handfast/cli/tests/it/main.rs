@@ -4,13 +4,19 @@
 
 mod broken_peers;
 mod ci;
+mod disturbances;
+mod doctor;
 mod github;
 mod guides;
 mod infra;
 mod killing;
+mod killing_networks;
+mod lab;
+mod limits;
 mod matrix;
 mod merge;
 mod moments;
+mod networks;
 mod outputs;
 mod schedule;
 mod secrets;

@@ -1,8 +1,10 @@
 //! What the peers of a fixture say they do, while they do it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::sync::mpsc::{Receiver, channel};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -22,15 +24,30 @@ pub(crate) fn listen() -> Moments {
     let (sender, lines) = channel();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let sender = sender.clone();
-            thread::spawn(move || {
-                for line in BufReader::new(stream.unwrap()).lines().map_while(Result::ok) {
-                    if sender.send(line).is_err() {
-                        return;
-                    }
-                }
-            });
+            hear(stream.unwrap(), sender.clone());
         }
     });
     Moments { address, lines }
+}
+
+/// The same at a path, which peers reach from networks of their own, too.
+pub(crate) fn listen_at(path: &Path) -> Moments {
+    let listener = UnixListener::bind(path).unwrap();
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            hear(stream.unwrap(), sender.clone());
+        }
+    });
+    Moments { address: path.to_str().unwrap().to_owned(), lines }
+}
+
+fn hear(stream: impl Read + Send + 'static, sender: Sender<String>) {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
 }

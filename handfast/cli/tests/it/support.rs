@@ -110,7 +110,7 @@ impl Project {
     }
 
     /// Every process whose command line or environment names the project's folder, which is nobody else's.
-    fn processes(&self) -> Vec<Pid> {
+    pub(crate) fn processes(&self) -> Vec<Pid> {
         let marker = self.path().to_str().unwrap().as_bytes();
         let names = |path: PathBuf| {
             let text = fs::read(path).unwrap_or_default();

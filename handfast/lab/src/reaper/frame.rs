@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -22,18 +23,30 @@ use crate::reaper::tree::LeftProcess;
 /// system lets one packet hold by default (208 KiB).
 pub(crate) const FRAME_MAX: usize = 128 * 1024;
 
-/// Descriptors a frame can carry: stdin, stdout and stderr of a peer.
-const DESCRIPTORS_MAX: usize = 3;
+/// Namespaces a process can be started in, more than the system has kinds of (8).
+pub(crate) const NAMESPACES_MAX: usize = 8;
+
+/// Descriptors a frame can carry: stdin, stdout and stderr of a peer, and its namespaces.
+const DESCRIPTORS_MAX: usize = 3 + NAMESPACES_MAX;
 
 /// What handfast asks of a reaper.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// Start a process; its stdin, stdout and stderr come with the frame.
+    /// Start a process; its stdin, stdout and stderr come with the frame, then the namespaces that it enters first.
     Spawn {
         /// Names the process in later frames.
         id: u64,
         /// What to start.
         order: SpawnOrder,
+    },
+    /// Give a role's folder a file system of its own, see [`crate::resource`].
+    Mount {
+        /// Names the order in the report.
+        id: u64,
+        /// The role.
+        role: String,
+        /// Size of the file system.
+        bytes: u64,
     },
     /// Send SIGKILL to a process it started, if it still runs.
     Kill {
@@ -55,6 +68,8 @@ pub struct SpawnOrder {
     pub env: BTreeMap<String, String>,
     /// The folder it starts in.
     pub cwd: String,
+    /// The folders of the control groups that it joins before its program begins.
+    pub groups: Vec<PathBuf>,
 }
 
 /// What a reaper tells handfast.
@@ -64,6 +79,8 @@ pub(crate) enum Report {
     Spawned { id: u64, pid: u32 },
     /// The process could not be started.
     NotSpawned { id: u64, reason: String },
+    /// The file system is there, or this is why not.
+    Mounted { id: u64, problem: Option<String> },
     /// A process it started ended.
     Exited { id: u64, exit: Exit },
     /// No process is left.
@@ -138,6 +155,7 @@ mod tests {
             args: vec!["x".repeat(argument_len)],
             env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
             cwd: "/".to_owned(),
+            groups: Vec::new(),
         };
         Order::Spawn { id: 7, order }
     }

@@ -113,18 +113,47 @@ impl Reaper {
         order: SpawnOrder,
         stdio: [OwnedFd; 3],
     ) -> Result<Running, SpawnError> {
+        self.spawn_inside(order, stdio, &[]).await
+    }
+
+    /// The same inside these namespaces, which the process enters in this order before it becomes the program: a user namespace
+    /// stands first.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Reaper::spawn`]; also if there are more than 8 namespaces, or the process may not enter one.
+    pub async fn spawn_inside(
+        &self,
+        order: SpawnOrder,
+        stdio: [OwnedFd; 3],
+        namespaces: &[BorrowedFd<'_>],
+    ) -> Result<Running, SpawnError> {
         let (answer, answered) = oneshot::channel();
         let (exit_sender, exit) = watch::channel(None);
         let id = lock(&self.shared)
             .expect(Expected { answer: Some(answer), exit: exit_sender })
             .map_err(SpawnError::Reaper)?;
-        let descriptors = [stdio[0].as_fd(), stdio[1].as_fd(), stdio[2].as_fd()];
+        let descriptors: Vec<_> =
+            stdio.iter().map(AsFd::as_fd).chain(namespaces.iter().copied()).collect();
         self.send(&Order::Spawn { id, order }, &descriptors).await.map_err(SpawnError::Reaper)?;
         drop(stdio);
         match answered.await {
             Ok(Ok(pid)) => Ok(Running { id, pid, exit }),
             Ok(Err(reason)) => Err(SpawnError::Refused { reason }),
             Err(_) => Err(SpawnError::Reaper(gone())),
+        }
+    }
+
+    /// Puts a file system of its own under a role's folder; the error says why it cannot.
+    pub(crate) async fn mount(&self, role: &str, bytes: u64) -> Result<(), String> {
+        let (answer, answered) = oneshot::channel();
+        let id = lock(&self.shared).expect_mount(answer).map_err(|error| error.to_string())?;
+        let order = Order::Mount { id, role: role.to_owned(), bytes };
+        self.send(&order, &[]).await.map_err(|error| error.to_string())?;
+        match answered.await {
+            Ok(None) => Ok(()),
+            Ok(Some(problem)) => Err(problem),
+            Err(_) => Err(gone().to_string()),
         }
     }
 
@@ -202,6 +231,7 @@ impl Running {
 struct Shared {
     next_id: u64,
     expected: BTreeMap<u64, Expected>,
+    mounts: BTreeMap<u64, oneshot::Sender<Option<String>>>,
     finished: Option<oneshot::Sender<Finished>>,
     gone: bool,
 }
@@ -214,6 +244,18 @@ struct Expected {
 
 impl Shared {
     fn expect(&mut self, expected: Expected) -> io::Result<u64> {
+        let id = self.new_id()?;
+        self.expected.insert(id, expected);
+        Ok(id)
+    }
+
+    fn expect_mount(&mut self, answer: oneshot::Sender<Option<String>>) -> io::Result<u64> {
+        let id = self.new_id()?;
+        self.mounts.insert(id, answer);
+        Ok(id)
+    }
+
+    fn new_id(&mut self) -> io::Result<u64> {
         if self.gone {
             return Err(gone());
         }
@@ -222,7 +264,6 @@ impl Shared {
         }
         let id = self.next_id;
         self.next_id += 1;
-        self.expected.insert(id, expected);
         Ok(id)
     }
 
@@ -232,6 +273,12 @@ impl Shared {
             Report::NotSpawned { id, reason } => {
                 self.answer(id, Err(reason));
                 self.expected.remove(&id);
+            }
+            Report::Mounted { id, problem } => {
+                if let Some(waiting) = self.mounts.remove(&id) {
+                    // Whoever asked may have given up waiting.
+                    drop(waiting.send(problem));
+                }
             }
             Report::Exited { id, exit } => {
                 if let Some(expected) = self.expected.remove(&id) {
@@ -276,6 +323,7 @@ async fn listen(lifeline: Arc<AsyncFd<OwnedFd>>, shared: Arc<Mutex<Shared>>) {
     let mut shared = lock(&shared);
     shared.gone = true;
     shared.expected.clear();
+    shared.mounts.clear();
     shared.finished = None;
 }
 

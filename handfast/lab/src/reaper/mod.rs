@@ -11,9 +11,11 @@
 //! - [`handle`]: handfast's end of the lifeline
 //! - `frame`: the messages on it, with descriptors beside them
 //! - `server`: the reaper's own loop
+//! - `disks`: small file systems that only the unit sees
 //! - `tree`: what `/proc` says about processes
 
-mod frame;
+mod disks;
+pub(crate) mod frame;
 pub mod handle;
 mod server;
 pub(crate) mod tree;
@@ -46,11 +48,15 @@ pub fn is_reaper_invocation(mut args: impl Iterator<Item = OsString>) -> bool {
 /// Runs a reaper until its unit is over.
 ///
 /// Expects the lifeline as standard input and the unit's folder as the argument after
-/// [`ARGUMENT`]. Ends with 0 when no process is left and the folder is gone.
+/// [`ARGUMENT`]. Ends with 0 when no process is left and the folder is gone. With
+/// [`crate::net::HOLD`] in the folder's place it is a holder instead, which makes the namespaces of a unit.
 pub fn main() -> ExitCode {
     let Some(dir) = std::env::args_os().nth(2).map(PathBuf::from) else {
         return ExitCode::from(2);
     };
+    if dir.as_os_str() == crate::net::HOLD {
+        return crate::net::hold();
+    }
     match server::serve(&dir) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,

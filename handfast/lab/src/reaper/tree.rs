@@ -1,10 +1,10 @@
 //! What `/proc` says about processes: who descends from whom, and who carries a run's marker.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
@@ -12,6 +12,9 @@ use rustix::process::{
     waitpid,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::net::badge::Half;
+use crate::reaper::{RUN_MARKER, UNIT_MARKER};
 
 /// A process that outlived its peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,20 +83,32 @@ fn cpu_of(stat: &str) -> u64 {
     ticks.fold(0, u64::saturating_add).saturating_mul(TICK_US)
 }
 
-/// A variable that marks processes, such as `HANDFAST_RUN=x`.
+/// What marks processes: a variable such as `HANDFAST_RUN=x`, and the network they are in.
 #[derive(Clone, Debug)]
-pub(crate) struct Marker(Vec<u8>);
+pub(crate) struct Marker {
+    variable: Vec<u8>,
+    network: Half,
+}
 
 impl Marker {
-    pub(crate) fn new(variable: &str, value: impl AsRef<OsStr>) -> Self {
-        Self([variable.as_bytes(), b"=", value.as_ref().as_bytes()].concat())
+    /// Marks every process of a run.
+    pub(crate) fn of_run(run: &str) -> Self {
+        let variable = format!("{RUN_MARKER}={run}").into_bytes();
+        Self { variable, network: Half::of_run(run.as_ref()) }
     }
 
-    /// Whether a process carries it. Zombies have no environment any more.
+    /// Marks every process of a unit.
+    pub(crate) fn of_unit(dir: &Path) -> Self {
+        let variable = [UNIT_MARKER.as_bytes(), b"=", dir.as_os_str().as_bytes()].concat();
+        Self { variable, network: Half::of_unit(dir) }
+    }
+
+    /// Whether a process carries it. Zombies have neither environment nor network any more.
     fn is_on(&self, pid: Pid) -> bool {
         // Other users' processes are unreadable, and those that just ended are gone: neither is ours.
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|&byte| byte == 0).any(|variable| variable == self.0)
+        environment.split(|&byte| byte == 0).any(|variable| variable == self.variable)
+            || self.network.is_around(pid)
     }
 }
 
@@ -186,6 +201,11 @@ fn all_pids() -> io::Result<Vec<i32>> {
         pids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
     }
     Ok(pids)
+}
+
+/// Whether there is such a process, and it has not ended.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    read(pid).is_some_and(|process| !process.is_zombie)
 }
 
 /// Reads `/proc/PID/stat`: `pid (name) state parent ...`, where the name may hold anything.

@@ -5,6 +5,7 @@
 //! message is decided by `handfast-faults`; the tap carries it out and writes down what happened.
 //!
 //! - [`Tap`]: what a runner holds
+//! - `ground`: where its sockets stand, on the loopback of this machine or in the namespaces of the roles
 //! - `exchange`: the record of one request and its answer
 //! - `body`: what is kept of a body
 //! - `wire`: the state all listeners share: rules, counters, recordings, held messages
@@ -12,15 +13,20 @@
 //! - `listener`: the side of the asker
 //! - `upstream`: the side of the answerer
 //! - `socket`: WebSockets, message by message
+//! - `stream`: a connection to a peer, over a link or over none
+//! - [`shaped`]: links between streams, where there are no namespaces
 //!
 //! What is not kept byte for byte: hop-by-hop headers, and the framing of a body (a chunked body
 //! leaves with a `Content-Length`). The body itself and all other headers pass unchanged.
 
 mod body;
 mod exchange;
+mod ground;
 mod listener;
 mod relay;
+pub mod shaped;
 mod socket;
+mod stream;
 mod upstream;
 mod wire;
 
@@ -32,7 +38,7 @@ use std::time::Duration;
 
 use handfast_faults::{Effect, FieldPath, HoldId, Link, Rule, RuleId, RuleReport, RulesFull};
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 pub use body::Body;
@@ -44,6 +50,7 @@ use crate::evidence::Evidence;
 #[cfg(test)]
 pub(crate) use wire::Request;
 
+pub(crate) use ground::{Ground, Loopback};
 use listener::Asker;
 use wire::Wire;
 
@@ -102,30 +109,35 @@ impl Tap {
         roles: &[String],
         config: TapConfig,
         evidence: Evidence,
+        ground: Arc<dyn Ground>,
     ) -> io::Result<Self> {
-        let wire = Arc::new(Wire::new(roles, config, evidence)?);
-        let mut listeners = JoinSet::new();
-        let mut pairs = BTreeMap::new();
+        let is_apart = ground.is_apart();
+        let wire = Arc::new(Wire::new(roles, config, evidence, ground)?);
+        let mut opening =
+            Opening { wire: &wire, listeners: JoinSet::new(), pairs: BTreeMap::new() };
         let mut advertised = BTreeMap::new();
         for to in roles {
             let others: Vec<&String> = roles.iter().filter(|from| *from != to).collect();
-            for &from in &others {
-                let link = Link::new(from, to);
-                let asker = Asker::Known(link.clone());
-                pairs.insert(link, listen(&mut listeners, &wire, asker).await?);
-            }
-            let own = match others.as_slice() {
-                // Only one role can ask: the pair's own listener serves.
-                [only] => pairs.get(&Link::new(*only, to)).copied(),
-                _ => None,
-            };
-            let own = match own {
-                Some(address) => address,
-                None => listen(&mut listeners, &wire, Asker::Anyone { to: to.clone() }).await?,
+            let own = if is_apart && !others.is_empty() {
+                opening.on_everybodys_loopback(to, &others).await?
+            } else {
+                opening.on_the_one_loopback(to, &others).await?
             };
             advertised.insert(to.clone(), own);
         }
+        let Opening { listeners, pairs, .. } = opening;
         Ok(Self { wire, pairs, advertised, listeners: tokio::sync::Mutex::new(listeners) })
+    }
+
+    /// Connects to the listener of a link as its `from` would.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, or that the unit has no such link.
+    pub async fn connect(&self, link: &Link) -> io::Result<TcpStream> {
+        let address = self.pairs.get(link).copied();
+        let address = address.ok_or_else(|| io::Error::other(format!("no way {link}")))?;
+        ground::connect(&self.wire.ground, &link.from, address).await
     }
 
     /// The address at which `from` reaches `to` through the tap, such as `http://127.0.0.1:4711`;
@@ -234,15 +246,82 @@ fn is_of_this_machine(ip: IpAddr) -> bool {
     ip == IpAddr::V4(Ipv4Addr::LOCALHOST) || ip.is_unspecified()
 }
 
-async fn listen(
-    listeners: &mut JoinSet<()>,
-    wire: &Arc<Wire>,
-    asker: Asker,
-) -> io::Result<SocketAddr> {
-    let socket = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let address = socket.local_addr()?;
-    listeners.spawn(listener::serve(socket, wire.clone(), asker));
-    Ok(address)
+/// A tap whose listeners are being opened.
+struct Opening<'a> {
+    wire: &'a Arc<Wire>,
+    listeners: JoinSet<()>,
+    pairs: BTreeMap<Link, SocketAddr>,
+}
+
+/// How often another port is tried where one is taken on somebody's loopback.
+const PORT_TRIES: u32 = 16;
+
+impl Opening<'_> {
+    /// Opens the ways to `to` where all roles share a loopback: a listener for each asker, and one for whoever is told the
+    /// advertised address. Gives that address.
+    async fn on_the_one_loopback(
+        &mut self,
+        to: &str,
+        others: &[&String],
+    ) -> io::Result<SocketAddr> {
+        for &from in others {
+            let listener = ground::listen(&self.wire.ground, from, 0).await?;
+            self.serve(listener, from, to)?;
+        }
+        if let [only] = others {
+            // Only one role can ask: the pair's own listener serves.
+            let pair = self.pairs.get(&Link::new(*only, to)).copied();
+            return pair.ok_or_else(|| io::Error::other("a listener is lost"));
+        }
+        let listener = ground::listen(&self.wire.ground, to, 0).await?;
+        let address = listener.local_addr()?;
+        let asker = Asker::Anyone { to: to.to_owned() };
+        self.listeners.spawn(listener::serve(listener, self.wire.clone(), asker));
+        Ok(address)
+    }
+
+    /// Opens the ways to `to` where each role has a loopback of its own: on the same port everywhere, so that one address
+    /// leads there from all of them. Gives that address.
+    async fn on_everybodys_loopback(
+        &mut self,
+        to: &str,
+        others: &[&String],
+    ) -> io::Result<SocketAddr> {
+        let mut taken = io::Error::other("there is nobody to listen for");
+        for _ in 0..PORT_TRIES {
+            match self.on_one_port(others).await {
+                Ok(listeners) => {
+                    let mut address = None;
+                    for (from, listener) in listeners {
+                        address = Some(listener.local_addr()?);
+                        self.serve(listener, &from, to)?;
+                    }
+                    return address.ok_or(taken);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => taken = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(taken)
+    }
+
+    async fn on_one_port(&self, others: &[&String]) -> io::Result<Vec<(String, TcpListener)>> {
+        let (mut port, mut listeners) = (0, Vec::new());
+        for &from in others {
+            let listener = ground::listen(&self.wire.ground, from, port).await?;
+            port = listener.local_addr()?.port();
+            listeners.push((from.clone(), listener));
+        }
+        Ok(listeners)
+    }
+
+    fn serve(&mut self, listener: TcpListener, from: &str, to: &str) -> io::Result<()> {
+        let link = Link::new(from, to);
+        self.pairs.insert(link.clone(), listener.local_addr()?);
+        let asker = Asker::Known(link);
+        self.listeners.spawn(listener::serve(listener, self.wire.clone(), asker));
+        Ok(())
+    }
 }
 
 /// Why a recorded message could not be sent again.

@@ -42,7 +42,7 @@ pub(super) async fn relay(wire: Arc<Wire>, link: Link, request: Request) -> Outc
         Ok(received) => to_return(&wire, &mut exchange, received).await,
         Err(reason) => {
             exchange.fate = Fate::Unreachable { reason };
-            Outcome::Closed
+            if wire.is_reset(&link) { Outcome::Reset } else { Outcome::Closed }
         }
     };
     let index = exchange.index;
@@ -226,7 +226,8 @@ async fn send(
 ) -> Result<Received, String> {
     let upstream = wire.upstream(&link.to).ok_or("no such role")?;
     let within = wire.config.answer_within;
-    match timeout(within, upstream.send(&request.head, body)).await {
+    let sending = upstream.send((&wire.ground, link), &request.head, body);
+    match timeout(within, sending).await {
         Ok(sent) => sent.map_err(|error| error.to_string()),
         Err(_elapsed) => Err(format!("no answer within {within:?}")),
     }

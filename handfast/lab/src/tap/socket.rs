@@ -20,17 +20,18 @@ use hyper::http::request::Parts;
 use hyper::{Request as HttpRequest, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest as _};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::tap::BODY_MAX;
 use crate::tap::exchange::{Answer, Exchange, Fate};
 use crate::tap::relay::{Outcome, held, replaced, replay, send_again};
+use crate::tap::stream::Stream;
 use crate::tap::upstream::Upstream;
 use crate::tap::wire::{Admitted, Request, Wire};
+use crate::tap::{BODY_MAX, ground};
 
 /// The message type of an upgrade to a WebSocket, for rules.
 pub const UPGRADE: &str = "websocket";
@@ -93,7 +94,8 @@ pub(super) async fn open(
         Err(NotDialled::Unreachable(reason)) => {
             exchange.fate = Fate::Unreachable { reason };
             wire.record(exchange);
-            return Err(Outcome::Closed);
+            let is_reset = wire.is_reset(&link);
+            return Err(if is_reset { Outcome::Reset } else { Outcome::Closed });
         }
     };
     let asked_again = HttpRequest::from_parts((*asked.head).clone(), ());
@@ -126,16 +128,15 @@ enum NotDialled {
     Unreachable(String),
 }
 
-type Dialled = (WebSocketStream<TcpStream>, Option<header::HeaderValue>);
+type Dialled = (WebSocketStream<Stream>, Option<header::HeaderValue>);
 
 async fn dial(wire: &Wire, link: &Link, head: &Parts) -> Result<Dialled, NotDialled> {
     let unreachable = |reason: String| NotDialled::Unreachable(reason);
     let upstream = wire.upstream(&link.to).and_then(Upstream::address);
     let address =
         upstream.ok_or_else(|| unreachable("the peer has not said where it listens".to_owned()))?;
-    let stream =
-        TcpStream::connect(address).await.map_err(|error| unreachable(error.to_string()))?;
-    stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+    let dialling = ground::dial(&wire.ground, link, address);
+    let stream = dialling.await.map_err(|error| unreachable(error.to_string()))?;
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut request = format!("ws://{address}{path}")
         .into_client_request()
@@ -198,7 +199,8 @@ async fn pass<A, B>(
         ended = pump(wire, (&back, &posted), from_other, &mut to_asker) => ended,
         () = cut(wire, link) => Ended::Cut,
     };
-    if let Ended::Closed = broken {
+    // Behind a link that answers with resets nobody says farewell.
+    if broken == Ended::Closed && !wire.is_reset(link) {
         // Who has gone already hears no farewell.
         drop(to_asker.close().await);
         drop(to_other.close().await);

@@ -1,21 +1,22 @@
 //! The side of the answerer: connections to one role's peer, reused while they live.
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use handfast_faults::Link;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::{request, response};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
-use tokio::net::TcpStream;
 
-use crate::tap::BODY_MAX;
+use crate::tap::{BODY_MAX, Ground, ground};
 
-/// Idle connections kept to one peer (guessed: as many as a scenario's parallel steps).
+/// Idle connections kept to one peer, from each ground (guessed: as many as a scenario's parallel steps).
 const IDLE_MAX: usize = 64;
 
 /// Headers that belong to one connection and are not passed on (RFC 9110, section 7.6.1), and the
@@ -38,7 +39,8 @@ pub(super) struct Upstream {
 #[derive(Debug, Default)]
 struct State {
     address: Option<SocketAddr>,
-    idle: Vec<SendRequest<Full<Bytes>>>,
+    /// By the role that they come from; where all ways are alike, under no name.
+    idle: BTreeMap<String, Vec<SendRequest<Full<Bytes>>>>,
 }
 
 /// A complete answer.
@@ -68,29 +70,32 @@ impl Upstream {
 
     /// Names the peer's address; connections to an earlier one are forgotten.
     pub(super) fn set_address(&self, address: SocketAddr) {
-        *self.state() = State { address: Some(address), idle: Vec::new() };
+        *self.state() = State { address: Some(address), idle: BTreeMap::new() };
     }
 
-    /// Sends one request and reads its whole answer. Makes one attempt: only a kept connection
+    /// Sends one request over a link, from where its `from` stands, and reads its whole answer. Makes one attempt: only a kept connection
     /// that turns out closed before anything was sent on it is replaced by a new one.
     pub(super) async fn send(
         &self,
+        (ground, link): (&Arc<dyn Ground>, &Link),
         head: &request::Parts,
         body: Bytes,
     ) -> Result<Received, NoAnswer> {
+        let are_alike = !ground.is_apart() && ground.shapes().is_none();
+        let from = if are_alike { "" } else { &link.from };
         let mut request = hyper::Request::from_parts(head.clone(), Full::new(body));
         strip(request.headers_mut());
         loop {
-            let (mut connection, is_new) = match self.kept() {
+            let (mut connection, is_new) = match self.kept(from) {
                 Some(connection) => (connection, false),
-                None => (self.connect().await?, true),
+                None => (self.connect(ground, link).await?, true),
             };
             match connection.try_send_request(request).await {
                 Ok(answer) => {
                     let (head, body) = answer.into_parts();
                     let body = Limited::new(body, BODY_MAX).collect().await;
                     let body = body.map_err(|error| NoAnswer::Body(error.to_string()))?;
-                    self.keep(connection);
+                    self.keep(from, connection);
                     return Ok(Received { head, body: body.to_bytes() });
                 }
                 Err(mut error) => match error.take_message() {
@@ -101,22 +106,27 @@ impl Upstream {
         }
     }
 
-    fn kept(&self) -> Option<SendRequest<Full<Bytes>>> {
+    fn kept(&self, from: &str) -> Option<SendRequest<Full<Bytes>>> {
         let mut state = self.state();
-        std::iter::from_fn(|| state.idle.pop()).find(|connection| !connection.is_closed())
+        let idle = state.idle.get_mut(from)?;
+        std::iter::from_fn(|| idle.pop()).find(|connection| !connection.is_closed())
     }
 
-    fn keep(&self, connection: SendRequest<Full<Bytes>>) {
+    fn keep(&self, from: &str, connection: SendRequest<Full<Bytes>>) {
         let mut state = self.state();
-        if state.idle.len() < IDLE_MAX && !connection.is_closed() {
-            state.idle.push(connection);
+        let idle = state.idle.entry(from.to_owned()).or_default();
+        if idle.len() < IDLE_MAX && !connection.is_closed() {
+            idle.push(connection);
         }
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
+    async fn connect(
+        &self,
+        ground: &Arc<dyn Ground>,
+        link: &Link,
+    ) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
         let address = self.state().address.ok_or(NoAnswer::NoAddress)?;
-        let stream = TcpStream::connect(address).await.map_err(NoAnswer::Connect)?;
-        stream.set_nodelay(true).map_err(NoAnswer::Connect)?;
+        let stream = ground::dial(ground, link, address).await.map_err(NoAnswer::Connect)?;
         let io = TokioIo::new(stream);
         let (mut sender, connection) = http1::Builder::new()
             .preserve_header_case(true)
@@ -154,13 +164,12 @@ fn describe(error: &hyper::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
 
     use super::*;
+    use crate::tap::Loopback;
 
     /// Answers nobody before `count` have asked, each on a connection of its own.
     async fn serve_together(listener: TcpListener, count: usize) {
@@ -190,13 +199,17 @@ mod tests {
             let upstream = upstream.clone();
             requests.spawn(async move {
                 let (head, ()) = hyper::Request::get("/").body(()).unwrap().into_parts();
-                upstream.send(&head, Bytes::new()).await.map(|answer| answer.head.status.as_u16())
+                let ground: Arc<dyn Ground> = Arc::new(Loopback);
+                upstream
+                    .send((&ground, &Link::new("a", "b")), &head, Bytes::new())
+                    .await
+                    .map(|answer| answer.head.status.as_u16())
             });
         }
         for status in requests.join_all().await {
             assert_eq!(status.unwrap(), 200);
         }
-        assert_eq!(upstream.state().idle.len(), IDLE_MAX);
+        assert_eq!(upstream.state().idle[""].len(), IDLE_MAX);
         server.abort();
     }
 }

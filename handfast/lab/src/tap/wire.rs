@@ -15,7 +15,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use crate::evidence::{Evidence, Fact};
 use crate::tap::exchange::Exchange;
 use crate::tap::upstream::Upstream;
-use crate::tap::{CONCURRENT_MAX, TapConfig};
+use crate::tap::{CONCURRENT_MAX, Ground, TapConfig};
 
 /// Messages a tap keeps for replay (guessed: as many as the evidence holds).
 pub const RECORDED_MAX: usize = 200_000;
@@ -28,6 +28,7 @@ pub const RECORDED_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(super) struct Wire {
     pub(super) config: TapConfig,
     pub(super) evidence: Evidence,
+    pub(super) ground: Arc<dyn Ground>,
     upstreams: BTreeMap<String, Upstream>,
     state: Mutex<State>,
     exchanges: Arc<Semaphore>,
@@ -43,12 +44,17 @@ pub(crate) struct Request {
 }
 
 impl Wire {
-    pub(super) fn new(roles: &[String], config: TapConfig, evidence: Evidence) -> io::Result<Self> {
+    pub(super) fn new(
+        roles: &[String],
+        config: TapConfig,
+        evidence: Evidence,
+        ground: Arc<dyn Ground>,
+    ) -> io::Result<Self> {
         let upstreams = roles.iter().map(|role| (role.clone(), Upstream::default())).collect();
         let permits = u32::try_from(CONCURRENT_MAX).map_err(io::Error::other)?;
         let exchanges = Arc::new(Semaphore::new(usize::try_from(permits).unwrap_or_default()));
         let laid = Notify::new();
-        Ok(Self { config, evidence, upstreams, state: Mutex::default(), exchanges, laid })
+        Ok(Self { config, evidence, ground, upstreams, state: Mutex::default(), exchanges, laid })
     }
 
     pub(super) fn upstream(&self, role: &str) -> Option<&Upstream> {
@@ -68,6 +74,11 @@ impl Wire {
     /// A panic elsewhere leaves the state whole enough: counters and tables change independently.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether whoever sends on this link now is told that the connection is gone.
+    pub(super) fn is_reset(&self, link: &Link) -> bool {
+        self.ground.shapes().is_some_and(|shapes| shapes.resets(link))
     }
 
     pub(super) fn record(&self, exchange: Exchange) {
@@ -255,7 +266,8 @@ mod tests {
     #[tokio::test]
     async fn so_many_exchanges_are_on_their_way_and_the_next_one_waits() {
         let evidence = Evidence::new(crate::clock::Clock::start());
-        let wire = Wire::new(&[], TapConfig::default(), evidence).unwrap();
+        let wire =
+            Wire::new(&[], TapConfig::default(), evidence, Arc::new(crate::tap::Loopback)).unwrap();
         let mut under_way = Vec::new();
         for _ in 0..CONCURRENT_MAX {
             under_way.push(wire.enter().await.unwrap());

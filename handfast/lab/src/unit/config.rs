@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use handfast_faults::disturbance::Limit;
+use handfast_faults::{Conditions, Link};
+
+use crate::net::Ask;
 use crate::tap::TapConfig;
 
 /// What a unit consists of.
@@ -15,6 +19,21 @@ pub struct UnitConfig {
     pub roles: Vec<RoleConfig>,
     /// What the tap must know of the protocol.
     pub tap: TapConfig,
+    /// A network of its own, a namespace for each role; otherwise all share the loopback of this machine.
+    pub network: Option<NetworkConfig>,
+}
+
+/// The network of a unit.
+#[derive(Clone, Debug, Default)]
+pub struct NetworkConfig {
+    /// By what right its namespaces are made.
+    pub ask: Ask,
+    /// The conditions of each direction from the start; nothing happens on a direction that is not named.
+    pub base: BTreeMap<Link, Conditions>,
+    /// All chance follows from it.
+    pub seed: u64,
+    /// Where every packet is recorded, as pcapng; nowhere if none.
+    pub capture: Option<PathBuf>,
 }
 
 /// The peer that plays a role.
@@ -34,6 +53,8 @@ pub struct RoleConfig {
     pub protocol: Option<String>,
     /// `HANDFAST_SEED`.
     pub seed: Option<String>,
+    /// The limits that may be put on it while it runs; most take preparation before it starts.
+    pub limits: Vec<Limit>,
     /// How long `initialize` may take; [`RoleConfig::READY_WITHIN`] if `None`.
     pub ready_within: Option<Duration>,
 }

@@ -2,9 +2,11 @@
 //!
 //! - [`Unit`]: what a runner holds
 //! - `config`: what it consists of
+//! - `network`: what its peers and the tap stand in, where it has a network of its own
 //! - `report`: how it ended
 
 mod config;
+mod network;
 mod report;
 
 use std::collections::BTreeMap;
@@ -15,20 +17,26 @@ use std::time::Duration;
 use std::{fs, io};
 
 use handfast_contract::Initialized;
+use handfast_faults::disturbance::Limit;
 use serde_json::json;
 use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-pub use config::{RoleConfig, UnitConfig};
+pub use config::{NetworkConfig, RoleConfig, UnitConfig};
+pub use network::Links;
 pub use report::{CloseReport, StopError};
 
 use crate::evidence::{Evidence, Fact};
 use crate::exit::Exit;
 use crate::lab::{LabConfig, LabError, is_file_name_char};
+use crate::net::Place;
 use crate::peer::{CallError, Peer, PeerPipes, StartError};
 use crate::reaper::tree::{self, Marker};
-use crate::reaper::{LeftProcess, Reaper, SpawnError, SpawnOrder, UNIT_MARKER};
+use crate::reaper::{LeftProcess, Reaper, SpawnError, SpawnOrder};
+use crate::resource::groups::inventory;
+use crate::resource::prepared::Resources;
+use crate::resource::{DISK_BYTES, InForce, LimitError, Limiting};
 use crate::scratch;
 use crate::tap::Tap;
 
@@ -42,7 +50,9 @@ pub struct Unit {
     slots: Mutex<BTreeMap<String, Slot>>,
     evidence: Evidence,
     tap: Tap,
+    links: Option<Links>,
     reaper: Reaper,
+    resources: Resources,
 }
 
 /// What a role's peer is at the moment.
@@ -93,10 +103,22 @@ impl Unit {
         for name in &names {
             fs::create_dir(dir.join(name)).map_err(LabError::Folder)?;
         }
+        let group = dir.file_name().map_or_else(String::new, |name| name.display().to_string());
+        let group = format!("{}-{group}", lab.run);
+        let resources = Resources::prepare(&dir, &group, roles.values(), lab.clock);
+        let resources = with_disks(resources, &reaper, roles.values()).await;
         let evidence = Evidence::new(lab.clock);
-        let tap = Tap::open(&names, config.tap, evidence.clone()).await.map_err(LabError::Tap)?;
+        let links = network::raise(lab, &names, &dir, config.network).await?;
+        let ground = network::ground(links.as_ref());
+        let tap = Tap::open(&names, config.tap, evidence.clone(), ground).await;
+        let tap = tap.map_err(LabError::Tap)?;
         let slots = names.into_iter().map(|name| (name, Slot::default())).collect();
-        Ok(Self { dir, roles, slots: Mutex::new(slots), evidence, tap, reaper })
+        Ok(Self { dir, roles, slots: Mutex::new(slots), evidence, tap, links, reaper, resources })
+    }
+
+    /// A role's folder as this process sees it, which is not where the peer sees it if it has a disk of its own.
+    pub fn folder(&self, role: &str) -> Option<&Path> {
+        self.resources.folder_of(role)
     }
 
     /// Starts the peer of a role, or starts it again on its earlier address, and waits until it
@@ -193,6 +215,11 @@ impl Unit {
         &self.tap
     }
 
+    /// What is between its roles, if it has a network of its own.
+    pub fn links(&self) -> Option<&Links> {
+        self.links.as_ref()
+    }
+
     /// The log of all that was seen.
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
@@ -277,12 +304,16 @@ impl Unit {
             child_stderr.into_blocking_fd().map_err(StartError::Lab)?,
         ];
         let order = self.order(config, listen).map_err(StartError::Lab)?;
-        let running = self.reaper.spawn(order, stdio).await.map_err(|error| match error {
+        let place = network::place(self.links.as_ref(), &config.name);
+        let namespaces = place.map(Place::namespaces).unwrap_or_default();
+        let spawned = self.reaper.spawn_inside(order, stdio, &namespaces).await;
+        let running = spawned.map_err(|error| match error {
             SpawnError::Refused { reason } => {
                 StartError::Spawn { program: config.program.clone(), reason }
             }
             SpawnError::Reaper(error) => StartError::Lab(error),
         })?;
+        self.resources.started(&config.name, running.pid());
         let pipes = PeerPipes { stdin, stdout, stderr };
         Ok(Peer::attach(&config.name, running, self.evidence.clone(), pipes))
     }
@@ -293,7 +324,8 @@ impl Unit {
             path.to_str().map(str::to_owned).ok_or_else(bad)
         };
         let data_dir = text(&self.dir.join(&config.name))?;
-        let listen = listen.map_or_else(|| "127.0.0.1:0".to_owned(), |listen| listen.to_string());
+        let any = || SocketAddr::new(network::address(self.links.as_ref(), &config.name), 0);
+        let listen = listen.unwrap_or_else(any).to_string();
         let mut env = BTreeMap::from([
             ("HANDFAST_NAME".to_owned(), config.name.clone()),
             ("HANDFAST_LISTEN".to_owned(), listen),
@@ -309,7 +341,9 @@ impl Unit {
         env.extend(given);
         env.extend(config.env.clone());
         let cwd = config.cwd.as_deref().map_or(Ok(data_dir), text)?;
-        Ok(SpawnOrder { program: config.program.clone(), args: config.args.clone(), env, cwd })
+        let groups = self.resources.groups_of(&config.name);
+        let (program, args) = (config.program.clone(), config.args.clone());
+        Ok(SpawnOrder { program, args, env, cwd, groups })
     }
 
     /// Waits for the answer to `initialize` and lets the tap know the peer's address.
@@ -331,6 +365,8 @@ impl Unit {
         let bad = |problem| StartError::Address { address: address.to_owned(), problem };
         let listen = listen
             .ok_or_else(|| bad("which is not of the form http://IP:PORT or https://IP:PORT"))?;
+        let listen = network::reachable(self.links.as_ref(), &config.name, listen)
+            .ok_or_else(|| bad("which no other role can reach over the unit's network; it is to listen where HANDFAST_LISTEN says"))?;
         // Nobody can look into what is sealed for the peer itself, so no proxy stands before it.
         if sealed.is_none() {
             self.tap.set_upstream(&config.name, listen).map_err(|_own| {
@@ -362,11 +398,34 @@ impl Unit {
     }
 }
 
+/// Lets the reaper give a disk to each role whose disk may be filled.
+async fn with_disks(
+    mut resources: Resources,
+    reaper: &Reaper,
+    roles: impl Iterator<Item = &RoleConfig>,
+) -> Resources {
+    for role in roles.filter(|role| role.limits.contains(&Limit::DiskFull)) {
+        let disk = reaper.mount(&role.name, DISK_BYTES).await;
+        resources.set_disk(&role.name, disk, reaper.pid());
+    }
+    resources
+}
+
+impl Limiting for Unit {
+    fn limit(&self, role: &str, limit: &Limit) -> Result<Box<dyn InForce>, LimitError> {
+        self.resources.limit(role, limit)
+    }
+}
+
 /// Does a dead reaper's work, as far as it can be done from outside: what removed the unit's marker
 /// from its environment is not found.
 async fn end_without_reaper(dir: PathBuf) -> Vec<LeftProcess> {
     let work = move || {
-        let ended = tree::end_marked(&Marker::new(UNIT_MARKER, &dir));
+        let ended = tree::end_marked(&Marker::of_unit(&dir));
+        // A group that stays is in the inventory, which then stays, too.
+        if inventory::remove_all(&dir).is_err() {
+            return ended.unwrap_or_default();
+        }
         // What cannot be removed is found by the next start.
         drop(scratch::remove(&dir));
         ended.unwrap_or_default()

@@ -1,9 +1,13 @@
 //! Nothing a unit started outlives it, whoever dies first.
 
-use std::io::{BufRead, BufReader, Lines};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use handfast_lab::{Clock, Lab, LabConfig};
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{STAND_IN, TestLab, fixture, marked, python, run_id, wait_for_the_end_of};
@@ -67,7 +71,7 @@ struct StandIn {
 }
 
 impl StandIn {
-    fn start(root: &std::path::Path) -> Self {
+    fn start(root: &Path) -> Self {
         let run = run_id();
         let mut process = Command::new(STAND_IN)
             .arg("start-and-wait")
@@ -93,6 +97,15 @@ impl StandIn {
     fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+}
+
+fn config(root: &Path) -> LabConfig {
+    LabConfig {
+        scratch_root: root.to_owned(),
+        run: run_id(),
+        reaper: vec![STAND_IN.into(), handfast_lab::reaper::ARGUMENT.into()],
+        clock: Clock::start(),
     }
 }
 
@@ -145,13 +158,7 @@ fn what_a_killed_handfast_and_its_killed_reaper_left_is_swept_by_the_next_start(
     assert!(folder.is_dir());
     assert!(!marked(&handfast.run).is_empty(), "the daemons are left");
 
-    let config = |run: String| LabConfig {
-        scratch_root: root.path().to_owned(),
-        run,
-        reaper: vec![STAND_IN.into(), handfast_lab::reaper::ARGUMENT.into()],
-        clock: Clock::start(),
-    };
-    let (living, swept) = Lab::open(config(run_id())).unwrap();
+    let (living, swept) = Lab::open(config(root.path())).unwrap();
     assert_eq!(swept.folders, [folder.as_path()]);
     assert!(swept.processes.len() >= 2, "{swept:?}");
     wait_for_the_end_of(&pids);
@@ -159,7 +166,39 @@ fn what_a_killed_handfast_and_its_killed_reaper_left_is_swept_by_the_next_start(
     assert!(!folder.exists());
 
     // A run that lives is left alone.
-    let (_other, swept) = Lab::open(config(run_id())).unwrap();
+    let (_other, swept) = Lab::open(config(root.path())).unwrap();
     assert!(swept.is_empty(), "{swept:?}");
     drop(living);
+}
+
+#[test]
+fn a_run_that_died_while_it_started_a_process_is_swept_too() {
+    let root = tempfile::tempdir().unwrap();
+    let dead = root.path().join("dead");
+    std::fs::create_dir(&dead).unwrap();
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let mut lock = File::create(dead.join("lock")).unwrap();
+    let inode = lock.metadata().unwrap().ino();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    write!(lock, "{}", gone.id()).unwrap();
+    // As a process between its beginning and its program does, this one shares the lock for a while.
+    let mut shares = Command::new("cat").stdin(Stdio::piped()).stdout(lock).spawn().unwrap();
+    let lasts = shares.stdin.take();
+    std::thread::scope(|scope| {
+        let opened = scope.spawn(|| Lab::open(config(root.path())).unwrap());
+        while !opened.is_finished() && !somebody_waits_for(inode) {
+            std::thread::yield_now();
+        }
+        drop(lasts);
+        let (_lab, swept) = opened.join().unwrap();
+        assert_eq!(swept.folders, [dead.as_path()]);
+    });
+    shares.wait().unwrap();
+}
+
+/// Whether a lock is wanted of this file that another has: `proc_locks(5)`.
+fn somebody_waits_for(inode: u64) -> bool {
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    locks.lines().any(|line| line.contains("->") && line.contains(&format!(":{inode} ")))
 }

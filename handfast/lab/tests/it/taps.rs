@@ -31,6 +31,11 @@ impl Client {
 
     async fn at(address: &str) -> Self {
         let stream = TcpStream::connect(address.strip_prefix("http://").unwrap()).await.unwrap();
+        Self::over(stream)
+    }
+
+    /// Over a connection that is there.
+    pub(crate) fn over(stream: TcpStream) -> Self {
         Self { stream, buffer: Vec::new() }
     }
 

@@ -55,6 +55,26 @@ fn attempts_are_counted_compared_and_timed() {
 }
 
 #[test]
+fn attempts_to_open_a_connection_are_counted_and_timed() {
+    let sent = json!({ "msg_type": "message" });
+    let story = || {
+        let first = Story::new().wire("a", "b", &sent, 200).dialled("a", "b");
+        first.wait_ms(250).dialled("a", "b").dialled("b", "a")
+    };
+    let params = |most: u64| json!({ "from": "a", "type": "websocket", "at_most": most });
+    story().passes("on-the-wire", params(2));
+    story().fails("on-the-wire", params(1), "at most 1 messages, 2 were captured");
+    story().passes(
+        "on-the-wire",
+        json!({ "from": "a", "type": "websocket", "times": 2, "apart": ["250ms"] }),
+    );
+    let none = Story::new().wire("a", "b", &sent, 200);
+    none.fails("on-the-wire", params(9), "of type websocket was captured");
+    // An attempt is no message.
+    story().passes("on-the-wire", json!({ "times": 1 }));
+}
+
+#[test]
 fn messages_after_a_restart_are_counted_apart() {
     let chunk = json!({ "msg_type": "chunk" });
     let story = || Story::new().started("a").started("b").wire("a", "b", &chunk, 200);

@@ -9,6 +9,8 @@ pub mod page;
 mod text;
 mod unit;
 
+pub(crate) use self::text::Plain;
+
 use std::collections::BTreeMap;
 
 use handfast_scenario::plan::UnitId;

@@ -40,6 +40,7 @@ pub(super) fn page(
     }
     suites(&mut html, book.suites());
     unit::stories(&mut html, book, kept);
+    unit::passed_accounts(&mut html, book);
     let _ = write!(html, "<script>\n{SCRIPT}</script>\n</body></html>\n");
     html
 }

@@ -45,6 +45,14 @@ fn what_passed_is_listed_without_its_story() {
 }
 
 #[test]
+fn what_passed_under_disturbances_shows_asked_beside_measured() {
+    let html = report(&sample::disturbed_events()).render();
+    for part in ["asked and measured</h2>", "<td>2 %</td><td>2.1 % of 4,000</td>", ">held</td>"] {
+        assert!(html.contains(part), "{part:?} is missing in\n{html}");
+    }
+}
+
+#[test]
 fn a_run_that_did_not_end_says_so() {
     let mut events = sample::passed_events();
     events.pop();

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use handfast_scenario::plan::UnitId;
 
 /// Text as HTML shows it: nothing in it is markup, and control characters are replaced.
-pub(super) struct Plain<'a>(pub(super) &'a str);
+pub(crate) struct Plain<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

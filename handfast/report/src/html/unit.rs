@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 
 use handfast_matrix::Grid;
 use handfast_matrix::blame;
+use handfast_scenario::event::AccountVerdict;
 use handfast_scenario::name::RoleName;
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::VerdictKind;
 
 use super::detail::{Body, Detail, Exchange};
 use super::text::{Plain, anchor};
+use crate::accounts::Accounts;
 use crate::book::{Book, Failure, UnitPage};
 use crate::failure::repeat_command;
 use crate::quantity::time;
@@ -28,6 +30,38 @@ pub(super) fn stories(html: &mut String, book: &Book, kept: &BTreeMap<UnitId, De
     }
     html.push_str("</section>\n");
 }
+
+/// The accounts of all units that passed; those of the others stand in their stories.
+pub(super) fn passed_accounts(html: &mut String, book: &Book) {
+    let passed = book.units().iter().filter(|page| !failed(page) && !page.accounts.is_empty());
+    let mut passed = passed.peekable();
+    if passed.peek().is_none() {
+        return;
+    }
+    html.push_str(
+        "<section id=\"accounts\"><h2>Network and disturbances: asked and measured</h2>\n",
+    );
+    for page in passed.by_ref().take(ACCOUNTS_MAX) {
+        let _ = writeln!(
+            html,
+            "<details class=\"unit row\"><summary>{}</summary>",
+            Plain(&page.title())
+        );
+        accounts(html, &page.accounts);
+        html.push_str("</details>\n");
+    }
+    let more = passed.count();
+    if more > 0 {
+        let _ = writeln!(
+            html,
+            "<p class=\"faint\">Those of {more} more units are in events.jsonl of the record.</p>"
+        );
+    }
+    html.push_str("</section>\n");
+}
+
+/// Units that passed whose accounts have room on the page.
+pub(super) const ACCOUNTS_MAX: usize = 500;
 
 pub(super) fn failed(page: &UnitPage) -> bool {
     matches!(page.kind(), Some(VerdictKind::Failed | VerdictKind::TimedOut | VerdictKind::Infra))
@@ -60,6 +94,7 @@ fn story(
         "<p class=\"again\"><code>{}</code> <button type=\"button\" class=\"copy\">copy</button></p>",
         Plain(&again)
     );
+    accounts(html, &page.accounts);
     match detail {
         Some(detail) => {
             axis(html, detail);
@@ -104,6 +139,51 @@ fn reasons(html: &mut String, page: &UnitPage, whole: &str) {
     }
     for warning in &page.warnings {
         let _ = writeln!(html, "<p class=\"doubtful\">warning: {}</p>", Plain(warning));
+    }
+}
+
+/// Asked beside measured, of one unit; nothing where nothing was asked.
+pub(super) fn accounts(html: &mut String, accounts: &Accounts) {
+    if accounts.is_empty() {
+        return;
+    }
+    let _ = writeln!(html, "<p class=\"faint\">{}</p>", Plain(&accounts.network_line()));
+    if accounts.pages().is_empty() {
+        return;
+    }
+    html.push_str(
+        "<table class=\"list accounts\"><thead><tr><th></th><th>for</th><th></th><th>asked</th>\
+         <th>measured</th><th></th></tr></thead><tbody>\n",
+    );
+    for page in accounts.pages() {
+        for (index, line) in page.lines.iter().enumerate() {
+            let (subject, lasted) = match index {
+                0 => (page.subject.as_str(), time(page.lasted_us)),
+                _ => ("", String::new()),
+            };
+            let class = match line.verdict {
+                AccountVerdict::Held => "good",
+                AccountVerdict::Missed => "bad",
+                AccountVerdict::TooFew => "doubtful",
+            };
+            let _ = writeln!(
+                html,
+                "<tr><td>{}</td><td>{lasted}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"{class}\">{}</td></tr>",
+                Plain(subject),
+                Plain(&line.what),
+                Plain(&line.asked),
+                Plain(&line.measured),
+                line.verdict
+            );
+        }
+    }
+    html.push_str("</tbody></table>\n");
+    if accounts.left_out() > 0 {
+        let _ = writeln!(
+            html,
+            "<p class=\"faint\">{} more are in events.jsonl of the record.</p>",
+            accounts.left_out()
+        );
     }
 }
 

@@ -39,7 +39,7 @@ use crate::place::Places;
 use crate::probe;
 use crate::project::Loaded;
 use crate::sink::Mouth;
-use crate::unit::Surroundings;
+use crate::unit::{NetworkAsk, Surroundings};
 
 /// Most flaws that are looked for at the same time.
 pub const PARALLEL_MAX: usize = 64;
@@ -143,6 +143,7 @@ pub async fn run(
         lab: means.lab,
         mouth: means.mouth,
         seed: means.seed,
+        network: NetworkAsk::default(),
         interrupt: means.interrupt,
         spoken: OnceLock::from(spoken),
     });

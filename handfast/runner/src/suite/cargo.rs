@@ -70,7 +70,7 @@ async fn run_nextest(teller: &mut Teller<'_>, program: &Program, args: &[String]
     });
     match exit.await.map_err(|error| chain(&error))? {
         Exit::Code(0 | NEXTEST_TESTS_FAILED | NEXTEST_NO_TESTS) => Ok(()),
-        exit @ (Exit::Code(_) | Exit::Signal(_)) => {
+        exit @ (Exit::Code(_) | Exit::Signal(_) | Exit::OutOfMemory) => {
             Err(format!("`{}` ended with {exit}\n{}", program.text(), errors.text()))
         }
     }
@@ -96,7 +96,7 @@ async fn run_plain(teller: &mut Teller<'_>, program: Program) -> ToolEnd {
         Exit::Code(CARGO_FAILED) if teller.failed > before => Ok(()),
         // A package of programs alone has no doc tests, which cargo calls an error.
         _ if tail.text().contains("no library targets found") => Ok(()),
-        exit @ (Exit::Code(_) | Exit::Signal(_)) => {
+        exit @ (Exit::Code(_) | Exit::Signal(_) | Exit::OutOfMemory) => {
             Err(format!("`{}` ended with {exit}\n{}", program.text(), tail.text()))
         }
     }

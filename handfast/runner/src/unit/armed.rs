@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::step::StepError;
 
 /// How long a step that comes after a fault waits for it. A guess: longer than any transfer of a scenario.
-const MOMENT_WITHIN: Duration = Duration::from_mins(1);
+pub(super) const MOMENT_WITHIN: Duration = Duration::from_mins(1);
 
 /// A fault that a step has announced and that happens beside the steps that follow.
 #[derive(Debug, Clone)]

@@ -1,6 +1,9 @@
 //! Who plays: from a plan's unit to the lab's configuration.
 
-use handfast_lab::{RoleConfig, TapConfig, UnitConfig};
+use handfast_faults::Link;
+use handfast_faults::disturbance::{Limit, What};
+use handfast_lab::net::{Ask, Means};
+use handfast_lab::{NetworkConfig, RoleConfig, TapConfig, UnitConfig};
 use handfast_scenario::name::{MethodName, PeerName, RoleName};
 use handfast_scenario::plan;
 use handfast_scenario::scenario::Role;
@@ -21,13 +24,47 @@ pub(super) fn unplayable(around: &Surroundings, unit: &plan::Unit) -> Option<Ver
     })
 }
 
+/// The network that a unit gets; none where its scenario asks for none.
+///
+/// # Errors
+/// Why it cannot be had here.
+pub(super) async fn network(
+    around: &Surroundings,
+    unit: &plan::Unit,
+) -> Result<Option<NetworkConfig>, Verdict> {
+    let scenario = &unit.scenario;
+    if !scenario.needs_network() {
+        return Ok(None);
+    }
+    let ask = match around.lab.means(&around.network.ask).await {
+        Means::Namespaces | Means::Rootless => around.network.ask.clone(),
+        Means::Proxies { why } if around.network.insists => {
+            let reason = format!("the scenario's network needs namespaces: {why}");
+            return Err(Verdict::Infra { reason });
+        }
+        Means::Proxies { why } => Ask::Proxies { why },
+    };
+    let roles: Vec<&str> = scenario.roles.keys().map(RoleName::as_str).collect();
+    let pairs = roles.iter().flat_map(|from| roles.iter().map(move |to| (*from, *to)));
+    let pairs = pairs.filter(|(from, to)| from != to);
+    let base =
+        pairs.map(|(from, to)| (Link::new(from, to), scenario.network.toward(from, to))).collect();
+    let seed = seed::derive(around.seed, &[unit.id.as_str(), "network"]);
+    Ok(Some(NetworkConfig { ask, base, seed, capture: None }))
+}
+
 /// The lab's configuration of a unit.
-pub(super) fn config(around: &Surroundings, unit: &plan::Unit) -> UnitConfig {
+pub(super) fn config(
+    around: &Surroundings,
+    unit: &plan::Unit,
+    network: Option<NetworkConfig>,
+) -> UnitConfig {
     let roles = unit.scenario.roles.iter().filter_map(|(name, role)| {
         let peer = unit.peers.get(name)?;
         role_config(around, unit, (name, role), peer)
     });
-    UnitConfig { name: unit.id.to_string(), roles: roles.collect(), tap: TapConfig::default() }
+    let name = unit.id.to_string();
+    UnitConfig { name, roles: roles.collect(), tap: TapConfig::default(), network }
 }
 
 fn role_config(
@@ -50,7 +87,17 @@ fn role_config(
         protocol: role.protocol.clone(),
         seed: Some(seed.to_string()),
         ready_within: None,
+        limits: limits(unit, name),
     })
+}
+
+/// What the disturbances of a unit limit of a role, which the lab prepares before the role starts.
+fn limits(unit: &plan::Unit, name: &RoleName) -> Vec<Limit> {
+    let what = unit.scenario.disturbances.iter().map(|disturbance| &disturbance.what);
+    let of_role = what.filter_map(|what| {
+        if let What::Limit { role, what } = what { Some((role, *what)) } else { None }
+    });
+    of_role.filter(|(role, _)| *role == name.as_str()).map(|(_, limit)| limit).collect()
 }
 
 fn missing_version<'a>(role: &'a Role, versions: &[String]) -> Option<&'a str> {

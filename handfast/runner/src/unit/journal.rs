@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use handfast_lab::{Peer, Reader};
+use handfast_lab::{Fact, Peer, Reader};
 use handfast_scenario::event::{Outcome, StepId};
 use handfast_scenario::name::RoleName;
 use handfast_scenario::plan::UnitId;
@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::sink::Mouth;
+use crate::unit::disturb::{Excuse, Heard};
 use crate::unit::observe;
 
 /// The history of a unit, as far as it goes. Clones are the same journal.
@@ -39,6 +40,8 @@ struct Pages {
     doing: BTreeMap<StepId, String>,
     calls: u64,
     breakdown: Option<String>,
+    /// Ends of peers that are no breakdown, by the disturbance that leads to them.
+    excuses: BTreeMap<usize, (RoleName, Excuse)>,
 }
 
 /// A notification of a peer since its last start.
@@ -57,6 +60,7 @@ impl Journal {
             doing: BTreeMap::new(),
             calls: 0,
             breakdown: None,
+            excuses: BTreeMap::new(),
         };
         let shared = Shared { unit, mouth, pages: Mutex::new(pages), grown: Notify::new() };
         Self { shared: Arc::new(shared) }
@@ -186,6 +190,37 @@ impl Journal {
         self.wait_for(|pages| look(&pages.events)).await
     }
 
+    /// What of the events after the event number `from` may begin a disturbance, and the number of the next.
+    pub(super) fn heard_since(&self, from: usize) -> (Vec<Heard>, usize) {
+        self.sync();
+        let pages = self.pages();
+        let new = pages.events.get(from..).unwrap_or_default();
+        let heard = new.iter().filter_map(|recorded| Heard::of(&recorded.event));
+        (heard.collect(), pages.events.len().max(from))
+    }
+
+    /// Waits for events after the event number `from`.
+    pub(super) async fn more_than(&self, from: usize) {
+        self.wait_for(|pages| (pages.events.len() > from).then_some(())).await;
+    }
+
+    /// From now on a peer of `role` may end in this way: the disturbance `id` leads to it.
+    pub(super) fn excuse(&self, id: usize, role: &RoleName, excuse: Excuse) {
+        self.pages().excuses.insert(id, (role.clone(), excuse));
+    }
+
+    /// What a disturbance excuses.
+    pub(super) fn excuse_of(&self, id: usize) -> Option<Excuse> {
+        self.pages().excuses.get(&id).map(|(_, excuse)| *excuse)
+    }
+
+    /// Ends that.
+    pub(super) fn no_excuse(&self, id: usize) {
+        // What has ended so far ended under it.
+        self.sync();
+        self.pages().excuses.remove(&id);
+    }
+
     /// Waits until anything more is seen.
     pub(super) async fn grown(&self) {
         self.shared.grown.notified().await;
@@ -253,7 +288,7 @@ impl Shared {
         let mut grew = false;
         while let Some(observation) = pages.reader.try_next() {
             grew = true;
-            if pages.breakdown.is_none() {
+            if pages.breakdown.is_none() && !pages.is_excused(&observation.fact) {
                 pages.breakdown = observe::breakdown(&observation.fact);
             }
             if let Some(event) = observe::event(&self.unit, &observation.fact) {
@@ -274,6 +309,12 @@ impl Shared {
 }
 
 impl Pages {
+    /// Whether a fact is an end to which a disturbance leads.
+    fn is_excused(&self, fact: &Fact) -> bool {
+        let Fact::Exited { role, exit, .. } = fact else { return false };
+        self.excuses.values().any(|(of, excuse)| of.as_str() == role && excuse.fits(*exit))
+    }
+
     /// What `role` said after the event number `from` that `fits`, with the number of its event.
     fn said_since<'a>(
         &'a self,

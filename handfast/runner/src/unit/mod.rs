@@ -6,6 +6,7 @@
 
 mod armed;
 mod cast;
+mod disturb;
 mod journal;
 mod observe;
 mod post;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use handfast_lab::net::Ask;
 use handfast_lab::{CloseReport, Lab};
 use handfast_scenario::event::Outcome;
 use handfast_scenario::name::PeerName;
@@ -33,6 +35,15 @@ use crate::unit::step::StepError;
 /// How long the last of a closed unit's log may take.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(10);
 
+/// How the networks of units are made, where scenarios ask for one.
+#[derive(Debug, Clone, Default)]
+pub struct NetworkAsk {
+    /// By what right.
+    pub ask: Ask,
+    /// Whether a unit cannot be played where there are no namespaces; otherwise proxies do what a proxy can.
+    pub insists: bool,
+}
+
 /// What every unit of a run shares.
 #[derive(Debug)]
 pub struct Surroundings {
@@ -46,6 +57,8 @@ pub struct Surroundings {
     pub mouth: Mouth,
     /// Seed of the run.
     pub seed: u64,
+    /// How networks of units are made.
+    pub network: NetworkAsk,
     /// Tells that the run is to end.
     pub interrupt: Interrupt,
     /// The protocol versions that each peer names in its answer to the probe's `initialize`; set before the first unit.
@@ -104,7 +117,11 @@ async fn carry_out(around: &Surroundings, unit: &plan::Unit) -> (Verdict, Durati
     if let Some(verdict) = cast::unplayable(around, unit) {
         return (verdict, Duration::ZERO);
     }
-    let config = cast::config(around, unit);
+    let network = match cast::network(around, unit).await {
+        Ok(network) => network,
+        Err(verdict) => return (verdict, Duration::ZERO),
+    };
+    let config = cast::config(around, unit, network);
     let opened = match around.lab.unit(config).await {
         Ok(opened) => opened,
         Err(error) => return (Verdict::Infra { reason: chain(&error) }, Duration::ZERO),
@@ -142,6 +159,7 @@ async fn play(stage: &Stage) -> Result<(), StepError> {
             (result, _) => result,
         },
         reason = stage.journal().broken_down() => Err(StepError::Failed(reason)),
+        error = stage.disturb() => Err(error),
     }
 }
 
@@ -151,6 +169,8 @@ async fn close(
     verdict: Verdict,
 ) -> (Verdict, Duration) {
     let stage = stage.end_background();
+    stage.end_disturbances().await;
+    let missed = stage.settle_accounts();
     let (journal, peers) = (stage.journal().clone(), stage.peers());
     let never_used = stage.without_effect();
     let report = stage.close().await;
@@ -168,6 +188,7 @@ async fn close(
         return (verdict, report.cpu);
     }
     // A disturbance that did not happen proves nothing, whatever else held.
+    let idle = idle.or_else(|| missed.map(|missed| format!("account: {missed}")));
     let verdict = idle.map_or(verdict, |reason| Verdict::Infra { reason });
     (judge_close(&report).unwrap_or(verdict), report.cpu)
 }

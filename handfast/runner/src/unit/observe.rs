@@ -41,6 +41,7 @@ pub(super) fn event(unit: &UnitId, fact: &Fact) -> Option<RunEvent> {
             how: match exit {
                 Exit::Code(code) => event::Exit::Code { code: *code },
                 Exit::Signal(signal) => event::Exit::Signal { signal: *signal },
+                Exit::OutOfMemory => event::Exit::OutOfMemory,
             },
             expected: *expected,
         }),

@@ -15,10 +15,8 @@ const ANSWER_LEN_MAX: usize = 1024 * 1024;
 /// Why a request had no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PostError {
-    #[error("{address} is not an address such as http://127.0.0.1:4711")]
-    Address { address: String },
-    #[error("failed to connect")]
-    Connect(#[source] std::io::Error),
+    #[error("{path:?} is not a path")]
+    Path { path: String },
     #[error("failed to exchange a request and its answer")]
     Exchange(#[source] hyper::Error),
     #[error("failed to read the answer: {0}")]
@@ -27,25 +25,28 @@ pub(super) enum PostError {
     TimedOut,
 }
 
-/// Posts `body` and gives status and body of the answer.
+/// Posts `body` over a new connection and gives status and body of the answer.
 pub(super) async fn post(
-    address: &str,
+    stream: TcpStream,
     path: &str,
     body: Vec<u8>,
 ) -> Result<(u16, Vec<u8>), PostError> {
-    let exchange = exchange(address, path, body);
+    let exchange = exchange(stream, path, body);
     tokio::time::timeout(INTRODUCE_DEADLINE, exchange).await.map_err(|_| PostError::TimedOut)?
 }
 
-async fn exchange(address: &str, path: &str, body: Vec<u8>) -> Result<(u16, Vec<u8>), PostError> {
-    let wrong = || PostError::Address { address: address.to_owned() };
-    let authority = address.strip_prefix("http://").ok_or_else(wrong)?.trim_end_matches('/');
-    let stream = TcpStream::connect(authority).await.map_err(PostError::Connect)?;
+async fn exchange(
+    stream: TcpStream,
+    path: &str,
+    body: Vec<u8>,
+) -> Result<(u16, Vec<u8>), PostError> {
+    let wrong = || PostError::Path { path: path.to_owned() };
+    let authority = stream.peer_addr().map_or_else(|_| "peer".to_owned(), |peer| peer.to_string());
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(PostError::Exchange)?;
     let driver = tokio::spawn(connection);
     let request = Request::post(path)
-        .header("host", authority)
+        .header("host", authority.as_str())
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from(body)))
         .map_err(|_| wrong())?;

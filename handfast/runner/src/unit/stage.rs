@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::unit::armed::Armed;
+use crate::unit::disturb::Disturber;
 use crate::unit::journal::Journal;
 use crate::unit::step::{StepError, Watch};
 use crate::unit::{Surroundings, chain, micros, seed};
@@ -42,6 +43,7 @@ pub(super) struct Stage {
     watches: Mutex<Vec<Watch>>,
     armed: Mutex<Vec<Armed>>,
     background: Mutex<JoinSet<Result<(), StepError>>>,
+    disturber: Disturber,
 }
 
 /// A rule that a step laid on the wire.
@@ -72,11 +74,13 @@ impl Stage {
             watches: Mutex::new(Vec::new()),
             armed: Mutex::new(Vec::new()),
             background: Mutex::new(JoinSet::new()),
+            disturber: Disturber::new(&unit.scenario),
         }
     }
 
     /// Starts the peers of all roles at the same time, those that are told of others after these.
     pub(super) async fn start_all(&self) -> Result<(), StepError> {
+        self.say_network();
         let roles = &self.scenario.roles;
         let mut started = BTreeSet::new();
         while started.len() < roles.len() {
@@ -130,6 +134,8 @@ impl Stage {
         let peer = started.map_err(|error| start_error(role, &error))?;
         self.started(role, &peer);
         set_facts(bindings, role, &peer, self.lab.tap().advertised(role.as_str()));
+        self.disturber.runs_again(role);
+        self.disturb_again(role).await?;
         self.introduce(|from, to| from == role || to == role).await
     }
 
@@ -295,7 +301,8 @@ impl Stage {
     pub(super) fn without_effect(&self) -> Vec<(&'static str, String)> {
         let faults = self.armed();
         let faults = faults.iter().filter_map(Armed::without_effect);
-        self.rules_without_effect().into_iter().chain(faults).collect()
+        let disturbances = self.disturbances_without_effect();
+        self.rules_without_effect().into_iter().chain(faults).chain(disturbances).collect()
     }
 
     fn rules_without_effect(&self) -> Vec<(&'static str, String)> {
@@ -329,6 +336,10 @@ impl Stage {
 
     pub(super) fn lab(&self) -> &Arc<Unit> {
         &self.lab
+    }
+
+    pub(super) fn disturber(&self) -> &Disturber {
+        &self.disturber
     }
 
     pub(super) fn journal(&self) -> &Journal {
@@ -421,14 +432,16 @@ impl Stage {
             let Some(params) = self.introduction(from, to, connect).filter(|_| alive) else {
                 continue;
             };
-            self.call(from, &method, params, INTRODUCE_DEADLINE).await.map_err(|error| {
-                StepError::of_call(
-                    from,
-                    &method,
-                    &error,
-                    &format!("{from} could not be told of {to}"),
-                )
-            })?;
+            // Who stands still or is being killed was told when all were, and the address has not changed.
+            if self.disturber.hampers(from) {
+                continue;
+            }
+            let told = self.call(from, &method, params, INTRODUCE_DEADLINE).await;
+            let Err(error) = told else { continue };
+            if !self.disturber.hampers(from) {
+                let context = format!("{from} could not be told of {to}");
+                return Err(StepError::of_call(from, &method, &error, &context));
+            }
         }
         Ok(())
     }

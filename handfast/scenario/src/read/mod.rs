@@ -5,9 +5,11 @@
 
 mod ci;
 mod condition;
+mod disturbance;
 mod fields;
 mod flaws;
 mod likeness;
+mod network;
 mod notify;
 mod project;
 mod roles;

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::Sink;
-use super::fields::{Fields, named, one_of};
+use super::fields::{Fields, named};
 use super::scope::Scope;
 use super::step::steps;
 use super::variants::Variant;
-use super::{roles, variants};
+use super::{disturbance, network, roles, variants};
 use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, MethodName, RoleName};
-use crate::scenario::{Network, Scenario, ScenarioId, Vocabulary};
+use crate::scenario::{Scenario, ScenarioId, Vocabulary};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "name",
     "proves",
     "requires",
@@ -22,6 +22,7 @@ const KEYS: [&str; 10] = [
     "introduce",
     "connect",
     "variants",
+    "disturbance",
     "step",
 ];
 
@@ -70,6 +71,7 @@ fn one(
     let role_names: BTreeSet<RoleName> = roles.keys().cloned().collect();
     let connect = roles::connect(&fields, &role_names, introduce, sink);
     let mut scope = Scope::new(role_names, vocabulary);
+    let (disturbances, disturbed_at) = disturbance::read(&fields, &scope, sink).into_iter().unzip();
     // Without a step the scenario starts its peers and stops them, which is a behaviour too.
     let written = fields.node("step").filter(|node| !is_one_table(node, sink));
     let steps = written.map(|node| steps(node, "step", 0, &mut scope, sink));
@@ -80,7 +82,9 @@ fn one(
         proves: fields.texts("proves", sink).into_iter().map(|(id, _)| id.to_owned()).collect(),
         requires: requires(&fields, sink),
         category: fields.name("category", CategoryName::new, sink),
-        network: network(&fields, sink),
+        network: network::read(&fields, sink),
+        disturbances,
+        disturbed_at,
         roles,
         introduce,
         connect,
@@ -95,14 +99,4 @@ fn requires(fields: &Fields<'_>, sink: &mut Sink) -> BTreeSet<MethodName> {
         .into_iter()
         .filter_map(|(method, span)| named(method, span, "requires", MethodName::new, sink))
         .collect()
-}
-
-fn network(fields: &Fields<'_>, sink: &mut Sink) -> Network {
-    if let Some(node) = fields.node("network") {
-        match fields.text("network", sink) {
-            Some("none") | None => {}
-            Some(other) => one_of(other, node.span, "network", &["none"], sink),
-        }
-    }
-    Network::None
 }

@@ -90,6 +90,24 @@ fn what_the_reader_does_not_know_is_marked_in_an_editor() {
 const EVERYTHING: &str = r#"
 name = "x"
 roles = { a = {}, b = {} }
+network = { delay = "50ms" }
+[[disturbance]]
+at = "1s"
+network = { between = ["a", "b"], loss = 0.2 }
+[[disturbance]]
+at = "1s"
+cut = { from = "a", to = "b" }
+[[disturbance]]
+at = "1s"
+crash-loop = { role = "b", times = 3, every = "1s" }
+[[disturbance]]
+when = { event = "x", role = "b" }
+clock = { role = "b", offset = "-90s" }
+[[disturbance]]
+at = "1s"
+limit = { role = "b", disk = "full" }
+[[step]]
+calm = "30s"
 [[step]]
 call = "x"
 role = "a"

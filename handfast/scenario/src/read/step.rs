@@ -14,7 +14,7 @@ use crate::step::{Pace, ROUNDS_MAX, Repeat, Rounds, STEP_DEPTH_MAX, Step, StepKi
 use crate::template::Template;
 
 /// The keys that say what a step does, each with the keys that may stand beside it.
-const VERBS: [(&str, &[&str]); 14] = [
+const VERBS: [(&str, &[&str]); 15] = [
     ("call", &verb::CALL_KEYS),
     ("expect", &condition::KEYS),
     ("event", &verb::EVENT_KEYS),
@@ -29,6 +29,7 @@ const VERBS: [(&str, &[&str]); 14] = [
     ("kill", &["kill"]),
     ("start", &["start"]),
     ("clock", &["clock"]),
+    ("calm", &["calm"]),
 ];
 
 /// Reads a list of steps.

@@ -1,5 +1,6 @@
 //! What is read, and what a person is told who made a mistake.
 
+mod disturbance;
 mod limits;
 mod project;
 mod reads;

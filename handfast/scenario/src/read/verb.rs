@@ -1,5 +1,7 @@
 //! Steps that do one plain thing.
 
+use std::time::Duration;
+
 use super::Sink;
 use super::fields::{Fields, list, name, one_of, table, text, wrong_kind};
 use super::scope::Scope;
@@ -42,6 +44,7 @@ pub(super) fn read(
         "stop" => role(sink).map(StepKind::Stop),
         "kill" => role(sink).map(StepKind::Kill),
         "start" => role(sink).map(StepKind::Start),
+        "calm" => fields.duration("calm", sink).map(StepKind::Calm),
         _ => None,
     }
 }
@@ -170,7 +173,7 @@ fn fault(node: &Node, scope: &Scope<'_>, sink: &mut Sink) -> Option<StepKind> {
 const MOMENT_KEYS: [&str; 7] = ["event", "role", "where", "from", "to", "type", "nth"];
 const MESSAGE_KEYS: [&str; 4] = ["from", "to", "type", "nth"];
 
-fn trigger(node: &Node, scope: &Scope<'_>, sink: &mut Sink) -> Option<Trigger> {
+pub(super) fn trigger(node: &Node, scope: &Scope<'_>, sink: &mut Sink) -> Option<Trigger> {
     let fields = Fields::open(node, "a moment", &MOMENT_KEYS, sink)?;
     if fields.node("event").is_none() && fields.node("from").is_some() {
         return message(&fields, scope, sink);
@@ -295,17 +298,28 @@ pub(super) fn clock(fields: &Fields<'_>, scope: &Scope<'_>, sink: &mut Sink) -> 
 
 /// A signed duration in seconds; whole seconds stay whole numbers.
 fn offset(node: &Node, what: &str, sink: &mut Sink) -> Option<serde_json::Value> {
+    let (sign, length) = signed(node, what, sink)?;
+    if length.subsec_micros() == 0 {
+        let seconds = i64::try_from(length.as_secs()).ok()?;
+        return Some(serde_json::Value::from(i64::from(sign) * seconds));
+    }
+    Some(serde_json::Value::from(f64::from(sign) * length.as_secs_f64()))
+}
+
+/// A signed duration in milliseconds, such as `"-90s"`.
+pub(super) fn offset_ms(node: &Node, what: &str, sink: &mut Sink) -> Option<i64> {
+    let (sign, length) = signed(node, what, sink)?;
+    Some(i64::from(sign) * i64::try_from(length.as_millis()).ok()?)
+}
+
+fn signed(node: &Node, what: &str, sink: &mut Sink) -> Option<(i32, Duration)> {
     let written = text(node, what, sink)?;
     let (sign, length) = match written.strip_prefix('-') {
-        Some(length) => (-1_i32, length),
+        Some(length) => (-1, length),
         None => (1, written.strip_prefix('+').unwrap_or(written)),
     };
     match duration::parse(length) {
-        Ok(length) if length.subsec_micros() == 0 => {
-            let seconds = i64::try_from(length.as_secs()).ok()?;
-            Some(serde_json::Value::from(i64::from(sign) * seconds))
-        }
-        Ok(length) => Some(serde_json::Value::from(f64::from(sign) * length.as_secs_f64())),
+        Ok(length) => Some((sign, length)),
         Err(error) => {
             let help = "write an offset such as \"+61s\" or \"-500ms\"".to_owned();
             sink.note(node.span, format!("`{what}`: {error}"), "not an offset", help);
@@ -345,6 +359,7 @@ pub(super) fn describe(kind: &StepKind) -> String {
         StepKind::Stop(role) => format!("{role} stops"),
         StepKind::Kill(role) => format!("{role} is killed"),
         StepKind::Start(role) => format!("{role} starts again"),
+        StepKind::Calm(within) => format!("calm within {}", duration::display(*within)),
     }
 }
 

@@ -4,6 +4,7 @@ mod defects;
 mod dht;
 mod every_batch;
 mod liars;
+mod scenario;
 mod seeds;
 mod sessions;
 mod town;

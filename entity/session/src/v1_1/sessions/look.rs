@@ -1,5 +1,7 @@
 //! The checks that only look: steps 8 to 14 of `docs/protocol/1.1.md#order-of-checks`.
 
+use std::time::Duration;
+
 use entity_crypto::signing::PublicKey;
 use entity_flaw::{Flaw, planted};
 use entity_wire::id::SessionId;
@@ -232,7 +234,9 @@ const fn is_resumption(kind: &MessageKind) -> bool {
 /// Step 9: the timestamp.
 pub(super) fn look_at_time(timestamp: Timestamp, wall: Timestamp) -> Result<(), Refusal> {
     let distance = timestamp.distance(wall);
-    if distance > CLOCK_TOLERANCE && !planted(Flaw::AcceptsStale) {
+    let tolerance =
+        if planted(Flaw::BearsNoSkew) { Duration::from_secs(2) } else { CLOCK_TOLERANCE };
+    if distance > tolerance && !planted(Flaw::AcceptsStale) {
         Err(Refusal::Stale { distance })
     } else {
         Ok(())

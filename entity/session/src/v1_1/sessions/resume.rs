@@ -1,6 +1,7 @@
 //! Resuming sessions, and what becomes of their keys (`docs/protocol/1.1.md#resumption`).
 
 use entity_crypto::signing::PublicKey;
+use entity_flaw::{Flaw, planted};
 use entity_wire::id::SessionId;
 use entity_wire::kind::MessageKind;
 use entity_wire::payload::resume::Resume;
@@ -79,7 +80,8 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Resume, Refusal> {
         let resume = resumption::read(message)?;
-        if session.is_resuming() && survivor(own, message.signer()) == Survivor::Ours {
+        let is_ours = survivor(own, message.signer()) == Survivor::Ours;
+        if session.is_resuming() && is_ours != planted(Flaw::DecidesRacesWrong) {
             return Err(Refusal::SimultaneousOpen);
         }
         session.look_at_resume(&resume, now)?;

@@ -3,6 +3,8 @@
 mod order;
 mod shown;
 
+use std::path::{Path, PathBuf};
+
 use handfast_report::palette::Palette;
 use handfast_runner::build;
 use handfast_runner::command::Workshop;
@@ -10,11 +12,12 @@ use handfast_runner::interrupt::{Interrupt, Lever};
 use handfast_runner::place::Places;
 use handfast_runner::simulate;
 use handfast_runner::sink::{self, EventSink, Mouth, Progress};
-use handfast_scenario::ExitCode;
 use handfast_scenario::project::Simulator;
+use handfast_scenario::scenario::Vocabulary;
+use handfast_scenario::{ExitCode, Scenario};
 use serde_json::Value;
 
-use self::order::Network;
+use self::order::{Network, Played};
 use self::shown::Steps;
 use super::interruption;
 use super::run::runtime;
@@ -25,7 +28,7 @@ use crate::around::{Around, Moving};
 use crate::console::{ProgressSink, Stream};
 use crate::error::CommandError;
 
-/// Run a large network in virtual time, from one seed
+/// Run a large network, or a scenario, in virtual time, from one seed
 ///
 /// Builds and starts the simulator that `[simulator]` of handfast.toml names, and shows how far it is and what came of it,
 /// beside what theory says. The same seed has the same history in the same build: its hash is printed. Ctrl-C ends it in
@@ -34,7 +37,13 @@ use crate::error::CommandError;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    network: Network,
+    network: Option<Network>,
+    /// Play this scenario file on whole peers, with its network and its disturbances, in place of a network
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// With how many seeds the scenario is played, from that of `--seed` on
+    #[arg(long, value_name = "N", default_value = "1", requires = "scenario", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    seeds: u64,
     /// Everything left to chance follows from this number; chosen by chance if not given
     #[arg(long, value_name = "NUMBER", global = true)]
     seed: Option<u64>,
@@ -53,6 +62,8 @@ Examples:
   handfast simulate dht                                     10,000 nodes of the table, a fifth of their contacts dead, 20,000 lookups
   handfast simulate dht --nodes 100000 --calm --minutes 5   a hundred thousand, without further deaths
   handfast simulate dht --seed 7 --json                     the same history each time, for a machine
+  handfast simulate --scenario scenarios/token/test_e2e_a_pays_b_across_a_crash.toml --seeds 10000
+                                                            the same scenario as on processes, ten thousand times
   handfast simulate peers --defect answers-too-soon         does a law see this defect?";
 
 /// Carries out the command.
@@ -62,8 +73,9 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
         let help = "name its program in handfast.toml: [simulator] start = [\"program\"]";
         return Err(CommandError::usage_text("this project has no simulator", help));
     };
+    let network = args.network()?;
     let session = Session::open(&loaded, around, args.seed)?;
-    let order = args.network.order(session.seed);
+    let order = network.order(session.seed);
     let sinks: Vec<Box<dyn EventSink>> = vec![Box::new(ProgressSink::new(around.error))];
     let (mouth, ear) = sink::open(session.clock, sinks)
         .map_err(|error| CommandError::infra(&error, "no thread for the outputs"))?;
@@ -91,8 +103,41 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
             return Ok(ExitCode::Infrastructure);
         }
     };
-    let again = args.network.again(session.seed);
+    let again = network.again(session.seed);
     Ok(show(&report, &again, args.json, around.out.palette))
+}
+
+impl Args {
+    /// What is to be run: a network by its name, or a scenario by its file.
+    fn network(&self) -> Result<Network, CommandError> {
+        match (&self.network, &self.scenario) {
+            (Some(network), None) => Ok(network.clone()),
+            (None, Some(path)) => self.played(path).map(Network::Scenario),
+            (Some(_), Some(_)) | (None, None) => {
+                let help = "`handfast simulate peers`, `handfast simulate dht` or `handfast simulate --scenario FILE`";
+                Err(CommandError::usage_text("either a network or a scenario is run", help))
+            }
+        }
+    }
+
+    fn played(&self, path: &Path) -> Result<Played, CommandError> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            CommandError::usage_text(
+                format!("read {shown}: {error}"),
+                "give the path of a scenario file",
+            )
+        })?;
+        let parts = path.components().map(|part| part.as_os_str().to_string_lossy());
+        // What comes after the folder of scenarios is the scenario's id, as on processes.
+        let parts: Vec<_> = parts.collect();
+        let after =
+            parts.iter().rposition(|part| part == "scenarios").map_or(parts.len() - 1, |at| at + 1);
+        let file = parts[after..].join("/");
+        Scenario::parse(&file, &text, &Vocabulary::default())
+            .map_err(|problems| CommandError::usage_text(problems, "mend the scenario file"))?;
+        Ok(Played { path: shown, file, text, seeds: self.seeds })
+    }
 }
 
 /// Prints the report; says what the caller is told.
@@ -105,6 +150,7 @@ fn show(report: &Value, again: &str, is_json: bool, palette: Palette) -> ExitCod
     match report["outcome"].as_str() {
         Some("passed") => ExitCode::Passed,
         Some("failed") => ExitCode::ProductFailure,
+        Some("refused") => ExitCode::Usage,
         Some(_) | None => ExitCode::Infrastructure,
     }
 }

@@ -8,6 +8,22 @@ use serde_json::{Value, json};
 pub(crate) enum Network {
     Peers(Town),
     Dht(Dht),
+    /// Not a word of the command line: `--scenario` is.
+    #[command(skip)]
+    Scenario(Played),
+}
+
+/// A scenario file, played once a seed
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Played {
+    /// As it was given
+    pub(super) path: String,
+    /// Relative to the folder of scenarios
+    pub(super) file: String,
+    /// What stands in it
+    pub(super) text: String,
+    /// How many seeds
+    pub(super) seeds: u64,
 }
 
 /// Whole peers that pay each other
@@ -107,6 +123,13 @@ impl Network {
                 "grown": one.grown,
                 "defect": one.defect,
             }),
+            Self::Scenario(one) => json!({
+                "seed": seed,
+                "network": "scenario",
+                "file": one.file,
+                "text": one.text,
+                "seeds": one.seeds,
+            }),
         }
     }
 
@@ -142,6 +165,10 @@ impl Network {
                 ));
                 &one.defect
             }
+            Self::Scenario(one) => {
+                words.push(format!("--scenario {} --seeds {}", one.path, one.seeds));
+                &None
+            }
         };
         words.extend(defect.as_ref().map(|defect| format!("--defect {defect}")));
         words.push(format!("--seed {seed}"));
@@ -176,7 +203,15 @@ mod tests {
             "dht",
             "dht --nodes 100 --lookups 10 --records 5 --minutes 1 --loss 0 --calm --grown --defect stale-wins",
         ];
-        assert_eq!(ORDERS.lines().count(), lines.len());
+        let played = Played {
+            path: "scenarios/x.toml".to_owned(),
+            file: "x.toml".to_owned(),
+            text: "name = \"x\"".to_owned(),
+            seeds: 3,
+        };
+        let last: Value = serde_json::from_str(ORDERS.lines().last().unwrap()).unwrap();
+        assert_eq!(Network::Scenario(played).order(7), last);
+        assert_eq!(ORDERS.lines().count(), lines.len() + 1);
         for (line, order) in lines.iter().zip(ORDERS.lines()) {
             let order: Value = serde_json::from_str(order).unwrap();
             let network = parse(line);

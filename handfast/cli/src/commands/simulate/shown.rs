@@ -68,6 +68,9 @@ pub(super) fn text(report: &Value, again: &str, palette: Palette) -> String {
     say(&match (report["outcome"].as_str(), broken) {
         (Some("passed"), _) => palette.paint(Ink::Good, "passed: every law held"),
         (Some("failed"), Some(law)) => palette.paint(Ink::Bad, format!("failed: {law}")),
+        (Some("refused"), law) => {
+            palette.paint(Ink::Bad, format!("refused: {}", law.unwrap_or_default()))
+        }
         (Some("failed"), None) => palette.paint(Ink::Bad, "failed"),
         (Some(_) | None, _) => {
             let words = "ended early: these are the figures until then, and nothing was judged";

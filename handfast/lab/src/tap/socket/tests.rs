@@ -1,14 +1,14 @@
 use std::time::Duration;
 
 use handfast_faults::{Action, Lifetime, Rule, Selector};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::{accept_async, client_async};
 
 use super::*;
 use crate::clock::Clock;
 use crate::evidence::{Evidence, Fact};
-use crate::tap::{Tap, TapConfig};
+use crate::tap::{Loopback, Tap, TapConfig};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -37,7 +37,8 @@ impl Line {
         });
         let evidence = Evidence::new(Clock::start());
         let roles = ["a", "b"].map(str::to_owned);
-        let tap = Tap::open(&roles, TapConfig::default(), evidence.clone()).await.unwrap();
+        let ground = Arc::new(Loopback);
+        let tap = Tap::open(&roles, TapConfig::default(), evidence.clone(), ground).await.unwrap();
         tap.set_upstream("b", behind).unwrap();
         Self { tap, evidence, _b: b }
     }

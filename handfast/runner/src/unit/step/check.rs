@@ -69,8 +69,9 @@ impl Stage {
                     let (count, found) = match place {
                         SearchPlace::Log => search::log(&peer.log(), &spellings),
                         SearchPlace::Files => {
-                            let folder = self.lab().dir().join(role.as_str());
-                            search::files(&folder, &spellings).map_err(|error| {
+                            let folder =
+                                self.lab().folder(role.as_str()).unwrap_or(self.lab().dir());
+                            search::files(folder, &spellings).map_err(|error| {
                                 StepError::Infra(format!("search the folder of {role}: {error}"))
                             })?
                         }

@@ -71,7 +71,7 @@ impl Stage {
         for armed in self.armed().iter_mut().filter(|armed| armed.kills(role)) {
             armed.wait().await?;
         }
-        Ok(())
+        self.after_its_disturbance(role).await
     }
 }
 
@@ -128,15 +128,21 @@ impl Moment {
     }
 }
 
-async fn act(lab: &Unit, role: &RoleName, kind: FaultKind) -> StepResult {
+/// Does something to a role's process, now.
+pub(in crate::unit) async fn act(lab: &Unit, role: &RoleName, kind: FaultKind) -> StepResult {
     match kind {
         FaultKind::Kill => kill(lab, role).await,
         FaultKind::Pause => {
             signal(lab, role, Signal::STOP)?;
             stopped(lab, role).await
         }
-        FaultKind::Resume => signal(lab, role, Signal::CONT),
+        FaultKind::Resume => resume(lab, role),
     }
+}
+
+/// Lets a role's process go on.
+pub(in crate::unit) fn resume(lab: &Unit, role: &RoleName) -> StepResult {
+    signal(lab, role, Signal::CONT)
 }
 
 async fn kill(lab: &Unit, role: &RoleName) -> StepResult {

@@ -19,6 +19,7 @@ use handfast_scenario::verdict::Verdict;
 use handfast_scenario::{Bindings, RunEvent};
 use serde_json::json;
 
+pub(super) use life::{act, resume};
 pub(super) use never::Watch;
 
 use crate::unit::chain;
@@ -72,7 +73,7 @@ impl StepError {
         }
     }
 
-    fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         match self {
             Self::Failed(reason) | Self::Infra(reason) => reason.clone(),
             Self::Unsupported { role, method } => format!("{role} does not offer {method}"),
@@ -109,6 +110,7 @@ impl Stage {
     /// Carries out the whole scenario.
     pub(super) async fn act(&self) -> StepResult {
         let mut bindings = self.bindings();
+        self.begin_disturbances(&mut bindings.clone())?;
         let steps = self.scenario().steps.clone();
         self.list(&steps, &Place::default(), &mut bindings).await?;
         for watch in self.watches() {
@@ -197,6 +199,7 @@ impl Stage {
                 self.after_its_kill(role).await?;
                 self.start_again(role, bindings).await
             }
+            StepKind::Calm(within) => self.calm(*within).await,
         }
     }
 

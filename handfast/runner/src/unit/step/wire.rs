@@ -108,9 +108,8 @@ impl Stage {
         receiver: &RoleName,
     ) -> Result<(u16, Vec<u8>), StepError> {
         let other = Link::new(link.from.clone(), receiver.as_str());
-        let address = self.lab().tap().address(&other);
-        let address =
-            address.ok_or_else(|| StepError::Infra(format!("the unit has no way {other}")))?;
+        let infra = |error: std::io::Error| StepError::Infra(chain(&error));
+        let stream = self.lab().tap().connect(&other).await.map_err(infra)?;
         let recorded = self.journal().events().into_iter().find_map(|recorded| {
             let RunEvent::WireMessage { from, to, index: at, request, target, .. } = recorded.event
             else {
@@ -127,7 +126,7 @@ impl Stage {
         };
         let body = request.bytes().map_err(|error| StepError::Infra(error.to_string()))?;
         let path = target.split_once(' ').map_or("/", |(_, path)| path);
-        post(&address, path, body).await.map_err(|error| StepError::Failed(chain(&error)))
+        post(stream, path, body).await.map_err(|error| StepError::Failed(chain(&error)))
     }
 
     /// The number of the recorded request that a step means.

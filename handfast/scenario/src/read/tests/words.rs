@@ -40,7 +40,7 @@ fn a_step_does_exactly_one_thing() {
         "role = \"a\"",
         &[concat!(
             "3:1: a step does not say what to do; add one of call, expect, event, never, parallel, ",
-            "repeat, wire, fault, check, measure, stop, kill, start, clock"
+            "repeat, wire, fault, check, measure, stop, kill, start, clock, calm"
         )],
     );
 }

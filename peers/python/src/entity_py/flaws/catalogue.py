@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Dict, NamedTuple
 
-from . import delivery, frames, services, sessions, sockets, tables, wire
+from . import delivery, frames, robustness, services, sessions, sockets, tables, wire
 
 
 class Flaw(NamedTuple):
@@ -81,6 +81,41 @@ CATALOGUE: Dict[str, Flaw] = {
     "shows-expired-records": Flaw("Shows records of the table that have expired.", tables.shows_expired_records),
     "never-announces-again": Flaw("Puts the records about itself into the table once, and not again before they expire.", tables.never_announces_again),
     "names-nobody": Flaw("Names no contacts to those that ask it.", tables.names_nobody),
+    "acknowledges-before-keeping": Flaw(
+        "Answers before what the answer rests on is kept: its last sixteen changes are in memory alone.", robustness.acknowledges_before_keeping
+    ),
+    "retries-as-new": Flaw("Sends a durable message whose answer got lost again as another one.", robustness.retries_as_new),
+    "handles-moved-again": Flaw("Handles a durable message again that comes again in another session.", robustness.handles_moved_again),
+    "queues-without-limit": Flaw("Keeps any number of durable messages for a peer that is away.", robustness.queues_without_limit),
+    "retries-at-once": Flaw("Tries again almost at once what has failed, however often it has.", robustness.retries_at_once),
+    "waits-ever-longer": Flaw("Waits ten times as long after each failure, without a longest pause.", robustness.waits_ever_longer),
+    "gives-up-unanswered": Flaw("Drops a durable message that nobody answered.", robustness.gives_up_unanswered),
+    "keeps-circuit-open": Flaw("Never tries a peer again that has failed several times.", robustness.keeps_circuit_open),
+    "gives-up-sessions": Flaw("Opens a session that it is to keep once, and not again when that has failed.", robustness.gives_up_sessions),
+    "decides-races-wrong": Flaw(
+        "Takes the other's resumption where its own goes on, and its own where the other's does.", robustness.decides_races_wrong
+    ),
+    "forgets-life-after-resume": Flaw(
+        "Asks a peer for no sign of life any more once their session was resumed.", robustness.forgets_life_after_resume
+    ),
+    "bears-no-skew": Flaw("Refuses 1.1 messages of a sender whose clock is off by more than two seconds.", robustness.bears_no_skew),
+    "waits-for-the-slowest": Flaw("Sends nobody anything while one peer does not answer.", robustness.waits_for_the_slowest),
+    "redials-at-once": Flaw("Dials a WebSocket that broke again at once, however often that fails.", robustness.redials_at_once),
+    "never-redials": Flaw("Dials no WebSocket again once that has failed.", robustness.never_redials),
+    "starts-transfer-over": Flaw(
+        "Sends a file from its first chunk again whenever the transfer was interrupted.", robustness.starts_transfer_over
+    ),
+    "never-repeats-chunks": Flaw("Sends each chunk once, also where it got lost.", robustness.never_repeats_chunks),
+    "asks-for-votes-once": Flaw("Asks each member once for its vote on an order.", robustness.asks_for_votes_once),
+    "shows-certificates-once": Flaw("Shows a certificate once to those whom it concerns.", robustness.shows_certificates_once),
+    "pays-again-after-silence": Flaw("Pays once more where a vote does not come in time.", robustness.pays_again_after_silence),
+    "forgets-orders-on-restart": Flaw("Forgets payments that are under way when it starts again.", robustness.forgets_orders_on_restart),
+    "forgets-certificates-on-restart": Flaw(
+        "Forgets to whom its payments are still to be shown when it starts again.", robustness.forgets_certificates_on_restart
+    ),
+    "forgets-tasks-on-restart": Flaw(
+        "Forgets the tasks that it has taken and given when it starts again.", robustness.forgets_tasks_on_restart
+    ),
     "leaks-descriptor": Flaw("Keeps a file open for every message it receives.", services.leaks_descriptor),
     "leaks-memory": Flaw("Keeps 8 KiB of memory for every message it receives.", services.leaks_memory),
 }

@@ -53,10 +53,11 @@ class Circuit:
     def failed(self, now: int, chance: int) -> None:
         """A delivery found nobody. `chance` is 0 to 255: pauses are shortened by up to half."""
         self.failures += 1
-        self.trying = False
-        if self.failures >= CIRCUIT_FAILURES:
+        # What was under way when it opened says nothing new.
+        if self.failures == CIRCUIT_FAILURES or self.trying:
             self.pause = min(max(self.pause * 2, CIRCUIT_PAUSE), CIRCUIT_PAUSE_MAX)
             self.until = now + self.pause - self.pause * chance // 512
+        self.trying = False
 
     def answered(self) -> None:
         """Somebody is there."""
