@@ -48,7 +48,7 @@ fn anonymous_bytes(rollup: &str) -> Option<u64> {
 }
 
 /// All processes below one, by the parents that `/proc` names.
-fn descendants(pid: u32) -> BTreeSet<u32> {
+pub(crate) fn descendants(pid: u32) -> BTreeSet<u32> {
     let mut found = BTreeSet::new();
     let mut parents = vec![pid];
     while let Some(parent) = parents.pop() {
