@@ -151,7 +151,9 @@ impl Grid {
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
             | RunEvent::SuiteStarted { .. }
+            | RunEvent::UnitFlaky { .. }
             | RunEvent::SuiteTest { .. }
+            | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteEnded { .. }
             | RunEvent::ShardsMerged { .. }
             | RunEvent::RunEnded { .. } => {}

@@ -160,6 +160,8 @@ impl Watch {
                 Some(News::Ended)
             }
             RunEvent::SuiteTest { .. }
+            | RunEvent::UnitFlaky { .. }
+            | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteStarted { .. }
             | RunEvent::PeerStarted { .. }
             | RunEvent::StepStarted { .. }

@@ -475,6 +475,8 @@ impl Book {
             | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
+            | RunEvent::UnitFlaky { .. }
+            | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::UnitEnded { .. } => {}
         }
     }
@@ -512,6 +514,12 @@ impl UnitPage {
             }
             RunEvent::PeerLog { role, line, .. } => self.log(role, line),
             RunEvent::CheckEnded { check, outcome, .. } => self.check_ended(check, outcome),
+            RunEvent::UnitFlaky { verdict, .. } => {
+                self.failures.clear();
+                let reason = verdict.reason();
+                let reason = reason.lines().next().unwrap_or_default();
+                self.warnings.push(format!("flaky: failed, and passed when tried again: {reason}"));
+            }
             RunEvent::UnitEnded { verdict, duration_us, .. } => self.ended(verdict, *duration_us),
             RunEvent::RunStarted { .. }
             | RunEvent::ShardsMerged { .. }
@@ -531,6 +539,7 @@ impl UnitPage {
             | RunEvent::PeerExited { .. }
             | RunEvent::SuiteStarted { .. }
             | RunEvent::SuiteTest { .. }
+            | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteEnded { .. }
             | RunEvent::RunEnded { .. } => {}
         }

@@ -82,6 +82,14 @@ impl Console {
                 };
                 self.suite_test(&test)
             }
+            RunEvent::UnitFlaky { unit, verdict } => {
+                let page = self.book.unit(unit);
+                let name = page.map(|page| format!("{} ({})", page.label(), page.cast()));
+                self.flaky(&name.unwrap_or_else(|| unit.to_string()), &verdict.reason())
+            }
+            RunEvent::SuiteTestFlaky { suite, test, reason } => {
+                self.flaky(&format!("{suite}: {test}"), reason)
+            }
             RunEvent::SuiteEnded { suite, .. } => {
                 let page = self.book.suites().iter().rev().find(|page| page.suite == *suite);
                 page.map(|page| self.suite_ended(page)).unwrap_or_default()
@@ -191,6 +199,18 @@ impl Console {
                 format!("{verdict} {took:>9}  {label} {cast}{}\n", reason.unwrap_or_default())
             }
         }
+    }
+
+    /// What failed and then passed unchanged is no plain pass: it is told by name, with what it said when it failed.
+    fn flaky(&self, name: &str, reason: &str) -> String {
+        let word = self.palette.paint(Ink::Doubtful, "FLAKY");
+        let name = tame(name);
+        let mut text = format!("\n{word}  {name}: failed, and passed when it was tried again\n");
+        let skipped = reason.lines().count().saturating_sub(SUITE_OUTPUT_LINES_MAX);
+        for line in reason.lines().skip(skipped) {
+            let _ = writeln!(text, "    {}", tame(line));
+        }
+        text
     }
 
     /// Tests that pass are counted, not listed: a suite has thousands.

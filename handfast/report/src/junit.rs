@@ -206,7 +206,7 @@ fn unit_case(page: &UnitPage, command: &[String]) -> Case {
         time_us: page.end.as_ref().map_or(0, |end| end.duration_us),
         result,
         // Of a case that did not pass it is part of the failure's text.
-        output: Some(page.accounts.text(Palette::Plain)).filter(|text| !text.is_empty()),
+        output: Some(said(page)).filter(|text| !text.is_empty()),
     }
 }
 
@@ -265,6 +265,13 @@ fn shard_group(faults: &[String]) -> Option<Group> {
 fn clean(text: &str) -> String {
     let allowed = |c: &char| matches!(*c, '\t' | '\n' | ' '..='\u{fffd}' | '\u{10000}'..);
     text.chars().map(|c| if allowed(&c) { c } else { '\u{fffd}' }).collect()
+}
+
+/// What a unit has to say though it passed: that it was flaky, and what was asked of its network and measured.
+fn said(page: &UnitPage) -> String {
+    let flaky = page.warnings.iter().filter(|warning| warning.starts_with("flaky: "));
+    let lines: String = flaky.flat_map(|line| [line.as_str(), "\n"]).collect();
+    lines + &page.accounts.text(Palette::Plain)
 }
 
 #[cfg(test)]

@@ -70,8 +70,7 @@ pub fn footer(book: &Book, palette: Palette) -> String {
             let _ = writeln!(text, "scenarios unsupported by a peer: {}", summary.unsupported);
         }
         if summary.flaky > 0 {
-            let _ =
-                writeln!(text, "scenarios that passed only on a further try: {}", summary.flaky);
+            let _ = writeln!(text, "flaky, passed only when tried again: {}", summary.flaky);
         }
     }
     let overheads = book.overheads_us();

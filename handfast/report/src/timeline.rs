@@ -132,7 +132,9 @@ fn words(event: &RunEvent) -> Option<(String, String)> {
         | RunEvent::CellRecalled { .. }
         | RunEvent::UnitEnded { .. }
         | RunEvent::SuiteStarted { .. }
+        | RunEvent::UnitFlaky { .. }
         | RunEvent::SuiteTest { .. }
+        | RunEvent::SuiteTestFlaky { .. }
         | RunEvent::SuiteEnded { .. }
         | RunEvent::ShardsMerged { .. }
         | RunEvent::RunEnded { .. } => None,

@@ -114,6 +114,11 @@ impl HistorySink {
                     Some(_) | None => Ok(()),
                 }
             }
+            // A pass that was luck is no verdict on the content: no later run takes it over.
+            RunEvent::UnitFlaky { unit, .. } => {
+                self.keys.insert(unit.clone(), None);
+                Ok(())
+            }
             RunEvent::UnitEnded { .. } | RunEvent::SuiteEnded { .. } => self.ended(recorded),
             RunEvent::RunEnded { summary, exit, duration_us } => {
                 let exit = serde_json::json!(exit).as_str().unwrap_or_default().to_owned();
@@ -138,7 +143,8 @@ impl HistorySink {
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
             | RunEvent::SuiteStarted { .. }
-            | RunEvent::SuiteTest { .. } => Ok(()),
+            | RunEvent::SuiteTest { .. }
+            | RunEvent::SuiteTestFlaky { .. } => Ok(()),
         }
     }
 

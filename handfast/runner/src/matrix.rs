@@ -20,7 +20,7 @@ use crate::ingredients;
 use crate::project::Loaded;
 use crate::sink::{Mouth, Progress};
 use crate::tally::Tally;
-use crate::unit::{self, Surroundings, chain};
+use crate::unit::{self, Again, Surroundings, chain};
 
 /// What is asked of a matrix.
 #[derive(Debug, Clone, Default)]
@@ -168,7 +168,7 @@ pub(crate) async fn play(
         laid.lines.get(place(at)).and_then(|line| line.expected.as_ref())
     };
     let mut idleness = Idleness::default();
-    let mut running: JoinSet<Verdict> = JoinSet::new();
+    let mut running: JoinSet<unit::Ended> = JoinSet::new();
     let mut tasks: BTreeMap<Id, (usize, Duration)> = BTreeMap::new();
     loop {
         if let Some(thousandths) = idleness.of_late(elapsed()) {
@@ -184,7 +184,8 @@ pub(crate) async fn play(
                 schedule.end(at, &cell.column, false);
                 continue;
             }
-            let task = running.spawn(unit::run(around.clone(), cell.unit.clone(), file));
+            let again = if expected(at).is_some() { Again::Never } else { Again::IfFailed };
+            let task = running.spawn(unit::run(around.clone(), cell.unit.clone(), file, again));
             tasks.insert(task.id(), (at, elapsed()));
         }
         let due = schedule.next_deadline().map(|due| due.saturating_sub(elapsed()));
@@ -195,7 +196,10 @@ pub(crate) async fn play(
         };
         let (id, verdict) = match ended {
             None => break,
-            Some(Ok((id, verdict))) => (id, verdict),
+            Some(Ok((id, ended))) => {
+                tally.flaky(u64::from(ended.is_flaky));
+                (id, ended.verdict)
+            }
             // `unit::run` catches what panics inside it, so this is counted, never expected.
             Some(Err(error)) => (error.id(), Verdict::Infra { reason: error.to_string() }),
         };

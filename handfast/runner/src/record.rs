@@ -258,6 +258,8 @@ fn decides(event: &RunEvent) -> bool {
         | RunEvent::UnitEnded { .. }
         | RunEvent::SuiteStarted { .. }
         | RunEvent::SuiteTest { .. }
+        | RunEvent::UnitFlaky { .. }
+        | RunEvent::SuiteTestFlaky { .. }
         | RunEvent::SuiteEnded { .. }
         | RunEvent::ShardsMerged { .. }
         | RunEvent::RunEnded { .. } => true,

@@ -28,10 +28,11 @@ use crate::matrix::{self, Laid, MatrixOrder};
 use crate::place::Places;
 use crate::probe;
 use crate::project::Loaded;
+use crate::retry::Retries;
 use crate::sink::{Mouth, Progress};
 use crate::suite::{self, Bench};
 use crate::tally::Tally;
-use crate::unit::{self, NetworkAsk, Surroundings};
+use crate::unit::{self, Again, NetworkAsk, Surroundings};
 
 /// Most rounds of `--repeat`.
 pub const REPEAT_MAX: usize = 10_000;
@@ -57,6 +58,8 @@ pub struct Order {
     pub shard: Option<ShardMark>,
     /// How the networks of units are made.
     pub network: NetworkAsk,
+    /// Of how much that fails one try more shows whether it is flaky; what fails beyond is not tried again.
+    pub retries: usize,
 }
 
 /// Whether peers are built first.
@@ -158,6 +161,7 @@ impl Dispatcher {
             seed: order.seed,
             network: order.network.clone(),
             interrupt: means.interrupt,
+            retries: Retries::new(order.retries),
             spoken: OnceLock::new(),
         };
         let (loaded, workshop, history) = (means.loaded, means.workshop, means.history);
@@ -209,10 +213,12 @@ impl Dispatcher {
                 places: &places,
                 mouth: &self.around.mouth,
                 interrupt: &self.around.interrupt,
+                retries: &self.around.retries,
             };
             let ended = suite::run(bench, suite, category.budget).await;
             spent += ended.took;
             self.tally.suite(&ended.outcome, ended.passed, ended.failed);
+            self.tally.flaky(ended.flaky);
         }
         let units = plan.units.iter().filter(|unit| unit.category == category.name);
         let work = units.map(|unit| (unit.clone(), self.loaded.file_of(&unit.scenario))).collect();
@@ -308,7 +314,7 @@ impl Dispatcher {
         let began_us = clock.now_us();
         let elapsed = || Duration::from_micros(clock.now_us().saturating_sub(began_us));
         let mut work = work.into_iter();
-        let mut running: JoinSet<Verdict> = JoinSet::new();
+        let mut running: JoinSet<unit::Ended> = JoinSet::new();
         loop {
             while running.len() < parallel && elapsed() < left && !self.around.interrupt.is_pulled()
             {
@@ -317,11 +323,14 @@ impl Dispatcher {
                     unit::refuse(&self.around, &unit, file, &verdict);
                     self.tally.unit(&verdict);
                 } else {
-                    running.spawn(unit::run(self.around.clone(), unit, file));
+                    running.spawn(unit::run(self.around.clone(), unit, file, Again::IfFailed));
                 }
             }
             match running.join_next().await {
-                Some(Ok(verdict)) => self.tally.unit(&verdict),
+                Some(Ok(ended)) => {
+                    self.tally.unit(&ended.verdict);
+                    self.tally.flaky(u64::from(ended.is_flaky));
+                }
                 // `unit::run` catches what panics inside it, so this is counted, never expected.
                 Some(Err(error)) => {
                     self.tally.unit(&Verdict::Infra { reason: error.to_string() });

@@ -24,6 +24,14 @@ impl Tally {
         if let RunEvent::SuiteEnded { outcome, passed, failed, .. } = event {
             self.suite(outcome, *passed, *failed);
         }
+        if matches!(event, RunEvent::UnitFlaky { .. } | RunEvent::SuiteTestFlaky { .. }) {
+            self.flaky(1);
+        }
+    }
+
+    /// Counts what failed once and then passed unchanged.
+    pub fn flaky(&mut self, count: u64) {
+        self.summary.flaky += count;
     }
 
     /// Counts a unit that ended.
@@ -172,6 +180,21 @@ mod tests {
     #[test]
     fn infrastructure_has_its_own_exit_code() {
         check(&[unit(Verdict::Infra { reason: String::new() })], ExitCode::Infrastructure);
+    }
+
+    #[test]
+    fn what_passed_only_when_tried_again_is_no_plain_pass() {
+        let verdict = Verdict::Failed { reason: String::new() };
+        let flaky = RunEvent::UnitFlaky { unit: UnitId::new("u"), verdict };
+        check(&[flaky.clone(), unit(Verdict::Passed)], ExitCode::OnlyFlaky);
+        check(&[flaky, unit(Verdict::Passed), suite(false, 1, 1)], ExitCode::ProductFailure);
+        let suite_name = SuiteName::new("cargo").unwrap();
+        let test = RunEvent::SuiteTestFlaky {
+            suite: suite_name,
+            test: "t".to_owned(),
+            reason: String::new(),
+        };
+        check(&[test, suite(true, 1, 0)], ExitCode::OnlyFlaky);
     }
 
     #[test]

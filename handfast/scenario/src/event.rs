@@ -25,7 +25,7 @@ mod shard;
 /// Version of the record format that this code writes, and the only one it reads.
 ///
 /// It rises whenever a reader of the earlier version would misread a line.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// Longest body kept whole in a [`WireBytes`]; larger ones keep this many leading bytes.
 pub const WIRE_BYTES_MAX: usize = 64 * 1024;
@@ -317,6 +317,13 @@ pub enum RunEvent {
         /// What it found.
         outcome: Outcome,
     },
+    /// A unit failed, was tried once more unchanged, and passed: its end follows.
+    UnitFlaky {
+        /// Which unit.
+        unit: UnitId,
+        /// How its first try ended.
+        verdict: Verdict,
+    },
     /// A unit is over and everything it started is gone.
     UnitEnded {
         /// Which unit.
@@ -347,6 +354,15 @@ pub enum RunEvent {
         outcome: Outcome,
         /// How long it took, microseconds; 0 where the suite does not say.
         duration_us: u64,
+    },
+    /// A test of a foreign suite failed, was run once more unchanged, and passed: it is also told as one that passed.
+    SuiteTestFlaky {
+        /// Which suite.
+        suite: SuiteName,
+        /// The test's own name.
+        test: String,
+        /// What it printed when it failed.
+        reason: String,
     },
     /// A foreign suite ended.
     SuiteEnded {
@@ -584,7 +600,7 @@ pub struct Summary {
     pub timed_out: u64,
     /// Units whose peers lack something.
     pub unsupported: u64,
-    /// Units that failed and then passed unchanged; also counted as passed.
+    /// Units and tests of suites that failed and then passed unchanged; also counted as passed.
     pub flaky: u64,
     /// Units never begun, because a budget was spent or the run was interrupted.
     pub not_run: u64,
@@ -700,12 +716,14 @@ macro_rules! unit_of {
             | RunEvent::PeerExited { unit, .. }
             | RunEvent::CheckEnded { unit, .. }
             | RunEvent::CellRecalled { unit, .. }
+            | RunEvent::UnitFlaky { unit, .. }
             | RunEvent::UnitEnded { unit, .. } => Some(unit),
             RunEvent::RunStarted { .. }
             | RunEvent::ShardsMerged { .. }
             | RunEvent::MatrixStarted { .. }
             | RunEvent::SuiteStarted { .. }
             | RunEvent::SuiteTest { .. }
+            | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteEnded { .. }
             | RunEvent::RunEnded { .. } => None,
         }
@@ -727,6 +745,7 @@ impl RunEvent {
     pub fn suite_mut(&mut self) -> Option<&mut SuiteName> {
         if let Self::SuiteStarted { suite, .. }
         | Self::SuiteTest { suite, .. }
+        | Self::SuiteTestFlaky { suite, .. }
         | Self::SuiteEnded { suite, .. } = self
         {
             return Some(suite);

@@ -15,6 +15,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::network::NetworkArgs;
+use super::retry::RetryArgs;
 use super::run::{Form, carry_out, open_sinks};
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
@@ -69,6 +70,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     shard: ShardArgs,
     #[command(flatten)]
+    retry: RetryArgs,
+    #[command(flatten)]
     network: NetworkArgs,
     #[command(flatten)]
     notify: NotifyArgs,
@@ -114,6 +117,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         matrix,
         shard,
         network: args.network.ask(),
+        retries: args.retry.retry,
     };
     carry_out(loaded, Plan::default(), session, (mouth, ear), order, telling)
 }

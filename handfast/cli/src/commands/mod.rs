@@ -20,6 +20,7 @@ pub(crate) mod simulate;
 pub(crate) mod stub;
 
 mod interruption;
+mod retry;
 mod selection;
 mod session;
 mod shard;

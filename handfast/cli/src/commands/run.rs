@@ -14,6 +14,7 @@ use handfast_runner::sink::{self, Ear, EventSink, Mouth};
 use handfast_scenario::{ExitCode, Plan};
 
 use super::network::NetworkArgs;
+use super::retry::RetryArgs;
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
 use super::shard::ShardArgs;
@@ -56,6 +57,8 @@ pub(crate) struct Args {
     seed: Option<u64>,
     #[command(flatten)]
     shard: ShardArgs,
+    #[command(flatten)]
+    retry: RetryArgs,
     #[command(flatten)]
     network: NetworkArgs,
     #[command(flatten)]
@@ -105,6 +108,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         matrix,
         shard,
         network: args.network.ask(),
+        retries: args.retry.retry,
     };
     carry_out(loaded, plan, session, (mouth, ear), order, telling)
 }

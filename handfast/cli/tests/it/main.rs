@@ -18,6 +18,7 @@ mod merge;
 mod moments;
 mod networks;
 mod outputs;
+mod retries;
 mod schedule;
 mod secrets;
 mod selftest;

@@ -236,7 +236,9 @@ impl<'a> Drawer<'a> {
             | RunEvent::ShardsMerged { .. }
             | RunEvent::MatrixStarted { .. }
             | RunEvent::SuiteStarted { .. }
+            | RunEvent::UnitFlaky { .. }
             | RunEvent::SuiteTest { .. }
+            | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteEnded { .. }
             | RunEvent::RunEnded { .. } => None,
         };

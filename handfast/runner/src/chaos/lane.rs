@@ -13,8 +13,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{Subject, signs};
 use crate::interrupt::Interrupt;
 use crate::place::Places;
+use crate::retry::Retries;
 use crate::sink::{self, Ear, EventSink};
-use crate::unit::{self, NetworkAsk, Surroundings};
+use crate::unit::{self, Again, NetworkAsk, Surroundings};
 
 /// Most events of a try that are kept; a thousand messages each way make some ten thousand.
 const EVENTS_MAX: usize = 200_000;
@@ -47,7 +48,9 @@ impl Lane {
         let (mouth, ear) = sink::open(clock, vec![Box::new(notebook)])?;
         let spoken = OnceLock::new();
         let network = NetworkAsk::default();
-        let around = Surroundings { project, places, lab, mouth, seed, network, interrupt, spoken };
+        let retries = Retries::new(0);
+        let around =
+            Surroundings { project, places, lab, mouth, seed, network, interrupt, retries, spoken };
         Ok(Self { around: Arc::new(around), heard, ear })
     }
 
@@ -55,7 +58,8 @@ impl Lane {
     pub(super) async fn play(&mut self, subject: &Subject, schedule: &Schedule) -> Play {
         let mut unit = subject.unit.clone();
         unit.scenario.disturbances.extend(schedule.steps.iter().cloned());
-        let verdict = unit::run(self.around.clone(), unit, subject.file.clone()).await;
+        let file = subject.file.clone();
+        let verdict = unit::run(self.around.clone(), unit, file, Again::Never).await.verdict;
         // The end of a unit is its last event, so that this is never waited for in vain but where the thread panicked.
         let events = self.heard.recv().await.unwrap_or_default();
         let outcome = signs::outcome(&verdict);

@@ -176,7 +176,9 @@ impl Part {
             | RunEvent::Measured { .. }
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
-            | RunEvent::SuiteTest { .. } => {}
+            | RunEvent::UnitFlaky { .. }
+            | RunEvent::SuiteTest { .. }
+            | RunEvent::SuiteTestFlaky { .. } => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use super::attempts::Casting;
 use super::recast;
 use crate::project::Loaded;
-use crate::unit::{self, Surroundings};
+use crate::unit::{self, Again, Surroundings};
 
 /// The verdicts without a flaw, each made once, when it is first asked for.
 #[derive(Debug)]
@@ -39,7 +39,8 @@ impl Control {
         };
         let verdict = cell.get_or_init(|| async {
             let file = self.loaded.file_of(&casting.unit.scenario);
-            unit::run(self.around.clone(), recast(casting, &self.peer), file).await
+            let unit = recast(casting, &self.peer);
+            unit::run(self.around.clone(), unit, file, Again::Never).await.verdict
         });
         verdict.await.is_passed()
     }

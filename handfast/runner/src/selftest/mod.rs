@@ -38,6 +38,7 @@ use crate::interrupt::Interrupt;
 use crate::place::Places;
 use crate::probe;
 use crate::project::Loaded;
+use crate::retry::Retries;
 use crate::sink::Mouth;
 use crate::unit::{NetworkAsk, Surroundings};
 
@@ -145,6 +146,7 @@ pub async fn run(
         seed: means.seed,
         network: NetworkAsk::default(),
         interrupt: means.interrupt,
+        retries: Retries::new(0),
         spoken: OnceLock::from(spoken),
     });
     let mut waiting = searches(&around, &Arc::new(means.loaded), subjects, plan).into_iter();

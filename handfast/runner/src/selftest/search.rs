@@ -10,7 +10,7 @@ use super::catalogue::Flaw;
 use super::control::Control;
 use super::{Fate, Settled, recast};
 use crate::project::Loaded;
-use crate::unit::{self, Surroundings};
+use crate::unit::{self, Again, Surroundings};
 
 /// The search for one flaw.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Search {
             }
             let file = self.loaded.file_of(&casting.unit.scenario);
             let unit = recast(&casting, &self.name);
-            let verdict = unit::run(self.around.clone(), unit, file).await;
+            let verdict = unit::run(self.around.clone(), unit, file, Again::Never).await.verdict;
             let is_against_product = match &verdict {
                 Verdict::Failed { .. } | Verdict::TimedOut { .. } => true,
                 Verdict::Passed

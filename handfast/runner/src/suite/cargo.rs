@@ -6,7 +6,7 @@ use handfast_lab::Exit;
 use handfast_scenario::project::Suite;
 
 use super::plain::PlainReader;
-use super::{Bench, Teller, ToolEnd, nextest, quiet};
+use super::{Bench, Case, Teller, ToolEnd, nextest, quiet};
 use crate::build::LAST_LINES_MAX;
 use crate::command::{Outputs, Program, Stream};
 use crate::unit::chain;
@@ -42,13 +42,53 @@ pub(super) async fn tests(teller: &mut Teller<'_>, program: &Program) -> ToolEnd
     let args = teller.suite.args.clone();
     if has_nextest(teller.bench, program).await? {
         run_nextest(teller, program, &args).await?;
+        again(teller, program, &args, true).await?;
     } else {
         // Not `--all-targets`: that runs benchmarks as well, whole, because nothing tells them that it is a test.
-        run_plain(teller, with(program, &["test", "--no-fail-fast", "--tests"], &args, &[]))
+        run_plain(teller, with(program, &["test", "--no-fail-fast", "--tests"], &args, &[]), true)
             .await?;
+        again(teller, program, &args, false).await?;
     }
     // nextest does not run doc tests, and `--tests` leaves them out.
-    run_plain(teller, with(program, &["test", "--no-fail-fast", "--doc"], &args, &[])).await
+    run_plain(teller, with(program, &["test", "--no-fail-fast", "--doc"], &args, &[]), false).await
+}
+
+/// Runs the tests that failed once more, one after the other, with nothing beside them.
+async fn again(
+    teller: &mut Teller<'_>,
+    program: &Program,
+    args: &[String],
+    nextest: bool,
+) -> ToolEnd {
+    for first in std::mem::take(&mut teller.held) {
+        let words: Vec<String> = if nextest {
+            nextest::one(&first, args)
+        } else {
+            let words = ["test", "--no-fail-fast", "--tests"].map(str::to_owned).into_iter();
+            let tail = ["--", "--exact", &first.name].map(str::to_owned);
+            words.chain(args.iter().cloned()).chain(tail).collect()
+        };
+        let mut program = program.clone();
+        program.words.extend(words);
+        let (name, value) = NEXTEST_JSON;
+        program.env.insert(name.to_owned(), value.to_owned());
+        let mut reader = PlainReader::default();
+        let mut cases = Vec::new();
+        let outputs = if nextest { Outputs::Apart } else { Outputs::Merged };
+        let exit = teller.bench.workshop.run(&program, outputs, |_, line| {
+            if nextest {
+                cases.extend(nextest::parse_line(&line));
+            } else {
+                cases.extend(reader.line(&line));
+            }
+        });
+        exit.await.map_err(|error| chain(&error))?;
+        cases.extend(reader.finish());
+        let is_it = |case: &Case| case.binary == first.binary && case.name == first.name;
+        let second = cases.into_iter().find(is_it);
+        teller.tell_again(first, second);
+    }
+    Ok(())
 }
 
 async fn has_nextest(bench: Bench<'_>, program: &Program) -> Result<bool, String> {
@@ -63,7 +103,7 @@ async fn run_nextest(teller: &mut Teller<'_>, program: &Program, args: &[String]
     let exit = workshop.run(&program, Outputs::Apart, |stream, line| match stream {
         Stream::Out => {
             if let Some(case) = nextest::parse_line(&line) {
-                teller.tell(case);
+                teller.hear(case);
             }
         }
         Stream::Error => errors.push(line),
@@ -76,24 +116,25 @@ async fn run_nextest(teller: &mut Teller<'_>, program: &Program, args: &[String]
     }
 }
 
-async fn run_plain(teller: &mut Teller<'_>, program: Program) -> ToolEnd {
+/// With `again`, tests that fail are kept back to be tried once more. Doc tests are not: their names are no names of tests.
+async fn run_plain(teller: &mut Teller<'_>, program: Program, again: bool) -> ToolEnd {
     let mut reader = PlainReader::default();
     let mut tail = Tail::default();
-    let before = teller.failed;
+    let before = teller.failed + teller.kept_back();
     let workshop = teller.bench.workshop;
     let exit = workshop.run(&program, Outputs::Merged, |_, line| {
         for case in reader.line(&line) {
-            teller.tell(case);
+            if again { teller.hear(case) } else { teller.tell(case) }
         }
         tail.push(line);
     });
     let exit = exit.await.map_err(|error| chain(&error))?;
     for case in reader.finish() {
-        teller.tell(case);
+        if again { teller.hear(case) } else { teller.tell(case) }
     }
     match exit {
         Exit::Code(0) => Ok(()),
-        Exit::Code(CARGO_FAILED) if teller.failed > before => Ok(()),
+        Exit::Code(CARGO_FAILED) if teller.failed + teller.kept_back() > before => Ok(()),
         // A package of programs alone has no doc tests, which cargo calls an error.
         _ if tail.text().contains("no library targets found") => Ok(()),
         exit @ (Exit::Code(_) | Exit::Signal(_) | Exit::OutOfMemory) => {

@@ -15,9 +15,10 @@ use handfast_scenario::{RunEvent, duration};
 use crate::command::{Program, Workshop};
 use crate::interrupt::Interrupt;
 use crate::place::Places;
-use crate::sink::Mouth;
+use crate::retry::Retries;
+use crate::sink::{Mouth, Progress};
 use crate::tally::RAN_NOTHING;
-use crate::unit::{chain, micros};
+use crate::unit::{chain, micros, tried_again};
 
 /// What a suite needs from the run.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +31,8 @@ pub struct Bench<'a> {
     pub mouth: &'a Mouth,
     /// Tells that the run is to end.
     pub interrupt: &'a Interrupt,
+    /// How much of what fails may be tried once more.
+    pub retries: &'a Retries,
 }
 
 /// How a suite ended.
@@ -41,6 +44,8 @@ pub struct Ended {
     pub passed: u64,
     /// How many failed.
     pub failed: u64,
+    /// How many of those that passed had failed before.
+    pub flaky: u64,
     /// How long it took, without what was built before.
     pub took: Duration,
 }
@@ -60,6 +65,15 @@ pub(crate) struct Case {
     pub(crate) output: String,
 }
 
+impl Case {
+    /// Binary and name.
+    fn full_name(&self) -> String {
+        let parts = [self.binary.as_str(), self.name.as_str()];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(" ")
+    }
+}
+
 /// How a test of a suite ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CaseOutcome {
@@ -74,13 +88,48 @@ struct Teller<'a> {
     suite: &'a Suite,
     passed: u64,
     failed: u64,
+    flaky: u64,
+    /// Failed tests that are tried once more before anything is said of them.
+    held: Vec<Case>,
 }
 
 /// How the tool itself ended: `Err` holds why the suite failed beside its tests.
 type ToolEnd = Result<(), String>;
 
 impl Teller<'_> {
+    /// As [`Teller::tell`], but keeps back a failed test that may be tried once more.
+    fn hear(&mut self, case: Case) {
+        if case.outcome == CaseOutcome::Failed && self.bench.retries.take() {
+            let what = format!("{}: {}", self.suite.name, case.full_name());
+            let reason = "what it printed follows if it fails again, or is told with its name";
+            self.bench.mouth.progress(Progress::Note { text: tried_again(&what, reason) });
+            self.held.push(case);
+        } else {
+            self.tell(case);
+        }
+    }
+
+    /// How many failed tests nothing has been said of yet.
+    fn kept_back(&self) -> u64 {
+        u64::try_from(self.held.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Tells a test that failed the first time: flaky, if it passed the second time.
+    fn tell_again(&mut self, first: Case, second: Option<Case>) {
+        let Some(second) = second.filter(|case| case.outcome == CaseOutcome::Passed) else {
+            return self.tell(first);
+        };
+        self.flaky += 1;
+        self.bench.mouth.say(RunEvent::SuiteTestFlaky {
+            suite: self.suite.name.clone(),
+            test: first.full_name(),
+            reason: first.output,
+        });
+        self.tell(second);
+    }
+
     fn tell(&mut self, case: Case) {
+        let test = case.full_name();
         let outcome = match case.outcome {
             CaseOutcome::Passed => {
                 self.passed += 1;
@@ -95,11 +144,9 @@ impl Teller<'_> {
             }
             CaseOutcome::Skipped => Outcome::Skipped { reason: case.output },
         };
-        let parts = [case.binary.as_str(), case.name.as_str()];
-        let name: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         self.bench.mouth.say(RunEvent::SuiteTest {
             suite: self.suite.name.clone(),
-            test: name.join(" "),
+            test,
             outcome,
             duration_us: case.duration.map(micros).unwrap_or_default(),
         });
@@ -124,7 +171,7 @@ pub async fn run(bench: Bench<'_>, suite: &Suite, budget: Duration) -> Ended {
         category: suite.category.clone(),
         command: program.words.clone(),
     });
-    let mut teller = Teller { bench, suite, passed: 0, failed: 0 };
+    let mut teller = Teller { bench, suite, passed: 0, failed: 0, flaky: 0, held: Vec::new() };
     let end = if built.is_ok() {
         tokio::select! {
             end = within(budget, tests(&mut teller, &program)) => end,
@@ -133,13 +180,17 @@ pub async fn run(bench: Bench<'_>, suite: &Suite, budget: Duration) -> Ended {
     } else {
         built
     };
+    // What there was no time to try again has failed.
+    for case in std::mem::take(&mut teller.held) {
+        teller.tell(case);
+    }
     let outcome = match (end, teller.passed + teller.failed, teller.failed) {
         (Err(reason), _, _) => Outcome::Failed { reason },
         (Ok(()), 0, _) => Outcome::Failed { reason: RAN_NOTHING.to_owned() },
         (Ok(()), _, 0) => Outcome::Passed,
         (Ok(()), _, failed) => Outcome::Failed { reason: format!("{failed} tests failed") },
     };
-    let (passed, failed) = (teller.passed, teller.failed);
+    let (passed, failed, flaky) = (teller.passed, teller.failed, teller.flaky);
     let took_us = clock.now_us().saturating_sub(began_us);
     bench.mouth.say(RunEvent::SuiteEnded {
         suite: suite.name.clone(),
@@ -148,7 +199,7 @@ pub async fn run(bench: Bench<'_>, suite: &Suite, budget: Duration) -> Ended {
         failed,
         duration_us: took_us,
     });
-    Ended { outcome, passed, failed, took: Duration::from_micros(took_us) }
+    Ended { outcome, passed, failed, flaky, took: Duration::from_micros(took_us) }
 }
 
 async fn build(bench: Bench<'_>, suite: &Suite, program: &Program) -> Result<(), String> {

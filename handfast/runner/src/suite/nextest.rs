@@ -37,6 +37,19 @@ pub(super) fn parse_line(line: &str) -> Option<Case> {
     })
 }
 
+/// The words after `cargo` that run one test alone.
+///
+/// Source: <https://nexte.st/docs/filtersets/reference/>.
+pub(super) fn one(case: &Case, args: &[String]) -> Vec<String> {
+    let package_and_binary = case.binary.split_once("::");
+    let place = package_and_binary
+        .map(|(package, binary)| format!("package(={package}) & binary(={binary}) & "));
+    let filter = format!("{}test(={})", place.unwrap_or_default(), case.name);
+    let words = ["nextest", "run", "--no-fail-fast", "--message-format", "libtest-json"];
+    let words = words.map(str::to_owned).into_iter().chain(args.iter().cloned());
+    words.chain(["-E".to_owned(), filter]).collect()
+}
+
 #[derive(Deserialize)]
 struct Line {
     #[serde(rename = "type")]
@@ -73,6 +86,15 @@ mod tests {
             r#"{"type":"test","event":"ignored","name":"nt::nt$ign"}"#,
             Some(("nt::nt", "ign", CaseOutcome::Skipped)),
         );
+    }
+
+    #[test]
+    fn one_test_is_named_by_its_package_binary_and_name() {
+        let case = parse_line(r#"{"type":"test","event":"failed","name":"p::it$a::b"}"#).unwrap();
+        let words = one(&case, &["--locked".to_owned()]);
+        let expected = "nextest run --no-fail-fast --message-format libtest-json --locked -E \
+                        package(=p) & binary(=it) & test(=a::b)";
+        assert_eq!(words.join(" "), expected);
     }
 
     #[test]

@@ -28,7 +28,8 @@ use handfast_scenario::{Project, RunEvent, plan};
 
 use crate::interrupt::Interrupt;
 use crate::place::Places;
-use crate::sink::Mouth;
+use crate::retry::Retries;
+use crate::sink::{Mouth, Progress};
 use crate::unit::stage::Stage;
 use crate::unit::step::StepError;
 
@@ -61,6 +62,8 @@ pub struct Surroundings {
     pub network: NetworkAsk,
     /// Tells that the run is to end.
     pub interrupt: Interrupt,
+    /// How much of what fails may be tried once more.
+    pub retries: Retries,
     /// The protocol versions that each peer names in its answer to the probe's `initialize`; set before the first unit.
     pub spoken: OnceLock<BTreeMap<PeerName, Vec<String>>>,
 }
@@ -68,7 +71,9 @@ pub struct Surroundings {
 /// Carries out a unit and says everything about it, from `unit_started` to `unit_ended`.
 ///
 /// `file` is the scenario file as a person would open it. The verdict is also returned.
-pub async fn run(around: Arc<Surroundings>, unit: plan::Unit, file: String) -> Verdict {
+/// A unit that fails is tried once more where `again` says so and the run has retries left; whether it then passed is
+/// told by [`Ended::is_flaky`].
+pub async fn run(around: Arc<Surroundings>, unit: plan::Unit, file: String, again: Again) -> Ended {
     let mouth = around.mouth.clone();
     let began_us = mouth.clock().now_us();
     let id = unit.id.clone();
@@ -81,16 +86,66 @@ pub async fn run(around: Arc<Surroundings>, unit: plan::Unit, file: String) -> V
         peers: unit.peers.clone(),
         budget_us: micros(unit.budget),
     });
-    // A panic in here is a mistake of ours; it ends this unit, not the run.
-    let played = tokio::spawn(async move { carry_out(&around, &unit).await }).await;
-    let (verdict, cpu) = played.unwrap_or_else(|error| {
-        let reason = format!("handfast itself failed in this unit: {error}");
-        (Verdict::Infra { reason }, Duration::ZERO)
-    });
+    let unit = Arc::new(unit);
+    let (mut verdict, mut cpu) = try_once(around.clone(), unit.clone()).await;
+    let mut is_flaky = false;
+    let may_be_luck = again == Again::IfFailed && is_failure(&verdict);
+    if may_be_luck && !around.interrupt.is_pulled() && around.retries.take() {
+        mouth.progress(Progress::Note {
+            text: tried_again(&unit.id.to_string(), &verdict.reason()),
+        });
+        let (second, more) = try_once(around.clone(), unit).await;
+        cpu += more;
+        if second.is_passed() {
+            is_flaky = true;
+            mouth.say(RunEvent::UnitFlaky { unit: id.clone(), verdict });
+        }
+        verdict = second;
+    }
     let duration_us = mouth.clock().now_us().saturating_sub(began_us);
     let cpu_us = micros(cpu);
     mouth.say(RunEvent::UnitEnded { unit: id, verdict: verdict.clone(), duration_us, cpu_us });
-    verdict
+    Ended { verdict, is_flaky }
+}
+
+/// How a unit ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// How its last try ended.
+    pub verdict: Verdict,
+    /// Whether an earlier one failed and the last one passed.
+    pub is_flaky: bool,
+}
+
+/// Whether a unit that fails is tried once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It is, where the run has retries left.
+    IfFailed,
+    /// It is not: that it fails is what is expected or looked for.
+    Never,
+}
+
+/// What a person is told of something that is tried again.
+pub(crate) fn tried_again(what: &str, reason: &str) -> String {
+    let reason = reason.lines().next().unwrap_or_default();
+    format!("tried again: {what} failed: {reason}")
+}
+
+fn is_failure(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Failed { .. } | Verdict::Infra { .. } | Verdict::TimedOut { .. } => true,
+        Verdict::Passed | Verdict::Unsupported { .. } | Verdict::Absent { .. } => false,
+    }
+}
+
+/// One try. A panic in here is a mistake of ours; it ends this unit, not the run.
+async fn try_once(around: Arc<Surroundings>, unit: Arc<plan::Unit>) -> (Verdict, Duration) {
+    let played = tokio::spawn(async move { carry_out(&around, &unit).await }).await;
+    played.unwrap_or_else(|error| {
+        let reason = format!("handfast itself failed in this unit: {error}");
+        (Verdict::Infra { reason }, Duration::ZERO)
+    })
 }
 
 /// Says that a unit could not even begin, and why.

@@ -49,7 +49,7 @@ fn the_lines_of_shards_are_pinned() {
         *shard = Some(mark);
     }
     let expected = concat!(
-        r#"{"at_us":0,"event":{"kind":"run_started","format":5,"run":"r1","handfast":"0.1.0","#,
+        r#"{"at_us":0,"event":{"kind":"run_started","format":6,"run":"r1","handfast":"0.1.0","#,
         r#""command":["handfast","run"],"seed":7,"started_unix_us":1,"units":1,"suites":0,"#,
         r#""shard":{"shard":"2/4","partition":"ab","pieces":9}}}"#,
         "\n"
