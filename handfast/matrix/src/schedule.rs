@@ -50,6 +50,8 @@ pub struct Schedule {
     waiting: Vec<Job>,
     running: BTreeMap<usize, Load>,
     hung: BTreeSet<Column>,
+    /// What the cells of a scenario file took in this run.
+    learnt: BTreeMap<String, Cost>,
     cores: u32,
     is_busy: bool,
 }
@@ -58,6 +60,8 @@ pub struct Schedule {
 struct Job {
     at: usize,
     column: Column,
+    /// The scenario file, whose cells mostly take alike.
+    file: String,
     weight: Option<u32>,
     exact: bool,
 }
@@ -78,6 +82,7 @@ impl Schedule {
             let job = Job {
                 at,
                 column: cell.column.clone(),
+                file: cell.unit.scenario.id.path().to_owned(),
                 weight: cost.map(weight),
                 exact: is_exact(&cell.unit.scenario.steps),
             };
@@ -88,8 +93,8 @@ impl Schedule {
         ranked.sort_by(|(one, job), (other, next)| one.cmp(other).then(next.at.cmp(&job.at)));
         let waiting = ranked.into_iter().map(|(_, job)| job).collect();
         let cores = u32::try_from(cores.clamp(1, 4_096)).unwrap_or(1);
-        let (running, hung) = (BTreeMap::new(), BTreeSet::new());
-        Self { waiting, running, hung, cores, is_busy: false }
+        let (running, hung, learnt) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self { waiting, running, hung, learnt, cores, is_busy: false }
     }
 
     /// Notes how much of all cores was idle of late, in thousandths. Weights are what cells took on average, and nobody knows those of
@@ -107,7 +112,7 @@ impl Schedule {
             return None;
         }
         let fits = |job: &Job| {
-            let weight = job.weight.unwrap_or(UNKNOWN_WEIGHT);
+            let weight = self.weight_of(job).unwrap_or(UNKNOWN_WEIGHT);
             if job.exact { load <= QUIET } else { load + weight <= self.cores * 1_000 }
         };
         let kinder = |job: &Job| fits(job) && !self.hung.contains(&job.column);
@@ -122,8 +127,22 @@ impl Schedule {
             (self.running.is_empty() && !self.waiting.is_empty()).then(|| self.waiting.len() - 1)
         })?;
         let job = self.waiting.remove(place);
-        self.running.insert(job.at, Load { weight: job.weight, exact: job.exact, since: now });
+        let weight = self.weight_of(&job);
+        self.running.insert(job.at, Load { weight, exact: job.exact, since: now });
         Some(job.at)
+    }
+
+    /// What a cell of this scenario file has taken in this run: cells of the same file that nobody has weighed are taken for its like,
+    /// whoever plays them and in whichever variant.
+    pub fn learn(&mut self, file: &str, cost: Cost) {
+        let none = Cost { duration: Duration::ZERO, cpu: Duration::ZERO };
+        let sum = self.learnt.entry(file.to_owned()).or_insert(none);
+        sum.duration += cost.duration;
+        sum.cpu += cost.cpu;
+    }
+
+    fn weight_of(&self, job: &Job) -> Option<u32> {
+        job.weight.or_else(|| self.learnt.get(&job.file).copied().map(weight))
     }
 
     /// A cell is over; `hung`: it had to be ended by force.

@@ -49,6 +49,19 @@ fn cells_that_mostly_wait_run_beside_many_others() {
 }
 
 #[test]
+fn what_one_cell_took_is_what_its_like_are_taken_for() {
+    let cells = cells_of(&[PLAIN; 5]);
+    let mut schedule = Schedule::new(&cells, 2, |_| None);
+    for (at, cell) in cells.iter().enumerate().take(2) {
+        assert_eq!(schedule.begin(Duration::ZERO), Some(at));
+        schedule.end(at, &cell.column, false);
+    }
+    // Of another file nobody knows anything: four at once, as before.
+    schedule.learn(cells[4].unit.scenario.id.path(), cost(10, 100));
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO), [2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
 fn cells_that_work_all_the_time_get_a_core_each() {
     let cells = cells_of(&[PLAIN]);
     let mut schedule = Schedule::new(&cells, 2, |_| Some(cost(1, 1_000)));

@@ -194,16 +194,19 @@ pub(crate) async fn play(
             ended = running.join_next_with_id() => ended,
             () = sleep => continue,
         };
-        let (id, verdict) = match ended {
+        let (id, verdict, took) = match ended {
             None => break,
             Some(Ok((id, ended))) => {
                 tally.flaky(u64::from(ended.is_flaky));
-                (id, ended.verdict)
+                (id, ended.verdict, Some(ended.took))
             }
             // `unit::run` catches what panics inside it, so this is counted, never expected.
-            Some(Err(error)) => (error.id(), Verdict::Infra { reason: error.to_string() }),
+            Some(Err(error)) => (error.id(), Verdict::Infra { reason: error.to_string() }, None),
         };
         let Some((at, since)) = tasks.remove(&id) else { continue };
+        if let Some((duration, cpu)) = took.filter(|_| verdict.is_passed()) {
+            schedule.learn(cells[at].unit.scenario.id.path(), Cost { duration, cpu });
+        }
         tally.cell(&verdict, expected(at));
         let hung = !verdict.is_passed() && elapsed().saturating_sub(since) >= HUNG_AFTER;
         schedule.end(at, &cells[at].column, hung);

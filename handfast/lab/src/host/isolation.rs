@@ -18,7 +18,7 @@ const TUN: Question = Question {
     name: "tun",
     essential: false,
     costs: "as without namespaces: no packet can be taken to the switch",
-    remedy: "modprobe tun; give a container the device /dev/net/tun",
+    remedy: "modprobe tun; give a container the device /dev/net/tun; let users open it (chmod 666 /dev/net/tun, or a rule of udev)",
 };
 const FULL_DISK: Question = Question {
     name: "full-disk",

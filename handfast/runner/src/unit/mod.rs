@@ -105,7 +105,7 @@ pub async fn run(around: Arc<Surroundings>, unit: plan::Unit, file: String, agai
     let duration_us = mouth.clock().now_us().saturating_sub(began_us);
     let cpu_us = micros(cpu);
     mouth.say(RunEvent::UnitEnded { unit: id, verdict: verdict.clone(), duration_us, cpu_us });
-    Ended { verdict, is_flaky }
+    Ended { verdict, is_flaky, took: (Duration::from_micros(duration_us), cpu) }
 }
 
 /// How a unit ended.
@@ -115,6 +115,8 @@ pub struct Ended {
     pub verdict: Verdict,
     /// Whether an earlier one failed and the last one passed.
     pub is_flaky: bool,
+    /// How long all its tries took, and their processor time.
+    pub took: (Duration, Duration),
 }
 
 /// Whether a unit that fails is tried once more.
