@@ -102,6 +102,13 @@ impl Chance {
         self == Self::NEVER
     }
 
+    /// How often it happens in so many cases, in parts of 2^64.
+    pub(crate) fn expected(self, cases: u64) -> u128 {
+        // A billionth of 2^64 at a time: what is cut off is less than one case in ten billion cases.
+        let part = (u128::from(self.0) << 64) / u128::from(Self::WHOLE);
+        part * u128::from(cases)
+    }
+
     /// Whether a throw of 64 even bits is a hit.
     pub(crate) fn is_hit(self, throw: u64) -> bool {
         // The upper half of the product: `throw` scaled to a billion cases.

@@ -24,7 +24,8 @@
 //! - [`timeline`]: when each disturbance begins and ends
 //!
 //! Beneath both:
-//! - [`dice`]: chance from a seed, used up; `stream`: chance that is looked up by the number of a packet
+//! - [`dice`]: chance from a seed, used up; `stream`: chance that is looked up by the number of a packet;
+//!   `strata`: a share that holds for few messages, too
 //! - `delay`: delays from a distribution
 //! - [`histogram`], [`statistics`]: counting, and what counts are judged by
 //! - [`units`]: quantities as people write them
@@ -44,6 +45,7 @@ pub mod preset;
 pub mod rule;
 pub mod shaper;
 pub mod statistics;
+mod strata;
 mod stream;
 pub mod timeline;
 pub mod units;

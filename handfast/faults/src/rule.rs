@@ -142,7 +142,7 @@ pub enum Position {
     Every(NonZeroU64),
     /// The message with this index in the recording of its link, the first being 1.
     Index(u64),
-    /// Each of them with this chance; which ones follows from the seed.
+    /// This share of them, one in each stretch (of each ten, one for a tenth); which ones follows from the seed.
     Share {
         /// How often.
         chance: Chance,

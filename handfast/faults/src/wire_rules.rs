@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::strata::Strata;
 use crate::{
-    Action, Dice, Direction, Edit, EditError, Lifetime, Link, Position, Rule, Selector, Traffic,
+    Action, Direction, Edit, EditError, Lifetime, Link, Position, Rule, Selector, Traffic,
 };
 
 /// The rules of one wire, in force and spent.
@@ -289,8 +290,8 @@ impl Selector {
 #[derive(Debug)]
 struct Laid {
     rule: Rule,
-    /// For a share; unused by the other positions.
-    dice: Dice,
+    /// For a share.
+    strata: Option<Strata>,
     in_force: bool,
     matched: u64,
     effects_total: u64,
@@ -301,13 +302,13 @@ struct Laid {
 
 impl Laid {
     fn new(rule: Rule) -> Self {
-        let seed = match rule.selector().position {
-            Position::Share { seed, .. } => seed,
-            Position::Any | Position::Nth(_) | Position::Every(_) | Position::Index(_) => 0,
+        let strata = match rule.selector().position {
+            Position::Share { chance, seed } => Some(Strata::new(chance, seed)),
+            Position::Any | Position::Nth(_) | Position::Every(_) | Position::Index(_) => None,
         };
         Self {
             rule,
-            dice: Dice::new(seed),
+            strata,
             in_force: true,
             matched: 0,
             effects_total: 0,
@@ -339,7 +340,7 @@ impl Laid {
             Position::Nth(n) => self.matched == n.get(),
             Position::Every(n) => self.matched.is_multiple_of(n.get()),
             Position::Index(index) => message.index == Some(index),
-            Position::Share { chance, .. } => self.dice.happens(chance),
+            Position::Share { .. } => self.strata.as_mut().is_some_and(Strata::meets_next),
         }
     }
 

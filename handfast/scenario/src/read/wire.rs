@@ -226,7 +226,7 @@ pub(super) fn nth(fields: &Fields<'_>, sink: &mut Sink) -> Option<u64> {
     }
 }
 
-/// `drop = { percent = 5 }`: about so many of all messages.
+/// `drop = { percent = 5 }`: so many of all messages, in each twenty one.
 fn share(fields: &Fields<'_>, verb: &str, node: &Node, sink: &mut Sink) -> Option<Select> {
     for entry in ["nth", "every"].into_iter().filter_map(|key| fields.entry(key)) {
         let message = format!("`{}` and a share exclude each other", entry.key);
