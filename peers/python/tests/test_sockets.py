@@ -11,7 +11,7 @@ import sys
 from typing import Any, Awaitable, Callable, Dict, List, Optional, Tuple
 
 import pytest
-from entity_py.http import Client, Handled, Server
+from entity_py.http import Client, Handled, Headers, Server, Switch
 from entity_py.layers import Layers
 from entity_py.peer.outputs import Transmit
 from entity_py.socket_wire import (
@@ -176,6 +176,35 @@ def test_what_a_broken_connection_did_not_answer_goes_by_http_and_the_connection
             assert (await one.layers.transmit(letter(base, b"more")))[0] == 200
             await asyncio.sleep(0)
         assert set(other.got) <= {"one", "two", "more", b"http /message"}
+
+    both(check)
+
+
+def test_connections_that_end_at_once_are_dialled_again_with_pauses() -> None:
+    async def check(one: Site, other: Site) -> None:
+        dialled: List[float] = []
+        clock = asyncio.get_running_loop().time
+
+        async def at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes) -> None:
+            writer.close()
+
+        answers = other.server._upgrade
+
+        def upgrade(method: str, path: str, headers: Headers) -> Optional[Switch]:
+            found = answers(method, path, headers)
+            if found is None:
+                return None
+            dialled.append(clock())
+            return found[0], at_once
+
+        other.server._upgrade = upgrade
+        base = one.bases["b"] = f"http://127.0.0.1:{other.port}"
+        while len(dialled) < 4:
+            # Messages do not wait for that: they go by HTTP.
+            assert (await one.layers.transmit(letter(base, b"by http")))[0] == 200
+            await asyncio.sleep(0)
+        pauses = [later - earlier for earlier, later in zip(dialled, dialled[1:])]
+        assert all(pause >= least for pause, least in zip(pauses, (0.125, 0.25, 0.5))), pauses
 
     both(check)
 

@@ -112,17 +112,28 @@ class Layers:
                 reader, writer, first = await dial(host, port, path)
             except (OSError, ValueError, asyncio.TimeoutError, h11.ProtocolError):
                 self._tried[peer].set()
-                pause = min(max(pause * 2, PAUSE_FIRST), PAUSE_MAX)
-                await asyncio.sleep(pause * (1 + random.random()) / 2)
+                pause = await self._pause(pause)
                 continue
-            pause = 0.0
             socket = Socket(reader, writer, True, self._size_max(), self._taken)
             self.bind(socket, peer)
             self._tried[peer].set()
+            began = asyncio.get_running_loop().time()
             await self._run(socket, first)
-            self._tried[peer] = asyncio.Event()
+            if not (self._http and base.startswith("http")):
+                # Who has nothing else waits for the next one.
+                self._tried[peer] = asyncio.Event()
+            # One that is ended as soon as it is there is as good as none: only one that has held begins the pauses anew.
+            has_held = asyncio.get_running_loop().time() - began > pause
+            pause = await self._pause(0.0 if has_held else pause)
         self._tried[peer].set()
         del self._keepers[peer], self._tried[peer]
+
+    @staticmethod
+    async def _pause(before: float) -> float:
+        """Waits twice as long as before, half of it by chance; returns how long that is at most."""
+        pause = min(max(before * 2, PAUSE_FIRST), PAUSE_MAX)
+        await asyncio.sleep(pause * (1 + random.random()) / 2)
+        return pause
 
     async def _connection(self, peer: str, limit: float) -> Optional[Socket]:
         """The newest open connection with a peer; one that is being opened for the first time is waited for."""
