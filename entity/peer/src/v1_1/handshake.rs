@@ -121,6 +121,7 @@ impl State {
             }
             core.event(PeerEvent::PeerAdded { peer: peer.clone() });
         }
+        self.unfollowed.remove(&readied.session);
         core.prove(&peer, readied.key, Version::V1_1);
         self.note_sockets(core, readied.session);
         core.note_address(&peer, readied.address);
@@ -164,12 +165,14 @@ impl State {
         if *kind == MessageKind::Ready {
             return self.send_unheard(core, session, now);
         }
-        let Some(error) = refusal(outcome) else { return };
-        let is_half_open =
-            self.sessions.state(session).is_some_and(|state| state != SessionState::Ready);
-        // The peer's own handshake is on its way to us; ours ends when it comes, or in its time.
-        if !is_half_open || error.code() == ErrorCode::HandshakeInProgress {
+        // What becomes of a step that was followed by the next one says nothing of the handshake any more.
+        if !self.is_half_open(session) || !self.is_unfollowed(session, kind) {
             return;
+        }
+        let Some(error) = refusal(outcome) else { return self.await_next(session, kind, now) };
+        // The peer's own handshake is on its way to us, and ours ends when it comes; or the peer has lost it since.
+        if error.code() == ErrorCode::HandshakeInProgress {
+            return self.await_next(session, kind, now);
         }
         // Only an answer to step 1 can mean that the other side has no 1.1: whoever sent step 2 has it.
         let is_first = *kind == MessageKind::HandshakeInit;
@@ -201,6 +204,7 @@ impl State {
     pub(super) fn report_ended(&mut self, core: &mut Core, now: Timestamp) {
         while let Some(ended) = self.sessions.poll_ended() {
             self.doubted.remove(&ended.session);
+            self.unfollowed.remove(&ended.session);
             self.unresumable.remove(&ended.session);
             let session = ended.session.into();
             let gone = CommandError::UnknownSession { session };

@@ -8,6 +8,7 @@
 //! | [`receive`] | the three stages of a message, and what an accepted one does |
 //! | [`handshake`] | opening, becoming ready, failing, falling back |
 //! | [`resume`] | resuming, renewing keys |
+//! | [`repeat`] | the last step and the proposal, said again where nothing follows |
 //! | [`send`] | sealing and posting, and what becomes of it |
 //! | [`fit`] | whether a body surely has a form in one message |
 //! | [`frames`] | which messages are compact frames, and the stages of one that comes |
@@ -20,6 +21,7 @@ mod frames;
 mod handshake;
 mod receive;
 mod refusal;
+mod repeat;
 mod resume;
 mod send;
 
@@ -50,6 +52,7 @@ use crate::view::{Role, SessionName, SessionView};
 pub(crate) use frames::{refuse_frame, refuse_version};
 pub(crate) use receive::{Check, Checked, Decoded};
 pub(crate) use refusal::{refuse_shape, with_code};
+use repeat::Unfollowed;
 use resume::{Rekeying, Resuming};
 pub(crate) use send::takeable;
 
@@ -68,6 +71,8 @@ pub(crate) struct State {
     doubted: BTreeSet<SessionId>,
     /// The repeated answers under way, so that whoever replays steps brings about one at a time.
     repeating: BTreeSet<(SessionId, MessageKind)>,
+    /// The last step of each handshake and the proposal of each resumption, until something follows it.
+    unfollowed: BTreeMap<SessionId, Unfollowed>,
     /// Peers whose handshake goes on in place of the one that we opened or wanted to open.
     yielded: BTreeSet<PeerName>,
     /// The resumptions on our initiative.
@@ -149,6 +154,7 @@ impl State {
             unsettled: BTreeMap::new(),
             doubted: BTreeSet::new(),
             repeating: BTreeSet::new(),
+            unfollowed: BTreeMap::new(),
             yielded: BTreeSet::new(),
             resuming: BTreeMap::new(),
             unresumable: BTreeSet::new(),
@@ -234,6 +240,7 @@ impl State {
     pub(crate) fn expire(&mut self, core: &mut Core, now: Timestamp) {
         self.attend(core, now);
         self.expire_renewals(core, now);
+        self.repeat_unfollowed(core, now);
         self.report_changes(core, now);
         self.report_ended(core, now);
         for session in self.unsettled.keys().copied().collect::<Vec<_>>() {
@@ -250,7 +257,10 @@ impl State {
 
     /// Returns when [`State::expire`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        [self.sessions.next_deadline(), self.renewals_deadline()].into_iter().flatten().min()
+        [self.sessions.next_deadline(), self.renewals_deadline(), self.repeat_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 

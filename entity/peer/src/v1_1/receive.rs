@@ -246,6 +246,12 @@ impl State {
     pub(super) fn post_step(&mut self, core: &mut Core, step: Outbound, now: Timestamp) {
         let purpose = super::Purpose::Step { session: step.session, kind: step.kind.clone() };
         let (session, peer) = (step.session, PeerName::from(&step.peer));
+        // Who has said the last step may send: whether it arrived shows by what is sent.
+        if step.kind == MessageKind::Ready {
+            self.unfollowed.remove(&session);
+        } else {
+            self.note_unfollowed(step.clone());
+        }
         if let Err(error) = self.post(core, step, purpose) {
             self.give_up_handshake(core, &peer, (session, error), now);
         }

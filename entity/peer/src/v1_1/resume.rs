@@ -14,6 +14,7 @@ use entity_session::v1_1::session::{PROPOSAL_LIFETIME, ResumeError};
 use entity_session::v1_1::sessions::Change;
 use entity_wire::code::ErrorCode;
 use entity_wire::id::SessionId;
+use entity_wire::kind::MessageKind;
 use entity_wire::time::Timestamp;
 use entity_wire::version::Version;
 
@@ -39,6 +40,13 @@ pub(super) struct Resuming {
     attempt: u64,
     raises: u32,
     deadline: Timestamp,
+}
+
+impl Resuming {
+    /// What tells the outcomes of its messages from those of earlier ones.
+    pub(super) const fn attempt(&self) -> u64 {
+        self.attempt
+    }
 }
 
 /// A command that waits for new keys.
@@ -90,16 +98,17 @@ impl State {
         let attempt = self.attempts;
         let deadline = now.plus(PROPOSAL_LIFETIME);
         self.resuming.insert(session, Resuming { attempt, raises, deadline });
+        self.note_unfollowed(proposal.clone());
         let posted = self.post(core, proposal, Purpose::Resume { session, attempt });
         if let Err(error) = posted {
-            self.resuming.remove(&session);
-            self.sessions.stop_resuming(session);
+            self.stop_resuming(session);
             return Err(error);
         }
         Ok(true)
     }
 
-    /// Takes the outcome of a posted `session_resume`. A good one says nothing: the answer is a message of its own.
+    /// Takes the outcome of a posted `session_resume`. A good one says only that the answer may come, as a message of
+    /// its own.
     pub(super) fn settle_resume(
         &mut self,
         core: &mut Core,
@@ -107,15 +116,16 @@ impl State {
         (session, attempt): (SessionId, u64),
         (outcome, now): (&Outcome, Timestamp),
     ) {
-        let Some(error) = refusal(outcome) else { return };
         let Some(&resuming) = self.resuming.get(&session) else { return };
         if resuming.attempt != attempt {
             return;
         }
+        let kind = MessageKind::SessionResume;
+        let Some(error) = refusal(outcome) else { return self.await_next(session, &kind, now) };
         let code = error.code();
-        // The peer's own is on its way to us; ours ends when it comes, or in its time.
+        // The peer's own is on its way to us, and ours ends when it comes; or the peer has lost it since.
         if code == ErrorCode::HandshakeInProgress {
-            return;
+            return self.await_next(session, &kind, now);
         }
         if code == ErrorCode::SequenceError && resuming.raises < RAISES_MAX {
             return self.raise(core, peer, (session, resuming.raises + 1), now);
@@ -158,6 +168,7 @@ impl State {
 
     fn stop_resuming(&mut self, session: SessionId) {
         self.resuming.remove(&session);
+        self.unfollowed.remove(&session);
         self.sessions.stop_resuming(session);
     }
 
@@ -176,6 +187,7 @@ impl State {
                         }
                         Renewal::Resumption => {
                             self.resuming.remove(&session);
+                            self.unfollowed.remove(&session);
                             self.unresumable.remove(&session);
                             self.doubted.remove(&session);
                             if planted(Flaw::ForgetsLifeAfterResume) {

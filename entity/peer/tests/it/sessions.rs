@@ -202,16 +202,34 @@ fn a_proposal_that_nobody_answers_ends_in_a_handshake_and_the_session_is_kept_ti
     let session = open(&mut world, "a", "b");
     world.restart("a");
     // Somebody between says 200 and delivers nothing.
-    world.forged = Some(Reply::received("b", entity_wire::reply::Verification::Passed));
+    let nothing = Reply::received("b", entity_wire::reply::Verification::Passed);
+    world.forged_always = Some(nothing);
     let id = world.start("a", Command::OpenSession { to: name("b") });
     world.settle();
     assert_eq!(world.end_of(id), None);
     assert_eq!(world.peer("a").sessions()[0].id, session.id);
     world.advance(31 * SECOND);
+    world.forged_always = None;
+    world.advance(2 * SECOND);
     let end = world.end_of(id);
     let Some(Ok(CommandResult::Session(next))) = end else { panic!("{end:?}") };
     assert_ne!(next.id, session.id);
     assert_eq!(world.peer("a").sessions().len(), 1);
+}
+
+#[test]
+fn a_proposal_that_got_lost_behind_its_answer_is_said_again() {
+    let mut world = pair();
+    let session = open(&mut world, "a", "b");
+    world.restart("a");
+    world.forged = Some(Reply::received("b", entity_wire::reply::Verification::Passed));
+    let id = world.start("a", Command::OpenSession { to: name("b") });
+    world.settle();
+    assert_eq!(world.end_of(id), None);
+    world.advance(2 * SECOND);
+    let end = world.end_of(id);
+    let Some(Ok(CommandResult::Session(resumed))) = end else { panic!("{end:?}") };
+    assert_eq!(resumed.id, session.id);
 }
 
 #[test]
@@ -246,4 +264,80 @@ fn a_handshake_with_a_peer_that_is_removed_comes_to_nothing() {
     assert_eq!(world.peer("b").sessions(), []);
     world.settle();
     assert_eq!(world.peer("b").sessions(), []);
+}
+
+/// Which messages of a handshake there are.
+const STEPS: [&str; 6] = [
+    "handshake_init",
+    "handshake_init_ack",
+    "challenge_response",
+    "session_established",
+    "session_confirm",
+    "ready",
+];
+
+/// Lets what is under way arrive, message by message, until one of this type is to be next.
+#[track_caller]
+fn reach(world: &mut World, kind: &str) {
+    let field = format!("\"msg_type\":\"{kind}\"");
+    let is_next = |world: &World| {
+        let next = world.under_way();
+        next.first().is_some_and(|body| String::from_utf8_lossy(body).contains(&field))
+    };
+    for _ in 0..10 {
+        if is_next(world) {
+            return;
+        }
+        world.step(1);
+    }
+    panic!("no {kind} came");
+}
+
+/// One side dies when it has this step, or before, and is back a second later: `senders` reach the other side soon.
+#[track_caller]
+fn check_death(
+    kind: &str,
+    (opener, answerer): (&'static str, &'static str),
+    victim: &'static str,
+    (arrives, senders): (bool, &[&'static str]),
+) {
+    let shown = format!("{kind} of {opener} and {answerer}, {victim}, {arrives}, {senders:?}");
+    let mut world = pair();
+    world.start(opener, Command::OpenSession { to: name(answerer) });
+    reach(&mut world, kind);
+    if arrives {
+        world.step(1);
+    }
+    // Whatever the victim wanted to say is lost with it, and its peer was told that all arrived.
+    world.restart(victim);
+    let other = if victim == opener { answerer } else { opener };
+    world.unreachable.push(victim.to_owned());
+    world.advance(SECOND);
+    world.unreachable.clear();
+    let mut sent = Vec::new();
+    for &sender in senders {
+        let to = if sender == victim { other } else { victim };
+        sent.push((world.start(sender, Command::SendDurable(message(to, "hello"))), to));
+    }
+    world.advance(10 * SECOND);
+    for (command, to) in sent {
+        assert!(matches!(world.end_of(command), Some(Ok(_))), "{shown}");
+        assert_eq!(world.handled(to), 1, "{shown}");
+    }
+}
+
+#[test]
+fn a_death_at_any_step_of_a_handshake_costs_seconds() {
+    for kind in STEPS {
+        // Of either side the key may be the smaller one.
+        for sides in [("a", "b"), ("b", "a")] {
+            for victim in ["a", "b"] {
+                for arrives in [true, false] {
+                    for senders in [&["a"][..], &["b"], &["a", "b"]] {
+                        check_death(kind, sides, victim, (arrives, senders));
+                    }
+                }
+            }
+        }
+    }
 }

@@ -46,8 +46,6 @@ SWEEP = SECOND
 REPEAT_FIRST = 2 * SECOND
 REPEAT_MAX = 60 * SECOND
 USED_KEPT_EVERY = 5 * MINUTE
-YIELD_WAIT = 2 * SECOND
-"""How long the side that was told HANDSHAKE_IN_PROGRESS waits for the other's handshake."""
 REASON_MAX = 1_024
 
 
@@ -154,7 +152,7 @@ class Eleven:
         session = uuid4_of(self.core.random(16))
         handshake = Initiator(self.me(), self.peer.name, self.peer.key or b"", session, now)
         self.initiator = handshake
-        self.post_step(handshake.first, lambda outcome, then: self._first_ended(handshake, outcome, then), now)
+        self._say_step(handshake, handshake.first, now)
         self._at("challenge", CHALLENGE_AGE, lambda then: self._expired(handshake, "CHALLENGE_EXPIRED", then), now)
         self._at("handshake", HANDSHAKE_AGE, lambda then: self._expired(handshake, "SESSION_EXPIRED", then), now)
 
@@ -167,23 +165,27 @@ class Eleven:
         """Where the peer is posted to."""
         return self.peer.address or ""
 
-    def _first_ended(self, handshake: Initiator, outcome: Outcome, now: Now) -> None:
-        if outcome.ok or self.initiator is not handshake or handshake.state != "handshake_init_sent":
-            return
-        if outcome.code == "HANDSHAKE_IN_PROGRESS":
-            # The other's step 1 is on its way, or was lost: it gets some time, then this side begins again.
-            self._at("yield", YIELD_WAIT, lambda then: self._yielded(handshake, then), now)
-            return
-        self._shaken_off(handshake, outcome, now, first=True)
+    def _say_step(self, handshake: Union[Initiator, Responder], body: bytes, now: Now, pause: int = REPEAT_FIRST) -> None:
+        """Posts a step, and the same bytes again where the other side has answered it and nothing follows (docs/protocol/1.1.md#repeats)."""
+        handshake.last = body
 
-    def _yielded(self, handshake: Initiator, now: Now) -> None:
-        if self.initiator is handshake and handshake.state == "handshake_init_sent":
-            self.initiator = None
-            self.line.begin(now)
+        def stands() -> bool:
+            return (self.initiator is handshake or self.responder is handshake) and handshake.last is body
 
-    def _step_ended(self, handshake: Union[Initiator, Responder], outcome: Outcome, now: Now) -> None:
-        if not outcome.ok and (self.initiator is handshake or self.responder is handshake):
-            self._shaken_off(handshake, outcome, now)
+        def ended(outcome: Outcome, then: Now) -> None:
+            if not stands():
+                return
+            if outcome.ok or outcome.code == "HANDSHAKE_IN_PROGRESS":
+                # The next step is on its way, or the other's own handshake, or the other side has forgotten this one since.
+                self._at(f"{handshake.role} repeat", pause, again, then)
+                return
+            self._shaken_off(handshake, outcome, then, first=handshake.state == "handshake_init_sent")
+
+        def again(then: Now) -> None:
+            if stands():
+                self._say_step(handshake, body, then, min(pause * 2, REPEAT_MAX))
+
+        self.post_step(body, ended, now)
 
     def _expired(self, handshake: Initiator, code: str, now: Now) -> None:
         waits_for_2 = handshake.state == "handshake_init_sent"
@@ -197,7 +199,7 @@ class Eleven:
             self.initiator = None
         elif self.responder is handshake:
             self.responder = None
-        self._cancel("challenge", "handshake", "yield")
+        self._cancel("challenge", "handshake")
         reason = outcome.detail or outcome.code
         self.core.event("handshake.failed", {"peer": self.peer.name, "code": outcome.code, "reason": reason})
         if self.session is not None and self.session.doubted:
@@ -329,7 +331,7 @@ class Eleven:
         if self.initiator is not None:
             # Both open, and this side has the larger key: it drops its own and responds.
             self.initiator = None
-            self._cancel("challenge", "handshake", "yield")
+            self._cancel("challenge", "handshake")
         self.responder = handshake
         if self.peer.address is None:
             self.peer.address = handshake.address
@@ -347,13 +349,14 @@ class Eleven:
 
         def ended(outcome: Outcome, then: Now) -> None:
             session = handshake.session
-            if last and session is not None:
+            if session is not None:
                 session.may_send = True
                 self.core.soon(self.line.pump)
-            else:
-                self._step_ended(handshake, outcome, then)
 
-        self.post_step(answer, ended, now)
+        if last:
+            self.post_step(answer, ended, now)
+        else:
+            self._say_step(handshake, answer, now)
 
     # -- a session begins and ends
 
@@ -365,7 +368,7 @@ class Eleven:
             self.initiator = None
         if self.responder is handshake:
             self.responder = None
-        self._cancel("challenge", "handshake", "yield", "responder")
+        self._cancel("challenge", "handshake", "responder")
         before = self.session
         self.renewal.forget()
         if before is not None:

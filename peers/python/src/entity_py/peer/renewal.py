@@ -40,9 +40,8 @@ class Proposal:
     secret_base: bytes
     generation: int
     ephemeral: bytes
+    body: bytes
     signed: bytes
-    began: int
-    delivered: bool = False
 
     def __repr__(self) -> str:
         return "Proposal(..)"
@@ -124,13 +123,30 @@ class Renewal:
         v1 = transcript([canonical({**head, "payload": payload})], RESUME)
         payload["binder"] = to_base64(binder(secret, 1, v1))
         body = session.writer.sign(head, payload)
-        proposal = Proposal(session, base, secret, generation, ephemeral, unsigned(body), now.mono)
+        proposal = Proposal(session, base, secret, generation, ephemeral, body, unsigned(body))
         self.proposal = proposal
-        self.core.courier.post(
-            self.peer, self.eleven.address, body, lambda outcome, then: self._proposed(proposal, outcome, then), now,
-            attempts=1, limit=ATTEMPT_LIMIT,
-        )  # fmt: skip
+        self._say(proposal, now)
         self.eleven.at("proposal", PROPOSAL_AGE, lambda then: self._proposal_expired(proposal, then), now)
+
+    def _say(self, proposal: Proposal, now: Now, pause: int = 2 * SECOND) -> None:
+        """Posts a proposal, and the same bytes again where the other side has it and does not answer."""
+
+        def ended(outcome: Outcome, then: Now) -> None:
+            if self.proposal is not proposal:
+                return
+            if outcome.ok or outcome.code == "HANDSHAKE_IN_PROGRESS":
+                # Its answer is on its way, or the other's own proposal, or the other side has restarted since.
+                self.eleven.at("proposal repeat", pause, again, then)
+            else:
+                self._refused(outcome, then)
+
+        def again(then: Now) -> None:
+            if self.proposal is proposal:
+                self._say(proposal, then, min(pause * 2, 60 * SECOND))
+
+        self.core.courier.post(
+            self.peer, self.eleven.address, proposal.body, ended, now, attempts=1, limit=ATTEMPT_LIMIT
+        )
 
     @staticmethod
     def _payload(session: Session, base: int, generation: int, ephemeral: bytes) -> JsonObject:
@@ -142,14 +158,7 @@ class Renewal:
             "acknowledged": session.into.committed,
         }
 
-    def _proposed(self, proposal: Proposal, outcome: Outcome, now: Now) -> None:
-        if self.proposal is not proposal:
-            return
-        if outcome.ok:
-            proposal.delivered = True
-            return
-        if outcome.code == "HANDSHAKE_IN_PROGRESS":
-            return
+    def _refused(self, outcome: Outcome, now: Now) -> None:
         self.proposal = None
         self.eleven.cancel("proposal")
         if outcome.code == "SEQUENCE_ERROR" and self._tries < TRIES_MAX:
@@ -186,12 +195,13 @@ class Renewal:
         secret = session.secrets.of(base)
         if secret is None:
             raise Refusal("SESSION_NOT_FOUND", f"R of generation {base} is not held")
+        if self.proposal is not None and self.core.key.public < session.peer_key:
+            # Before its generation is looked at: of two that propose the same one, only one is to raise its own.
+            raise Refusal("HANDSHAKE_IN_PROGRESS", "both propose, and this side has the smaller key")
         if acknowledged < session.out.acked - WINDOW:
             raise Refusal("SESSION_NOT_FOUND", "the sender has lost its state")
         if envelope.sequence != 0 or generation <= session.highest:
             raise Refusal("SEQUENCE_ERROR", "not above every generation proposed or accepted")
-        if self.proposal is not None and self.core.key.public < session.peer_key:
-            raise Refusal("HANDSHAKE_IN_PROGRESS", "both propose, and this side has the smaller key")
         if acknowledged >= session.out.next:
             raise Refusal("INVALID_MESSAGE", "an acknowledged number that was never sent")
         self._check_binder(envelope, secret, 1, [])

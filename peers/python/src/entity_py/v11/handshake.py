@@ -112,6 +112,8 @@ class _Handshake:
         self.began = now
         self.challenged = now.mono
         self.steps: Dict[bytes, Optional[bytes]] = {}
+        self.last = b""
+        """The last step of this side."""
         self.agreed: List[str] = []
         """The capabilities that both sides listed."""
         self._secret = me.draw(32)
