@@ -13,8 +13,12 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
     let ever = params.flag("ever")?;
     let ready = history.ready();
     // A session may be replaced (both open at once, or again after a loss): the last word counts.
-    let last: BTreeMap<(&str, &str), &Ready<'_>> =
+    let mut last: BTreeMap<(&str, &str), &Ready<'_>> =
         ready.iter().map(|ready| ((ready.by, ready.peer), ready)).collect();
+    let unsaid = unsaid(history);
+    for ready in &unsaid {
+        last.entry((ready.by, ready.peer)).or_insert(ready);
+    }
     if last.is_empty() {
         return Ok(Err("no role ever said that a session is ready".to_owned()));
     }
@@ -32,6 +36,18 @@ pub(crate) fn check(history: &History<'_>, params: &Params<'_>) -> Result<Findin
     }
     let finding = getters_agree(history, &last).and_then(|()| resumptions_fit(history, &last));
     Ok(finding.and_then(|()| if ever { never_another(history, &ready) } else { Ok(()) }))
+}
+
+/// The sessions that a role has resumed after it was started again. A peer that is killed the moment its session is ready
+/// had no time to say so, and its resuming it says that it was.
+fn unsaid<'a>(history: &History<'a>) -> Vec<Ready<'a>> {
+    let restarts = history.restarts();
+    let resumed = history.peer_events("session.resumed").filter_map(|(at_us, by, params)| {
+        let was_killed = restarts.iter().any(|(role, started)| *role == by && *started < at_us);
+        let (id, peer) = (params["id"].as_str()?, params["peer"].as_str()?);
+        was_killed.then_some(Ready { at_us, by, id, peer, version: None, role: None })
+    });
+    resumed.collect()
 }
 
 /// A session that is resumed last is the one that was ready last.
@@ -74,7 +90,9 @@ fn disagreement(by: &str, peer: &str, own: &Ready<'_>, other: &Ready<'_>) -> Opt
             own.id, other.id
         ));
     }
-    if own.version != other.version {
+    // Who has only resumed it has not said which version it is.
+    let both_say = own.version.is_some() && other.version.is_some();
+    if both_say && own.version != other.version {
         return Some(format!(
             "expected one version in session {}, {by} has {:?} and {peer} has {:?}",
             own.id, own.version, other.version
@@ -143,6 +161,17 @@ mod tests {
     #[test]
     fn one_silent_side_fails() {
         Story::new().ready("a", "b", "s", "initiator").fails("one-session-id", NONE, "b never did");
+    }
+
+    #[test]
+    fn a_side_that_was_killed_before_it_could_say_so_shows_it_by_resuming_the_session() {
+        let silent = || Story::new().started("b").ready("a", "b", "s", "initiator");
+        let killed = || silent().wait_ms(10).started("b").wait_ms(10);
+        resumed(killed(), "s").passes("one-session-id", NONE);
+        resumed(killed(), "s").passes("one-session-id", json!({ "ever": true }));
+        resumed(killed(), "t").fails("one-session-id", NONE, "a has s and b has t");
+        killed().fails("one-session-id", NONE, "b never did");
+        resumed(silent(), "s").fails("one-session-id", NONE, "b never did");
     }
 
     #[test]
