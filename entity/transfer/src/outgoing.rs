@@ -138,6 +138,16 @@ impl Outgoing {
                 self.cursor = 0;
                 self.state = State::Sending;
             }
+            State::Sending if planted(Flaw::StartsTransferOver) => {
+                // Of what was sent before the interruption it will not know anything.
+                let received = ChunkSet::from_ranges(self.cut.total_chunks(), received);
+                for (index, _) in self.flight.iter().filter(|(_, flight)| flight.sent_at.is_some())
+                {
+                    if received.contains(*index) {
+                        self.acked.insert(*index);
+                    }
+                }
+            }
             State::Sending => {
                 self.acked.insert_ranges(received);
             }
@@ -167,7 +177,7 @@ impl Outgoing {
 
     /// Takes a wish for chunks to be sent again.
     pub(crate) fn handle_resend(&mut self, ranges: &Ranges, wants: &mut Vec<Want>, now: Timestamp) {
-        if self.state != State::Sending {
+        if self.state != State::Sending || planted(Flaw::NeverRepeatsChunks) {
             return;
         }
         for (first, last) in ranges.as_slice() {

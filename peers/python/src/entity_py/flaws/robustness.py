@@ -236,10 +236,11 @@ def starts_transfer_over() -> None:
 
     def made(acknowledge: Function) -> Function:
         def flawed(self: Any, ranges: object, now: Any) -> None:
-            was_asked = self.asked
+            was_asked, had = self.asked, self.have
+            under_way = sum(1 << index for index in self.flying)
             acknowledge(self, ranges, now)
-            if was_asked:
-                self.have = 0
+            # Of what was sent before the interruption it will not know anything.
+            self.have = 0 if was_asked else self.have & (had | under_way)
 
         return flawed
 
@@ -258,6 +259,7 @@ def never_repeats_chunks() -> None:
         return flawed
 
     replace(Outgoing, "lost", lambda self, index, round: None)
+    replace(Outgoing, "resend", lambda self, ranges: None)
     around(Outgoing, "acknowledge", made)
 
 
