@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use entity_crypto::signing::PublicKey;
-use entity_journal::Write;
+use entity_journal::{Space, Write};
 use entity_wire::canonical;
 use entity_wire::json::Object;
 use entity_wire::payload::token::{
@@ -31,7 +31,7 @@ use crate::hold::Held;
 use crate::member::Locks;
 use crate::output::{Event, Keys, Movement, Output};
 use crate::owner::{Content as Sameness, Owner, RECENT_MAX, Sent};
-use crate::record;
+use crate::record::{self, Writing};
 use crate::rules::{Rules, TokenIndex};
 use crate::statement::HistoryEntry;
 
@@ -56,8 +56,8 @@ impl Ledger {
     /// Opens a ledger for the first time. `identity` is the key of this node, which is also its first account.
     pub fn open(genesis: Genesis, identity: PublicKey) -> Self {
         let mut ledger = Self::empty(genesis, identity);
-        let genesis = ledger.rules.genesis().to_object();
-        ledger.put(record::LEDGER, "genesis", &genesis);
+        let genesis = canonical::object_to_vec(&ledger.rules.genesis().to_object());
+        ledger.put(record::LEDGER, "genesis", genesis);
         ledger
     }
 
@@ -152,23 +152,24 @@ impl Ledger {
     pub fn take_writes(&mut self) -> Vec<Write> {
         for account in self.state.take_changed() {
             let name = self.name(&account.key);
-            let mut value = Object::new()
-                .with("balance", account.balance.to_string())
-                .with("entries", account.entries)
-                .with("frozen", account.frozen)
-                .with("next_sequence", account.next.get());
-            if let Some(slot) = account.overruled {
-                value.insert("overruled", slot.get());
-            }
-            self.put(record::ACCOUNT, name, &value);
+            let value = Writing::with_room(112)
+                .plain("balance", &account.balance.to_string())
+                .number("entries", account.entries)
+                .flag("frozen", account.frozen)
+                .number("next_sequence", account.next.get());
+            let value = match account.overruled {
+                Some(slot) => value.number("overruled", slot.get()),
+                None => value,
+            };
+            self.put(record::ACCOUNT, name, value.end());
         }
         for token in std::mem::take(&mut self.changed_supplies) {
             let supply = self.state.supply(token);
-            let value = Object::new()
-                .with("burned", supply.burned.to_string())
-                .with("issued", supply.issued.to_string());
+            let value = Writing::with_room(96)
+                .plain("burned", &supply.burned.to_string())
+                .plain("issued", &supply.issued.to_string());
             let name = self.rules.genesis().tokens()[usize::from(token.0)].token.to_string();
-            self.put(record::SUPPLY, name, &value);
+            self.put(record::SUPPLY, name, value.end());
         }
         std::mem::take(&mut self.writes)
     }
@@ -306,21 +307,24 @@ impl Ledger {
     ) {
         let terms = certificate.signed.order.terms();
         let digest = certificate.digest();
-        let mut value = Object::new().with("digest", digest.to_string());
-        if self.owner.keys.contains(&terms.from) {
+        let value = Writing::with_room(192);
+        let value = if self.owner.keys.contains(&terms.from) {
             let content = Sameness::of_terms(terms);
             let sent = Sent { digest, sequence: terms.sequence, content };
             self.owner.sent.insert((payer, terms.transfer_id), sent);
-            value = sent.to_object();
-        }
-        let key = record::applied_key(&self.name(&payer), &terms.transfer_id);
-        self.put(record::APPLIED, key, &value);
-        self.put(record::CERTIFICATE, record::certificate_key(&digest), &certificate.to_object());
-        let entry = canonical::object_to_vec(&HistoryEntry::object(&certificate.signed));
+            sent.write(value)
+        } else {
+            value.plain("digest", &digest.to_string())
+        };
+        let name = self.name(&payer);
+        self.put(record::APPLIED, record::applied_key(&name, &terms.transfer_id), value.end());
+        let key = record::certificate_key(&digest);
+        self.put(record::CERTIFICATE, key, record::certificate_text(certificate));
+        let entry = HistoryEntry::text(&certificate.signed);
         for account in [payer, payee] {
             let position = self.state.account(&account).map_or(0, |account| account.entries);
             let key = record::numbered(&self.name(&account), position);
-            self.writes.push(Write::put(record::HISTORY, key, entry.clone()));
+            self.put(record::HISTORY, key, entry.clone());
         }
     }
 
@@ -335,7 +339,7 @@ impl Ledger {
         let value = Object::new()
             .with("first", record::signed_object(first))
             .with("second", record::signed_object(second));
-        self.put(record::EVIDENCE, key, &value);
+        self.put(record::EVIDENCE, key, canonical::object_to_vec(&value));
         self.state.freeze(account);
         let (token, sequence) = (terms.token.clone(), terms.sequence);
         self.tell(Event::Equivocation { from: account.owner, token, sequence });
@@ -353,11 +357,11 @@ impl Ledger {
         self.outputs.push_back(Output::Event(event));
     }
 
-    fn put(&mut self, space: entity_journal::Space, key: impl Into<Vec<u8>>, value: &Object) {
-        self.writes.push(record::put(space, key, value));
+    fn put(&mut self, space: Space, key: impl Into<Vec<u8>>, value: Vec<u8>) {
+        self.writes.push(Write::put(space, key, value));
     }
 
-    fn delete(&mut self, space: entity_journal::Space, key: impl Into<Vec<u8>>) {
+    fn delete(&mut self, space: Space, key: impl Into<Vec<u8>>) {
         self.writes.push(Write::delete(space, key));
     }
 

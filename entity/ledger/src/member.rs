@@ -9,14 +9,13 @@ use std::collections::BTreeMap;
 
 use entity_crypto::signing::{PublicKey, Signature};
 use entity_flaw::{Flaw, planted};
-use entity_wire::json::Object;
 use entity_wire::payload::token::{MemberVote, SignedOrder, TokenCode};
 use entity_wire::time::Timestamp;
 
 use crate::account::AccountKey;
 use crate::apply::State;
 use crate::certificate::Verified;
-use crate::record;
+use crate::record::Writing;
 
 /// The order that a member has voted for, and its vote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +48,11 @@ impl Lock {
         MemberVote { member, signature: self.vote }
     }
 
-    pub(crate) fn to_object(&self) -> Object {
-        record::signed_object(&self.signed).with("vote", self.vote.to_base64())
+    /// As it is kept.
+    pub(crate) fn to_text(&self) -> Vec<u8> {
+        let room = self.signed.order.canonical().len() + 256;
+        let text = Writing::with_room(room).signed(&self.signed);
+        text.plain("vote", &self.vote.to_base64()).end()
     }
 }
 

@@ -12,8 +12,6 @@ use std::time::Duration;
 use entity_crypto::derivation::sha256;
 use entity_crypto::encoding::hex_encode;
 use entity_crypto::signing::PublicKey;
-use entity_wire::canonical;
-use entity_wire::json::Object;
 use entity_wire::payload::token::{
     AccountState, Amount, Balance, Certificate, Digest, Memo, OrderSequence, SignedOrder, Terms,
     TokenCode, TokenName, TransferId, Votes,
@@ -24,6 +22,7 @@ use crate::account::AccountKey;
 use crate::certificate::Verified;
 use crate::output::TransferRequest;
 use crate::presenting::Presenting;
+use crate::record::Writing;
 use crate::timers::Timers;
 
 /// How long an owner waits for the last members to say how they see its account, where those that answered agree.
@@ -127,15 +126,13 @@ impl Content {
     }
 
     fn new(to: &PublicKey, token: &TokenName, amount: Amount, memo: Option<&Memo>) -> Self {
-        let object = Object::new()
-            .with("amount", amount.to_string())
-            .with("to", to.to_hex())
-            .with("token", token.as_str());
-        let object = match memo {
-            Some(memo) => object.with("memo", memo.as_str()),
-            None => object,
+        let text = Writing::with_room(192).plain("amount", &amount.to_string());
+        let text = match memo {
+            Some(memo) => text.text("memo", memo.as_str()),
+            None => text,
         };
-        let digest = sha256(&canonical::object_to_vec(&object));
+        let text = text.plain("to", &to.to_hex()).plain("token", token.as_str());
+        let digest = sha256(&text.end());
         let mut content = [0; 16];
         content.copy_from_slice(&digest[..16]);
         Self(content)
@@ -147,11 +144,12 @@ impl Content {
 }
 
 impl Sent {
-    pub(crate) fn to_object(self) -> Object {
-        Object::new()
-            .with("content", hex_encode(&self.content.0))
-            .with("digest", self.digest.to_string())
-            .with("sequence", self.sequence.get())
+    /// Adds its fields to a record.
+    pub(crate) fn write(self, record: Writing) -> Writing {
+        record
+            .plain("content", &hex_encode(&self.content.0))
+            .plain("digest", &self.digest.to_string())
+            .number("sequence", self.sequence.get())
     }
 }
 

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entity_crypto::signing::PublicKey;
-use entity_wire::json::Object;
 use entity_wire::payload::token::{Certificate, Digest};
 
 use crate::account::AccountKey;
-use crate::record;
+use crate::record::{self, Writing};
 
 /// Most own certificates that wait for receipts. When they are so many, the oldest that a quorum and the receiver have
 /// applied is presented no more; where there is none, no order begins.
@@ -44,14 +43,16 @@ struct Queue {
 }
 
 impl Presentation {
-    pub(crate) fn to_object(&self) -> Object {
-        let object = Object::new()
-            .with("certificate", self.certificate.to_object())
-            .with("waiting", record::keys_value(&self.waiting));
-        match &self.receiver {
-            Some(receiver) => object.with("receiver", receiver.to_hex()),
-            None => object,
-        }
+    /// As it is kept.
+    pub(crate) fn to_text(&self) -> Vec<u8> {
+        let certificate = record::certificate_text(&self.certificate);
+        let room = certificate.len() + 128 + 68 * self.waiting.len();
+        let text = Writing::with_room(room).json("certificate", &certificate);
+        let text = match &self.receiver {
+            Some(receiver) => text.plain("receiver", &receiver.to_hex()),
+            None => text,
+        };
+        text.keys("waiting", &self.waiting).end()
     }
 }
 

@@ -18,10 +18,10 @@
 //! is that of the numbers. Values are canonical JSON.
 
 use entity_crypto::signing::{PublicKey, Signature};
-use entity_journal::{Record, Space, Write};
+use entity_journal::{Record, Space};
 use entity_wire::canonical;
 use entity_wire::json::{self, Fields, Object, RULES_1_1, Value};
-use entity_wire::payload::token::{Digest, SignedOrder, TokenName, TransferId};
+use entity_wire::payload::token::{Certificate, Digest, SignedOrder, TokenName, TransferId, Votes};
 
 /// The genesis.
 pub const LEDGER: Space = Space::state("token.ledger");
@@ -83,10 +83,6 @@ pub(crate) fn numbered(name: &str, number: u64) -> String {
     format!("{name}/{number:016x}")
 }
 
-pub(crate) fn put(space: Space, key: impl Into<Vec<u8>>, value: &Object) -> Write {
-    Write::put(space, key, canonical::object_to_vec(value))
-}
-
 /// A record taken apart: whatever goes wrong with it names it.
 pub(crate) struct Reading {
     space: &'static str,
@@ -140,8 +136,121 @@ pub(crate) fn signed_object(signed: &SignedOrder) -> Object {
         .with("signature", signed.signature.to_base64())
 }
 
-pub(crate) fn keys_value<'a>(keys: impl IntoIterator<Item = &'a PublicKey>) -> Value {
-    Value::Array(keys.into_iter().map(|key| Value::from(key.to_hex())).collect())
+/// A canonical object that is written field by field, in the order of their names, with no tree of it: what is kept of each
+/// transfer is written so.
+pub(crate) struct Writing(Vec<u8>);
+
+impl Writing {
+    /// An object that will take about so many bytes.
+    pub(crate) fn with_room(len_bytes: usize) -> Self {
+        let mut out = Vec::with_capacity(len_bytes);
+        out.push(b'{');
+        Self(out)
+    }
+
+    /// A field with a text of letters, digits and signs that need no escape.
+    pub(crate) fn plain(mut self, field: &str, text: &str) -> Self {
+        debug_assert!(is_plain(text), "{text:?}");
+        self.name(field);
+        self.quoted(text);
+        self
+    }
+
+    /// A field with any text.
+    pub(crate) fn text(self, field: &str, text: &str) -> Self {
+        self.json(field, &canonical::text_to_vec(text))
+    }
+
+    /// A field with a number.
+    pub(crate) fn number(self, field: &str, number: u64) -> Self {
+        self.json(field, number.to_string().as_bytes())
+    }
+
+    /// A field that is true or false.
+    pub(crate) fn flag(self, field: &str, flag: bool) -> Self {
+        self.json(field, if flag { b"true" } else { b"false" })
+    }
+
+    /// A field with a value in its canonical form.
+    pub(crate) fn json(mut self, field: &str, canonical: &[u8]) -> Self {
+        self.name(field);
+        self.0.extend_from_slice(canonical);
+        self
+    }
+
+    /// The fields of a signed order.
+    pub(crate) fn signed(self, signed: &SignedOrder) -> Self {
+        let order = self.json("order", signed.order.canonical());
+        order.plain("signature", &signed.signature.to_base64())
+    }
+
+    /// The field with votes.
+    pub(crate) fn votes(mut self, votes: &Votes) -> Self {
+        self.name("votes");
+        self.0.push(b'[');
+        for (place, vote) in votes.iter().enumerate() {
+            if place > 0 {
+                self.0.push(b',');
+            }
+            self.0.extend_from_slice(b"{\"member\":");
+            self.quoted(&vote.member.to_hex());
+            self.0.extend_from_slice(b",\"signature\":");
+            self.quoted(&vote.signature.to_base64());
+            self.0.push(b'}');
+        }
+        self.0.push(b']');
+        self
+    }
+
+    /// A field with a list of keys.
+    pub(crate) fn keys<'a>(
+        mut self,
+        field: &str,
+        keys: impl IntoIterator<Item = &'a PublicKey>,
+    ) -> Self {
+        self.name(field);
+        self.0.push(b'[');
+        for (place, key) in keys.into_iter().enumerate() {
+            if place > 0 {
+                self.0.push(b',');
+            }
+            self.quoted(&key.to_hex());
+        }
+        self.0.push(b']');
+        self
+    }
+
+    /// The object.
+    pub(crate) fn end(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+
+    fn name(&mut self, field: &str) {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        self.quoted(field);
+        self.0.push(b':');
+    }
+
+    fn quoted(&mut self, plain: &str) {
+        self.0.push(b'"');
+        self.0.extend_from_slice(plain.as_bytes());
+        self.0.push(b'"');
+    }
+}
+
+/// Whether a text is written as it is.
+fn is_plain(text: &str) -> bool {
+    let needs_none = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    text.as_bytes().iter().all(needs_none)
+}
+
+/// A certificate as it is kept: what [`Certificate::to_object`] is written as.
+pub(crate) fn certificate_text(certificate: &Certificate) -> Vec<u8> {
+    let room = certificate.signed.order.canonical().len() + 192 + 192 * certificate.votes.len();
+    Writing::with_room(room).signed(&certificate.signed).votes(&certificate.votes).end()
 }
 
 pub(crate) fn keys_of(value: &Value) -> Option<Vec<PublicKey>> {
@@ -152,3 +261,6 @@ pub(crate) fn keys_of(value: &Value) -> Option<Vec<PublicKey>> {
 pub(crate) fn signature_of(fields: Fields<'_>, field: &'static str) -> Option<Signature> {
     Signature::from_base64(fields.text(field).ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use entity_wire::payload::token::{
 };
 
 use crate::certificate::{InvalidCertificate, Known, verify_certificate};
-use crate::record::{HISTORY, Reading, RestoreError};
+use crate::record::{HISTORY, Reading, RestoreError, Writing};
 use crate::rules::Rules;
 
 /// Longest statement that is read, in bytes: some 50,000 transfers with their certificates.
@@ -43,19 +43,20 @@ pub struct HistoryEntry {
 
 impl HistoryEntry {
     /// The value of the record of an order.
-    pub(crate) fn object(signed: &SignedOrder) -> Object {
+    pub(crate) fn text(signed: &SignedOrder) -> Vec<u8> {
         let terms = signed.order.terms();
-        let object = Object::new()
-            .with("amount", terms.amount.to_string())
-            .with("digest", signed.order.digest().to_string())
-            .with("from", terms.from.to_hex())
-            .with("sequence", terms.sequence.get())
-            .with("to", terms.to.to_hex())
-            .with("transfer_id", terms.transfer_id.to_string());
-        match &terms.memo {
-            Some(memo) => object.with("memo", memo.as_str()),
-            None => object,
-        }
+        let text = Writing::with_room(448)
+            .plain("amount", &terms.amount.to_string())
+            .plain("digest", &signed.order.digest().to_string())
+            .plain("from", &terms.from.to_hex());
+        let text = match &terms.memo {
+            Some(memo) => text.text("memo", memo.as_str()),
+            None => text,
+        };
+        text.number("sequence", terms.sequence.get())
+            .plain("to", &terms.to.to_hex())
+            .plain("transfer_id", &terms.transfer_id.to_string())
+            .end()
     }
 
     /// Reads a record of [`HISTORY`].

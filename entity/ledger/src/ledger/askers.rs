@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use entity_crypto::signing::PublicKey;
-use entity_wire::json::Object;
 use entity_wire::payload::token::{
     AccountQuery, AccountState, Balance, SignedOrder, TokenCode, TokenMessage, Votes,
 };
@@ -16,7 +15,7 @@ use crate::account::AccountKey;
 use crate::certificate::{Verified, trusted};
 use crate::output::{Event, Keys, Submitted, TransferError, TransferRequest};
 use crate::owner::{Answer, Conclusion, Pending, Query, Seen};
-use crate::record;
+use crate::record::{self, Writing};
 use crate::timers::Task;
 
 impl Ledger {
@@ -166,8 +165,8 @@ impl Ledger {
 
     fn make_ready(&mut self, account: AccountKey, seen: Seen) {
         self.owner.ready.insert(account, seen);
-        let value = Object::new().with("part", seen == Seen::Part);
-        self.put(record::OWN, self.name(&account), &value);
+        let value = Writing::with_room(16).flag("part", seen == Seen::Part);
+        self.put(record::OWN, self.name(&account), value.end());
     }
 
     fn end_query(&mut self, account: AccountKey, code: TokenCode) {

@@ -87,8 +87,8 @@ impl Ledger {
             .expect("a member's key is that of its identity");
         if judgement == Judgement::First {
             let lock = Lock { signed: signed.get().clone(), vote: signature };
-            let value = lock.to_object();
-            self.put(record::LOCK, self.name(&account), &value);
+            let value = lock.to_text();
+            self.put(record::LOCK, self.name(&account), value);
             self.locks.set(account, lock);
         }
         Ok(MemberVote { member: self.identity, signature })

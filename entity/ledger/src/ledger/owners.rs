@@ -16,7 +16,7 @@ use crate::certificate::{Verified, assemble, trusted};
 use crate::output::{Event, Keys, Submitted, TransferError, TransferRequest};
 use crate::owner::{Content, Pending, Seen};
 use crate::presenting::PRESENTED_MAX;
-use crate::record;
+use crate::record::{self, Writing};
 use crate::timers::Task;
 
 impl Ledger {
@@ -260,11 +260,15 @@ impl Ledger {
         keys: &dyn Keys,
         now: Timestamp,
     ) {
-        let mut value = record::signed_object(&pending.signed);
-        if let Some(receiver) = &pending.receiver {
-            value.insert("receiver", receiver.to_hex());
-        }
-        self.put(record::PENDING, self.name(&account), &value);
+        let value = Writing::with_room(pending.signed.order.canonical().len() + 256);
+        // Before the signature comes the receiver: fields stand in the order of their names.
+        let value = value.json("order", pending.signed.order.canonical());
+        let value = match &pending.receiver {
+            Some(receiver) => value.plain("receiver", &receiver.to_hex()),
+            None => value,
+        };
+        let value = value.plain("signature", &pending.signed.signature.to_base64());
+        self.put(record::PENDING, self.name(&account), value.end());
         self.owner.by_digest.insert(pending.digest(), account);
         self.owner.pending.insert(account, pending);
         if !self.certify(account, keys, now) {

@@ -35,9 +35,9 @@ impl Ledger {
             waiting.iter().filter(|peer| has_it(peer)).copied().collect();
         let presentation =
             Presentation { certificate, account, receiver: pending.receiver, waiting };
-        let (value, waiting) = (presentation.to_object(), presentation.waiting.clone());
+        let (value, waiting) = (presentation.to_text(), presentation.waiting.clone());
         let number = self.owner.presenting.add(presentation);
-        self.put(record::PRESENTED, format!("{number:016x}"), &value);
+        self.put(record::PRESENTED, format!("{number:016x}"), value);
         for peer in &expected {
             self.owner.presenting.expect(peer, number);
         }

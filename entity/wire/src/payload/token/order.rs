@@ -1,5 +1,7 @@
 //! What an owner signs.
 
+use std::sync::Arc;
+
 use entity_crypto::derivation::sha256;
 use entity_crypto::signing::{PublicKey, Signature, labelled};
 
@@ -36,12 +38,16 @@ pub struct Terms {
     pub memo: Option<Memo>,
 }
 
-/// An order: [`Terms`] with their digest.
+/// An order: [`Terms`] with their canonical text and digest. Clones share it.
 ///
 /// Source: `docs/protocol/1.1.md#order`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct Order(Arc<Written>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Written {
     terms: Terms,
+    canonical: Box<[u8]>,
     digest: Digest,
 }
 
@@ -60,25 +66,35 @@ impl Order {
         if terms.from == terms.to {
             return Err(TermsError);
         }
-        let digest = digest_of(&terms_object(&terms));
-        Ok(Self { terms, digest })
+        let canonical = canonical::object_to_vec(&terms_object(&terms));
+        Ok(Self::written(terms, canonical))
+    }
+
+    fn written(terms: Terms, canonical: Vec<u8>) -> Self {
+        let (digest, canonical) = (digest_of(&canonical), canonical.into_boxed_slice());
+        Self(Arc::new(Written { terms, canonical, digest }))
     }
 
     /// The terms.
     pub fn terms(&self) -> &Terms {
-        &self.terms
+        &self.0.terms
+    }
+
+    /// The canonical JSON of the order: what [`Order::to_object`] is written as, at no cost.
+    pub fn canonical(&self) -> &[u8] {
+        &self.0.canonical
     }
 
     /// The digest D of the order.
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.0.digest
     }
 
     /// The bytes that the owner signs.
     ///
     /// Source: `docs/protocol/1.1.md#order-signature`.
     pub fn signed_bytes(&self) -> Vec<u8> {
-        labelled("peer-v1.1-order-signature", self.digest.as_bytes())
+        labelled("peer-v1.1-order-signature", self.0.digest.as_bytes())
     }
 
     /// Reads an order: exactly its fields.
@@ -116,19 +132,19 @@ impl Order {
             memo: object.contains_key("memo").then(memo).transpose()?,
             amount: fields.parsed("amount", "a decimal integer from 1 to 2^127 - 1")?,
         };
-        // Every text form is the only one of its value, so this is also the digest of the terms written again.
-        Ok(Self { terms, digest: digest_of(object) })
+        // Every text form is the only one of its value, so these are also the terms written again.
+        Ok(Self::written(terms, canonical::object_to_vec(object)))
     }
 
     /// Writes the order.
     pub fn to_object(&self) -> Object {
-        terms_object(&self.terms)
+        terms_object(&self.0.terms)
     }
 
     /// The digest that an order has or would have, were its fields what they should be: with it a refusal can name an
     /// order that cannot be read.
     pub fn digest_of(object: &Object) -> Digest {
-        digest_of(object)
+        digest_of(&canonical::object_to_vec(object))
     }
 }
 
@@ -146,9 +162,8 @@ const FIELDS: [&str; 10] = [
     "transfer_id",
 ];
 
-fn digest_of(object: &Object) -> Digest {
-    let canonical = canonical::object_to_vec(object);
-    Digest::from_bytes(sha256(&labelled("peer-v1.1-order", &canonical)))
+fn digest_of(canonical: &[u8]) -> Digest {
+    Digest::from_bytes(sha256(&labelled("peer-v1.1-order", canonical)))
 }
 
 fn terms_object(terms: &Terms) -> Object {
