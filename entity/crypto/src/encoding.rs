@@ -49,15 +49,15 @@ pub fn base64url_decode_strict(text: &str) -> Result<Vec<u8>, InvalidBase64> {
 const DIGITS: [u8; 16] = *b"0123456789abcdef";
 
 /// Encodes bytes as lower-case hexadecimal.
+#[expect(clippy::missing_panics_doc, reason = "sixteen digits of ASCII are text")]
 pub fn hex_encode(bytes: &[u8]) -> String {
-    // The library goes character by character.
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
+    let digit = |nibble: u8| DIGITS[usize::from(nibble)];
+    // Pairs in a buffer that has its length: pushing each digit, as the library does, costs several times as much.
+    let mut text = vec![0; bytes.len() * 2];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
-    text
+    String::from_utf8(text).expect("sixteen digits of ASCII are text")
 }
 
 /// Decodes lower-case hexadecimal.
