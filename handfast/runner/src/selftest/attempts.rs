@@ -36,14 +36,26 @@ pub(super) fn castings(plan: &Plan, peer: &PeerName) -> Vec<Casting> {
 
 /// The same, with what a hint means in front.
 pub(super) fn in_order(castings: &[Casting], hint: Option<&Hint>) -> Vec<Casting> {
+    let (first, rest) = parted(castings, hint);
+    first.into_iter().chain(rest).collect()
+}
+
+/// As [`in_order`], but what the hint means is tried twice before all the others: that a fault hits the moment in which a flaw shows is
+/// likely, not certain.
+pub(super) fn with_second_chance(castings: &[Casting], hint: Option<&Hint>) -> Vec<Casting> {
+    let (first, _) = parted(castings, hint);
+    first.into_iter().chain(in_order(castings, hint)).collect()
+}
+
+/// What a hint means, and the others.
+fn parted(castings: &[Casting], hint: Option<&Hint>) -> (Vec<Casting>, Vec<Casting>) {
     let is_meant = |casting: &Casting| {
         hint.is_some_and(|hint| {
             hint.role.as_ref().is_none_or(|role| *role == casting.role)
                 && hint.scenario.matches(&casting.unit.scenario)
         })
     };
-    let (first, rest): (Vec<Casting>, Vec<Casting>) = castings.iter().cloned().partition(is_meant);
-    first.into_iter().chain(rest).collect()
+    castings.iter().cloned().partition(is_meant)
 }
 
 #[cfg(test)]

@@ -74,3 +74,16 @@ fn a_hint_changes_the_order_and_leaves_nothing_out() {
         &["test_unit_free a", "test_unit_free b", kept, "test_unit_free t"],
     );
 }
+
+#[test]
+fn what_a_hint_means_is_tried_twice_before_the_others() {
+    let castings = castings(&plan(), &PeerName::new("one").unwrap());
+    let scenario = Filter::new("free").unwrap();
+    let hint = Hint { role: Some(RoleName::new("t").unwrap()), scenario };
+    let kept = "test_unit_kept (a=two, b=one) b";
+    assert_eq!(
+        shown(&with_second_chance(&castings, Some(&hint))),
+        ["test_unit_free t", "test_unit_free t", "test_unit_free a", "test_unit_free b", kept],
+    );
+    assert_eq!(with_second_chance(&castings, None).len(), castings.len());
+}

@@ -37,11 +37,18 @@ impl Control {
             let key = (casting.unit.id.clone(), casting.role.clone());
             verdicts.entry(key).or_default().clone()
         };
-        let verdict = cell.get_or_init(|| async {
-            let file = self.loaded.file_of(&casting.unit.scenario);
-            let unit = recast(casting, &self.peer);
-            unit::run(self.around.clone(), unit, file, Again::Never).await.verdict
-        });
+        let verdict = cell.get_or_init(|| async { self.play(casting).await });
         verdict.await.is_passed()
+    }
+
+    /// The same, played anew.
+    pub(super) async fn passes_now(&self, casting: &Casting) -> bool {
+        self.play(casting).await.is_passed()
+    }
+
+    async fn play(&self, casting: &Casting) -> Verdict {
+        let file = self.loaded.file_of(&casting.unit.scenario);
+        let unit = recast(casting, &self.peer);
+        unit::run(self.around.clone(), unit, file, Again::Never).await.verdict
     }
 }

@@ -20,6 +20,7 @@ mod search;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use handfast_lab::Lab;
 use handfast_scenario::flaws::FlawedBuild;
@@ -106,10 +107,16 @@ pub enum Fate {
     Missed {
         /// How many could not be carried out, and said nothing therefore.
         infra: usize,
+        /// How many were not tried within [`SOUGHT_MAX`].
+        untried: usize,
     },
     /// The search was interrupted.
     Open,
 }
+
+/// Longest search for one flaw: a scenario that sees it has a hint, and one that nothing sees would cost the time of all scenarios
+/// in every role.
+pub const SOUGHT_MAX: Duration = Duration::from_mins(5);
 
 /// Looks for every flaw of every subject and tells of each as soon as it is settled, with the name of its peer.
 ///
@@ -178,7 +185,7 @@ fn searches(
         let control = subject.named("without-flaw");
         let control = Arc::new(Control::new(around.clone(), loaded.clone(), control));
         for flaw in &subject.flaws {
-            let order = attempts::in_order(&castings, hints.get(flaw.name.as_str()));
+            let order = attempts::with_second_chance(&castings, hints.get(flaw.name.as_str()));
             let search = Search {
                 around: around.clone(),
                 loaded: loaded.clone(),

@@ -8,9 +8,9 @@ use handfast_scenario::verdict::Verdict;
 use super::attempts::Casting;
 use super::catalogue::Flaw;
 use super::control::Control;
-use super::{Fate, Settled, recast};
+use super::{Fate, SOUGHT_MAX, Settled, recast};
 use crate::project::Loaded;
-use crate::unit::{self, Again, Surroundings};
+use crate::unit::{self, Again, Surroundings, micros};
 
 /// The search for one flaw.
 #[derive(Debug)]
@@ -30,28 +30,24 @@ impl Search {
         let began_us = clock.now_us();
         let (mut played, mut infra, mut spoilt) = (0, 0, Vec::new());
         let mut fate = None;
-        for casting in castings {
+        let all = castings.len();
+        for (tried, casting) in castings.into_iter().enumerate() {
             if self.around.interrupt.is_pulled() {
                 fate = Some(Fate::Open);
                 break;
             }
-            let file = self.loaded.file_of(&casting.unit.scenario);
-            let unit = recast(&casting, &self.name);
-            let verdict = unit::run(self.around.clone(), unit, file, Again::Never).await.verdict;
-            let is_against_product = match &verdict {
-                Verdict::Failed { .. } | Verdict::TimedOut { .. } => true,
-                Verdict::Passed
-                | Verdict::Infra { .. }
-                | Verdict::Unsupported { .. }
-                | Verdict::Absent { .. } => false,
-            };
+            if clock.now_us().saturating_sub(began_us) > micros(SOUGHT_MAX) {
+                fate = Some(Fate::Missed { infra, untried: all - tried });
+                break;
+            }
+            let verdict = self.play(&casting).await;
             played += usize::from(!matches!(verdict, Verdict::Unsupported { .. }));
             infra += usize::from(matches!(verdict, Verdict::Infra { .. } | Verdict::Absent { .. }));
-            if !is_against_product {
+            if !is_against_product(&verdict) {
                 continue;
             }
             let scenario = casting.unit.scenario.id.to_string();
-            if self.control.passes(&casting).await {
+            if self.is_told_apart(&casting).await {
                 fate =
                     Some(Fate::Caught { scenario, role: casting.role, reason: verdict.reason() });
                 break;
@@ -62,8 +58,32 @@ impl Search {
         if self.around.interrupt.is_pulled() && !matches!(fate, Some(Fate::Caught { .. })) {
             (fate, spoilt) = (Some(Fate::Open), Vec::new());
         }
-        let fate = fate.unwrap_or(Fate::Missed { infra });
+        let fate = fate.unwrap_or(Fate::Missed { infra, untried: 0 });
         let took_us = clock.now_us().saturating_sub(began_us);
         Settled { flaw: self.flaw, fate, took_us, played, spoilt }
+    }
+
+    /// Whether a scenario that failed with the flaw passes without it. Where it failed without it, too, which may be the machine's doing,
+    /// it has to pass without it once more and to fail with it once more.
+    async fn is_told_apart(&self, casting: &Casting) -> bool {
+        self.control.passes(casting).await
+            || (self.control.passes_now(casting).await
+                && is_against_product(&self.play(casting).await))
+    }
+
+    async fn play(&self, casting: &Casting) -> Verdict {
+        let file = self.loaded.file_of(&casting.unit.scenario);
+        let unit = recast(casting, &self.name);
+        unit::run(self.around.clone(), unit, file, Again::Never).await.verdict
+    }
+}
+
+fn is_against_product(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Failed { .. } | Verdict::TimedOut { .. } => true,
+        Verdict::Passed
+        | Verdict::Infra { .. }
+        | Verdict::Unsupported { .. }
+        | Verdict::Absent { .. } => false,
     }
 }

@@ -8,7 +8,7 @@ use handfast_report::book::Book;
 use handfast_report::junit;
 use handfast_report::palette::{Ink, Palette};
 use handfast_report::quantity::{tame, time};
-use handfast_runner::selftest::{Fate, Settled};
+use handfast_runner::selftest::{Fate, SOUGHT_MAX, Settled};
 use handfast_scenario::name::{CategoryName, PeerName};
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::Verdict;
@@ -58,7 +58,7 @@ pub(super) fn line(peer: &PeerName, settled: &Settled, palette: Palette) -> Stri
             flaw.name,
             time(*took_us)
         ),
-        Fate::Missed { infra } => {
+        Fate::Missed { infra, untried } => {
             let mut line = format!(
                 "{} {peer} {:<28} {} No scenario sees it in {played} attempts and {}.\n",
                 palette.paint(Ink::Bad, "MISSED"),
@@ -69,6 +69,11 @@ pub(super) fn line(peer: &PeerName, settled: &Settled, palette: Palette) -> Stri
             if *infra > 0 {
                 // Writing to a text cannot fail.
                 writeln!(line, "       {infra} of the attempts could not be carried out")
+                    .unwrap_or_default();
+            }
+            if *untried > 0 {
+                let after = time(SOUGHT_MAX.as_secs() * 1_000_000);
+                writeln!(line, "       given up after {after}; attempts left: {untried}")
                     .unwrap_or_default();
             }
             line
@@ -142,9 +147,9 @@ fn json_of_flaw(settled: &Settled) -> Value {
         Fate::Missed { .. } => ("missed", Value::Null),
         Fate::Open => ("interrupted", Value::Null),
     };
-    let infra = match fate {
-        Fate::Missed { infra } => *infra,
-        Fate::Caught { .. } | Fate::Open => 0,
+    let (infra, untried) = match fate {
+        Fate::Missed { infra, untried } => (*infra, *untried),
+        Fate::Caught { .. } | Fate::Open => (0, 0),
     };
     json!({
         "name": flaw.name.as_str(),
@@ -154,6 +159,7 @@ fn json_of_flaw(settled: &Settled) -> Value {
         "took_us": took_us,
         "played": played,
         "could_not_be_played": infra,
+        "not_tried": untried,
         "fails_without_flaw": spoilt,
     })
 }
