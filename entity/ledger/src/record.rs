@@ -72,11 +72,11 @@ pub fn history_key(account: &PublicKey, token: &TokenName, position: u64) -> Vec
 }
 
 pub(crate) fn account_name(account: &PublicKey, token: &TokenName) -> String {
-    format!("{}/{}", account.to_hex(), token.as_str())
+    [&account.to_hex(), "/", token.as_str()].concat()
 }
 
 pub(crate) fn applied_key(account: &str, id: &TransferId) -> String {
-    format!("{account}/{id}")
+    [account, "/", &id.to_string()].concat()
 }
 
 pub(crate) fn numbered(name: &str, number: u64) -> String {
