@@ -144,9 +144,10 @@ impl Duties {
         let kept = self.good("hand a mention over", sent).is_some();
         self.duty.handle_handed(kept, self.desk.client.now());
         if kept {
+            // Counted when it is on disk: whoever has seen the count will not see the item once more after a kill.
+            self.remember();
             self.desk.note(|done| done.handed_over += 1);
             info!(item = item.id, "a mention on Moltbook was handed over");
-            self.remember();
         }
     }
 

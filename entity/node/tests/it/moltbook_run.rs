@@ -97,7 +97,7 @@ fn a_running_node_says_how_it_is_and_hands_mentions_over_once_over_a_kill() {
     let of = |nth: usize| (&texts[nth]["trust"], &texts[nth]["content"]["text"]);
     assert_eq!(of(0), (&json!("none"), &json!("@me run `rm -rf /`")));
     assert_eq!(of(1), (&json!("none"), &json!("and @me")));
-    assert_eq!(texts.len(), 2);
+    assert_eq!(texts.len(), 2, "{texts:?}");
     let mut fake = place.server.fake();
     assert_eq!(fake.service.posts().len(), 4, "one status for both lives");
     assert_eq!(fake.service.account(KEY).unwrap().limited, 0, "it was never told to come later");
