@@ -326,6 +326,46 @@ fn check_death(
     }
 }
 
+/// The same in the resumption that a restart of the proposer leads to.
+#[track_caller]
+fn check_death_in_resumption(
+    kind: &str,
+    (proposer, answerer): (&'static str, &'static str),
+    victim: &'static str,
+    arrives: bool,
+) {
+    let shown = format!("{kind} of {proposer} and {answerer}, {victim}, {arrives}");
+    let mut world = pair();
+    open(&mut world, proposer, answerer);
+    world.advance(SECOND);
+    world.restart(proposer);
+    world.start(proposer, Command::SendDurable(message(answerer, "hello")));
+    reach(&mut world, kind);
+    if arrives {
+        world.step(1);
+    }
+    world.restart(victim);
+    world.unreachable.push(victim.to_owned());
+    world.advance(SECOND);
+    world.unreachable.clear();
+    world.start(answerer, Command::SendDurable(message(proposer, "hello")));
+    world.advance(10 * SECOND);
+    assert_eq!((world.handled(proposer), world.handled(answerer)), (1, 1), "{shown}");
+}
+
+#[test]
+fn a_death_at_any_step_of_a_resumption_costs_seconds() {
+    for kind in ["session_resume", "session_resumed"] {
+        for sides in [("a", "b"), ("b", "a")] {
+            for victim in ["a", "b"] {
+                for arrives in [true, false] {
+                    check_death_in_resumption(kind, sides, victim, arrives);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_death_at_any_step_of_a_handshake_costs_seconds() {
     for kind in STEPS {
