@@ -10,6 +10,7 @@
 //! what libraries accept.
 
 mod accepted;
+mod often;
 mod prepared;
 
 use std::fmt;
@@ -187,6 +188,37 @@ impl PublicKey {
         UnparsedPublicKey::new(&ED25519, &self.0)
             .verify(message, &signature.0)
             .map_err(|_| InvalidSignature)
+    }
+
+    /// Verifies a signature under a key that many come under: as [`PublicKey::verify`] does, and sooner once so many held that the
+    /// key is prepared, which the process remembers of a bounded number of keys.
+    ///
+    /// # Errors
+    /// [`InvalidSignature`], exactly where [`PublicKey::verify`] has it.
+    pub fn verify_often(
+        &self,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<(), InvalidSignature> {
+        often::verify(self, message, signature)
+    }
+}
+
+/// What is to be verified: that a signature is one of a message under a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// Whose it is to be.
+    pub key: &'a PublicKey,
+    /// What is to be signed.
+    pub message: &'a [u8],
+    /// What came with it.
+    pub signature: &'a Signature,
+}
+
+impl Claim<'_> {
+    /// Verifies several: each as [`PublicKey::verify_often`] does, sooner. The verdicts are in their order.
+    pub fn verify_all(claims: &[Self]) -> Vec<Result<(), InvalidSignature>> {
+        often::verify_all(claims)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Hand-made edge cases against an independent reference on curve25519-dalek.
 
 use std::panic::RefUnwindSafe;
+use std::sync::Arc;
 
 use super::*;
 use curve25519_dalek::constants::EIGHT_TORSION;
@@ -54,6 +55,22 @@ fn check(key: &[u8; 32], message: &[u8], signature: &[u8; 64], expected: bool) {
         hex::encode(signature)
     );
     assert_eq!(reference_accepts(key, message, signature), expected, "the reference disagrees");
+    check_among_others(key, message, *signature, expected);
+}
+
+/// The verdict is the same between others, whether or not the key is prepared.
+fn check_among_others(key: &[u8; 32], message: &[u8], signature: [u8; 64], expected: bool) {
+    let Ok(key) = PublicKey::from_bytes(key) else { return };
+    let other = SigningKey::from_seed([0x0e; 32]);
+    let (public, good) = (other.public_key(), other.sign(b"other"));
+    let other = Claim { key: &public, message: b"other", signature: &good };
+    let signature = Signature::from_bytes(signature);
+    let claims = [other, Claim { key: &key, message, signature: &signature }, other];
+    let prepared = PreparedKey::new(&key).map(Arc::new);
+    for keys in [[None, prepared, None], [None, None, None]] {
+        let verdicts = often::verify_each(&claims, &keys);
+        assert_eq!(verdicts, [Ok(()), expected.then_some(()).ok_or(InvalidSignature), Ok(())]);
+    }
 }
 
 fn check_key(bytes: &[u8; 32], expected: Result<(), InvalidPublicKey>) {

@@ -106,7 +106,7 @@ impl Unverified {
         let signature = signature.and_then(|text| Signature::from_base64(text).ok());
         let signature = signature.ok_or(VerifyError::InvalidSignature)?;
         let signed_bytes = signed_bytes(version, kind, sender, payload, stamp, nonce);
-        let holds = key.verify(&signed_bytes, &signature).is_ok();
+        let holds = key.verify_often(&signed_bytes, &signature).is_ok();
         if !holds && !planted(Flaw::VerifiesNothing) {
             return Err(VerifyError::InvalidSignature);
         }

@@ -1,6 +1,6 @@
 //! A message of 1.1 as it came, and as a proof that its signature held.
 
-use entity_crypto::signing::{InvalidSignature, PublicKey, Signature};
+use entity_crypto::signing::{Claim, InvalidSignature, PublicKey, Signature};
 
 use super::Header;
 use super::header::{Payload, write};
@@ -91,12 +91,10 @@ impl Unverified {
     ///
     /// The signature holds under none, or there is no key.
     pub fn verify_any(self, keys: &[PublicKey]) -> Result<Envelope, InvalidSignature> {
-        let nothing = Object::new();
-        let extra = if planted(Flaw::SkipsAddedFields) { &nothing } else { &self.extra };
-        let signed_bytes = write(&self.header, Payload::Whole(&self.payload), extra, None);
+        let signed_bytes = self.signed_bytes();
         let mut outcome = Err(InvalidSignature);
         for key in keys {
-            outcome = key.verify(&signed_bytes, &self.signature).map(|()| *key);
+            outcome = key.verify_often(&signed_bytes, &self.signature).map(|()| *key);
             if planted(Flaw::VerifiesNothing) {
                 outcome = Ok(*key);
             }
@@ -104,15 +102,47 @@ impl Unverified {
                 break;
             }
         }
-        let signer = outcome?;
-        Ok(Envelope {
+        outcome.map(|signer| self.verified(signed_bytes, signer))
+    }
+
+    /// Looks at the signatures of several, each under one key, sooner than one by one. The outcomes are in their order.
+    pub fn verify_all(messages: Vec<(Self, PublicKey)>) -> Vec<Result<Envelope, InvalidSignature>> {
+        let signed: Vec<_> = messages.iter().map(|(message, _)| message.signed_bytes()).collect();
+        let claims: Vec<_> = messages
+            .iter()
+            .zip(&signed)
+            .map(|((unverified, key), message)| Claim {
+                key,
+                message,
+                signature: &unverified.signature,
+            })
+            .collect();
+        let verdicts = Claim::verify_all(&claims);
+        let judged = messages.into_iter().zip(signed).zip(verdicts);
+        let outcomes = judged.map(|(((message, key), signed_bytes), verdict)| match verdict {
+            Err(_) if planted(Flaw::VerifiesNothing) => Ok(message.verified(signed_bytes, key)),
+            verdict => verdict.map(|()| message.verified(signed_bytes, key)),
+        });
+        outcomes.collect()
+    }
+
+    /// `C(m)`, as the signature has to cover it.
+    fn signed_bytes(&self) -> Vec<u8> {
+        let nothing = Object::new();
+        let extra = if planted(Flaw::SkipsAddedFields) { &nothing } else { &self.extra };
+        write(&self.header, Payload::Whole(&self.payload), extra, None)
+    }
+
+    /// The proof, for who has looked at the signature.
+    fn verified(self, signed_bytes: Vec<u8>, signer: PublicKey) -> Envelope {
+        Envelope {
             header: self.header,
             payload: self.payload,
             extra: self.extra,
             signature: self.signature,
             signed_bytes,
             signer,
-        })
+        }
     }
 }
 

@@ -176,6 +176,24 @@ fn one_of_several_keys_has_to_hold_and_is_named() {
     assert!(read(&body).unwrap().verify_any(&[]).is_err());
 }
 
+#[test]
+fn several_are_looked_at_each_under_its_own_key() {
+    let other = SigningKey::from_seed([2; 32]);
+    let (own, others) = (draft().sign(&key()).body, draft().sign(&other).body);
+    let messages = vec![
+        (read(&own).unwrap(), key().public_key()),
+        (read(&others).unwrap(), key().public_key()),
+        (read(&others).unwrap(), other.public_key()),
+    ];
+    let outcomes = Unverified::verify_all(messages);
+    let signers: Vec<_> =
+        outcomes.iter().map(|outcome| outcome.as_ref().ok().map(|one| *one.signer())).collect();
+    assert_eq!(signers, [Some(key().public_key()), None, Some(other.public_key())]);
+    let alone = read(&others).unwrap().verify(&other.public_key()).unwrap();
+    assert_eq!(outcomes[2].as_ref().unwrap().signed_bytes(), alone.signed_bytes());
+    assert!(Unverified::verify_all(Vec::new()).is_empty());
+}
+
 fn any_draft() -> impl Strategy<Value = Draft> {
     let ids = ("[A-Za-z0-9._-]{1,128}", "[A-Za-z0-9._-]{1,128}", "[a-z_]{1,64}");
     let numbers = (0..=Sequence::MAX.get(), 0_i64..1 << 50, prop::option::of(0_i64..1 << 50));
