@@ -23,7 +23,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::derivation::Prk;
 use crate::encoding::{self, InvalidBase64, InvalidHex};
 
-pub use prepared::PreparedKey;
+pub use prepared::{Prepared, PreparedKey, SmallPreparedKey};
 
 /// Signs with an identity key.
 ///

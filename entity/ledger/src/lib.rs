@@ -37,6 +37,7 @@ pub mod rules;
 
 mod account;
 mod hold;
+mod payers;
 mod voters;
 
 pub mod audit;

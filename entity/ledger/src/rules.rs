@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use entity_wire::payload::token::{
-    Digest, Epoch, Genesis, LedgerId, MemberVote, TokenName, vote_bytes,
+    Digest, Epoch, Genesis, LedgerId, MemberVote, SignedOrder, TokenName, vote_bytes,
 };
 
 use crate::committee::Committee;
+use crate::payers::Payers;
 use crate::voters::Voters;
 
 /// The genesis with what follows from it. Shared, so that signatures can be checked without the ledger.
@@ -16,6 +17,7 @@ pub struct Rules {
     ledger: LedgerId,
     committee: Committee,
     voters: Arc<Voters>,
+    payers: Arc<Payers>,
 }
 
 /// A token by its place in the genesis.
@@ -28,7 +30,7 @@ impl Rules {
         let ledger = genesis.ledger();
         let committee = Committee::new(genesis.committee());
         let voters = Arc::new(Voters::of(&committee));
-        Self { genesis, ledger, committee, voters }
+        Self { genesis, ledger, committee, voters, payers: Arc::default() }
     }
 
     /// The genesis.
@@ -57,6 +59,12 @@ impl Rules {
         self.committee.place(member).is_some_and(|place| {
             self.voters.verify((place, member), &vote_bytes(digest), signature).is_ok()
         })
+    }
+
+    /// Whether the signature of an order is its owner's.
+    pub(crate) fn is_owners(&self, signed: &SignedOrder) -> bool {
+        let owner = &signed.order.terms().from;
+        self.payers.verify(owner, &signed.order.signed_bytes(), &signed.signature).is_ok()
     }
 
     pub(crate) fn token(&self, name: &TokenName) -> Option<TokenIndex> {

@@ -54,6 +54,10 @@ fn check(key: &[u8; 32], message: &[u8], signature: &[u8; 64], expected: bool) {
         hex::encode(key),
         hex::encode(signature)
     );
+    let small = PublicKey::from_bytes(key).ok().and_then(|key| SmallPreparedKey::new(&key));
+    let verdict =
+        small.is_some_and(|key| key.verify(message, &Signature::from_bytes(*signature)).is_ok());
+    assert_eq!(verdict, expected, "prepared small, key {}", hex::encode(key));
     assert_eq!(reference_accepts(key, message, signature), expected, "the reference disagrees");
     check_among_others(key, message, *signature, expected);
 }
