@@ -117,7 +117,8 @@ impl Known {
                 check("the peer", name, self.has_peer(file, name));
             }
         }
-        for value in values(matches, "flaw") {
+        let flaws = ["flaw", "flaws"].into_iter().flat_map(|id| values(matches, id));
+        for value in flaws {
             check("the flaw", &value, self.flaws.contains(&value));
         }
         // `handfast notify jobs` asks about jobs that run elsewhere.

@@ -148,6 +148,7 @@ fn the_guide_to_the_project_file_has_every_key_and_says_the_defaults() {
     assert_eq!(format!("{:?}", project.categories), format!("{:?}", empty.categories));
     assert_eq!(project.scenario_folders, empty.scenario_folders);
     assert_eq!(project.selftest.min_caught, empty.selftest.min_caught);
+    assert_eq!(project.selftest.chaos.min_found, empty.selftest.chaos.min_found);
     assert_eq!(project.matrix.unwrap().budget, MatrixSettings::BUDGET);
     let guides = fences("toml").into_iter().filter(|code| code.file.starts_with("docs/guide/"));
     let guides: String = guides.map(|code| code.text).collect();

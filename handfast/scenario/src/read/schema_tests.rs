@@ -158,6 +158,7 @@ category = "unit"
 peers = ["a"]
 [selftest]
 hints = { f = { scenario = "x" } }
+chaos = { min_found = 50, flaws = { f = { role = "a", scenarios = ["x"] } } }
 [notify]
 owners = [{ match = "x", who = "us" }]
 quiet = { from = "22:00", to = "07:00" }

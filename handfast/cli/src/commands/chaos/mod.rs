@@ -6,8 +6,10 @@ pub(super) mod options;
 pub(super) mod shown;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use handfast_chaos::campaign::End;
+use handfast_chaos::Settings;
+use handfast_chaos::campaign::{End, Phase};
 use handfast_runner::build;
 use handfast_runner::chaos::finding::Finding;
 use handfast_runner::chaos::{Lanes, Means, Progress, Subject};
@@ -34,7 +36,8 @@ use crate::error::CommandError;
 /// Plays the scenario undisturbed first, then under schedules of disturbances: kills, pauses, clocks that are set, links that are
 /// slow, lossy or cut, less of everything. What shows something new of the protocol is changed and tried again. A schedule that makes it
 /// fail is played again to see whether it does so every time, and shrunk; the scenario with what is left of it is written to
-/// .handfast/chaos/ together with a diagram. Ctrl-C ends it and keeps the best so far. Exit code 1: something was found.
+/// .handfast/chaos/ together with a diagram. Ctrl-C ends it and keeps the best so far. Exit code 1: something was found; with
+/// `--flaws`: fewer planted flaws were found than `min_found` of [selftest.chaos] asks for.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -42,9 +45,10 @@ pub(crate) struct Args {
     selection: SelectionArgs,
     #[command(flatten)]
     options: Options,
-    /// Search in builds with planted flaws, one after the other, and say which were found; again: only this flaw
-    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
-    flaw: Vec<String>,
+    /// Search in builds with planted flaws, one after the other, and say which were found: these, or all that
+    /// [selftest.chaos.flaws] of handfast.toml names; `--budget` is the time for each
+    #[arg(long, value_name = "NAME", num_args = 0.., value_delimiter = ',')]
+    flaws: Option<Vec<String>>,
     /// Print the outcome as JSON on standard output, everything else on standard error
     #[arg(long)]
     json: bool,
@@ -58,8 +62,8 @@ Examples:
   handfast chaos chaos/test_e2e_letters --budget 10m     one scenario, for ten minutes
   handfast chaos letters --peer b=python --seed 7        with another peer, from a seed: the same schedules again
   handfast chaos letters --only kill,pause --steps 20    these disturbances alone, twenty at a time
-  handfast chaos letters payments --flaw                 are the planted flaws found, and how fast?
-  handfast chaos letters --flaw retries-as-new --json    one of them, for a machine";
+  handfast chaos --flaws                                 are the planted flaws found, and how fast?
+  handfast chaos --flaws retries-as-new --json           one of them, for a machine";
 
 /// Carries out the command.
 pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError> {
@@ -68,10 +72,9 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
     if plan.units.is_empty() {
         return Ok(ExitCode::NothingRan);
     }
-    if args.flaw.is_empty() {
-        with_desk(&args, around, loaded, |desk| desk.search(&plan))
-    } else {
-        with_desk(&args, around, loaded, |desk| flaws::run(desk, &plan, &args.flaw))
+    match &args.flaws {
+        None => with_desk(&args, around, loaded, |desk| desk.search(&plan)),
+        Some(asked) => with_desk(&args, around, loaded, |desk| flaws::run(desk, &plan, asked)),
     }
 }
 
@@ -159,7 +162,9 @@ impl<'a> Desk<'a> {
             }
             let subject = self.subject(unit.clone());
             self.stream.print(&shown::head(&subject, self.options, self.session.seed));
-            let ended = self.campaign(&mut lanes, &subject);
+            let settings = self.options.settings(self.session.seed);
+            let steps = Steps::new(self.around.error.moving, self.mouth.clone());
+            let ended = self.campaign(&mut lanes, &subject, settings, steps).0;
             let kept = Kept::of(&*self, &subject, &ended, None)?;
             self.stream.print(&shown::ended(&ended, kept.as_ref(), self.around.out.palette));
             results.push(shown::json(&subject, &ended, kept.as_ref()));
@@ -221,16 +226,23 @@ impl<'a> Desk<'a> {
         Subject { file: self.loaded.file_of(&unit.scenario), unit, kinds }
     }
 
-    /// One campaign, with its progress.
-    pub(super) fn campaign(
+    /// One campaign, with its progress; and how long it played undisturbed before it searched.
+    fn campaign(
         &self,
         lanes: &mut Lanes,
         subject: &Subject,
-    ) -> handfast_runner::chaos::Ended {
-        let mut steps = Steps::new(self.around.error.moving, self.mouth.clone());
-        let settings = self.options.settings(self.session.seed);
-        let told = |progress: Progress| steps.tell(progress);
-        self.runtime.block_on(lanes.campaign(subject, settings, told))
+        settings: Settings,
+        mut steps: Steps,
+    ) -> (handfast_runner::chaos::Ended, Duration) {
+        let mut steady = None;
+        let told = |progress: Progress| {
+            if progress.phase != Phase::SteadyBefore {
+                steady.get_or_insert(progress.elapsed);
+            }
+            steps.tell(progress);
+        };
+        let ended = self.runtime.block_on(lanes.campaign(subject, settings, told));
+        (ended, steady.unwrap_or_default())
     }
 
     pub(super) fn close(&self, lanes: Lanes) -> Result<(), CommandError> {

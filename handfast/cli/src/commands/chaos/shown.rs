@@ -24,18 +24,25 @@ const LASTING_EVERY_US: u128 = 10_000_000;
 pub(super) struct Steps {
     moving: Moving,
     mouth: Mouth,
+    /// What stands before each line.
+    before: String,
     last: Option<Phase>,
     said_us: u128,
 }
 
 impl Steps {
     pub(super) fn new(moving: Moving, mouth: Mouth) -> Self {
-        Self { moving, mouth, last: None, said_us: 0 }
+        Self { moving, mouth, before: String::new(), last: None, said_us: 0 }
+    }
+
+    /// The same, with this before each line.
+    pub(super) fn of(self, what: &str) -> Self {
+        Self { before: format!("{what}: "), ..self }
     }
 
     /// One more try is over. On a terminal the line is redrawn; elsewhere a line a phase and every ten seconds.
     pub(super) fn tell(&mut self, progress: Progress) {
-        let line = line(progress);
+        let line = format!("{}{}", self.before, line(progress));
         let elapsed_us = progress.elapsed.as_micros();
         if self.moving == Moving::Redrawn {
             self.mouth.progress(sink::Progress::Passing { line });

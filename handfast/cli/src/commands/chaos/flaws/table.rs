@@ -1,4 +1,4 @@
-//! What came of each flaw, as lines, as a table of figures, and as JSON.
+//! What came of each flaw, as a table, as figures, and as JSON.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,18 +9,27 @@ use handfast_report::palette::{Ink, Palette};
 use handfast_report::quantity::{median, tame, time};
 use handfast_runner::chaos::Ended;
 use handfast_runner::selftest::Flaw;
+use handfast_scenario::duration;
 use handfast_scenario::name::{PeerName, RoleName};
 use serde_json::{Value, json};
 
-use super::shown::{first_line, micros, rate};
+use super::super::shown::{first_line, micros, rate};
+
+/// All flaws, and what is asked of them together.
+pub(super) struct Table {
+    all: usize,
+    budget: Duration,
+    min_found: u64,
+    rows: Vec<Row>,
+}
 
 /// One flaw.
 pub(super) struct Row {
-    peer: PeerName,
-    flaw: Flaw,
+    pub(super) peer: PeerName,
+    pub(super) flaw: Flaw,
     pub(super) fate: Fate,
-    /// How long all searches for it took.
-    searched: Duration,
+    /// How long all searches for it took, playing undisturbed before each of them included.
+    pub(super) searched: Duration,
     /// Tries of all of them.
     tries: u32,
     /// Scenarios in which the same was found without the flaw.
@@ -29,8 +38,17 @@ pub(super) struct Row {
 
 /// Whether it was found.
 pub(super) enum Fate {
+    /// By disturbances that the build without it stands.
     Found(Box<Found>),
-    Missed,
+    /// It shows without any.
+    Undisturbed {
+        /// Where.
+        scenario: String,
+        /// What did not hold.
+        reason: String,
+    },
+    /// By nothing; why, where there is more to say than that.
+    Missed(String),
 }
 
 /// A flaw that was found.
@@ -52,17 +70,131 @@ struct Figures<'a> {
     after_us: u64,
 }
 
-impl Row {
-    pub(super) fn new(peer: PeerName, flaw: Flaw) -> Self {
-        let (fate, spoilt) = (Fate::Missed, Vec::new());
-        Self { peer, flaw, fate, searched: Duration::ZERO, tries: 0, spoilt }
+impl Table {
+    /// So many flaws are looked for, each for so long; so many of a hundred have to be found.
+    pub(super) fn new(all: usize, budget: Duration, min_found: u64) -> Self {
+        Self { all, budget, min_found, rows: Vec::new() }
     }
 
-    /// Adds what a campaign took until it found something, or gave up.
-    pub(super) fn tried(&mut self, ended: &Ended) {
-        self.tries += ended.report.tries;
+    pub(super) fn add(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
+    /// Which one is looked for now, as `3/25`.
+    pub(super) fn next(&self) -> String {
+        format!("{}/{}", self.rows.len() + 1, self.all)
+    }
+
+    /// Whether enough of those that were looked for were found.
+    pub(super) fn is_good(&self) -> bool {
+        let enough =
+            u64::try_from(self.rows.len()).unwrap_or(u64::MAX).saturating_mul(self.min_found);
+        u64::try_from(self.in_time()).unwrap_or(0).saturating_mul(100) >= enough
+    }
+
+    fn in_time(&self) -> usize {
+        let budget_us = micros(self.budget);
+        let figures = self.rows.iter().filter_map(Row::figures);
+        figures.filter(|(_, figures)| figures.after_us <= budget_us).count()
+    }
+
+    /// What stands above the rows.
+    pub(super) fn head(&self, seed: u64) -> String {
+        format!(
+            "{} planted flaws, {} for each, seed {seed}\n\n{:<34} {:>10} {:>6}  {:>8} {:>10}  {:>6}  by\n",
+            self.all,
+            duration::display(self.budget),
+            "flaw",
+            "found in",
+            "tries",
+            "steps",
+            "shrunk in",
+            "again",
+        )
+    }
+
+    /// What stands below them.
+    pub(super) fn closing(&self) -> String {
+        let figures: Vec<Figures<'_>> =
+            self.rows.iter().filter_map(|row| Some(row.figures()?.1)).collect();
+        let mut text = "\n".to_owned();
+        if !figures.is_empty() {
+            text.push_str(&medians(&figures));
+        }
+        // Writing to a text cannot fail.
+        for row in &self.rows {
+            match &row.fate {
+                Fate::Found(_) => {}
+                Fate::Undisturbed { .. } => {
+                    writeln!(text, "missed: {} shows undisturbed", row.flaw.name)
+                        .unwrap_or_default();
+                }
+                Fate::Missed(_) => {
+                    writeln!(text, "missed: {}: {}", row.flaw.name, tame(&row.flaw.sentence))
+                        .unwrap_or_default();
+                }
+            }
+        }
+        if self.rows.len() < self.all {
+            writeln!(text, "ended early: {} of {} were looked for", self.rows.len(), self.all)
+                .unwrap_or_default();
+        }
+        let within = match self.budget.as_secs() {
+            seconds if seconds < 120 => format!("{seconds} s"),
+            _ => duration::display(self.budget),
+        };
+        writeln!(
+            text,
+            "{} of {} found within {within} (aim {} %)",
+            self.in_time(),
+            self.rows.len(),
+            self.min_found
+        )
+        .unwrap_or_default();
+        text
+    }
+
+    /// Everything, for a machine.
+    pub(super) fn json(&self, seed: u64) -> String {
+        let figures: Vec<Figures<'_>> =
+            self.rows.iter().filter_map(|row| Some(row.figures()?.1)).collect();
+        let middle = Medians::of(&figures);
+        let value = json!({
+            "seed": seed,
+            "budget_us": micros(self.budget),
+            "min_found": self.min_found,
+            "found": self.in_time(),
+            "of": self.rows.len(),
+            "ended_early": self.rows.len() < self.all,
+            "medians": {
+                "found_us": middle.after_us,
+                "steps": middle.steps,
+                "shrink_us": middle.shrink_us,
+                "again_percent": middle.again_percent,
+            },
+            "rate": rate(middle.total),
+            "flaws": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
+        });
+        let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+impl Row {
+    pub(super) fn new(peer: PeerName, flaw: Flaw) -> Self {
+        let fate = Fate::Missed(String::new());
+        Self { peer, flaw, fate, searched: Duration::ZERO, tries: 0, spoilt: Vec::new() }
+    }
+
+    /// Adds what a campaign took until it found something, or gave up; it played undisturbed for `steady` at first.
+    pub(super) fn tried(&mut self, ended: &Ended, steady: Duration) {
+        self.tries += match &ended.report.end {
+            End::Found { found, .. } => found.tries,
+            End::Unsteady { .. } | End::Unclear { .. } | End::Nothing { .. } => ended.report.tries,
+        };
         self.searched += match &ended.report.end {
-            End::Found { found, .. } => found.after,
+            End::Found { found, .. } => steady + found.after,
             End::Unsteady { .. } | End::Unclear { .. } | End::Nothing { .. } => ended.took,
         };
     }
@@ -71,39 +203,43 @@ impl Row {
         matches!(self.fate, Fate::Found(_))
     }
 
+    /// Its row of the table.
     pub(super) fn line(&self, palette: Palette) -> String {
-        let mut line = match self.figures() {
-            Some((found, figures)) => format!(
-                "{} {} {:<30} after {:>8} by {} ({}): {} -> {} disturbances in {}, {}/{} again: {}\n",
-                palette.paint(Ink::Good, "found "),
-                self.peer,
-                self.flaw.name,
-                time(micros(self.searched)),
+        let name = format!("{} {}", self.peer, self.flaw.name);
+        let tries = self.tries;
+        let mut line = match (&self.fate, self.figures()) {
+            (Fate::Found(found), Some((_, figures))) => format!(
+                "{name:<34} {:>10} {tries:>6}  {:>8} {:>10}  {:>6}  {} ({}): {}\n",
+                time(figures.after_us),
+                format!("{} -> {}", figures.steps[0], figures.steps[1]),
+                time(figures.shrink_us),
+                format!("{}/{}", figures.rates[1].failures, figures.rates[1].tries),
                 found.scenario,
                 found.role,
-                figures.steps[0],
-                figures.steps[1],
-                time(figures.shrink_us),
-                figures.rates[1].failures,
-                figures.rates[1].tries,
                 first_line(figures.reason),
             ),
-            None => format!(
-                "{} {} {:<30} {} Nothing in {} tries and {}.\n",
-                palette.paint(Ink::Bad, "MISSED"),
-                self.peer,
-                self.flaw.name,
-                tame(&self.flaw.sentence),
-                self.tries,
+            (Fate::Undisturbed { scenario, reason }, _) => format!(
+                "{name:<34} {} it shows undisturbed in {scenario}: {}\n",
+                palette.paint(Ink::Bad, "    MISSED"),
+                first_line(reason)
+            ),
+            (Fate::Found(_) | Fate::Missed(_), _) => format!(
+                "{name:<34} {} {tries:>6}  nothing in {}\n",
+                palette.paint(Ink::Bad, "    MISSED"),
                 time(micros(self.searched))
             ),
         };
+        if let Fate::Missed(why) = &self.fate
+            && !why.is_empty()
+        {
+            // Writing to a text cannot fail.
+            writeln!(line, "  {}", first_line(why)).unwrap_or_default();
+        }
         for scenario in &self.spoilt {
             let word = palette.paint(Ink::Doubtful, "not counted");
-            // Writing to a text cannot fail.
             writeln!(
                 line,
-                "       {word} {scenario}: it fails without the flaw, too, or too seldom to tell"
+                "  {word} {scenario}: it fails without the flaw, too, or too seldom to tell"
             )
             .unwrap_or_default();
         }
@@ -126,14 +262,27 @@ impl Row {
     }
 
     fn json(&self) -> Value {
+        let outcome = match &self.fate {
+            Fate::Found(_) => "found",
+            Fate::Undisturbed { .. } => "undisturbed",
+            Fate::Missed(_) => "missed",
+        };
         let mut value = json!({
             "peer": self.peer.as_str(),
             "flaw": self.flaw.name.as_str(),
-            "outcome": if self.is_found() { "found" } else { "missed" },
+            "outcome": outcome,
             "searched_us": micros(self.searched),
             "tries": self.tries,
             "fails_without_flaw": self.spoilt,
         });
+        match &self.fate {
+            Fate::Undisturbed { scenario, reason } => {
+                value["scenario"] = json!(scenario);
+                value["reason"] = json!(reason);
+            }
+            Fate::Missed(why) => value["reason"] = json!(why),
+            Fate::Found(_) => {}
+        }
         if let Some((found, figures)) = self.figures() {
             value["scenario"] = json!(found.scenario);
             value["role"] = json!(found.role.as_str());
@@ -150,49 +299,45 @@ impl Row {
     }
 }
 
-/// The figures of all flaws.
-pub(super) fn closing(rows: &[Row]) -> String {
-    let figures: Vec<Figures<'_>> = rows.iter().filter_map(|row| Some(row.figures()?.1)).collect();
-    let (found, all) = (figures.len(), rows.len());
-    let minute = figures.iter().filter(|one| one.after_us <= 60_000_000).count();
-    let missed: Vec<&str> =
-        rows.iter().filter(|row| !row.is_found()).map(|row| row.flaw.name.as_str()).collect();
-    let of =
-        |value: &dyn Fn(&Figures<'_>) -> u64| -> Vec<u64> { figures.iter().map(value).collect() };
-    let steps = |place: usize| -> Vec<u64> {
-        figures.iter().map(|one| u64::try_from(one.steps[place]).unwrap_or(u64::MAX)).collect()
-    };
-    let total = figures.iter().fold(Rate::default(), |sum, one| sum.plus(one.rates[1]));
-    let mut text = format!("{found} of {all} flaws found, {minute} of them within a minute");
-    if !missed.is_empty() {
-        write!(text, "; missed: {}", missed.join(", ")).unwrap_or_default();
-    }
-    text.push('\n');
-    if found > 0 {
-        let middle = |values: Vec<u64>| median(&values).unwrap_or_default();
-        write!(
-            text,
-            "found after {} (median); shrunk from {} to {} disturbances in {} and {} tries (medians), at most {} left\n\
-             played again: {total}\n",
-            time(middle(of(&|one| one.after_us))),
-            middle(steps(0)),
-            middle(steps(1)),
-            time(middle(of(&|one| one.shrink_us))),
-            middle(of(&|one| u64::from(one.shrink_tries))),
-            steps(1).iter().max().copied().unwrap_or_default(),
-        )
-        .unwrap_or_default();
-    }
-    text
+/// The middle of each figure; zeros where nothing was found.
+#[derive(Debug, Default)]
+struct Medians {
+    after_us: u64,
+    steps: [u64; 2],
+    shrink_us: u64,
+    again_percent: u64,
+    /// Failures among all plays of smallest schedules.
+    total: Rate,
 }
 
-/// Everything, for a machine.
-pub(super) fn json(rows: &[Row]) -> String {
-    let found = rows.iter().filter(|row| row.is_found()).count();
-    let flaws: Vec<Value> = rows.iter().map(Row::json).collect();
-    let mut text =
-        serde_json::to_string_pretty(&json!({ "found": found, "of": rows.len(), "flaws": flaws }))
-            .unwrap_or_default();
-    text.push('\n');
-    text
+impl Medians {
+    fn of(figures: &[Figures<'_>]) -> Self {
+        let middle = |value: &dyn Fn(&Figures<'_>) -> u64| {
+            median(&figures.iter().map(value).collect::<Vec<_>>()).unwrap_or_default()
+        };
+        let steps =
+            |place: usize| middle(&|one| u64::try_from(one.steps[place]).unwrap_or(u64::MAX));
+        let percent = |rate: Rate| u64::from(rate.failures) * 100 / u64::from(rate.tries.max(1));
+        Self {
+            after_us: middle(&|one| one.after_us),
+            steps: [steps(0), steps(1)],
+            shrink_us: middle(&|one| one.shrink_us),
+            again_percent: middle(&|one| percent(one.rates[1])),
+            total: figures.iter().fold(Rate::default(), |sum, one| sum.plus(one.rates[1])),
+        }
+    }
 }
+
+fn medians(figures: &[Figures<'_>]) -> String {
+    let Medians { after_us, steps, shrink_us, again_percent, total } = Medians::of(figures);
+    format!(
+        "medians: found in {}, {} -> {} disturbances in {}, failed again {again_percent} % of the time\nall smallest schedules: {total}\n",
+        time(after_us),
+        steps[0],
+        steps[1],
+        time(shrink_us),
+    )
+}
+
+#[cfg(test)]
+mod tests;
