@@ -307,7 +307,8 @@ impl Ledger {
     ) {
         let terms = certificate.signed.order.terms();
         let digest = certificate.digest();
-        let value = Writing::with_room(192);
+        let number = self.state.last_certificate();
+        let value = Writing::with_room(192).number("certificate", number.0);
         let value = if self.owner.keys.contains(&terms.from) {
             let content = Sameness::of_terms(terms);
             let sent = Sent { digest, sequence: terms.sequence, content };
@@ -318,7 +319,7 @@ impl Ledger {
         };
         let name = self.name(&payer);
         self.put(record::APPLIED, record::applied_key(&name, &terms.transfer_id), value.end());
-        let key = record::certificate_key(&digest);
+        let key = record::certificate_key(Some(number), &digest);
         self.put(record::CERTIFICATE, key, record::certificate_text(certificate));
         let entry = HistoryEntry::text(&certificate.signed);
         for account in [payer, payee] {

@@ -5,23 +5,28 @@
 //! | `token.ledger` | `genesis` | the genesis |
 //! | `token.account` | account | balance, next sequence, number of history entries, whether frozen |
 //! | `token.supply` | token | issued and burned |
-//! | `token.applied` | account `/` transfer id | digest: what makes a transfer happen once |
+//! | `token.applied` | account `/` transfer id | digest: what makes a transfer happen once; number of the certificate |
 //! | `token.lock` | account | the order that this member has voted for, and its vote |
 //! | `token.own` | account | an own account whose state every member was asked for |
 //! | `token.pending` | account | an own order that is not certified yet |
 //! | `token.presented` | number | an own certificate and who has not applied it yet |
-//! | `token.certificate` | digest | an applied certificate (archive) |
+//! | `token.certificate` | number | an applied certificate (archive) |
 //! | `token.history` | account `/` position | an applied transfer as one account sees it (archive) |
 //! | `token.evidence` | account `/` sequence | two orders of one owner for one slot (archive) |
 //!
 //! An account in a key is the owner's key in hex, `/`, the token. Numbers in keys are 16 hex digits, so that their order
 //! is that of the numbers. Values are canonical JSON.
+//!
+//! Certificates are numbered as they are applied, so that new ones lie behind each other in the store. Stores of before have
+//! some under their digests instead, and no number of them in `token.applied`; these stay where they are.
 
 use entity_crypto::signing::{PublicKey, Signature};
 use entity_journal::{Record, Space};
 use entity_wire::canonical;
 use entity_wire::json::{self, Fields, Object, RULES_1_1, Value};
 use entity_wire::payload::token::{Certificate, Digest, SignedOrder, TokenName, TransferId, Votes};
+
+use crate::apply::CertificateNumber;
 
 /// The genesis.
 pub const LEDGER: Space = Space::state("token.ledger");
@@ -39,7 +44,7 @@ pub const OWN: Space = Space::state("token.own");
 pub const PENDING: Space = Space::state("token.pending");
 /// Own certificates without all their receipts.
 pub const PRESENTED: Space = Space::state("token.presented");
-/// Applied certificates by digest: [`certificate_key`].
+/// Applied certificates by number: [`crate::Ledger::certificate_key`].
 pub const CERTIFICATE: Space = Space::archive("token.certificate");
 /// History by account and position: [`history_prefix`].
 pub const HISTORY: Space = Space::archive("token.history");
@@ -56,9 +61,12 @@ pub struct RestoreError {
     pub key: String,
 }
 
-/// The key of an applied certificate in [`CERTIFICATE`].
-pub fn certificate_key(digest: &Digest) -> Vec<u8> {
-    digest.to_string().into_bytes()
+/// The key of an applied certificate in [`CERTIFICATE`]; one without a number was kept under its digest.
+pub(crate) fn certificate_key(number: Option<CertificateNumber>, digest: &Digest) -> Vec<u8> {
+    match number {
+        Some(CertificateNumber(number)) => format!("{number:016x}").into_bytes(),
+        None => digest.to_string().into_bytes(),
+    }
 }
 
 /// What the keys of an account's history begin with in [`HISTORY`]; entries come in the order of their positions.

@@ -1,5 +1,6 @@
 //! From the records back to the machine.
 
+use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use entity_crypto::encoding::hex_decode_array;
@@ -101,7 +102,15 @@ impl Ledger {
             let id = reading.need(id.parse().ok())?;
             let fields = reading.fields();
             let digest = reading.need(fields.parsed("digest", "a digest").ok())?;
-            self.state.restore_applied(account, id, digest);
+            // What was kept before certificates had numbers has none.
+            let number = match fields.optional("certificate") {
+                Some(_) => {
+                    let number = fields.unsigned("certificate").ok().and_then(NonZeroU64::new);
+                    Some(reading.need(number)?)
+                }
+                None => None,
+            };
+            self.state.restore_applied(account, id, (digest, number));
             if fields.optional("content").is_some() {
                 let sent = (|| {
                     let content = hex_decode_array(fields.text("content").ok()?).ok()?;

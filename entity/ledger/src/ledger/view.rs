@@ -12,7 +12,9 @@ use super::Ledger;
 use crate::account::AccountKey;
 use crate::audit::{self, Audit, PendingOrder};
 use crate::certificate::{InvalidCertificate, Known, verify_certificate};
+use crate::record;
 use crate::rules::Rules;
+use crate::statement::HistoryEntry;
 
 /// An account as this node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +78,19 @@ impl Ledger {
     /// The digest of the applied transfer of this id, if there is one.
     pub fn applied(&self, from: &PublicKey, id: &TransferId) -> Option<Digest> {
         self.state.applied(from, id)
+    }
+
+    /// The key in [`record::CERTIFICATE`] of the applied certificate of this digest, if there is one: looks at every applied
+    /// transfer.
+    pub fn certificate_key(&self, digest: &Digest) -> Option<Vec<u8>> {
+        let number = self.state.find_certificate(digest)?;
+        Some(record::certificate_key(number, digest))
+    }
+
+    /// The key in [`record::CERTIFICATE`] of the certificate of a line of history: a look-up.
+    pub fn certificate_key_of(&self, entry: &HistoryEntry) -> Vec<u8> {
+        let HistoryEntry { from, id, digest, .. } = entry;
+        record::certificate_key(self.state.certificate_number(from, id, digest), digest)
     }
 
     /// Orders that this node has signed or voted for and that are not certified as far as it knows.

@@ -1,7 +1,9 @@
 //! Statements, checked from the genesis alone.
 
-use entity_journal::Journal;
-use entity_ledger::record::{CERTIFICATE, HISTORY, certificate_key, history_key, history_prefix};
+use entity_journal::{Batch, Journal, MemoryJournal, Write};
+use entity_ledger::record::{
+    ACCOUNT, APPLIED, CERTIFICATE, HISTORY, LEDGER, OWN, SUPPLY, history_key, history_prefix,
+};
 use entity_ledger::{HistoryEntry, Statement, StatementError, verify_statement};
 use entity_wire::canonical;
 use entity_wire::json::{self, RULES_1_1};
@@ -23,7 +25,9 @@ fn statement(net: &Net, at: usize, of: usize) -> Statement {
         for record in page {
             let entry = HistoryEntry::from_record(record).unwrap();
             assert_eq!(after.is_some(), entry.position > 0);
-            let found = journal.scan(CERTIFICATE, &certificate_key(&entry.digest), None, 1);
+            let key = net.nodes[at].ledger.certificate_key_of(&entry);
+            assert_eq!(net.nodes[at].ledger.certificate_key(&entry.digest), Some(key.clone()));
+            let found = journal.scan(CERTIFICATE, &key, None, 1);
             let object = json::parse(&found.unwrap()[0].value, &RULES_1_1).unwrap();
             let certificate = Certificate::from_object(&object.into_object().unwrap()).unwrap();
             assert_eq!(certificate.digest(), entry.digest);
@@ -63,6 +67,60 @@ fn statements_hold_by_the_genesis_alone_and_are_the_same_on_both_sides() {
     let prefix = history_prefix(&net.key(1), &token());
     let rest = net.nodes[0].journal.scan(HISTORY, &prefix, Some(&after), 9).unwrap();
     assert_eq!(rest.len(), 2, "entries 4 and 5");
+}
+
+/// What a node kept, as it was kept before certificates had numbers: under their digests.
+fn without_numbers(net: &Net, at: usize) -> MemoryJournal {
+    let (now, mut before) = (&net.nodes[at].journal, MemoryJournal::default());
+    let ledger = &net.nodes[at].ledger;
+    let mut batch = Batch::default();
+    for space in [LEDGER, ACCOUNT, SUPPLY, OWN, HISTORY] {
+        for record in now.scan(space, b"", None, usize::MAX).unwrap() {
+            batch.push(Write::put(space, record.key, record.value));
+        }
+    }
+    for record in now.scan(APPLIED, b"", None, usize::MAX).unwrap() {
+        let object = json::parse(&record.value, &RULES_1_1).unwrap().into_object().unwrap();
+        let digest = object.get("digest").unwrap().as_str().unwrap().to_owned();
+        let key = ledger.certificate_key(&digest.parse().unwrap()).unwrap();
+        let certificate = now.scan(CERTIFICATE, &key, None, 1).unwrap().remove(0);
+        batch.push(Write::put(CERTIFICATE, digest, certificate.value));
+        let object = object.retained(|field| field != "certificate");
+        batch.push(Write::put(APPLIED, record.key, canonical::object_to_vec(&object)));
+    }
+    before.commit(&[batch]).unwrap();
+    before
+}
+
+#[test]
+fn certificates_of_before_are_found_under_their_digests_and_new_ones_under_numbers() {
+    let mut net = paid();
+    for node in 0..2 {
+        net.nodes[node].journal = without_numbers(&net, node);
+        net.restart(node);
+    }
+    net.pay(1, 0, 7, 2);
+    net.pay(0, 1, 8, 1);
+    net.finish();
+    // What comes next gets the number after the last, also where the last one is only read.
+    for node in 0..2 {
+        net.restart(node);
+    }
+    net.pay(1, 2, 9, 1);
+    net.finish();
+    for at in 0..2 {
+        let made = statement(&net, at, 1);
+        verify_statement(&net.genesis, &made).unwrap();
+        assert_eq!(made.certificates.len(), 8);
+        let kept = net.nodes[at].journal.scan(CERTIFICATE, b"", None, usize::MAX).unwrap();
+        let mut keys: Vec<_> =
+            kept.into_iter().map(|record| String::from_utf8(record.key).unwrap()).collect();
+        keys.sort_by_key(String::len);
+        let numbers: Vec<_> = (1..=3).map(|number| format!("{number:016x}")).collect();
+        assert_eq!(keys[..3], numbers);
+        assert!(keys[3..].iter().all(|key| key.len() == 64), "{keys:?}");
+        assert_eq!(keys.len(), 8);
+    }
 }
 
 #[test]

@@ -5,9 +5,7 @@ use std::time::Duration;
 use entity_contract::token::{account, key_of, ledger, payment};
 use entity_contract::token_shapes as shapes;
 use entity_crypto::signing::PublicKey;
-use entity_ledger::record::{
-    CERTIFICATE, EVIDENCE, HISTORY, certificate_key, history_key, history_prefix,
-};
+use entity_ledger::record::{CERTIFICATE, EVIDENCE, HISTORY, history_key, history_prefix};
 use entity_ledger::{HistoryEntry, Ledger};
 use entity_peer::command::{Command, CommandResult};
 use entity_peer::tokens::{Paid, Payment, TokenCommand, TokenResult, Until};
@@ -111,7 +109,8 @@ impl Service {
         let (mut len, last) = (0, entries.last().map(|entry| entry.position));
         for entry in entries {
             let certificate = if proof.unwrap_or(false) {
-                let certificate = self.certificate(&entry.digest).await?;
+                let key = self.ledger(|ledger| ledger.certificate_key_of(&entry))?;
+                let certificate = self.certificate(&key).await?;
                 Some(certificate.ok_or_else(|| lost(&entry.digest))?)
             } else {
                 None
@@ -132,10 +131,12 @@ impl Service {
         let DigestParams { digest } = read(params)?;
         self.node.settled().await?;
         let digest: Digest = parameter("digest", &digest)?;
-        let genesis = self.ledger(shapes::genesis)?;
-        let certificate = self.certificate(&digest).await?.ok_or_else(|| {
+        let (genesis, key) =
+            self.ledger(|ledger| (shapes::genesis(ledger), ledger.certificate_key(&digest)))?;
+        let key = key.ok_or_else(|| {
             RpcError::refused("INVALID_STATE", "find a certificate of this digest")
         })?;
+        let certificate = self.certificate(&key).await?.ok_or_else(|| lost(&digest))?;
         result(&shapes::Receipt { certificate, genesis })
     }
 
@@ -183,11 +184,12 @@ impl Service {
         Ok((entries, next))
     }
 
-    /// An applied certificate as it was kept.
-    async fn certificate(&self, digest: &Digest) -> Result<Option<Box<RawValue>>, RpcError> {
-        let key = certificate_key(digest);
-        let records = self.node.scan(CERTIFICATE, &key, None, 1).await.map_err(damaged)?;
-        let text = records.into_iter().next().map(|record| String::from_utf8(record.value));
+    /// The applied certificate under this key, as it was kept.
+    async fn certificate(&self, key: &[u8]) -> Result<Option<Box<RawValue>>, RpcError> {
+        let records = self.node.scan(CERTIFICATE, key, None, 1).await.map_err(damaged)?;
+        // The digest of an older one may begin like a number.
+        let record = records.into_iter().next().filter(|record| record.key == key);
+        let text = record.map(|record| String::from_utf8(record.value));
         let raw = text.map(|text| text.map_err(damaged).map(RawValue::from_string)).transpose()?;
         raw.transpose().map_err(damaged)
     }

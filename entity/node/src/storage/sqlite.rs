@@ -43,8 +43,9 @@ pub use log::LOG_NAME;
 /// The name of the file in the data directory.
 pub const FILE_NAME: &str = "entity.db";
 
-/// The form of the store. A node reads this one and the one before, which had no log of its own, and makes this of it.
-pub const FORMAT: i64 = 2;
+/// The form of the store. A node reads this one and those before, and makes this of them: 1 had no log of its own, in 2
+/// certificates have no numbers.
+pub const FORMAT: i64 = 3;
 
 /// Whose a store is to be.
 #[derive(Debug, Clone)]

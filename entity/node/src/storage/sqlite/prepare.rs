@@ -51,7 +51,8 @@ pub(super) fn prepare(
         return Ok(foreign);
     }
     // Its log is made once the tables say that it has one.
-    let never_had_log = is_new || format_of(connection)? != Some(FORMAT);
+    let format = if is_new { None } else { format_of(connection)? };
+    let never_had_log = format.is_none_or(|format| format < FORMAT_WITH_LOG);
     if never_had_log && beside.has_log {
         return Ok(Some(Foreign::Log));
     }
@@ -72,8 +73,10 @@ pub(super) fn prepare(
         transaction.execute_batch(TABLES)?;
         transaction.execute(SET_META, params!["owner", owner.key.to_hex()])?;
     }
-    if never_had_log {
+    if format != Some(FORMAT) {
         transaction.execute(SET_META, params!["format", FORMAT.to_string()])?;
+    }
+    if never_had_log {
         transaction.execute(SET_META, params!["log", "0"])?;
         transaction.execute(SET_META, params!["log_key", beside.key.to_hex().as_str()])?;
     }
@@ -122,6 +125,9 @@ fn whose(connection: &Connection, owner: &Owner) -> rusqlite::Result<Option<Fore
     let predecessor = owner.predecessors.iter().find(|key| key.to_hex() == kept);
     Ok(Some(predecessor.map_or(Foreign::Owner(kept), |key| Foreign::Predecessor(*key))))
 }
+
+/// The first form of the store that has a log.
+const FORMAT_WITH_LOG: i64 = 2;
 
 /// What marks the file as ours in the header of SQLite: `enty`.
 const APPLICATION_ID: i32 = 0x656e_7479;

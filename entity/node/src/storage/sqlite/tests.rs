@@ -75,12 +75,12 @@ fn a_file_that_is_not_this_peers_is_refused_as_what_it_is() {
 
     Connection::open(&path)
         .unwrap()
-        .execute("UPDATE meta SET value = '3' WHERE name = 'format'", [])
+        .execute("UPDATE meta SET value = '4' WHERE name = 'format'", [])
         .unwrap();
     check_refused(
         data_dir,
         owner(1),
-        "open the store /entity.db: its format is 3, this version reads 2",
+        "open the store /entity.db: its format is 4, this version reads 3",
     );
 
     Connection::open(&path).unwrap().pragma_update(None, "application_id", 7).unwrap();
@@ -350,16 +350,18 @@ fn a_long_log_goes_into_the_tables_by_itself() {
     assert_eq!(journal.log.borrow().len(), 0, "a read sees everything");
 }
 
-#[test]
-fn a_store_of_the_format_before_is_taken_as_it_is() {
+/// Opens a store that these statements have made one of an earlier format.
+#[track_caller]
+fn check_earlier(statements: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let mut journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
     journal.commit(&[Batch::from(vec![put("roster")])]).unwrap();
     drop(journal);
     let path = directory.path().join(FILE_NAME);
     let before = Connection::open(&path).unwrap();
-    before.execute("UPDATE meta SET value = '1' WHERE name = 'format'", []).unwrap();
-    before.execute("DELETE FROM meta WHERE name LIKE 'log%'", []).unwrap();
+    for statement in statements {
+        before.execute(statement, []).unwrap();
+    }
     drop(before);
     let journal = SqliteJournal::open(directory.path(), owner(1)).unwrap();
     assert_eq!(journal.load().unwrap().summary(), "roster 1");
@@ -367,5 +369,31 @@ fn a_store_of_the_format_before_is_taken_as_it_is() {
     let format = "SELECT value FROM meta WHERE name = 'format'";
     let after: String =
         Connection::open(&path).unwrap().query_row(format, [], |row| row.get(0)).unwrap();
-    assert_eq!(after, "2");
+    assert_eq!(after, "3");
+}
+
+#[test]
+fn stores_of_the_formats_before_are_taken_as_they_are() {
+    check_earlier(&["UPDATE meta SET value = '2' WHERE name = 'format'"]);
+    check_earlier(&[
+        "UPDATE meta SET value = '1' WHERE name = 'format'",
+        "DELETE FROM meta WHERE name LIKE 'log%'",
+    ]);
+}
+
+#[test]
+fn what_waits_in_the_log_of_the_format_before_is_brought_in() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut journal = SqliteJournal::open(from.path(), owner(1)).unwrap();
+    journal.commit(&[Batch::from(vec![put("roster")])]).unwrap();
+    // As a process leaves it that is killed now.
+    for entry in fs::read_dir(from.path()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.path().join(entry.file_name())).unwrap();
+    }
+    let before = Connection::open(to.path().join(FILE_NAME)).unwrap();
+    before.execute("UPDATE meta SET value = '2' WHERE name = 'format'", []).unwrap();
+    drop(before);
+    let journal = SqliteJournal::open(to.path(), owner(1)).unwrap();
+    assert_eq!(journal.load().unwrap().summary(), "roster 1");
 }
