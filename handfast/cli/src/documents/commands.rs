@@ -103,9 +103,9 @@ impl Known {
         };
         for id in ["filters", "scenario"] {
             for value in values(matches, id) {
-                // Some commands take the file itself.
-                let is_file = xtask::files::root().join(&value).is_file();
-                check("what the filter", &value, is_file || self.matches(&value));
+                // Some commands take the file itself, or its folder.
+                let is_path = xtask::files::root().join(&value).exists();
+                check("what the filter", &value, is_path || self.matches(&value));
             }
         }
         for value in values(matches, "category") {

@@ -83,3 +83,41 @@ fn ctrl_c_ends_a_simulation_in_order_and_names_what_was_done() {
     assert!(out.contains("history    00ff") && out.contains("ended early"), "{out}");
     project.assert_nothing_left();
 }
+
+/// A simulator that plays a scenario as often as it is told, refuses one that is named so, and sees another one fail with a seed.
+const PLAYER: &str = "name = order['file']\nbad = 'falls' in name\n\
+    outcome = 'refused' if 'odd' in name else 'failed' if bad else 'passed'\n\
+    broken = name + ' cannot be played' if 'odd' in name else 'seed 9 of it: b has nothing' if bad else None\n\
+    runs = 0 if 'odd' in name else order['seeds']\n\
+    say(report=dict(seed=order['seed'], history='00ff', outcome=outcome, broken=broken, lines=[], cost=dict(wall_s=1.5),\n\
+        failed_seed=9 if bad else None, figures=dict(runs=runs, failed=1 if bad else 0)))\n";
+
+const STEP: &str = "[[step]]\nrole = \"a\"\ncall = \"peer.list\"\n";
+
+#[test]
+fn of_a_folder_every_scenario_is_played_that_can_be() {
+    let project = project(PLAYER).scenario("one", STEP).scenario("odd", STEP);
+    let ran = project.run(&["simulate", "--scenario", "scenarios", "--seeds", "5", "--seed", "7"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.error);
+    let last =
+        "5 runs of 1 scenarios in 3.00 s, 0 failed; 1 scenarios cannot be played in virtual time\n";
+    assert_eq!(ran.out, last);
+    for line in
+        ["passed    test_unit_one.toml 5 runs in 1.50 s", "left out  test_unit_odd.toml cannot"]
+    {
+        assert!(ran.error.contains(line), "{line:?} is missing in {}", ran.error);
+    }
+}
+
+#[test]
+fn a_seed_that_fails_is_named_with_the_line_that_plays_it_again() {
+    let project = project(PLAYER).scenario("one", STEP).scenario("falls", STEP);
+    let ran = project.run(&["simulate", "--scenario", "scenarios", "--seeds", "5", "--seed", "7"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.error);
+    let again = "failed: seed 9 of it: b has nothing\n  handfast simulate --scenario scenarios/test_unit_falls.toml --seeds 1 --seed 9\n\
+        10 runs of 2 scenarios in 3.00 s, 1 failed; 0 scenarios cannot be played in virtual time\n";
+    assert_eq!(ran.out, again);
+    let ran = project.run(&["simulate", "--scenario", "scenarios", "--seeds", "5", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&json["runs"], &json["scenarios"][0]["failed_seed"]), (&10.into(), &9.into()));
+}

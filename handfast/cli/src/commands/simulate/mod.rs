@@ -1,5 +1,6 @@
 //! `handfast simulate`
 
+mod folder;
 mod order;
 mod shown;
 
@@ -17,6 +18,7 @@ use handfast_scenario::scenario::Vocabulary;
 use handfast_scenario::{ExitCode, Scenario};
 use serde_json::Value;
 
+use self::folder::Sum;
 use self::order::{Network, Played};
 use self::shown::Steps;
 use super::interruption;
@@ -32,16 +34,17 @@ use crate::error::CommandError;
 ///
 /// Builds and starts the simulator that `[simulator]` of handfast.toml names, and shows how far it is and what came of it,
 /// beside what theory says. The same seed has the same history in the same build: its hash is printed. Ctrl-C ends it in
-/// order and shows what was done until then. Exit code 1: a law did not hold.
+/// order and shows what was done until then. Of a folder every scenario is played that virtual time can play. Exit code 1: a law
+/// did not hold.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     network: Option<Network>,
-    /// Play this scenario file on whole peers, with its network and its disturbances, in place of a network
-    #[arg(long, value_name = "FILE")]
+    /// Play this scenario file, or those of this folder, on whole peers, with network and disturbances, in place of a network
+    #[arg(long, value_name = "FILE|FOLDER")]
     scenario: Option<PathBuf>,
-    /// With how many seeds the scenario is played, from that of `--seed` on
+    /// With how many seeds each scenario is played, from that of `--seed` on
     #[arg(long, value_name = "N", default_value = "1", requires = "scenario", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     seeds: u64,
     /// Everything left to chance follows from this number; chosen by chance if not given
@@ -64,6 +67,7 @@ Examples:
   handfast simulate dht --seed 7 --json                     the same history each time, for a machine
   handfast simulate --scenario scenarios/token/test_e2e_a_pays_b_across_a_crash.toml --seeds 10000
                                                             the same scenario as on processes, ten thousand times
+  handfast simulate --scenario scenarios/chaos --seeds 200  every scenario of a folder that can be played, 200 times each
   handfast simulate peers --defect answers-too-soon         does a law see this defect?";
 
 /// Carries out the command.
@@ -73,9 +77,8 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
         let help = "name its program in handfast.toml: [simulator] start = [\"program\"]";
         return Err(CommandError::usage_text("this project has no simulator", help));
     };
-    let network = args.network()?;
+    let networks = args.networks()?;
     let session = Session::open(&loaded, around, args.seed)?;
-    let order = network.order(session.seed);
     let sinks: Vec<Box<dyn EventSink>> = vec![Box::new(ProgressSink::new(around.error))];
     let (mouth, ear) = sink::open(session.clock, sinks)
         .map_err(|error| CommandError::infra(&error, "no thread for the outputs"))?;
@@ -85,39 +88,70 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
     let (lever, interrupt) = Lever::new();
     let runtime = runtime()?;
     runtime.spawn(interruption::listen(lever, Wait::default()));
-    let desk = Desk {
+    let mut desk = Desk {
         workshop: &session.workshop,
         places: &session.places,
         mouth,
         steps: Steps::new(around.error.moving),
     };
-    let build = !args.no_build;
-    let ended = runtime.block_on(desk.simulate(&simulator, build, &order, interrupt));
+    let ended = runtime.block_on(async {
+        if !args.no_build {
+            desk.build(&simulator, interrupt.clone()).await?;
+        }
+        match &networks[..] {
+            [network] if !args.is_of_folder() => {
+                let order = network.order(session.seed);
+                let report = desk.simulate(&simulator, &order, interrupt).await?;
+                let again = network.again_with(&report, session.seed);
+                Ok(show(&report, &again, args.json, around.out.palette))
+            }
+            networks => {
+                let sum = desk.play_all(&simulator, networks, (session.seed, interrupt)).await?;
+                if args.json {
+                    Stream::Out.print(&sum.json());
+                } else {
+                    Stream::Out.print(&sum.closing(around.out.palette));
+                }
+                Ok(sum.code())
+            }
+        }
+    });
+    // The ear listens as long as there is a mouth.
+    drop(desk);
     ear.finish()
         .map_err(|error| CommandError::infra(&error, "the outputs could not be written"))?;
-    let report = match ended {
-        Ok(report) => report,
-        Err(Refused::Shown) => return Ok(ExitCode::Infrastructure),
+    match ended {
+        Ok(code) => Ok(code),
+        Err(Refused::Shown) => Ok(ExitCode::Infrastructure),
         Err(Refused::Because(reason)) => {
             Stream::Error.print(&format!("{reason}\n"));
-            return Ok(ExitCode::Infrastructure);
+            Ok(ExitCode::Infrastructure)
         }
-    };
-    let again = network.again(session.seed);
-    Ok(show(&report, &again, args.json, around.out.palette))
+    }
 }
 
 impl Args {
-    /// What is to be run: a network by its name, or a scenario by its file.
-    fn network(&self) -> Result<Network, CommandError> {
+    /// What is to be run: a network by its name, or a scenario by its file; of a folder all of its scenarios.
+    fn networks(&self) -> Result<Vec<Network>, CommandError> {
         match (&self.network, &self.scenario) {
-            (Some(network), None) => Ok(network.clone()),
-            (None, Some(path)) => self.played(path).map(Network::Scenario),
+            (Some(network), None) => Ok(vec![network.clone()]),
+            (None, Some(path)) if path.is_dir() => {
+                let files = folder::files(path).map_err(|error| {
+                    let error = format!("read {}: {error}", path.display());
+                    CommandError::usage_text(error, "give the path of a folder of scenario files")
+                })?;
+                files.iter().map(|file| self.played(file).map(Network::Scenario)).collect()
+            }
+            (None, Some(path)) => Ok(vec![Network::Scenario(self.played(path)?)]),
             (Some(_), Some(_)) | (None, None) => {
                 let help = "`handfast simulate peers`, `handfast simulate dht` or `handfast simulate --scenario FILE`";
                 Err(CommandError::usage_text("either a network or a scenario is run", help))
             }
         }
+    }
+
+    fn is_of_folder(&self) -> bool {
+        self.scenario.as_ref().is_some_and(|path| path.is_dir())
     }
 
     fn played(&self, path: &Path) -> Result<Played, CommandError> {
@@ -172,26 +206,46 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    async fn simulate(
-        mut self,
+    async fn build(&self, simulator: &Simulator, mut interrupt: Interrupt) -> Result<(), Refused> {
+        let Some(command) = simulator.build.as_ref() else { return Ok(()) };
+        let means = (self.places, self.workshop);
+        tokio::select! {
+            built = build::command(command, means, &self.mouth, "the simulator") => {
+                built.map(drop).map_err(|_| Refused::Shown)
+            }
+            // The reaper ends what is being built with it.
+            () = interrupt.pulled() => {
+                Err(Refused::Because("nothing was run: the simulator was not built yet".to_owned()))
+            }
+        }
+    }
+
+    /// One scenario after the other, each with its line as it ends.
+    async fn play_all(
+        &mut self,
         simulator: &Simulator,
-        is_to_build: bool,
+        networks: &[Network],
+        (seed, interrupt): (u64, Interrupt),
+    ) -> Result<Sum, Refused> {
+        let mut sum = Sum::default();
+        for network in networks {
+            if interrupt.is_pulled() {
+                sum.end_early();
+                break;
+            }
+            let report = self.simulate(simulator, &network.order(seed), interrupt.clone()).await?;
+            let line = sum.add(network, &report, seed);
+            Stream::Error.print(&line);
+        }
+        Ok(sum)
+    }
+
+    async fn simulate(
+        &mut self,
+        simulator: &Simulator,
         order: &Value,
         interrupt: Interrupt,
     ) -> Result<Value, Refused> {
-        if let Some(command) = simulator.build.as_ref().filter(|_| is_to_build) {
-            let means = (self.places, self.workshop);
-            let mut interrupt = interrupt.clone();
-            tokio::select! {
-                built = build::command(command, means, &self.mouth, "the simulator") => {
-                    built.map_err(|_| Refused::Shown)?;
-                }
-                // The reaper ends what is being built with it.
-                () = interrupt.pulled() => {
-                    return Err(Refused::Because("nothing was run: the simulator was not built yet".to_owned()));
-                }
-            }
-        }
         let (mouth, steps) = (&self.mouth, &mut self.steps);
         let told = |progress: simulate::Progress| match steps.moving() {
             Moving::Redrawn => mouth.progress(Progress::Passing { line: shown::line(&progress) }),

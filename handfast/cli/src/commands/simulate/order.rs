@@ -176,6 +176,18 @@ impl Network {
     }
 }
 
+impl Network {
+    /// The command line that runs what failed once more: of many seeds that one alone.
+    pub(super) fn again_with(&self, report: &Value, seed: u64) -> String {
+        match (self, report["failed_seed"].as_u64()) {
+            (Self::Scenario(one), Some(seed)) => {
+                Self::Scenario(Played { seeds: 1, ..one.clone() }).again(seed)
+            }
+            (Self::Peers(_) | Self::Dht(_) | Self::Scenario(_), _) => self.again(seed),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
