@@ -13,6 +13,7 @@ mod deliver;
 mod gate;
 mod state;
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -24,7 +25,7 @@ use entity_crypto::signing::SigningKey;
 use entity_journal::{Journal as _, JournalError, MemoryJournal, Record, Space, Stored};
 use entity_peer::command::{Command, CommandError, CommandId, CommandResult};
 use entity_peer::config::Frames;
-use entity_peer::inbound::{Check, DecodeRules, Decoded, Refusal, decode, decode_frame};
+use entity_peer::inbound::{Check, Checked, DecodeRules, Decoded, Refusal, decode, decode_frame};
 use entity_peer::output::{Delivery, IoOutcome, PeerEvent};
 use entity_peer::{Config, Peer, PeerName, RestoreError};
 use entity_transport::http::{Caller, Client, ClientLimits};
@@ -320,6 +321,119 @@ impl Node {
                         self.shared.frames_taken.fetch_add(1, Ordering::Relaxed);
                     }
                     heard = sender.or_else(|| heard.take());
+                    replies.push(reply);
+                }
+                replies
+            },
+            |state, replies| (replies, state.passage()),
+        );
+        // What comes over one connection is, as a rule, of one peer.
+        if let Some(heard) = heard.filter(|_| self.notes_heard()) {
+            self.note_heard(&heard);
+        }
+        judged
+    }
+
+    /// Takes envelopes in their order. The signatures of some are verified together, ahead of handling the first of them. Returns
+    /// their answers, and what these have to wait for.
+    pub(crate) fn judge_texts(
+        &self,
+        bodies: &[impl AsRef<[u8]>],
+        mut unknown: Option<&dyn Origin>,
+    ) -> (Vec<Reply>, Option<Passage>) {
+        let mut bodies = bodies.iter().map(AsRef::as_ref);
+        let mut decoded = VecDeque::with_capacity(AHEAD_MAX);
+        let mut replies = Vec::with_capacity(bodies.len());
+        let mut rests_on = None;
+        loop {
+            if decoded.is_empty() {
+                self.decode_some(&mut bodies, &mut decoded);
+            }
+            let checks = self.admit_ahead(&mut decoded);
+            let passage = if checks.is_empty() {
+                let Some(decoded) = decoded.pop_front() else { break };
+                let Judged { reply, passage } = self.judge_decoded(decoded, unknown);
+                // From here on it may be known whose the connection is.
+                if reply.status == 200 {
+                    unknown = None;
+                }
+                replies.push(reply);
+                passage
+            } else {
+                let (judged, passage) = self.judge_checked(Check::run_all(checks), &mut unknown);
+                replies.extend(judged);
+                passage
+            };
+            // What is durable last has everything before it durable, too.
+            rests_on = passage.or(rests_on);
+        }
+        (replies, rests_on)
+    }
+
+    /// Reads the next few: at most [`AHEAD_MAX`], and no more once they have [`AHEAD_BYTES_MAX`].
+    fn decode_some<'a>(
+        &self,
+        bodies: &mut impl Iterator<Item = &'a [u8]>,
+        decoded: &mut VecDeque<Result<Decoded, Refusal>>,
+    ) {
+        let mut len_bytes = 0;
+        while decoded.len() < AHEAD_MAX && len_bytes < AHEAD_BYTES_MAX {
+            let Some(body) = bodies.next() else { break };
+            len_bytes += body.len();
+            decoded.push_back(decode(&self.shared.rules, body));
+        }
+    }
+
+    /// The first of what is left whose signatures may be verified before any of them is handled.
+    fn admit_ahead(&self, left: &mut VecDeque<Result<Decoded, Refusal>>) -> Vec<Check> {
+        let state = self.state();
+        let mut checks = Vec::new();
+        while !state.gate.is_full() {
+            match left.pop_front() {
+                None => break,
+                Some(Err(refusal)) => {
+                    left.push_front(Err(refusal));
+                    break;
+                }
+                Some(Ok(decoded)) => match state.peer.admit_ahead(decoded) {
+                    Ok(check) => checks.push(check),
+                    Err(decoded) => {
+                        left.push_front(Ok(*decoded));
+                        break;
+                    }
+                },
+            }
+        }
+        checks
+    }
+
+    /// Handles messages in their order, all under one lock.
+    fn judge_checked(
+        &self,
+        checked: Vec<Result<Checked, Refusal>>,
+        unknown: &mut Option<&dyn Origin>,
+    ) -> (Vec<Reply>, Option<Passage>) {
+        let is_asked = unknown.is_some() || self.notes_heard();
+        let mut heard = None;
+        let judged = self.step(
+            |state, now| {
+                let mut replies = Vec::with_capacity(checked.len());
+                for checked in checked {
+                    let checked = match checked {
+                        Ok(checked) => checked,
+                        Err(refusal) => {
+                            replies.push(state.peer.handle_refusal(refusal));
+                            continue;
+                        }
+                    };
+                    let sender = if is_asked { checked.sender() } else { None };
+                    let reply = state.peer.handle_checked(checked, now);
+                    if let (200, Some(sender)) = (reply.status, sender) {
+                        if let Some(origin) = unknown.take() {
+                            origin.heard_of(self, &sender);
+                        }
+                        heard = Some(sender);
+                    }
                     replies.push(reply);
                 }
                 replies
@@ -671,6 +785,13 @@ pub(crate) struct Judged {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("make it durable: the journal failed")]
 pub struct Unsettled;
+
+/// Signatures that are verified together. Of more than eight, encoding their points saves no more that counts, and the first would
+/// wait for the last.
+const AHEAD_MAX: usize = 8;
+
+/// Bytes of envelopes from which on no further one is read ahead: what is read of them takes some times as much memory.
+const AHEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// How long a caller is asked to stay away when the disk does not keep up. Guessed: a few commits of a slow disk.
 const RETRY_AFTER_MS: u64 = 1000;

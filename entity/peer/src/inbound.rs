@@ -137,4 +137,34 @@ impl Check {
             }
         }
     }
+
+    /// Verifies the signatures of several messages, each as [`Check::run`] does, sooner than one by one. The outcomes are in
+    /// their order.
+    ///
+    /// # Errors
+    ///
+    /// Of each, the refusal of [`Check::run`].
+    pub fn run_all(checks: Vec<Self>) -> Vec<Result<Checked, Refusal>> {
+        let mut envelopes = Vec::with_capacity(checks.len());
+        let mut others = Vec::with_capacity(checks.len());
+        for check in checks {
+            others.push(match check.0 {
+                CheckVersion::V1_1(check) => {
+                    envelopes.push(check);
+                    None
+                }
+                CheckVersion::V1_0(_) | CheckVersion::Frame(..) => Some(check),
+            });
+        }
+        let mut envelopes = v1_1::Check::run_all(envelopes).into_iter();
+        let judged = others.into_iter().filter_map(|other| {
+            if let Some(check) = other {
+                return Some(check.run());
+            }
+            // There is one for each.
+            let checked = envelopes.next()?;
+            Some(checked.map(|checked| Checked(CheckedVersion::V1_1(checked))))
+        });
+        judged.collect()
+    }
 }

@@ -113,6 +113,24 @@ impl Peer {
         admitted.map(Check).map_err(|refusal| self.handle_refusal(refusal))
     }
 
+    /// Admits a message as [`Peer::admit`] does, where nothing that comes before it can change that: one of 1.1 whose sender's
+    /// key is pinned. So the signatures of several may be verified before the first of them is handled.
+    ///
+    /// # Errors
+    ///
+    /// Gives back any other message, which [`Peer::admit`] takes once everything before it is handled.
+    pub fn admit_ahead(&self, decoded: Decoded) -> Result<Check, Box<Decoded>> {
+        match decoded.0 {
+            DecodedVersion::V1_1(decoded) => match self.v1_1.admit_ahead(&self.core, decoded) {
+                Ok(check) => Ok(Check(CheckVersion::V1_1(check))),
+                Err(decoded) => Err(Box::new(Decoded(DecodedVersion::V1_1(*decoded)))),
+            },
+            other @ (DecodedVersion::Unsupported(_)
+            | DecodedVersion::V1_0(_)
+            | DecodedVersion::Frame(_)) => Err(Box::new(Decoded(other))),
+        }
+    }
+
     /// Judges and handles a message whose signature is valid, and returns its answer.
     pub fn handle_checked(&mut self, checked: Checked, now: Timestamp) -> Reply {
         let handled = match checked.0 {

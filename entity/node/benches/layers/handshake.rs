@@ -67,7 +67,7 @@ fn half_took(over: Over, count: usize) -> f64 {
             // One without a port is dialled by nobody.
             address: match over {
                 Over::Http => caller.http_address().to_owned(),
-                Over::Socket => "ws://127.0.0.1:9".to_owned(),
+                Over::Socket | Over::Envelopes => "ws://127.0.0.1:9".to_owned(),
             },
             key: key_of(number).public_key(),
         })

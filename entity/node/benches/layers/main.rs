@@ -6,7 +6,8 @@
 //! lines      the lines with their aims
 //! effort     how much is measured
 //! messages, trips, handshake, bulk, transfers, idle   one part each
-//! nodes      our two ends; raw: the same bytes with nothing done to them; aead: sealing and opening alone
+//! nodes      our two ends; raw: the same bytes with nothing done to them; aead: sealing and opening alone;
+//!            prepared: verifying alone under a prepared key
 //! libp2p     the driver of bench/libp2p
 //! machine    how much of the cores others take
 //! spread     medians and quartiles
@@ -32,6 +33,7 @@ mod nodes;
 #[path = "../token/pair.rs"]
 #[expect(dead_code, reason = "shared with another benchmark")]
 mod pair;
+mod prepared;
 #[path = "../peer/processes.rs"]
 #[expect(dead_code, reason = "shared with another benchmark")]
 mod processes;

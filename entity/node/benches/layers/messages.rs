@@ -1,10 +1,10 @@
-//! Messages with 64 in flight: as compact frames over one WebSocket, and as signed and sealed envelopes by HTTP.
+//! Messages with 64 in flight: as compact frames over one WebSocket, and as signed and sealed envelopes over one and by HTTP.
 
 use crate::libp2p::Libp2p;
 use crate::nodes::{Ends, Over};
 use crate::raw::{Layer, Raw};
 use crate::report::Measured;
-use crate::{Bench, aead, crypto, lines};
+use crate::{Bench, aead, crypto, lines, prepared};
 
 /// Messages that are not answered yet, at most.
 const IN_FLIGHT: usize = 64;
@@ -14,17 +14,20 @@ struct Round {
     seal: f64,
     sign: f64,
     verify: f64,
+    verify_prepared: f64,
     tcp: f64,
     socket: f64,
     frames: f64,
     envelopes: f64,
+    envelopes_http: f64,
     libp2p: Option<(f64, f64)>,
 }
 
 pub(crate) fn measured(bench: &Bench) -> Vec<Measured> {
     let effort = bench.effort;
     let (tcp, socket) = (Raw::start(Layer::Tcp), Raw::start(Layer::Socket));
-    let (frames, envelopes) = (Ends::start(Over::Socket), Ends::start(Over::Http));
+    let (frames, envelopes) = (Ends::start(Over::Socket), Ends::start(Over::Envelopes));
+    let http = Ends::start(Over::Http);
     let libp2p = bench.libp2p();
     let rounds: Vec<_> = (0..effort.rounds)
         .map(|_| {
@@ -34,10 +37,12 @@ pub(crate) fn measured(bench: &Bench) -> Vec<Measured> {
                 seal: aead::rate_of_all(),
                 sign: rates.sign_all,
                 verify: rates.verify_all,
+                verify_prepared: prepared::rate_of_all(),
                 tcp: tcp.rate(effort.messages, IN_FLIGHT),
                 socket: socket.rate(effort.messages, IN_FLIGHT),
                 frames: frames.rate(effort.messages, IN_FLIGHT),
                 envelopes: envelopes.rate(effort.envelopes, IN_FLIGHT),
+                envelopes_http: http.rate(effort.envelopes, IN_FLIGHT),
                 libp2p: libp2p.as_ref().map(|libp2p| ask(libp2p, bench)),
             }
         })
@@ -57,7 +62,9 @@ pub(crate) fn measured(bench: &Bench) -> Vec<Measured> {
         .beside("signatures, all cores", "/s", of(|round| round.sign))
         .beside("verifications, all cores", "/s", of(|round| round.verify))
         .beside("what sign + verify allow", "/s", of(Round::ceiling))
-        .beside("envelopes by HTTP, 64 in flight", "/s", of(|round| round.envelopes));
+        .beside("verifications under a prepared key", "/s", of(|round| round.verify_prepared))
+        .beside("envelopes over one WebSocket, 64 in flight", "/s", of(|round| round.envelopes))
+        .beside("envelopes by HTTP, 64 in flight", "/s", of(|round| round.envelopes_http));
     vec![frames, envelopes]
 }
 

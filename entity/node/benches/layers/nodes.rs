@@ -5,7 +5,7 @@ use entity_node::node::Node;
 use entity_node::serve::Serving;
 use entity_peer::Config;
 use entity_peer::command::{AddPeer, Command, CommandError, CommandResult, Send};
-use entity_peer::config::{AutoConnect, Liveness, Protocols};
+use entity_peer::config::{AutoConnect, Frames, Liveness, Protocols};
 use entity_wire::json::Object;
 use entity_wire::kind::MessageKind;
 use tokio::runtime::{Builder, Runtime};
@@ -19,6 +19,8 @@ use crate::processes::{Known, Run};
 pub(crate) enum Over {
     /// One connection, on which two nodes that can take compact frames do.
     Socket,
+    /// One connection of two nodes that take none: signed and sealed envelopes.
+    Envelopes,
     /// `POST /message`: signed and sealed envelopes.
     Http,
 }
@@ -104,13 +106,16 @@ async fn ends(over: Over) -> (Serving, Run) {
     config.protocols = Protocols::OnlyV1_1;
     config.auto_connect = AutoConnect::OnCommand;
     config.liveness = Liveness::Silent;
-    config.websocket = over == Over::Socket;
+    config.websocket = over != Over::Http;
+    config.frames = if over == Over::Envelopes { Frames::Never } else { Frames::Socket };
     let key = SigningKey::from_seed([77; 32]);
     let known = key.public_key();
     let listen = "127.0.0.1:0".parse().unwrap();
     let caller = Serving::start(config, key, [78; 32], listen).unwrap();
     let address = caller.http_address().to_owned();
-    let settings = format!("protocol = '1.1'\nwebsocket = {}\n", over == Over::Socket);
+    let frames = if over == Over::Envelopes { "never" } else { "auto" };
+    let websocket = over != Over::Http;
+    let settings = format!("protocol = '1.1'\nwebsocket = {websocket}\nframes = '{frames}'\n");
     let known = Known { name: "caller".to_owned(), address, key: known };
     let run = Run::start_with("server", &[known], &settings, RATES);
     let add = AddPeer {
@@ -123,7 +128,7 @@ async fn ends(over: Over) -> (Serving, Run) {
     let open = Command::OpenSession { to: "server".parse().unwrap() };
     caller.node().command(open).await.unwrap();
     // The first message is the first to want a connection; those after it go over it.
-    while over == Over::Socket && caller.node().sockets().0 == 0 {
+    while websocket && caller.node().sockets().0 == 0 {
         accepted(caller.node().command(message()).await);
         tokio::task::yield_now().await;
     }

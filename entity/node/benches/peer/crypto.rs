@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::median;
 
 /// As long as the signed part of the messages of the other measurements.
-const MESSAGE_LEN: usize = 450;
+pub(crate) const MESSAGE_LEN: usize = 450;
 
 const ROUND: Duration = Duration::from_millis(200);
 
@@ -62,7 +62,8 @@ fn median_time(operation: &impl Fn()) -> f64 {
     median((0..1000).map(one).collect())
 }
 
-fn rate_of_all(operation: &(impl Fn() + Sync)) -> f64 {
+/// Operations a second of all cores together.
+pub(crate) fn rate_of_all(operation: &(impl Fn() + Sync)) -> f64 {
     let cores = std::thread::available_parallelism().unwrap().get();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(|| rate(operation))).collect();

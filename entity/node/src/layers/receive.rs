@@ -15,7 +15,7 @@ use entity_wire::reply::Reply;
 use entity_wire::socket::BinaryKind;
 
 use super::name_of;
-use crate::node::{Judged, Node, Origin, WeakNode};
+use crate::node::{Node, Origin, WeakNode};
 
 /// Takes what comes over one connection.
 #[derive(Debug)]
@@ -64,24 +64,6 @@ impl Socket {
         }
     }
 
-    /// What becomes of one message that is no frame, and what its answer rests on.
-    fn take(
-        &self,
-        node: &Node,
-        connection: &Connection,
-        message: Incoming,
-    ) -> (Verdict, Option<crate::node::Passage>) {
-        match message {
-            Incoming::Text(body) => {
-                let unknown = self.unknown(connection);
-                let unknown = unknown.as_ref().map(|end| end as &dyn Origin);
-                let Judged { reply, passage } = node.judge(&body, unknown);
-                (verdict(reply), passage)
-            }
-            Incoming::Binary(bytes) => (foreign(node, connection, bytes), None),
-        }
-    }
-
     /// The connection, where it is not known yet whose it is.
     fn unknown<'a>(&'a self, connection: &'a Connection) -> Option<Unknown<'a>> {
         let is_known = self.is_known.load(Ordering::Relaxed);
@@ -121,6 +103,16 @@ fn leading_frames(batch: &mut Peekable<vec::IntoIter<Incoming>>) -> Vec<Bytes> {
         frames.push(frame);
     }
     frames
+}
+
+/// The envelopes at the beginning of what is left of a batch.
+fn leading_texts(batch: &mut Peekable<vec::IntoIter<Incoming>>) -> Vec<Bytes> {
+    let mut texts = Vec::new();
+    let is_text = |message: &Incoming| matches!(message, Incoming::Text(_));
+    while let Some(Incoming::Text(text)) = batch.next_if(is_text) {
+        texts.push(text);
+    }
+    texts
 }
 
 /// What becomes of a message that is not for this node, or that nobody knows.
@@ -178,10 +170,17 @@ impl Receiver for Socket {
                 // What is durable last has everything before it durable, too.
                 rests_on = passage.or(rests_on);
             }
-            if let Some(message) = batch.next() {
-                let (verdict, passage) = self.take(&node, connection, message);
-                answers.verdicts.push(verdict);
+            let texts = leading_texts(&mut batch);
+            if !texts.is_empty() {
+                let unknown = self.unknown(connection);
+                let unknown = unknown.as_ref().map(|end| end as &dyn Origin);
+                let (replies, passage) = node.judge_texts(&texts, unknown);
+                answers.verdicts.extend(replies.into_iter().map(verdict));
                 rests_on = passage.or(rests_on);
+            }
+            let is_foreign = |message: &Incoming| matches!(message, Incoming::Binary(bytes) if BinaryKind::of(bytes) != BinaryKind::Frame);
+            if let Some(Incoming::Binary(bytes)) = batch.next_if(is_foreign) {
+                answers.verdicts.push(foreign(&node, connection, bytes));
             }
         }
         answers.rests_on = rests_on.map(|passage| -> Passage {

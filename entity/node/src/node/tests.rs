@@ -3,6 +3,10 @@ use std::time::Duration;
 
 use entity_journal::{Batch, Journal};
 use entity_peer::command::AddPeer;
+use entity_wire::id::{Nonce, Sequence, SessionId};
+use entity_wire::json::Object;
+use entity_wire::kind::MessageKind;
+use entity_wire::v1_1::{Draft, Header};
 
 use super::*;
 
@@ -242,4 +246,60 @@ async fn closing_says_when_the_last_commit_fails() {
     disk.ends.send(Err(JournalError { action: "write", reason: "no room".to_owned() })).unwrap();
     assert_eq!(end(command).await, Err(CommandError::Cancelled));
     assert_eq!(end(closed).await.unwrap_err().to_string(), "write the journal: no room");
+}
+
+/// An envelope of 1.1 in a session that nobody has.
+fn envelope(from: &str, by: &SigningKey, nonce: u8) -> Vec<u8> {
+    let header = Header {
+        kind: MessageKind::Message,
+        sender: from.parse().unwrap(),
+        recipient: "a".parse().unwrap(),
+        session: SessionId::from_random([7; 16]),
+        sequence: Sequence::new(3).unwrap(),
+        timestamp: Timestamp::UNIX_EPOCH,
+        nonce: Nonce::from_bytes([nonce; 16]),
+        expires_at: None,
+    };
+    Draft { header, payload: Object::new() }.sign(by).body
+}
+
+/// A node that knows `b`, by its key, and `c`, of whom it has none.
+async fn acquainted() -> Node {
+    let node = Node::new(config(), SigningKey::from_seed([1; 32]), [2; 32], Clock::start());
+    for (name, key) in [("b", Some(SigningKey::from_seed([b'b'; 32]).public_key())), ("c", None)] {
+        let Command::AddPeer(peer) = add_peer(name) else { unreachable!("it is one") };
+        let added = node.command(Command::AddPeer(AddPeer { key, ..peer })).await;
+        assert_eq!(added, Ok(CommandResult::Done));
+    }
+    node
+}
+
+#[tokio::test]
+async fn envelopes_that_came_together_are_answered_as_one_by_one() {
+    let b = SigningKey::from_seed([b'b'; 32]);
+    let mut bodies: Vec<_> = (0..20).map(|nonce| envelope("b", &b, nonce)).collect();
+    bodies[3] = envelope("b", &SigningKey::from_seed([b'x'; 32]), 3);
+    bodies[5] = b"no message".to_vec();
+    bodies[6] = envelope("c", &SigningKey::from_seed([b'c'; 32]), 6);
+    bodies[19] = envelope("unknown", &b, 19);
+    let (together, alone) = (acquainted().await, acquainted().await);
+    let mut events = together.listen();
+    let (replies, _) = together.judge_texts(&bodies, None);
+    let expected: Vec<_> = bodies.iter().map(|body| alone.judge(body, None).reply).collect();
+    assert_eq!(replies, expected);
+    let codes: Vec<_> = std::iter::from_fn(|| events.try_recv().ok())
+        .map(|event| {
+            let NodeEvent::Peer(PeerEvent::MessageRefused { code, .. }) = event.event else {
+                unreachable!("{event:?}")
+            };
+            code
+        })
+        .collect();
+    // Those whose signature holds are far too old.
+    let mut refused = vec![ErrorCode::ExpiredTimestamp; 20];
+    refused[3] = ErrorCode::InvalidSignature;
+    refused[5] = ErrorCode::InvalidMessage;
+    refused[6] = ErrorCode::UnknownSender;
+    refused[19] = ErrorCode::UnknownSender;
+    assert_eq!(codes, refused);
 }

@@ -75,7 +75,36 @@ impl Check {
     }
 }
 
+impl Check {
+    /// Verifies the signatures of several, each as [`Check::run`] does, sooner than one by one.
+    pub(crate) fn run_all(checks: Vec<Self>) -> Vec<Result<Checked, Refusal>> {
+        let mut about = Vec::with_capacity(checks.len());
+        let mut messages = Vec::with_capacity(checks.len());
+        for Self { unverified, key, standing } in checks {
+            about.push((standing, unverified.header().sender.clone()));
+            messages.push((unverified, key));
+        }
+        let verified = Unverified::verify_all(messages).into_iter().zip(about);
+        let judged = verified.map(|(verified, (standing, sender))| match verified {
+            Ok(envelope) => Ok(Checked { envelope, standing }),
+            Err(_) => Err(refuse(ErrorCode::InvalidSignature, None, Some(sender.as_str()))),
+        });
+        judged.collect()
+    }
+}
+
 impl State {
+    /// Does what [`State::admit`] does with a message whose admission nothing can change that comes before it: it is for us,
+    /// and from somebody whose key is pinned. Gives back any other.
+    pub(crate) fn admit_ahead(&self, core: &Core, decoded: Decoded) -> Result<Check, Box<Decoded>> {
+        match self.find_key(core, &decoded.0) {
+            Ok((key, standing @ Standing::Pinned)) => {
+                Ok(Check { unverified: decoded.0, key, standing })
+            }
+            Ok((_, Standing::FirstUse)) | Err(_) => Err(Box::new(decoded)),
+        }
+    }
+
     /// Judges what can be judged without the signature, and finds the key to verify it with.
     ///
     /// # Errors

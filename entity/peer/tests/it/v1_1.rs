@@ -5,6 +5,7 @@ use std::time::Duration;
 use entity_crypto::entropy::Entropy;
 use entity_peer::command::Seal;
 use entity_peer::config::{AutoConnect, Config, Protocols, Rate, RateLimits, SessionLimits};
+use entity_peer::inbound::{Check, decode};
 use entity_peer::output::CloseReason;
 use entity_peer::view::Role;
 use entity_peer::{Command, CommandError, CommandResult, Peer, PeerEvent};
@@ -80,6 +81,51 @@ fn a_message_without_a_session_opens_one_first() {
     let mut world = world();
     assert_eq!(send(&mut world, "a", "b", "first"), (3, Some(1)));
     assert_eq!(texts(&world, "b"), ["first"]);
+}
+
+#[test]
+fn signatures_verified_ahead_are_judged_each_by_itself() {
+    let mut world = world();
+    open(&mut world, "a", "b");
+    for text in ["one", "two", "three"] {
+        world.start("a", Command::Send(message("b", text)));
+    }
+    let mut bodies: Vec<_> = world.under_way().iter().map(|body| body.to_vec()).collect();
+    let signature = b"\"signature\":\"";
+    let place = bodies[1].windows(signature.len()).position(|text| text == signature).unwrap();
+    let first = &mut bodies[1][place + signature.len()];
+    *first = if *first == b'A' { b'B' } else { b'A' };
+    let now = world.now;
+    let peer = world.peer("b");
+    let rules = peer.decode_rules();
+    let checks = bodies.iter().map(|body| peer.admit_ahead(decode(&rules, body).unwrap()).unwrap());
+    let checked = Check::run_all(checks.collect());
+    let codes: Vec<_> =
+        checked.iter().map(|checked| checked.as_ref().err().map(|refusal| refusal.code)).collect();
+    assert_eq!(codes, [None, Some(ErrorCode::InvalidSignature), None]);
+    let replies = checked.into_iter().map(|checked| match checked {
+        Ok(checked) => peer.handle_checked(checked, now).status,
+        Err(refusal) => peer.handle_refusal(refusal).status,
+    });
+    assert_eq!(replies.collect::<Vec<_>>(), [200, 401, 200]);
+}
+
+#[test]
+fn what_something_before_it_may_change_is_not_admitted_ahead() {
+    let mut world = world();
+    world.start("a", Command::OpenSession { to: name("b") });
+    let [init] = &world.under_way()[..] else { panic!("step 1") };
+    let init = init.clone();
+    let mut is_ahead = |at: &str| {
+        let peer = world.peer(at);
+        peer.admit_ahead(decode(&peer.decode_rules(), &init).unwrap()).is_ok()
+    };
+    assert!(is_ahead("b"));
+    assert!(!is_ahead("a"), "it is for somebody else");
+    // The first step of a stranger, whose key counts once it is handled.
+    let mut strangers = World::new([config("b", Protocols::OnlyV1_1)]);
+    let peer = strangers.peer("b");
+    assert!(peer.admit_ahead(decode(&peer.decode_rules(), &init).unwrap()).is_err());
 }
 
 /// Opens from `a` to `b`; returns the version of the session, or the code of the failure.
