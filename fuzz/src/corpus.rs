@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use entity_crypto::signing::SigningKey;
 use serde_json::Value;
 
 /// Inputs that their target takes, each of them.
@@ -26,6 +27,16 @@ impl Corpus {
     /// The entries, in a fixed order.
     pub fn entries(&self) -> &[Vec<u8>] {
         &self.entries
+    }
+}
+
+/// Lets the process meet a key so often that it keeps what it prepares of such keys: of a bounded number of them, so that it is no cost of
+/// the one input that happens to be the next.
+pub fn meet_often(key: &SigningKey) {
+    let (message, public) = (b"hello", key.public_key());
+    let signature = key.sign(message);
+    for _ in 0..100 {
+        assert!(public.verify_often(message, &signature).is_ok(), "a signature does not hold");
     }
 }
 

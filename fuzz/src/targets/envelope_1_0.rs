@@ -51,11 +51,16 @@ pub(super) fn claims(message: &Unverified) -> impl PartialEq + std::fmt::Debug {
 
 /// The sender of the recorded messages.
 pub(super) fn signer() -> PublicKey {
-    SigningKey::from_seed([0xA1; 32]).public_key()
+    key().public_key()
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_seed([0xA1; 32])
 }
 
 /// Recorded messages of the earlier peer, in both flavours.
 pub(super) fn golden() -> Corpus {
+    corpus::meet_often(&key());
     let fields = ["version", "msg_type", "sender_id", "payload", "signature"];
     let recorded = ["signatures.json", "secure_message.json", "token_transfer_signed.json"];
     let handshakes = ["handshake_v10.iso.json", "handshake_v10.dataclass.json"];
