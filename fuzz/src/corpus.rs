@@ -32,6 +32,10 @@ impl Corpus {
 
 /// Lets the process meet a key so often that it keeps what it prepares of such keys: of a bounded number of them, so that it is no cost of
 /// the one input that happens to be the next.
+///
+/// # Panics
+///
+/// When a signature does not hold under the key that made it.
 pub fn meet_often(key: &SigningKey) {
     let (message, public) = (b"hello", key.public_key());
     let signature = key.sign(message);
