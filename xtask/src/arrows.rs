@@ -116,6 +116,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("handfast-schedule", &[]),
+    ("handfast-trend", &[]),
     ("handfast-scenario", &["handfast-schedule", "handfast-faults"]),
     ("handfast-faults", &[]),
     ("handfast-chaos", &["handfast-faults"]),
@@ -183,6 +184,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-workflow",
             "handfast-notify",
             "handfast-schedule",
+            "handfast-trend",
         ],
     ),
 ];
@@ -212,6 +214,7 @@ const PURE: &[&str] = &[
     "handfast-report",
     "handfast-matrix",
     "handfast-workflow",
+    "handfast-trend",
 ];
 
 /// Libraries that read sockets, files, clocks or the system's randomness.

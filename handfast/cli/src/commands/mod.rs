@@ -18,6 +18,7 @@ pub(crate) mod selftest;
 pub(crate) mod shards;
 pub(crate) mod simulate;
 pub(crate) mod stub;
+pub(crate) mod trend;
 
 mod interruption;
 mod retry;

@@ -1,0 +1,95 @@
+//! How good the statistics are, as tables: on series with known truth, or on recorded data.
+//!
+//! Reading order: [`data`] (what is evaluated), [`change`].
+
+pub mod change;
+pub mod data;
+mod synthetic;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use self::data::Data;
+use crate::random::Dice;
+
+/// All tables.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Whether the data were made, with known truth, or recorded.
+    pub source: Source,
+    /// From which everything drawn at random follows.
+    pub seed: u64,
+    /// Change points against annotations.
+    pub annotated: change::Annotated,
+    /// Steps planted into quiet series.
+    pub steps: change::Steps,
+}
+
+/// Where the data come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Made from the seed.
+    Synthetic,
+    /// Read from recorded data.
+    Recorded,
+}
+
+/// Evaluates on recorded data, or on series made from the seed.
+pub fn evaluate(recorded: Option<&Data>, seed: u64) -> Report {
+    let dice = Dice::new(seed);
+    let made;
+    let (data, source) = if let Some(data) = recorded {
+        (data, Source::Recorded)
+    } else {
+        made = synthetic::data(&dice.part(1));
+        (&made, Source::Synthetic)
+    };
+    Report {
+        source,
+        seed,
+        annotated: change::annotated(&data.annotated),
+        steps: change::steps(&data.noise, &dice.part(2)),
+    }
+}
+
+/// Which part of the data a row belongs to: every third, by name, is held out while constants are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Looked at while constants are chosen.
+    Tuned,
+    /// Not looked at.
+    HeldOut,
+}
+
+impl Part {
+    /// The part of what stands at this place in order of names.
+    pub fn of(place: usize) -> Self {
+        if place % 3 == 2 { Self::HeldOut } else { Self::Tuned }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Tuned => "tuned",
+            Self::HeldOut => "held out",
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match self.source {
+            Source::Synthetic => "series made from seed",
+            Source::Recorded => "recorded data, seed",
+        };
+        writeln!(f, "{source} {}", self.seed)?;
+        write!(f, "\n{}\n{}", self.annotated, self.steps)
+    }
+}
