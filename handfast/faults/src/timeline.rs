@@ -84,6 +84,10 @@ impl Timeline {
     /// Disturbances of one unit at most.
     pub const DISTURBANCES_MAX: usize = 256;
 
+    /// How long a driver waits, before [`handle_calm`](Self::handle_calm), for messages that are under way while one is
+    /// [awaited](Self::awaits_messages): TCP has sent a packet again four times by then (200 ms, doubled each time).
+    pub const UNDER_WAY_MAX: Duration = Duration::from_secs(3);
+
     /// Takes the disturbances of a unit that has not begun.
     ///
     /// # Errors
@@ -284,6 +288,15 @@ impl Timeline {
             | State::InForce { .. }
             | State::Undoing => false,
         })
+    }
+
+    /// Whether something waits for a message that has not come.
+    pub fn awaits_messages(&self) -> bool {
+        let awaits = |entry: &Entry| {
+            let cue = matches!(entry.disturbance.when, When::On { cue: Cue::Message { .. }, .. });
+            cue && entry.state == State::Waiting
+        };
+        self.entries.iter().any(awaits)
     }
 
     /// The disturbances, in the order in which they were given.

@@ -46,7 +46,7 @@ impl fmt::Display for Fault {
 
 /// Who is to blame for a cell; `None` if it did not fail.
 ///
-/// The same scenario is looked at where each of the two peers plays all roles.
+/// The same scenario with the same seed is looked at where each of the two peers plays all roles.
 pub fn fault(grid: &Grid, cell: &Square) -> Option<Fault> {
     if !cell.failed() {
         return None;
@@ -58,6 +58,7 @@ pub fn fault(grid: &Grid, cell: &Square) -> Option<Fault> {
     let alone = |peer: &PeerName| {
         let same = |other: &&Square| {
             other.line.scenario == cell.line.scenario
+                && other.line.unit.seed() == cell.line.unit.seed()
                 && other.line.peers.values().all(|plays| plays == peer)
         };
         grid.cells().iter().find(same).and_then(well)

@@ -66,6 +66,14 @@ pub enum MatrixError {
         /// How many pairs of peers.
         columns: usize,
     },
+    /// There are more than [`CELLS_MAX`] with all their seeds.
+    #[error("{cells} cells with {seeds} seeds each are more than {CELLS_MAX} cells")]
+    TooManySeeds {
+        /// How many cells.
+        cells: usize,
+        /// How many seeds.
+        seeds: u32,
+    },
 }
 
 /// All cells of what is asked for: by scenario in the order of the plan, then by column.
@@ -102,6 +110,24 @@ pub fn cells(
         !ask.only_these_peers || cell.unit.peers.values().all(|peer| ask.peers.contains(peer))
     };
     Ok(cells.filter(wanted).collect())
+}
+
+/// Every cell once for each of `count` seeds from `first` on, seed by seed; each is a cell of its own, with its seed in its id.
+///
+/// # Errors
+///
+/// [`MatrixError::TooManySeeds`].
+pub fn with_seeds(cells: &[Cell], first: u64, count: u32) -> Result<Vec<Cell>, MatrixError> {
+    let seeds = usize::try_from(count).unwrap_or(usize::MAX);
+    if cells.len().saturating_mul(seeds) > CELLS_MAX {
+        return Err(MatrixError::TooManySeeds { cells: cells.len(), seeds: count });
+    }
+    let seeds = (0..u64::from(count)).map(|further| first.wrapping_add(further));
+    let cell = |(seed, cell): (u64, &Cell)| {
+        let id = cell.unit.id.with_seed(seed);
+        Cell { unit: Unit { id, ..cell.unit.clone() }, ..cell.clone() }
+    };
+    Ok(seeds.flat_map(|seed| cells.iter().map(move |cell| (seed, cell))).map(cell).collect())
 }
 
 impl Cell {

@@ -154,6 +154,28 @@ fn a_matrix_has_no_more_cells_than_its_limit() {
     check_refused(&ask(&["rust", "python", "old"]), &many, error);
 }
 
+#[test]
+fn a_cell_with_several_seeds_is_as_many_cells() {
+    let one = cells(&project(), &scenarios("test_unit_x.toml", "name = \"n\""), &ask(&["rust"]));
+    let both = cells(&project(), &scenarios("test_unit_x.toml", "name = \"n\""), &ask(&["old"]));
+    let cells = [one.unwrap(), both.unwrap()].concat();
+    let found = with_seeds(&cells, u64::MAX, 2).unwrap();
+    let ids: Vec<&str> = found.iter().map(|cell| cell.unit.id.as_str()).collect();
+    let last = format!("#seed={}", u64::MAX);
+    let expected = [
+        format!("test_unit_x {last}"),
+        format!("test_unit_x (a=old, b=old) {last}"),
+        "test_unit_x #seed=0".to_owned(),
+        "test_unit_x (a=old, b=old) #seed=0".to_owned(),
+    ];
+    assert_eq!(ids, expected);
+    assert_eq!(found[3].column, cells[1].column);
+    let many = vec![cells[0].clone(); CELLS_MAX / 10];
+    assert_eq!(with_seeds(&many, 1, 10).unwrap().len(), CELLS_MAX);
+    let error = with_seeds(&many, 1, 11).unwrap_err().to_string();
+    assert_eq!(error, "10000 cells with 11 seeds each are more than 100000 cells");
+}
+
 proptest! {
     /// The number of cells grows with scenarios and pairs, never with roles; no two cells have the same id.
     #[test]

@@ -24,7 +24,7 @@ pub mod shard;
 #[cfg(test)]
 mod sample;
 
-pub use cell::{Ask, Cell, Column, MatrixError, cells};
+pub use cell::{Ask, Cell, Column, MatrixError, cells, with_seeds};
 pub use expected::Expectations;
 pub use grid::Grid;
 pub use key::{Digest, Ingredients};

@@ -57,6 +57,7 @@ pub(crate) fn again(
     for (role, peer) in peers {
         words.push(format!("--peer {role}={peer}"));
     }
+    words.extend(unit.seed().map(|seed| format!("--seed {seed}")));
     words.join(" ")
 }
 
@@ -174,6 +175,15 @@ mod tests {
         let command = ["handfast", "merge", "shards"].map(str::to_owned);
         let again = repeat_command(&book.units()[0], &command);
         assert_eq!(again, "handfast run u1 --peer a=entity --peer b=entity");
+    }
+
+    #[test]
+    fn a_unit_with_a_seed_of_its_own_is_repeated_with_it() {
+        let unit = UnitId::new("x/y (a=rust, b=python)").with_seed(14);
+        let cast = |role, peer| (RoleName::new(role).unwrap(), PeerName::new(peer).unwrap());
+        let peers = [cast("a", "rust"), cast("b", "python")].into();
+        let again = again(&unit, &peers, &[]);
+        assert_eq!(again, "handfast run x/y --peer a=rust --peer b=python --seed 14");
     }
 
     #[test]

@@ -124,12 +124,12 @@ impl Laid {
             }
         }
         let Some(history) = history else { return };
-        let units = self.lines.iter().map(|line| line.unit.as_str());
+        let units = self.lines.iter().map(|line| line.unit.without_seed());
         match history.costs(units) {
             Err(error) => unknown(error),
             Ok(costs) => {
                 let cost = |(at, line): (usize, &CellLine)| {
-                    let cost = costs.get(line.unit.as_str())?;
+                    let cost = costs.get(line.unit.without_seed())?;
                     let duration = Duration::from_micros(cost.duration_us);
                     Some((at, Cost { duration, cpu: Duration::from_micros(cost.cpu_us) }))
                 };
@@ -264,6 +264,9 @@ fn gather(
 }
 
 fn line(cell: &Cell, file: &str, ingredients: &Ingredients, order: &MatrixOrder) -> CellLine {
+    // What one seed of several shows is no verdict that a later run could take over.
+    let has_key = cell.unit.id.seed().is_none();
+    let key = has_key.then(|| ingredients.key(cell, file)).flatten();
     CellLine {
         unit: cell.unit.id.clone(),
         scenario: cell.unit.scenario.id.to_string(),
@@ -274,7 +277,7 @@ fn line(cell: &Cell, file: &str, ingredients: &Ingredients, order: &MatrixOrder)
         peers: cell.unit.peers.clone(),
         protocols: cell.protocols(),
         network: cell.network().to_owned(),
-        key: ingredients.key(cell, file).map(|key| key.to_string()),
+        key: key.map(|key| key.to_string()),
         expected: order.expectations.of(cell),
     }
 }

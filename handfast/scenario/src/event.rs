@@ -410,7 +410,7 @@ pub struct CellLine {
     pub protocols: BTreeMap<RoleName, String>,
     /// The preset of the network.
     pub network: String,
-    /// A digest of everything its verdict follows from; nothing where a peer is absent.
+    /// A digest of everything its verdict follows from; nothing where a peer is absent, or where the cell is played with several seeds.
     pub key: Option<String>,
     /// What the file of expected results says of it.
     pub expected: Option<Expected>,

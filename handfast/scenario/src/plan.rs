@@ -36,7 +36,8 @@ pub struct Unit {
     pub peers: BTreeMap<RoleName, PeerName>,
 }
 
-/// What a unit is called: the scenario's id and, where a peer is not the project's first, the peers.
+/// What a unit is called: the scenario's id and, where a peer is not the project's first, the peers; behind it the round of a
+/// repeated run (`#3`) or the unit's own seed (`#seed=14`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnitId(String);
@@ -182,11 +183,34 @@ impl UnitId {
         Self(format!("{id} ({})", peers.join(", ")))
     }
 
+    /// The id of the same unit with a seed of its own, in place of the one of its run: `x (b=python) #seed=14`.
+    pub fn with_seed(&self, seed: u64) -> Self {
+        Self(format!("{}{SEED_MARK}{seed}", self.without_seed()))
+    }
+
+    /// Its own seed, where it has one.
+    pub fn seed(&self) -> Option<u64> {
+        self.seeded().map(|(_, seed)| seed)
+    }
+
+    /// The id without its own seed: what the unit is called in a run that has this seed.
+    pub fn without_seed(&self) -> &str {
+        self.seeded().map_or(self.as_str(), |(id, _)| id)
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    fn seeded(&self) -> Option<(&str, u64)> {
+        let (id, seed) = self.0.rsplit_once(SEED_MARK)?;
+        Some((id, seed.parse().ok()?))
+    }
 }
+
+/// What stands in an id before the unit's own seed.
+const SEED_MARK: &str = " #seed=";
 
 impl fmt::Display for UnitId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -67,6 +67,9 @@ pub(crate) struct Args {
     /// Seed of the peers' keys and of the scenarios' identifiers; chosen by chance if not given
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Play every cell with so many seeds, from `--seed` on, whatever earlier runs have found; the budget is for each seed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000), conflicts_with = "shard")]
+    seeds: Option<u32>,
     #[command(flatten)]
     shard: ShardArgs,
     #[command(flatten)]
@@ -84,6 +87,7 @@ Examples:
   handfast matrix --peers entity,python --versions 1.1
   handfast matrix --allow-absent python           where Python is not installed
   handfast matrix --markdown > matrix.md
+  handfast matrix chaos/ --seeds 10 --seed 1      the scenarios of chaos with seeds 1 to 10
   handfast matrix --shard 2/4 --shard-plan plan.json   the second of four parts; see `handfast shards --help`";
 
 /// Carries out the command.
@@ -96,7 +100,11 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
     let loaded = load(around)?;
     let allow_absent = peers(&loaded, &args.allow_absent)?;
     let session = Session::open(&loaded, around, args.seed)?;
-    let mut matrix = Some(order(&loaded, session.clock, args.ask(&loaded)?, !args.fresh)?);
+    let mut order_of_cells = order(&loaded, session.clock, args.ask(&loaded)?, !args.fresh)?;
+    if let Some(seeds) = args.seeds {
+        order_of_cells = with_seeds(order_of_cells, session.seed, seeds)?;
+    }
+    let mut matrix = Some(order_of_cells);
     let shard = args.shard.cut(&loaded, &mut Plan::default(), &mut matrix)?;
     let form = match (args.json, args.markdown) {
         (true, _) => Some(Form::Matrix(MatrixForm::Json)),
@@ -200,18 +208,26 @@ pub(super) fn ask(
 }
 
 pub(super) fn chosen(loaded: &Loaded, ask: &Ask) -> Result<Vec<Cell>, CommandError> {
-    cells(&loaded.project, &loaded.scenarios, ask).map_err(|error| {
-        let help = match &error {
-            MatrixError::Plan(_) => "`handfast list` shows scenarios, categories and roles",
-            MatrixError::UnknownPeer { .. } | MatrixError::NoPeers => {
-                "the peers of this project stand in handfast.toml under [peers.NAME]"
-            }
-            MatrixError::TooMany { .. } => {
-                "ask for fewer peers with --peers, or for some scenarios"
-            }
-        };
-        CommandError::usage_text(error, help)
-    })
+    cells(&loaded.project, &loaded.scenarios, ask).map_err(no_cells)
+}
+
+/// The same with every cell once for each of `seeds` seeds from `first` on.
+fn with_seeds(order: MatrixOrder, first: u64, seeds: u32) -> Result<MatrixOrder, CommandError> {
+    let cells = handfast_matrix::with_seeds(&order.cells, first, seeds).map_err(no_cells)?;
+    let budget = order.budget.saturating_mul(seeds);
+    Ok(MatrixOrder { cells, budget, ..order })
+}
+
+fn no_cells(error: MatrixError) -> CommandError {
+    let help = match &error {
+        MatrixError::Plan(_) => "`handfast list` shows scenarios, categories and roles",
+        MatrixError::UnknownPeer { .. } | MatrixError::NoPeers => {
+            "the peers of this project stand in handfast.toml under [peers.NAME]"
+        }
+        MatrixError::TooMany { .. } => "ask for fewer peers with --peers, or for some scenarios",
+        MatrixError::TooManySeeds { .. } => "ask for fewer seeds, or for some scenarios",
+    };
+    CommandError::usage_text(error, help)
 }
 
 fn expectations(

@@ -48,6 +48,20 @@ fn a_moment_that_never_comes_takes_away_the_pass() {
     check(&format!("{never}{SEND}{CALM}{ARRIVED}"), &[], 3, "0 passed, 1 failed", &parts);
 }
 
+/// The message has arrived, but its answer is still under way when it is to be calm.
+#[test]
+fn a_message_that_is_under_way_when_it_is_to_be_calm_begins_what_waits_for_it() {
+    let slow = "network = { delay = \"400ms\" }\n\
+        [[disturbance]]\nwhen = { from = \"a\", to = \"b\", type = \"message\", nth = 1 }\nfor = \"100ms\"\npause = \"b\"\n";
+    let both = "[[step]]\nparallel = true\n\
+        [[step.do]]\nrole = \"a\"\ncall = \"message.send\"\nwith = { to = \"b\", body = { text = \"hello\" } }\n\
+        [[step.do]]\nrepeat = { count = 1 }\n\
+        [[step.do.do]]\nevent = \"message.received\"\non = \"b\"\nwithin = \"10s\"\n\
+        [[step.do.do]]\ncalm = \"20s\"\n";
+    let parts = ["b stands still for 100ms", "every thread stood still"];
+    check(&format!("{slow}{both}"), &["--network", "proxies"], 0, "1 passed, 0 failed", &parts);
+}
+
 #[test]
 fn what_lasts_longer_than_calm_is_named() {
     let long = "[[disturbance]]\nat = \"0ms\"\nfor = \"20s\"\npause = \"b\"\n";

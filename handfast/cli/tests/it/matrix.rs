@@ -1,5 +1,6 @@
 //! The matrix: what a second call repeats, what a killed one leaves, and what no cell may hide.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead as _, BufReader};
@@ -240,6 +241,53 @@ fn peers_and_versions_choose_cells() {
     // What a peer declares not to speak is no failure of it.
     let ran = project.run(&["matrix", "--peers", "two", "--scenario", "unit_v"]);
     ran.check(4, "0 passed, 0 failed", &["declared unsupported", "b does not offer protocol-1.1"]);
+}
+
+/// What of twenty messages the wire drops, in each cell of the last run.
+fn dropped(project: &Project) -> BTreeMap<String, Vec<bool>> {
+    let events = fs::read_to_string(project.last_record().join("events.jsonl")).unwrap();
+    let mut dropped = BTreeMap::<String, Vec<bool>>::new();
+    for line in events.lines() {
+        let event = &serde_json::from_str::<Value>(line).unwrap()["event"];
+        if event["message_type"] == "message" {
+            let unit = event["unit"].as_str().unwrap().to_owned();
+            let is_dropped = line.contains("\"dropped\"");
+            dropped.entry(unit).or_default().push(is_dropped);
+        }
+    }
+    dropped
+}
+
+#[test]
+fn several_seeds_play_every_cell_as_often_and_each_as_a_run_with_it() {
+    let steps = "[[step]]\nwire = { from = \"a\", to = \"b\", type = \"message\", drop = { percent = 50 } }\n\
+        [[step]]\nrepeat = { count = 20 }\n[[step.do]]\nrole = \"a\"\ncall = \"message.send\"\n\
+        with = { to = \"b\", body = {} }\noutcome = \"unknown\"\n";
+    let project = project("", "").scenario("x", steps);
+    project.run(&["matrix", "--peers", "one", "--seed", "8"]).check(0, "1 passed, 0 failed", &[]);
+    let alone = dropped(&project);
+    // Neither takes the verdict of that run over nor leaves one.
+    for _ in 0..2 {
+        let ran = project.run(&["matrix", "--seeds", "2", "--seed", "7", "--json"]);
+        let matrix = json(&ran);
+        let found = (&matrix["cells_all"], &matrix["played"], &matrix["passed"], ran.code);
+        assert_eq!(found, (&8.into(), &8.into(), &8.into(), 0), "{}", ran.error);
+    }
+    let seeded = dropped(&project);
+    assert_eq!(seeded["test_unit_x #seed=8"], alone["test_unit_x"]);
+    assert_ne!(seeded["test_unit_x #seed=7"], alone["test_unit_x"]);
+}
+
+#[test]
+fn a_failure_with_one_of_several_seeds_fails_the_run_and_says_how_to_see_it_again() {
+    let parts =
+        ["a mark for each variant and seed", "(a=one b=two), seed 8: blame two", "--seed 8"];
+    let ran = flawed("refuse").run(&["matrix", "--seeds", "2", "--seed", "7"]);
+    ran.check(1, "2 passed, 6 failed", &parts);
+    let ran = flawed("refuse").run(&["matrix", "--seeds", "0"]);
+    assert_eq!(ran.code, 2, "{}", ran.error);
+    let ran = flawed("refuse").run(&["matrix", "--seeds", "2", "--shard", "1/2"]);
+    assert_eq!(ran.code, 2, "{}", ran.error);
 }
 
 const KILLS: u64 = 6;

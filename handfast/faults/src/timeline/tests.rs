@@ -55,6 +55,22 @@ fn a_disturbance_begins_at_its_time_and_ends_when_it_has_lasted() {
 }
 
 #[test]
+fn a_message_is_awaited_until_it_came_or_it_is_calm() {
+    let (from, to) = ("a".to_owned(), "b".to_owned());
+    let cue = Cue::Message { from, to, message_type: None, nth: 2 };
+    let mut one = timeline([pause(When::On { cue, after: NO }, Some(S)), pause(voted(None), None)]);
+    assert!(one.awaits_messages());
+    let mut calm = one.clone();
+    calm.handle_calm(S);
+    assert!(!calm.awaits_messages());
+    one.handle_start(NO);
+    one.handle_message("a", "b", None, S);
+    assert!(one.awaits_messages());
+    one.handle_message("a", "b", None, S);
+    assert!(!one.awaits_messages(), "only a notification is awaited now");
+}
+
+#[test]
 fn a_notification_with_the_right_fields_begins_it_once() {
     let mut timeline = timeline([pause(voted(Some(json!({"id": 7}))), Some(S))]);
     let seven = json!({"id": 7, "amount": "250"});

@@ -198,6 +198,11 @@ impl Tap {
         relay::replay(&self.wire, link, index).await
     }
 
+    /// Waits until every exchange that is under way now is written down. What begins meanwhile is not waited for.
+    pub async fn settled(&self) {
+        self.wire.settled().await;
+    }
+
     /// Messages seen on `link` so far; the last one has this index.
     pub fn recorded(&self, link: &Link) -> u64 {
         self.wire.state().last_index(link)

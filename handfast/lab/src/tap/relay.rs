@@ -28,6 +28,7 @@ pub(super) enum Outcome {
 /// Carries one request through the tap and writes it down.
 pub(super) async fn relay(wire: Arc<Wire>, link: Link, request: Request) -> Outcome {
     let Some(_permit) = wire.enter().await else { return Outcome::Closed };
+    let _under_way = wire.begin();
     let Admitted { mut exchange, decided } = wire.admit(&link, &request);
     exchange.rule = decided.rule;
     let (body, copy) = match to_deliver(&wire, &mut exchange, &request, decided).await {

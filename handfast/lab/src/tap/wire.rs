@@ -1,6 +1,6 @@
 //! The state all listeners of a tap share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use handfast_faults::{
     Direction, HoldId, Lifetime, Link, Observed, RuleId, RuleReport, Verdict, WireRules, text_of,
 };
 use hyper::http::request;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::evidence::{Evidence, Fact};
 use crate::tap::exchange::Exchange;
@@ -32,6 +32,7 @@ pub(super) struct Wire {
     upstreams: BTreeMap<String, Upstream>,
     state: Mutex<State>,
     exchanges: Arc<Semaphore>,
+    under_way: watch::Sender<UnderWay>,
     /// Told of each rule that is laid.
     pub(super) laid: Notify,
 }
@@ -53,8 +54,9 @@ impl Wire {
         let upstreams = roles.iter().map(|role| (role.clone(), Upstream::default())).collect();
         let permits = u32::try_from(CONCURRENT_MAX).map_err(io::Error::other)?;
         let exchanges = Arc::new(Semaphore::new(usize::try_from(permits).unwrap_or_default()));
+        let (state, under_way) = (Mutex::default(), watch::Sender::default());
         let laid = Notify::new();
-        Ok(Self { config, evidence, ground, upstreams, state: Mutex::default(), exchanges, laid })
+        Ok(Self { config, evidence, ground, upstreams, state, exchanges, under_way, laid })
     }
 
     pub(super) fn upstream(&self, role: &str) -> Option<&Upstream> {
@@ -95,6 +97,26 @@ impl Wire {
         let all = u32::try_from(CONCURRENT_MAX).unwrap_or(u32::MAX);
         // The semaphore is never closed, so there is no error to see.
         drop(self.exchanges.acquire_many(all).await);
+    }
+
+    /// Counts an exchange as one that is under way, until what is returned is dropped.
+    pub(super) fn begin(&self) -> Begun<'_> {
+        let mut number = 0;
+        self.under_way.send_modify(|under_way| {
+            number = under_way.begun;
+            under_way.begun += 1;
+            under_way.open.insert(number);
+        });
+        Begun { under_way: &self.under_way, number }
+    }
+
+    /// Waits until every exchange that is under way now is over.
+    pub(super) async fn settled(&self) {
+        let mut watch = self.under_way.subscribe();
+        let later = watch.borrow().begun;
+        let is_over = |under_way: &UnderWay| under_way.open.range(..later).next().is_none();
+        // The sender lives as long as the wire, so there is no error to see.
+        drop(watch.wait_for(is_over).await);
     }
 
     /// Takes a request in: its type, its number, and what the rules say.
@@ -166,6 +188,28 @@ impl Wire {
 
 /// Where messages are posted that are no JSON: they have no type, and are seen and kept like all others.
 const FRAMES_PATH: &str = "/frame";
+
+/// Exchanges that are under way, numbered as they began.
+#[derive(Debug, Default)]
+struct UnderWay {
+    begun: u64,
+    open: BTreeSet<u64>,
+}
+
+/// An exchange that is under way.
+#[derive(Debug)]
+pub(super) struct Begun<'a> {
+    under_way: &'a watch::Sender<UnderWay>,
+    number: u64,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.under_way.send_modify(|under_way| {
+            under_way.open.remove(&self.number);
+        });
+    }
+}
 
 /// A request that was taken in.
 pub(super) struct Admitted {
@@ -276,6 +320,26 @@ mod tests {
         assert!(tokio::time::timeout(Duration::ZERO, &mut next).await.is_err());
         under_way.pop();
         assert!(next.await.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_was_under_way_is_waited_for_and_what_begins_later_is_not() {
+        async fn is_over(settled: impl Future<Output = ()>) -> bool {
+            tokio::time::timeout(Duration::ZERO, settled).await.is_ok()
+        }
+        let evidence = Evidence::new(crate::clock::Clock::start());
+        let wire =
+            Wire::new(&[], TapConfig::default(), evidence, Arc::new(crate::tap::Loopback)).unwrap();
+        wire.settled().await;
+        let (first, second) = (wire.begin(), wire.begin());
+        let mut settled = Box::pin(wire.settled());
+        assert!(!is_over(&mut settled).await);
+        let later = wire.begin();
+        drop(second);
+        assert!(!is_over(&mut settled).await);
+        drop(first);
+        assert!(is_over(&mut settled).await);
+        drop(later);
     }
 
     #[test]

@@ -90,6 +90,8 @@ pub struct CellSummary {
     pub protocols: BTreeMap<String, String>,
     /// The preset of the network.
     pub network: String,
+    /// Its seed, where it is played with several; nothing: that of the run.
+    pub seed: Option<u64>,
     /// A digest of all that the verdict follows from.
     pub key: Option<String>,
     /// The verdict's word; `null`: not judged.
@@ -187,6 +189,7 @@ fn cell_summary(book: &Book, grid: &Grid, run: &str, cell: &Square) -> CellSumma
             .map(|(role, protocol)| (role.to_string(), protocol.clone()))
             .collect(),
         network: line.network.clone(),
+        seed: line.unit.seed(),
         key: line.key.clone(),
         verdict: cell.verdict().map(|verdict| VerdictKind::as_str(verdict.kind())),
         state: Mark::of(cell).meaning(),

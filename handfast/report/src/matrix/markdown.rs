@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use handfast_matrix::Grid;
 
-use super::{Mark, notes, square};
+use super::{Mark, marks_apart, notes, square};
 use crate::quantity::tame;
 
 /// The grid with its legend and notes.
@@ -38,7 +38,7 @@ pub fn markdown(grid: &Grid) -> String {
     let marks = Mark::ALL.into_iter().filter(|mark| used.contains(mark));
     let entries: Vec<String> =
         marks.map(|mark| format!("`{}` {}", mark.glyph(), mark.meaning())).collect();
-    writeln!(text, "{}; a mark for each variant.\n", entries.join(", ")).unwrap_or_default();
+    writeln!(text, "{}; {}.\n", entries.join(", "), marks_apart(grid)).unwrap_or_default();
     for note in notes::notes(grid) {
         writeln!(text, "- {}", escaped(&note.text)).unwrap_or_default();
     }

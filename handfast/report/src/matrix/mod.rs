@@ -5,6 +5,7 @@ pub mod markdown;
 pub mod notes;
 pub mod terminal;
 
+use handfast_matrix::Grid;
 use handfast_matrix::expected::Comparison;
 use handfast_matrix::grid::{Judged, Square, State};
 use handfast_scenario::verdict::VerdictKind;
@@ -125,7 +126,13 @@ impl Mark {
 /// Marks of a cell's variants that stand one by one; more of them are counted.
 const MARKS_APART_MAX: usize = 4;
 
-/// What stands in a square of the grid: a mark for each variant, or, of many, how many of which.
+/// What the marks of a square are marks of.
+fn marks_apart(grid: &Grid) -> &'static str {
+    let has_seeds = grid.cells().iter().any(|cell| cell.line.unit.seed().is_some());
+    if has_seeds { "a mark for each variant and seed" } else { "a mark for each variant" }
+}
+
+/// What stands in a square of the grid: a mark for each variant and seed, or, of many, how many of which.
 fn square(marks: &[Mark]) -> Vec<(Mark, String)> {
     if marks.len() <= MARKS_APART_MAX {
         return marks.iter().map(|mark| (*mark, mark.glyph().to_string())).collect();

@@ -132,9 +132,10 @@ fn figures(grid: &Grid, notes: &mut Vec<Note>) {
     }
 }
 
-/// A cell in words: its scenario and who plays.
+/// A cell in words: its scenario, who plays, and its seed where it has one of its own.
 pub fn cell_name(cell: &Square) -> String {
     let cast: Vec<String> =
         cell.line.peers.iter().map(|(role, peer)| format!("{role}={peer}")).collect();
-    format!("{} ({})", cell.line.scenario, cast.join(" "))
+    let seed = cell.line.unit.seed().map(|seed| format!(", seed {seed}")).unwrap_or_default();
+    format!("{} ({}){seed}", cell.line.scenario, cast.join(" "))
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use handfast_matrix::Grid;
 use handfast_matrix::grid::Row;
 
-use super::{Mark, square};
+use super::{Mark, marks_apart, square};
 use crate::palette::{Ink, Palette};
 use crate::quantity::{clipped, tame};
 
@@ -137,5 +137,5 @@ fn legend(grid: &Grid, palette: Palette) -> String {
     let entries: Vec<String> = marks
         .map(|mark| format!("{} {}", palette.paint(mark.ink(), mark.glyph()), mark.meaning()))
         .collect();
-    format!("{}; a mark for each variant\n", entries.join(", "))
+    format!("{}; {}\n", entries.join(", "), marks_apart(grid))
 }

@@ -106,6 +106,32 @@ passed            3/3      1/3      1/3      1/3
 }
 
 #[test]
+fn a_cell_of_several_seeds_names_its_own() {
+    let line = CellLine { key: None, ..line("y", "rust", "python") };
+    let seeded = |seed| CellLine { unit: line.unit.with_seed(seed), ..line.clone() };
+    let failed = Verdict::Failed { reason: "no answer".to_owned() };
+    let events = [
+        started(vec![seeded(14), seeded(15)], Vec::new()),
+        ended(&seeded(14).unit, Verdict::Passed),
+        ended(&seeded(15).unit, failed),
+    ];
+    let grid = grid_of(&events);
+    let text = terminal::grid(&grid, Palette::Plain);
+    assert!(
+        text.contains("✓✗") && text.ends_with("; a mark for each variant and seed\n"),
+        "{text}"
+    );
+    let text = notes::text(&grid, Palette::Plain);
+    assert!(text.contains("failed: y (a=rust b=python), seed 15: "), "{text}");
+    let mut book = Book::default();
+    for event in &events {
+        book.read(event);
+    }
+    let seeds: Vec<_> = json::summary(&book).unwrap().cells.iter().map(|cell| cell.seed).collect();
+    assert_eq!(seeds, [Some(14), Some(15)]);
+}
+
+#[test]
 fn many_variants_are_counted() {
     let marks = [Mark::Passed, Mark::Passed, Mark::Failed, Mark::Passed, Mark::Failed];
     let text: String = square(&marks).into_iter().map(|(_, text)| text).collect();

@@ -49,7 +49,7 @@ pub(super) async fn network(
     let pairs = pairs.filter(|(from, to)| from != to);
     let base =
         pairs.map(|(from, to)| (Link::new(from, to), scenario.network.toward(from, to))).collect();
-    let seed = seed::derive(around.seed, &[unit.id.as_str(), "network"]);
+    let seed = seed::of_unit(around.seed, &unit.id, &["network"]);
     Ok(Some(NetworkConfig { ask, base, seed, capture: None }))
 }
 
@@ -77,7 +77,7 @@ fn role_config(
     let mut words = around.places.fill(&program.start).into_iter();
     let mut env = program.env.clone();
     env.extend(role.env.clone());
-    let seed = seed::derive(around.seed, &[unit.id.as_str(), name.as_str()]);
+    let seed = seed::of_unit(around.seed, &unit.id, &[name.as_str()]);
     Some(RoleConfig {
         name: name.to_string(),
         program: words.next()?,

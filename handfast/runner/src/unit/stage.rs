@@ -58,7 +58,7 @@ pub(super) struct Laid {
 impl Stage {
     pub(super) fn new(around: &Surroundings, unit: &plan::Unit, lab: Unit) -> Self {
         let journal = Journal::new(unit.id.clone(), around.mouth.clone(), lab.evidence().reader());
-        let seed = seed::derive(around.seed, &[unit.id.as_str()]);
+        let seed = seed::of_unit(around.seed, &unit.id, &[]);
         let mut bindings = Bindings::new(seed);
         for (name, value) in &unit.scenario.variables {
             bindings.set(name.clone(), value.clone());

@@ -66,6 +66,25 @@ impl Disturbances {
     }
 }
 
+impl Inner {
+    /// Tells the timeline what has been said since it was told last.
+    fn hear(&mut self) {
+        let (now, disturbances) = (self.field.now(), &mut self.disturbances);
+        let events = self.journal.events();
+        for recorded in events.get(disturbances.seen..).unwrap_or_default() {
+            if let RunEvent::PeerEvent { role, event, params, .. } = &recorded.event {
+                let (role, event) = (role.as_str(), event.as_str());
+                disturbances.timeline.handle_notification(role, event, params, now);
+            }
+            if let RunEvent::WireMessage { from, to, message_type, .. } = &recorded.event {
+                let (from, to, kind) = (from.as_str(), to.as_str(), message_type.as_deref());
+                disturbances.timeline.handle_message(from, to, kind, now);
+            }
+        }
+        disturbances.seen = events.len();
+    }
+}
+
 impl<'s> Stage<'s> {
     /// Puts the links into the state that the network of the scenario has from the beginning.
     pub(super) fn lay_network(&self) {
@@ -79,22 +98,10 @@ impl<'s> Stage<'s> {
     {
         let mut asides = Vec::new();
         let orders = self.with(|inner| {
-            let now = inner.field.now();
-            let disturbances = &mut inner.disturbances;
-            let events = inner.journal.events();
-            for recorded in events.get(disturbances.seen..).unwrap_or_default() {
-                if let RunEvent::PeerEvent { role, event, params, .. } = &recorded.event {
-                    let (role, event) = (role.as_str(), event.as_str());
-                    disturbances.timeline.handle_notification(role, event, params, now);
-                }
-                if let RunEvent::WireMessage { from, to, message_type, .. } = &recorded.event {
-                    let (from, to, kind) = (from.as_str(), to.as_str(), message_type.as_deref());
-                    disturbances.timeline.handle_message(from, to, kind, now);
-                }
-            }
-            disturbances.seen = events.len();
-            disturbances.timeline.handle_deadline(now);
-            std::iter::from_fn(|| disturbances.timeline.poll_output()).collect::<Vec<_>>()
+            inner.hear();
+            let (now, timeline) = (inner.field.now(), &mut inner.disturbances.timeline);
+            timeline.handle_deadline(now);
+            std::iter::from_fn(|| timeline.poll_output()).collect::<Vec<_>>()
         });
         for order in orders {
             let (id, begins) = match order {
@@ -215,7 +222,17 @@ impl<'s> Stage<'s> {
     }
 
     /// Waits until every disturbance is over and undone.
+    ///
+    /// What has come by now began what waits for it, and so does a message that is under way; what comes later begins nothing more.
     pub(super) async fn calm(&self, within: Duration) -> Result<(), String> {
+        let under_way = self.with(|inner| inner.field.under_way());
+        let has_settled = |inner: &mut Inner| {
+            inner.hear();
+            let is_awaited = inner.disturbances.timeline.awaits_messages();
+            let is_left = || under_way.iter().any(|exchange| inner.field.is_under_way(exchange));
+            (!is_awaited || !is_left()).then_some(())
+        };
+        self.until(self.now() + Timeline::UNDER_WAY_MAX, has_settled).await;
         self.with(|inner| {
             let now = inner.field.now();
             inner.disturbances.timeline.handle_calm(now);

@@ -248,6 +248,17 @@ impl Field {
         }
     }
 
+    /// The messages that have left their sender and are neither answered nor given up.
+    pub(super) fn under_way(&self) -> Vec<Exchange> {
+        let messages = self.open.iter().filter(|(_, sent)| sent.body.is_some());
+        messages.map(|(exchange, _)| *exchange).collect()
+    }
+
+    /// Whether this is one of them.
+    pub(super) fn is_under_way(&self, exchange: &Exchange) -> bool {
+        self.open.contains_key(exchange)
+    }
+
     /// Nobody waits for an answer any more.
     pub(super) fn forget(&mut self, number: u64) {
         self.asked.remove(&number);

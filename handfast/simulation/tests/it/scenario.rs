@@ -174,6 +174,28 @@ fn a_disturbance_that_never_comes_is_no_pass() {
     assert!(reason.contains("b never told of task.done"), "{reason}");
 }
 
+/// As on a link on which an answer gets lost: everything else is done before the sender knows that its message arrived.
+#[test]
+fn a_message_that_is_under_way_when_it_is_to_be_calm_still_begins_what_waits_for_it() {
+    let disturbance = "[[disturbance]]\nwhen = { from = 'a', to = 'b', type = 'message', nth = 1 }\nfor = '1s'\npause = 'b'\n";
+    let steps = "[[step]]\nrole = 'a'\ncall = 'message.send'\nwith = { to = '${b.name}', durable = true, body = { x = 1 } }\nreturns = { queued = true }\n\
+                 [[step]]\ncalm = '30s'\n";
+    let text = OPENED.replace("name = 'x'\n", &format!("name = 'x'\n{disturbance}"));
+    for seed in 0..5 {
+        let played = passes(&scenario(&format!("{text}{steps}")), seed);
+        assert!(played.length >= std::time::Duration::from_secs(1), "{:?}", played.length);
+    }
+}
+
+/// What is under way is waited for only where something waits for it.
+#[test]
+fn a_message_that_nobody_waits_for_keeps_nothing_from_being_calm() {
+    let steps = "[[step]]\nrole = 'a'\ncall = 'message.send'\nwith = { to = '${b.name}', durable = true, body = { x = 1 } }\n\
+                 [[step]]\nfault = { pause = 'b' }\n[[step]]\ncalm = '30s'\n";
+    let played = passes(&scenario(&format!("{OPENED}{steps}")), 1);
+    assert!(played.length < std::time::Duration::from_secs(1), "{:?}", played.length);
+}
+
 #[test]
 fn a_limit_of_the_machine_is_named_with_its_line() {
     let found =

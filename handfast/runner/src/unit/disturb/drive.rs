@@ -93,11 +93,17 @@ impl Stage {
     }
 
     /// Waits until every disturbance is over and undone.
+    ///
+    /// What has come by now began what waits for it, and so does a message that is under way; what comes later begins nothing more.
     pub(in crate::unit) async fn calm(&self, within: Duration) -> Result<(), StepError> {
         let disturber = self.disturber();
         let mut changes = disturber.watch();
-        // What has come by now began what waits for it; what comes later begins nothing more.
         self.catch_up();
+        if disturber.awaits_messages() {
+            // One that takes longer begins nothing more, either.
+            drop(timeout(Timeline::UNDER_WAY_MAX, self.lab().tap().settled()).await);
+            self.catch_up();
+        }
         disturber.ask_for_calm(self.now());
         let calm = changes.wait_for(|_| disturber.is_calm());
         let is_calm = timeout(within, calm).await.is_ok();

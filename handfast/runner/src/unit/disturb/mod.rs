@@ -196,6 +196,10 @@ impl Disturber {
         self.changed();
     }
 
+    fn awaits_messages(&self) -> bool {
+        self.state().timeline.as_ref().is_some_and(Timeline::awaits_messages)
+    }
+
     fn is_calm(&self) -> bool {
         self.state().timeline.as_ref().is_none_or(Timeline::is_calm)
     }
