@@ -184,6 +184,7 @@ impl UnitId {
     }
 
     /// The id of the same unit with a seed of its own, in place of the one of its run: `x (b=python) #seed=14`.
+    #[must_use]
     pub fn with_seed(&self, seed: u64) -> Self {
         Self(format!("{}{SEED_MARK}{seed}", self.without_seed()))
     }
