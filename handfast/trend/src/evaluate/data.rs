@@ -11,6 +11,8 @@ pub struct Data {
     pub annotated: BTreeMap<String, AnnotatedSeries>,
     /// Measurements of code that hardly changed, by benchmark.
     pub noise: BTreeMap<String, Vec<f64>>,
+    /// How often each test of a suite fails, 0 to 1.
+    pub rates: Vec<f64>,
 }
 
 /// A series in which people have marked changes.
@@ -34,6 +36,14 @@ pub enum DataError {
         #[source]
         source: serde_json::Error,
     },
+    /// A line does not say how often a test failed.
+    #[error("{file}: line {line} is no test with its failing and passing runs")]
+    Line {
+        /// Which of [`Data::FILES`].
+        file: &'static str,
+        /// The line, from 1.
+        line: usize,
+    },
     /// Nothing is in it.
     #[error("{file} holds nothing")]
     Empty {
@@ -44,15 +54,16 @@ pub enum DataError {
 
 impl Data {
     /// Where the texts lie below a folder of data, in the order of [`Data::read`].
-    pub const FILES: [&'static str; 2] = [ANNOTATED, NOISE];
+    pub const FILES: [&'static str; 3] = [ANNOTATED, NOISE, RERUNS];
 
-    /// Reads the texts of [`Data::FILES`]: `{name: {values, annotations: {annotator: [index]}}}` and `{name: [value]}`.
+    /// Reads the texts of [`Data::FILES`]: `{name: {values, annotations: {annotator: [index]}}}`, `{name: [value]}`, and lines `test,failing_runs,passing_runs`
+    /// below a head.
     ///
     /// # Errors
     ///
     /// Names the file whose text is something else, or holds nothing.
-    pub fn read(texts: [&str; 2]) -> Result<Self, DataError> {
-        let [annotated, noise] = texts;
+    pub fn read(texts: [&str; 3]) -> Result<Self, DataError> {
+        let [annotated, noise, reruns] = texts;
         let annotated: BTreeMap<String, AnnotatedSeries> = serde_json::from_str(annotated)
             .map_err(|source| DataError::Malformed { file: ANNOTATED, source })?;
         let noise: BTreeMap<String, Vec<f64>> = serde_json::from_str(noise)
@@ -63,9 +74,24 @@ impl Data {
         if noise.is_empty() {
             return Err(DataError::Empty { file: NOISE });
         }
-        Ok(Self { annotated, noise })
+        Ok(Self { annotated, noise, rates: rates(reruns)? })
     }
+}
+
+fn rates(reruns: &str) -> Result<Vec<f64>, DataError> {
+    let rate = |line: &str| {
+        let mut fields = line.rsplit(',');
+        let mut count = || fields.next()?.trim().parse::<u32>().ok();
+        let (passed, failed) = (f64::from(count()?), f64::from(count()?));
+        (passed + failed > 0.0).then(|| failed / (passed + failed))
+    };
+    let lines = (1..).zip(reruns.lines()).skip(1).filter(|(_, line)| !line.trim().is_empty());
+    let rates: Vec<f64> = lines
+        .map(|(number, text)| rate(text).ok_or(DataError::Line { file: RERUNS, line: number }))
+        .collect::<Result<_, _>>()?;
+    if rates.is_empty() { Err(DataError::Empty { file: RERUNS }) } else { Ok(rates) }
 }
 
 const ANNOTATED: &str = "changepoints/annotated-series.json";
 const NOISE: &str = "runner-noise/series.json";
+const RERUNS: &str = "flaky/rerun-counts.csv";

@@ -1,9 +1,10 @@
 //! How good the statistics are, as tables: on series with known truth, or on recorded data.
 //!
-//! Reading order: [`data`] (what is evaluated), [`change`].
+//! Reading order: [`data`] (what is evaluated), [`change`], [`flaky`].
 
 pub mod change;
 pub mod data;
+pub mod flaky;
 mod synthetic;
 
 #[cfg(test)]
@@ -27,6 +28,8 @@ pub struct Report {
     pub annotated: change::Annotated,
     /// Steps planted into quiet series.
     pub steps: change::Steps,
+    /// Suites of flaky tests with planted regressions and bursts.
+    pub flaky: flaky::Flaky,
 }
 
 /// Where the data come from.
@@ -54,6 +57,7 @@ pub fn evaluate(recorded: Option<&Data>, seed: u64) -> Report {
         seed,
         annotated: change::annotated(&data.annotated),
         steps: change::steps(&data.noise, &dice.part(2)),
+        flaky: flaky::flaky(&data.rates, &dice.part(3)),
     }
 }
 
@@ -90,6 +94,6 @@ impl fmt::Display for Report {
             Source::Recorded => "recorded data, seed",
         };
         writeln!(f, "{source} {}", self.seed)?;
-        write!(f, "\n{}\n{}", self.annotated, self.steps)
+        write!(f, "\n{}\n{}\n{}", self.annotated, self.steps, self.flaky)
     }
 }

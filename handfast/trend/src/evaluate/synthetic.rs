@@ -37,7 +37,7 @@ pub(super) fn data(dice: &Dice) -> Data {
         let values = (0..LENGTH).map(|index| 200.0 * make(&mut dice, index)).collect();
         noise.insert(name.to_owned(), values);
     }
-    Data { annotated, noise }
+    Data { annotated, noise, rates: rates(&mut dice.part(200)) }
 }
 
 type Make = fn(&mut Dice, usize) -> f64;
@@ -50,6 +50,18 @@ const NOISES: [(&str, Make); 3] = [
     ("runner-several-makes", |dice, _| 1.0 + 0.5 * modes(dice)),
     ("runner-disturbed", |dice, _| 1.0 + 0.04 * outliers(dice)),
 ];
+
+/// How often the tests of a suite fail: most never, one in twenty now and then, a few of these always.
+fn rates(dice: &mut Dice) -> Vec<f64> {
+    let mut rate = || match dice.below(100) {
+        0..95 => 0.0,
+        95..99 => 10.0_f64.powf(-3.0 * dice.unit()),
+        _ => 1.0,
+    };
+    (0..TESTS).map(|_| rate()).collect()
+}
+
+const TESTS: usize = 1_000;
 
 fn step(index: usize, at: usize, height: f64) -> f64 {
     if index >= at { height } else { 0.0 }

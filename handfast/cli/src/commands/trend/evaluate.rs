@@ -15,8 +15,9 @@ use crate::error::CommandError;
 
 /// Print how good the statistics are: on series made from a seed, whose truth is known, or on recorded data
 ///
-/// A folder of data holds changepoints/annotated-series.json, {name: {values, annotations: {annotator: [index]}}}, and
-/// runner-noise/series.json, {name: [value]}. The tables follow from data and seed; only the last line is measured on this machine.
+/// A folder of data holds changepoints/annotated-series.json, {name: {values, annotations: {annotator: [index]}}},
+/// runner-noise/series.json, {name: [value]}, and flaky/rerun-counts.csv, a test, its failing and its passing runs a line below a head.
+/// The tables follow from data and seed; only the last line is measured on this machine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -56,13 +57,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, CommandError> {
 }
 
 fn read(folder: &Path) -> Result<Data, CommandError> {
-    let [annotated, noise] = Data::FILES.map(|file| {
+    let [annotated, noise, reruns] = Data::FILES.map(|file| {
         let path = folder.join(file);
         fs::read_to_string(&path).map_err(|error| {
             CommandError::usage_text(format!("{} cannot be read: {error}", path.display()), HELP)
         })
     });
-    Data::read([&annotated?, &noise?]).map_err(|error| {
+    Data::read([&annotated?, &noise?, &reruns?]).map_err(|error| {
         let cause =
             std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         CommandError::usage_text(format!("{error}{cause}"), HELP)

@@ -7,7 +7,7 @@ use handfast_scenario::ExitCode;
 use crate::around::Around;
 use crate::error::CommandError;
 
-/// Look at what is told from many runs: where a series changed
+/// Look at what is told from many runs: where a series changed, which tests are flaky
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
