@@ -22,6 +22,7 @@
 //! - [`account`]: what was asked, and what was measured
 //! - [`disturbance`]: what is done, when, for how long
 //! - [`timeline`]: when each disturbance begins and ends
+//! - [`kinds`]: what each kind of fault is called
 //!
 //! Beneath both:
 //! - [`dice`]: chance from a seed, used up; `stream`: chance that is looked up by the number of a packet;
@@ -40,6 +41,7 @@ pub mod edit;
 pub mod field;
 mod flip;
 pub mod histogram;
+pub mod kinds;
 pub mod link;
 pub mod preset;
 pub mod rule;

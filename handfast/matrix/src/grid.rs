@@ -156,6 +156,7 @@ impl Grid {
             | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteEnded { .. }
             | RunEvent::ShardsMerged { .. }
+            | RunEvent::NeverExercised { .. }
             | RunEvent::RunEnded { .. } => {}
         }
     }

@@ -160,6 +160,7 @@ impl Watch {
                 Some(News::Ended)
             }
             RunEvent::SuiteTest { .. }
+            | RunEvent::NeverExercised { .. }
             | RunEvent::UnitFlaky { .. }
             | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteStarted { .. }

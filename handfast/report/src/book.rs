@@ -9,6 +9,7 @@ use handfast_scenario::name::{CategoryName, PeerName, RoleName, SuiteName};
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::{Verdict, VerdictKind};
 use handfast_scenario::{ExitCode, Recorded, RunEvent};
+use serde::Serialize;
 
 use crate::accounts::Accounts;
 use crate::quantity;
@@ -24,6 +25,7 @@ pub struct Book {
     end: Option<EndPage>,
     grid: Grid,
     merged: Option<MergedPage>,
+    never_exercised: Option<NeverExercised>,
     now_us: u64,
 }
 
@@ -55,6 +57,21 @@ pub struct MergedPage {
     pub faults: Vec<String>,
     /// What is odd about them.
     pub notes: Vec<String>,
+}
+
+/// What a run was to reach and did not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NeverExercised {
+    /// Types of messages.
+    pub messages: Vec<String>,
+    /// Kinds of faults.
+    pub faults: Vec<String>,
+}
+
+impl NeverExercised {
+    fn of(messages: &[String], faults: &[String]) -> Self {
+        Self { messages: messages.to_vec(), faults: faults.to_vec() }
+    }
 }
 
 /// What is known when a run is over.
@@ -352,6 +369,11 @@ impl Book {
         self.merged.as_ref()
     }
 
+    /// What the run was to reach and did not; `None` where it reached all, or nothing was asked.
+    pub fn never_exercised(&self) -> Option<&NeverExercised> {
+        self.never_exercised.as_ref()
+    }
+
     /// Why the parts of a merged record are not the whole.
     pub fn shard_faults(&self) -> &[String] {
         self.merged.as_ref().map(|merged| merged.faults.as_slice()).unwrap_or_default()
@@ -413,10 +435,7 @@ impl Book {
     fn read_run_event(&mut self, recorded: &Recorded) {
         match &recorded.event {
             RunEvent::RunStarted { .. } => self.run = run_page(&recorded.event),
-            RunEvent::ShardsMerged { shards, faults, notes } => {
-                let (shards, faults, notes) = (shards.clone(), faults.clone(), notes.clone());
-                self.merged = Some(MergedPage { shards, faults, notes });
-            }
+            RunEvent::ShardsMerged { .. } => self.merged = merged_page(&recorded.event),
             RunEvent::UnitStarted { unit, .. } => {
                 if let Some(page) = unit_page(recorded) {
                     self.index.insert(unit.clone(), self.units.len());
@@ -455,8 +474,11 @@ impl Book {
                 }
             }
             RunEvent::RunEnded { summary, exit, duration_us } => {
-                self.end =
-                    Some(EndPage { summary: *summary, exit: *exit, duration_us: *duration_us });
+                let (summary, exit, duration_us) = (*summary, *exit, *duration_us);
+                self.end = Some(EndPage { summary, exit, duration_us });
+            }
+            RunEvent::NeverExercised { messages, faults } => {
+                self.never_exercised = Some(NeverExercised::of(messages, faults));
             }
             RunEvent::PeerStarted { .. }
             | RunEvent::MatrixStarted { .. }
@@ -541,9 +563,16 @@ impl UnitPage {
             | RunEvent::SuiteTest { .. }
             | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteEnded { .. }
+            | RunEvent::NeverExercised { .. }
             | RunEvent::RunEnded { .. } => {}
         }
     }
+}
+
+fn merged_page(event: &RunEvent) -> Option<MergedPage> {
+    let RunEvent::ShardsMerged { shards, faults, notes } = event else { return None };
+    let (shards, faults, notes) = (shards.clone(), faults.clone(), notes.clone());
+    Some(MergedPage { shards, faults, notes })
 }
 
 fn run_page(event: &RunEvent) -> Option<RunPage> {

@@ -94,6 +94,9 @@ impl Console {
                 let page = self.book.suites().iter().rev().find(|page| page.suite == *suite);
                 page.map(|page| self.suite_ended(page)).unwrap_or_default()
             }
+            RunEvent::NeverExercised { messages, faults } => {
+                self.never_exercised("messages", messages) + &self.never_exercised("faults", faults)
+            }
             RunEvent::RunEnded { duration_us, .. } => self.run_ended(*duration_us),
             RunEvent::UnitStarted { .. }
             | RunEvent::PeerStarted { .. }
@@ -213,6 +216,14 @@ impl Console {
         text
     }
 
+    fn never_exercised(&self, what: &str, names: &[String]) -> String {
+        if names.is_empty() {
+            return String::new();
+        }
+        let word = self.palette.paint(Ink::Doubtful, "warning:");
+        format!("{word} never exercised: {what} {}\n", tame(&names.join(", ")))
+    }
+
     /// Tests that pass are counted, not listed: a suite has thousands.
     fn suite_test(&self, test: &SuiteTest) -> String {
         let Outcome::Failed { reason } = &test.outcome else { return String::new() };
@@ -313,6 +324,20 @@ mod tests {
         assert!(live[0].contains("two peers meet") && live[0].contains("step"), "{live:?}");
         assert!(console.live(0, 10, 5)[0].chars().count() <= 10);
         assert!(console.live(0, 10, 0).is_empty());
+    }
+
+    #[test]
+    fn what_a_run_did_not_reach_is_a_line_of_each_sort() {
+        let line = |messages: &[&str], faults: &[&str]| {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let event =
+                RunEvent::NeverExercised { messages: owned(messages), faults: owned(faults) };
+            read_all(vec![Recorded { at_us: 1, event }]).1
+        };
+        assert_eq!(line(&["bye"], &[]), "warning: never exercised: messages bye\n");
+        let both =
+            "warning: never exercised: messages bye\nwarning: never exercised: faults mtu, rate\n";
+        assert_eq!(line(&["bye"], &["mtu", "rate"]), both);
     }
 
     #[test]

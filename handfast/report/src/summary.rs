@@ -8,7 +8,7 @@ use handfast_scenario::verdict::VerdictKind;
 use serde::Serialize;
 
 use crate::accounts::Accounts;
-use crate::book::{Book, MergedPage, SuitePage, UnitPage};
+use crate::book::{Book, MergedPage, NeverExercised, SuitePage, UnitPage};
 use crate::matrix::json::{self, MatrixSummary};
 use crate::quantity::median;
 
@@ -44,6 +44,8 @@ pub struct RunSummary {
     pub matrix: Option<MatrixSummary>,
     /// Which part of a whole the run is; `null` for a whole.
     pub shard: Option<ShardMark>,
+    /// What the run was to reach and did not; `null` where it reached all, or nothing was asked.
+    pub never_exercised: Option<NeverExercised>,
     /// The parts that a merged record was made of; `null` for the record of one run.
     pub merged: Option<MergedSummary>,
 }
@@ -123,6 +125,7 @@ pub fn summary(book: &Book) -> RunSummary {
         suites: book.suites().iter().map(suite).collect(),
         matrix: json::summary(book),
         shard: book.run().and_then(|run| run.shard.clone()),
+        never_exercised: book.never_exercised().cloned(),
         merged: book.merged().map(merged),
     }
 }
@@ -166,6 +169,8 @@ fn suite(page: &SuitePage) -> SuiteSummary {
 
 #[cfg(test)]
 mod tests {
+    use handfast_scenario::{Recorded, RunEvent};
+
     use super::*;
     use crate::sample;
 
@@ -187,6 +192,20 @@ mod tests {
         let line = &json(sample::disturbed_run())["units"][0]["disturbed"]["accounts"][0];
         assert_eq!(line["subject"], "a -> b");
         assert_eq!(line["lines"][0]["verdict"], "held");
+    }
+
+    #[test]
+    fn what_was_never_exercised_is_named() {
+        let mut book = sample::failed_run();
+        assert!(serde_json::to_value(summary(&book)).unwrap()["never_exercised"].is_null());
+        let event =
+            RunEvent::NeverExercised { messages: Vec::new(), faults: vec!["mtu".to_owned()] };
+        book.read(&Recorded { at_us: 9, event });
+        let json = serde_json::to_value(summary(&book)).unwrap();
+        assert_eq!(
+            json["never_exercised"],
+            serde_json::json!({ "messages": [], "faults": ["mtu"] })
+        );
     }
 
     #[test]

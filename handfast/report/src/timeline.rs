@@ -137,6 +137,7 @@ fn words(event: &RunEvent) -> Option<(String, String)> {
         | RunEvent::SuiteTestFlaky { .. }
         | RunEvent::SuiteEnded { .. }
         | RunEvent::ShardsMerged { .. }
+        | RunEvent::NeverExercised { .. }
         | RunEvent::RunEnded { .. } => None,
     }
 }

@@ -144,6 +144,7 @@ impl HistorySink {
             | RunEvent::CheckEnded { .. }
             | RunEvent::SuiteStarted { .. }
             | RunEvent::SuiteTest { .. }
+            | RunEvent::NeverExercised { .. }
             | RunEvent::SuiteTestFlaky { .. } => Ok(()),
         }
     }

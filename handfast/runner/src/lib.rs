@@ -38,6 +38,7 @@ pub mod simulate;
 
 pub mod chronicle;
 pub mod merge;
+mod reach;
 pub mod record;
 pub mod sink;
 pub mod tally;

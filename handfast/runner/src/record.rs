@@ -262,6 +262,7 @@ fn decides(event: &RunEvent) -> bool {
         | RunEvent::SuiteTestFlaky { .. }
         | RunEvent::SuiteEnded { .. }
         | RunEvent::ShardsMerged { .. }
+        | RunEvent::NeverExercised { .. }
         | RunEvent::RunEnded { .. } => true,
         RunEvent::PeerStarted { .. }
         | RunEvent::StepStarted { .. }

@@ -28,6 +28,7 @@ use crate::matrix::{self, Laid, MatrixOrder};
 use crate::place::Places;
 use crate::probe;
 use crate::project::Loaded;
+use crate::reach::Asked;
 use crate::retry::Retries;
 use crate::sink::{Mouth, Progress};
 use crate::suite::{self, Bench};
@@ -58,6 +59,8 @@ pub struct Order {
     pub shard: Option<ShardMark>,
     /// How the networks of units are made.
     pub network: NetworkAsk,
+    /// Whether it is to be the whole of what the project can play: then what it never reached of `[exercise]` is named.
+    pub is_whole: bool,
     /// Of how much that fails one try more shows whether it is flaky; what fails beyond is not tried again.
     pub retries: usize,
 }
@@ -111,10 +114,18 @@ pub async fn run(means: Means, plan: Plan, order: Order) -> (Summary, ExitCode) 
         shard: order.shard.clone(),
     });
     let mouth = means.mouth.clone();
+    let wanted = order.is_whole.then(|| means.loaded.project.exercise.clone());
+    let cells = order.matrix.iter().flat_map(|matrix| matrix.cells.iter().map(|cell| &cell.unit));
+    let asked = Asked::of(plan.units.iter().chain(cells));
+    let interrupt = means.interrupt.clone();
     let tally = Dispatcher::new(means, order).carry_out(plan).await;
     let summary = tally.summary();
     let exit =
         if is_empty_shard { ExitCode::of_empty_shard(&summary) } else { ExitCode::of(&summary) };
+    let never = wanted.filter(|_| !interrupt.is_pulled() && summary.not_run == 0);
+    if let Some(never) = never.and_then(|wanted| mouth.reach().never(&wanted, &asked)) {
+        mouth.say(never);
+    }
     mouth.say(RunEvent::RunEnded { summary, exit, duration_us: clock.now_us() });
     (summary, exit)
 }

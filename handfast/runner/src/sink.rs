@@ -5,6 +5,7 @@
 //! down, it does not let memory grow.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use handfast_lab::Clock;
 use handfast_scenario::{Recorded, RunEvent};
 
+use crate::reach::Reach;
 use crate::tally::Tally;
 
 /// Events that may wait for the sinks. A guess: a scenario of 1,000 messages each way makes some 10,000.
@@ -96,6 +98,7 @@ enum Heard {
 pub struct Mouth {
     sender: SyncSender<Heard>,
     clock: Clock,
+    reach: Arc<Reach>,
 }
 
 impl Mouth {
@@ -106,6 +109,7 @@ impl Mouth {
 
     /// Says that something happened at a time that is already known.
     pub fn repeat(&self, recorded: Recorded) {
+        self.reach.hear(&recorded.event);
         // The thread that hears lives as long as any mouth: a closed way means that it panicked, which
         // `Ear::finish` reports.
         drop(self.sender.send(Heard::Event(recorded)));
@@ -114,6 +118,11 @@ impl Mouth {
     /// Says how something goes on.
     pub fn progress(&self, progress: Progress) {
         drop(self.sender.send(Heard::Progress(progress)));
+    }
+
+    /// What was reached so far.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// The run's clock.
@@ -173,7 +182,7 @@ pub fn open(clock: Clock, sinks: Vec<Box<dyn EventSink>>) -> io::Result<(Mouth, 
     let (sender, receiver) = sync_channel(QUEUE_LEN_MAX);
     let builder = std::thread::Builder::new().name("sinks".to_owned());
     let thread = builder.spawn(move || hear(clock, &receiver, sinks))?;
-    Ok((Mouth { sender, clock }, Ear { thread }))
+    Ok((Mouth { sender, clock, reach: Arc::default() }, Ear { thread }))
 }
 
 /// Gives recorded events to sinks, as a live run would.
@@ -232,7 +241,7 @@ fn hear(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use handfast_scenario::ExitCode;
     use handfast_scenario::event::Summary;

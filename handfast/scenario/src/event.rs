@@ -364,6 +364,14 @@ pub enum RunEvent {
         /// What it printed when it failed.
         reason: String,
     },
+    /// What the project wants a run of everything to reach (`[exercise]`) and this one did not; said before its end, and
+    /// only where there is something to say.
+    NeverExercised {
+        /// Types of messages that no wire tap saw.
+        messages: Vec<String>,
+        /// Kinds of faults that took effect in no unit that was judged.
+        faults: Vec<String>,
+    },
     /// A foreign suite ended.
     SuiteEnded {
         /// Which suite.
@@ -725,6 +733,7 @@ macro_rules! unit_of {
             | RunEvent::SuiteTest { .. }
             | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteEnded { .. }
+            | RunEvent::NeverExercised { .. }
             | RunEvent::RunEnded { .. } => None,
         }
     };

@@ -32,6 +32,8 @@ pub struct Project {
     pub matrix: Option<MatrixSettings>,
     /// What runs networks in virtual time; `None` without `[simulator]`.
     pub simulator: Option<Simulator>,
+    /// What a run of everything has to reach.
+    pub exercise: Exercise,
     /// What is asked of the scenarios where flaws are planted.
     pub selftest: Selftest,
     /// Who is told what a run finds; `None` without `[notify]`.
@@ -65,6 +67,15 @@ pub struct Simulator {
     pub build: Option<Command>,
     /// How to start it; it reads its order from standard input (docs/design/simulation.md).
     pub start: Command,
+}
+
+/// `[exercise]`: what a run of all scenarios is to reach at least once, and is warned of otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Exercise {
+    /// Types of messages of the peers' protocol, as the wire tap sees them.
+    pub messages: BTreeSet<String>,
+    /// Kinds of faults, of [`handfast_faults::kinds::KINDS`].
+    pub faults: BTreeSet<String>,
 }
 
 /// A program that plays a role.

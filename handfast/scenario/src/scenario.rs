@@ -5,7 +5,7 @@ use std::fmt;
 
 use handfast_faults::conditions::Conditions;
 use handfast_faults::disturbance::{Disturbance, What};
-use handfast_faults::preset;
+use handfast_faults::{kinds, preset};
 use serde_json::Value;
 
 use crate::name::{CategoryName, MethodName, PeerName, RoleName};
@@ -197,6 +197,19 @@ impl Scenario {
             | What::Limit { .. } => false,
         };
         self.network != Network::None || self.disturbances.iter().any(on_a_link)
+    }
+
+    /// The kinds of faults that it asks for of links, processes, clocks and resources ([`kinds::KINDS`]); what its steps do
+    /// themselves is not among them.
+    pub fn faults(&self) -> BTreeSet<&'static str> {
+        let links = ["a", "b"].map(|from| {
+            let to = if from == "a" { "b" } else { "a" };
+            kinds::of_conditions(&self.network.toward(from, to))
+        });
+        let disturbances = self.disturbances.iter();
+        let disturbed =
+            disturbances.flat_map(|disturbance| kinds::of_disturbance(&disturbance.what));
+        links.into_iter().flatten().chain(disturbed).collect()
     }
 }
 

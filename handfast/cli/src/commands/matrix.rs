@@ -125,6 +125,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         matrix,
         shard,
         network: args.network.ask(),
+        is_whole: args.is_whole(),
         retries: args.retry.retry,
     };
     carry_out(loaded, Plan::default(), session, (mouth, ear), order, telling)
@@ -134,6 +135,12 @@ impl Args {
     /// Whether a shard is chosen.
     pub(super) fn is_part(&self) -> bool {
         self.shard.is_part()
+    }
+
+    /// Whether every cell of the project is asked for.
+    fn is_whole(&self) -> bool {
+        let chosen = [&self.filters, &self.scenario, &self.category, &self.peers, &self.versions];
+        chosen.iter().all(|words| words.is_empty()) && !self.is_part()
     }
 
     /// Which cells these arguments choose, without the choice of a shard.

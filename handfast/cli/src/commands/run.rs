@@ -108,6 +108,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         matrix,
         shard,
         network: args.network.ask(),
+        is_whole: args.is_whole(),
         retries: args.retry.retry,
     };
     carry_out(loaded, plan, session, (mouth, ear), order, telling)
@@ -141,6 +142,11 @@ impl Args {
     /// Whether a shard is chosen.
     pub(super) fn is_part(&self) -> bool {
         self.shard.is_part()
+    }
+
+    /// Whether every scenario of the project is asked for, once.
+    fn is_whole(&self) -> bool {
+        self.selection.is_whole() && !self.is_part() && !self.suites.is_choice() && self.repeat == 1
     }
 
     /// What these arguments choose, without the choice of a shard.

@@ -68,6 +68,11 @@ impl SelectionArgs {
         })
     }
 
+    /// Whether they choose every scenario, with the peers that the project names.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.filters.is_empty() && self.category.is_empty() && self.peer.is_empty()
+    }
+
     /// What these arguments choose.
     pub(crate) fn selection(&self) -> Result<Selection, CommandError> {
         let help = "quote a pattern for the shell, such as 'ab.*'";

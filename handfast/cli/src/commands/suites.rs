@@ -14,6 +14,11 @@ pub(crate) struct SuiteArgs {
 }
 
 impl SuiteArgs {
+    /// Whether a suite was named.
+    pub(super) fn is_choice(&self) -> bool {
+        !self.suite.is_empty()
+    }
+
     /// Leaves in a plan what was asked for; unchanged if no suite was named.
     pub(super) fn only(&self, loaded: &Loaded, plan: &mut Plan) -> Result<(), CommandError> {
         if self.suite.is_empty() {

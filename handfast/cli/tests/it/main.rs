@@ -6,6 +6,7 @@ mod broken_peers;
 mod ci;
 mod disturbances;
 mod doctor;
+mod exercises;
 mod github;
 mod guides;
 mod infra;

@@ -240,6 +240,7 @@ impl<'a> Drawer<'a> {
             | RunEvent::SuiteTest { .. }
             | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteEnded { .. }
+            | RunEvent::NeverExercised { .. }
             | RunEvent::RunEnded { .. } => None,
         };
         if let Some(what) = happening {

@@ -178,6 +178,7 @@ impl Part {
             | RunEvent::CheckEnded { .. }
             | RunEvent::UnitFlaky { .. }
             | RunEvent::SuiteTest { .. }
+            | RunEvent::NeverExercised { .. }
             | RunEvent::SuiteTestFlaky { .. } => {}
         }
     }

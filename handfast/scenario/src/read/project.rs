@@ -1,7 +1,9 @@
 //! `handfast.toml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use handfast_faults::kinds::KINDS;
 
 use super::Sink;
 use super::fields::{Fields, count, list, name, named, one_of, table, text, texts};
@@ -9,7 +11,8 @@ use super::{ci, flaws, notify, schedule};
 use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, PeerName, SuiteName};
 use crate::project::{
-    Category, Command, MatrixSettings, Pattern, PeerProgram, Project, Simulator, Suite, SuiteKind,
+    Category, Command, Exercise, MatrixSettings, Pattern, PeerProgram, Project, Simulator, Suite,
+    SuiteKind,
 };
 use crate::span::Span;
 
@@ -35,6 +38,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
         "suites",
         "matrix",
         "simulator",
+        "exercise",
         "selftest",
         "notify",
         "ci",
@@ -51,6 +55,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
     let suites = suites(&fields, &categories, sink);
     let matrix = fields.node("matrix").and_then(|node| matrix(node, &peers, sink));
     let simulator = fields.node("simulator").and_then(|node| simulator(node, sink));
+    let exercise = fields.node("exercise").and_then(|node| exercise(node, sink));
     let selftest = flaws::selftest(&fields, sink);
     let notify = notify::read(&fields, sink);
     let ci = fields.node("ci").and_then(|node| ci::ci(node, notify.is_some(), sink));
@@ -63,11 +68,26 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
         suites,
         matrix,
         simulator,
+        exercise: exercise.unwrap_or_default(),
         selftest,
         notify,
         ci,
         schedule: schedule::schedule(&fields, sink),
     })
+}
+
+fn exercise(node: &Node, sink: &mut Sink) -> Option<Exercise> {
+    let fields = Fields::open(node, "[exercise]", &["messages", "faults"], sink)?;
+    let mut faults = BTreeSet::new();
+    for (written, span) in fields.texts("faults", sink) {
+        if KINDS.contains(&written) {
+            faults.insert(written.to_owned());
+        } else {
+            one_of(written, span, "faults", &KINDS, sink);
+        }
+    }
+    let messages = fields.texts("messages", sink).into_iter();
+    Some(Exercise { messages: messages.map(|(text, _)| text.to_owned()).collect(), faults })
 }
 
 fn simulator(node: &Node, sink: &mut Sink) -> Option<Simulator> {

@@ -156,6 +156,9 @@ kind = "cargo"
 category = "unit"
 [matrix]
 peers = ["a"]
+[exercise]
+messages = ["hello"]
+faults = ["mtu"]
 [selftest]
 hints = { f = { scenario = "x" } }
 chaos = { min_found = 50, flaws = { f = { role = "a", scenarios = ["x"] } } }
