@@ -9,7 +9,8 @@
 //! 2. [`span`] and [`problem`]: where something stands in a file and what is wrong there.
 //! 3. [`project`] reads `handfast.toml`; [`flaws`]: how a peer is started with a planted flaw; [`notify`]: who is told what;
 //!    [`ci`]: the jobs of a project elsewhere.
-//! 4. [`scenario`], [`step`], [`template`], [`expectation`]: a scenario file; [`rewrite`]: the same with other disturbances.
+//! 4. [`scenario`], [`step`], [`template`], [`expectation`]: a scenario file; [`rule`]: its rules of the wire, filled in;
+//!    [`rewrite`]: the same with other disturbances.
 //! 5. [`filter`] and [`plan`]: which units of work a run consists of.
 //! 6. [`event`], [`verdict`], [`exit`]: what a run says, the only interface after the runner.
 
@@ -26,6 +27,7 @@ pub mod notify;
 
 pub mod expectation;
 pub mod rewrite;
+pub mod rule;
 pub mod scenario;
 pub mod step;
 pub mod template;

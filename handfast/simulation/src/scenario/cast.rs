@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use entity_peer::Config;
 use entity_peer::config::{Frames, Heartbeat, LegacyTransfers, Protocols};
 use handfast_faults::disturbance::What;
+use handfast_scenario::event::Half;
 use handfast_scenario::name::RoleName;
 use handfast_scenario::scenario::Role;
-use handfast_scenario::step::{Repeat, Step, StepKind};
+use handfast_scenario::step::{Repeat, Step, StepKind, Wire, WireAction};
 use handfast_scenario::{Scenario, duration};
 
 /// The methods that need more than a peer in memory: files, keys, tokens of access, requests by hand, other networks.
@@ -75,7 +76,23 @@ fn in_step(step: &Step, found: &mut BTreeSet<(usize, String)>) {
         StepKind::Expect(expect) if is_beyond(expect.method.as_str()) => {
             not_simulated(expect.method.to_string());
         }
-        StepKind::Wire(_) => not_simulated("a rule on the wire".to_owned()),
+        StepKind::Wire(Wire::Replay(_)) => {
+            not_simulated("sending a recorded message again".to_owned());
+        }
+        StepKind::Wire(Wire::Rule(rule)) => match (&rule.action, rule.half) {
+            (WireAction::Duplicate, _) => not_simulated("a second copy of a message".to_owned()),
+            (WireAction::Hold, Half::Response) => not_simulated("holding an answer".to_owned()),
+            (
+                WireAction::Hold
+                | WireAction::Drop
+                | WireAction::Cut
+                | WireAction::Truncate { .. }
+                | WireAction::ReplaceField { .. }
+                | WireAction::ReplaceByte { .. }
+                | WireAction::Respond { .. },
+                Half::Request | Half::Response,
+            ) => {}
+        },
         StepKind::Measure(_) => not_simulated("measuring processes".to_owned()),
         StepKind::Check(oracles) => {
             for oracle in oracles {
@@ -95,6 +112,7 @@ fn in_step(step: &Step, found: &mut BTreeSet<(usize, String)>) {
         | StepKind::AwaitEvent(_)
         | StepKind::Never(_)
         | StepKind::Fault(_)
+        | StepKind::Wire(Wire::Release { .. } | Wire::Clear { .. })
         | StepKind::Stop(_)
         | StepKind::Kill(_)
         | StepKind::Start(_)

@@ -151,6 +151,11 @@ impl Stage<'_> {
         })
     }
 
+    /// A rule of the wire that never did anything.
+    pub(super) fn idle_rule(&self) -> Option<String> {
+        self.with(|inner| inner.field.tap().without_effect())
+    }
+
     /// A fault that never happened: a step that was meant to disturb and did not.
     pub(super) fn without_effect(&self) -> Option<String> {
         self.with(|inner| {

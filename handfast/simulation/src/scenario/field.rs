@@ -10,9 +10,11 @@ use bytes::Bytes;
 use entity_contract::{Answer, Look, Outcome, RpcError};
 use entity_peer::output::{Delivery, FailureKind, IoOutcome, PeerEvent, Request, Transmit};
 use entity_peer::{CommandId, Config, Output, Peer};
-use handfast_faults::{Conditions, Dice};
+use handfast_faults::{Conditions, Dice, Direction, HoldId, Link};
+use handfast_scenario::event::WireTaken;
 
 use super::link::{Line, Passed};
+use super::tap::{Fate, Tap};
 use crate::machine::{Machine, PowerFailed, Waiting};
 use crate::network::{Exchange, Packet};
 
@@ -43,7 +45,11 @@ pub(super) struct Exchanged {
     /// Whether it is a frame.
     pub(super) is_frame: bool,
     pub(super) request: Bytes,
+    /// What was delivered in its place, if a rule has changed it.
+    pub(super) delivered: Option<Bytes>,
     pub(super) answer: Option<(u16, Bytes)>,
+    /// What the rules of the wire did to it.
+    pub(super) taken: WireTaken,
 }
 
 /// Machines, links and time.
@@ -65,6 +71,7 @@ pub(super) struct Field {
     asked: BTreeMap<u64, (usize, Answer)>,
     looks: Vec<(u64, usize, Look)>,
     noted: VecDeque<Noted>,
+    tap: Tap,
     disk: Duration,
     order: u64,
     steps: u64,
@@ -78,6 +85,14 @@ struct Sent {
     number: u64,
     is_frame: bool,
     body: Option<Bytes>,
+    delivered: Option<Bytes>,
+    taken: WireTaken,
+}
+
+impl Sent {
+    fn new(to: usize, number: u64, is_frame: bool, body: Option<Bytes>) -> Self {
+        Self { to, number, is_frame, body, delivered: None, taken: WireTaken::Passed }
+    }
 }
 
 /// Something that comes at its time.
@@ -100,6 +115,8 @@ enum Due {
     TimeUp(Exchange),
     /// The connection of an exchange broke.
     Broke(Exchange),
+    /// A rule answers it.
+    Responded(Exchange, u16, Bytes),
     Written(usize, u32),
     Done(usize, u32, Box<IoOutcome>),
     /// A request over the contract.
@@ -137,6 +154,7 @@ impl Field {
             asked: BTreeMap::new(),
             looks: Vec::new(),
             noted: VecDeque::new(),
+            tap: Tap::default(),
             disk: Duration::from_micros(disk),
             order: 0,
             steps: 0,
@@ -281,6 +299,9 @@ impl Field {
             Due::Broke(exchange) => {
                 self.settle(exchange, Delivery::Failed { kind: FailureKind::Broken })
             }
+            Due::Responded(exchange, status, body) => {
+                self.settle(exchange, Delivery::Answered { status, body })
+            }
             Due::Written(at, life) if self.machines[at].life == life => {
                 self.machines[at].write();
                 self.release(at)
@@ -373,13 +394,50 @@ impl Field {
                 }
                 Ok(())
             }
-            Packet::Answer(exchange, status, body) => {
-                self.settle(exchange, Delivery::Answered { status, body })
-            }
+            Packet::Answer(exchange, status, body) => self.answered(exchange, status, body),
             Packet::Refused(exchange) => {
                 self.settle(exchange, Delivery::Failed { kind: FailureKind::Refused })
             }
         }
+    }
+
+    /// An answer has come as far as the rules of the wire.
+    fn answered(&mut self, exchange: Exchange, status: u16, body: Bytes) -> Result<(), Broken> {
+        let unchanged = |body| Delivery::Answered { status, body };
+        let Some(sent) = self.open.get_mut(&exchange) else { return Ok(()) };
+        let Some(request) = &sent.body else { return self.settle(exchange, unchanged(body)) };
+        let link = link(&self.machines, exchange.from, sent.to);
+        let which = (&link, Direction::Response);
+        let (fate, taken) = self.tap.judge(which, sent.number, (request, &body));
+        if taken != WireTaken::Passed {
+            sent.taken = taken;
+        }
+        let delivery = match fate {
+            // Holding an answer is refused before a run begins.
+            Fate::Passes(None) | Fate::Held(_) => unchanged(body),
+            Fate::Passes(Some(changed)) => unchanged(changed),
+            Fate::Broken => Delivery::Failed { kind: FailureKind::Broken },
+            Fate::Answered(status, body) => Delivery::Answered { status, body },
+        };
+        self.settle(exchange, delivery)
+    }
+
+    /// The rules of the wire, and what they keep.
+    pub(super) fn tap(&mut self) -> &mut Tap {
+        &mut self.tap
+    }
+
+    /// Lets a request go on that a rule keeps; its exchange.
+    pub(super) fn let_go(&mut self, id: HoldId) -> Option<Exchange> {
+        let held = self.tap.release(id)?;
+        let held_for = self.now.saturating_sub(held.since);
+        let for_us = u64::try_from(held_for.as_micros()).unwrap_or(u64::MAX);
+        if let Some(sent) = self.open.get_mut(&held.exchange) {
+            sent.taken = WireTaken::Held { for_us };
+        }
+        let packet = Packet::Request(held.exchange, Some(held.body));
+        self.send(held.exchange.from, held.to, packet);
+        Some(held.exchange)
     }
 
     /// Tells a peer what became of an attempt, once.
@@ -390,9 +448,10 @@ impl Field {
                 Delivery::Answered { status, body } => Some((*status, body.clone())),
                 Delivery::Failed { .. } => None,
             };
-            let Sent { to, number, is_frame, .. } = sent;
+            let Sent { to, number, is_frame, delivered, taken, .. } = sent;
             let from = exchange.from;
-            let exchanged = Exchanged { from, to, number, is_frame, request, answer };
+            let exchanged =
+                Exchanged { from, to, number, is_frame, request, delivered, answer, taken };
             self.noted.push_back(Noted::Exchanged(exchanged));
         }
         if self.machines[exchange.from].life != exchange.life {
@@ -502,7 +561,7 @@ impl Field {
         };
         let to = self.addresses.iter().position(|address| *address == transmit.address);
         let Some(to) = to.filter(|to| *to != at) else {
-            self.open.insert(exchange, Sent { to: at, number: 0, is_frame, body: None });
+            self.open.insert(exchange, Sent::new(at, 0, is_frame, None));
             self.set(
                 self.now,
                 Due::Arrives { from: at, to: at, packet: Packet::Refused(exchange) },
@@ -511,9 +570,32 @@ impl Field {
         };
         let number = self.sent.entry((at, to)).or_default();
         *number += u64::from(body.is_some());
-        self.open.insert(exchange, Sent { to, number: *number, is_frame, body: body.clone() });
+        let mut sent = Sent::new(to, *number, is_frame, body.clone());
         self.set(self.now + transmit.timeout, Due::TimeUp(exchange));
-        self.send(at, to, Packet::Request(exchange, body));
+        let Some(request) = body else {
+            self.open.insert(exchange, sent);
+            self.send(at, to, Packet::Request(exchange, None));
+            return;
+        };
+        let link = link(&self.machines, at, to);
+        let which = (&link, Direction::Request);
+        let (fate, taken) = self.tap.judge(which, sent.number, (&request, &request));
+        sent.taken = taken;
+        if let Fate::Passes(changed) = &fate {
+            sent.delivered.clone_from(changed);
+        }
+        self.open.insert(exchange, sent);
+        let soon = self.now + CLOSED_AFTER;
+        match fate {
+            Fate::Passes(changed) => {
+                self.send(at, to, Packet::Request(exchange, Some(changed.unwrap_or(request))));
+            }
+            Fate::Held(id) => self.tap.hold(id, link, (exchange, to, request), self.now),
+            Fate::Broken => self.set(soon, Due::Broke(exchange)),
+            Fate::Answered(status, body) => {
+                self.set(soon, Due::Responded(exchange, status, body));
+            }
+        }
     }
 
     fn send(&mut self, from: usize, to: usize, packet: Packet) {
@@ -535,7 +617,7 @@ impl Field {
         let waiting: Vec<Exchange> = self
             .open
             .iter()
-            .filter(|(_, sent)| sent.to == at)
+            .filter(|(exchange, sent)| sent.to == at && !self.tap.is_held(exchange))
             .map(|(exchange, _)| *exchange)
             .collect();
         for exchange in waiting {
@@ -582,9 +664,15 @@ fn owner(due: &Due) -> usize {
     match due {
         Due::Sends { .. } => usize::MAX,
         Due::Arrives { to, .. } => *to,
-        Due::TimeUp(exchange) | Due::Broke(exchange) => exchange.from,
+        Due::TimeUp(exchange) | Due::Broke(exchange) | Due::Responded(exchange, ..) => {
+            exchange.from
+        }
         Due::Written(at, _) | Due::Done(at, ..) | Due::Asked(_, at, _) => *at,
     }
+}
+
+fn link(machines: &[Machine], from: usize, to: usize) -> Link {
+    Link::new(machines[from].config.id.as_str(), machines[to].config.id.as_str())
 }
 
 /// Where the machine of this name is reached.

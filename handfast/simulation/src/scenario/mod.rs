@@ -10,8 +10,9 @@
 //! | `field` | machines, links and the time |
 //! | `link` | one direction of a link: the conditions of the network, message by message |
 //! | `journal` | what a run says |
+//! | `tap` | the recording proxy: rules on messages |
 //! | `stage` | what steps act on |
-//! | `steps`, `faults` | the steps |
+//! | `steps`, `faults`, `wire` | the steps |
 //! | `disturbances` | what goes on beside them |
 
 mod cast;
@@ -22,6 +23,8 @@ mod journal;
 mod link;
 mod stage;
 mod steps;
+mod tap;
+mod wire;
 
 use std::hash::{DefaultHasher, Hasher};
 use std::pin::pin;
@@ -83,7 +86,7 @@ pub fn play(scenario: &Scenario, seed: u64) -> Played {
     let stage = Stage::new((scenario, seed), field, journal, disturbances);
     stage.lay_network();
     let result = live(&stage);
-    let idle = stage.without_effect().or_else(|| stage.undisturbed());
+    let idle = stage.idle_rule().or_else(|| stage.without_effect()).or_else(|| stage.undisturbed());
     let (field, events, broken) = stage.close();
     // What broke a law is the reason of whatever failed after it.
     let broken = broken.or_else(|| audits(&field, scenario.roles.len()));

@@ -31,7 +31,7 @@ use super::journal::Journal;
 pub(super) struct Stage<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) roles: Vec<RoleName>,
-    seed: u64,
+    pub(super) seed: u64,
     inner: RefCell<Inner>,
 }
 
@@ -367,13 +367,15 @@ impl Inner {
     }
 
     fn exchanged(&mut self, exchanged: Exchanged) {
-        let Exchanged { from, to, number, is_frame, request, answer } = exchanged;
+        let Exchanged { from, to, number, is_frame, request, delivered, answer, taken } = exchanged;
         let (Some(from), Some(to)) = (self.role(from), self.role(to)) else { return };
         let path = if is_frame { "/frame" } else { "/message" };
         let kind = handfast_faults::FieldPath::key("msg_type");
-        let action = match &answer {
-            Some(_) => WireTaken::Passed,
-            None => WireTaken::Unreachable { reason: "there was no answer".to_owned() },
+        let action = match (taken, &answer) {
+            (WireTaken::Passed, None) => {
+                WireTaken::Unreachable { reason: "there was no answer".to_owned() }
+            }
+            (taken, _) => taken,
         };
         let event = RunEvent::WireMessage {
             unit: self.journal.unit(),
@@ -383,7 +385,7 @@ impl Inner {
             target: format!("POST {path}"),
             message_type: if is_frame { None } else { handfast_faults::text_of(&request, &kind) },
             request: WireBytes::of(&request),
-            delivered: None,
+            delivered: delivered.map(|delivered| WireBytes::of(&delivered)),
             response: answer
                 .map(|(status, body)| WireResponse { status, body: WireBytes::of(&body) }),
             action,

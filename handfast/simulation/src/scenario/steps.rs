@@ -180,8 +180,9 @@ impl<'s> Stage<'s> {
                 self.start_again(role).await.map_err(StepError::Failed)
             }
             StepKind::Calm(within) => self.calm(*within).await.map_err(StepError::Infra),
-            // A `never` is dealt with by the list it stands in; the others are refused before a run begins.
-            StepKind::Never(_) | StepKind::Wire(_) | StepKind::Measure(_) => Ok(()),
+            StepKind::Wire(wire) => self.wire(wire, step, bindings).await,
+            // A `never` is dealt with by the list it stands in; measuring is refused before a run begins.
+            StepKind::Never(_) | StepKind::Measure(_) => Ok(()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Scenario files on whole peers in virtual time.
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests, too")]
 
+use handfast_scenario::event::{Half, WireTaken};
 use handfast_scenario::scenario::Vocabulary;
 use handfast_scenario::{RunEvent, Scenario, Verdict};
 use handfast_simulation::scenario::{Played, play, unplayable};
@@ -83,14 +84,14 @@ fn what_a_run_says_is_what_a_run_on_processes_says() {
 #[test]
 fn what_cannot_be_played_is_named_with_its_line() {
     let text = "name = 'x'\n[roles.a]\nenv = { ENTITY_WS = 'only' }\n[roles.b]\npeer = 'python'\n\
-                [[step]]\nrole = 'a'\ncall = 'wire.send_raw'\n[[step]]\nwire = { from = 'a', to = 'b', nth = 'next', drop = true }\n\
+                [[step]]\nrole = 'a'\ncall = 'wire.send_raw'\n[[step]]\nwire = { from = 'a', to = 'b', nth = 'next', duplicate = true }\n\
                 [[step]]\nrepeat = { count = 2 }\n  [[step.do]]\n  measure = ['a']\n";
     let found = unplayable(&scenario(text));
     let expected = [
         "line 2: ENTITY_WS = \"only\" of role a is not simulated",
         "line 4: role b is played by python, and only entity peers are simulated",
         "line 6: wire.send_raw is not simulated",
-        "line 9: a rule on the wire is not simulated",
+        "line 9: a second copy of a message is not simulated",
         "line 13: measuring processes is not simulated",
     ];
     assert_eq!(found, expected);
@@ -194,6 +195,84 @@ fn a_message_that_nobody_waits_for_keeps_nothing_from_being_calm() {
                  [[step]]\nfault = { pause = 'b' }\n[[step]]\ncalm = '30s'\n";
     let played = passes(&scenario(&format!("{OPENED}{steps}")), 1);
     assert!(played.length < std::time::Duration::from_secs(1), "{:?}", played.length);
+}
+
+/// What the record says of the messages of this type, in their order.
+fn taken(played: &Played, kind: &str) -> Vec<WireTaken> {
+    let action = |event: &RunEvent| {
+        let RunEvent::WireMessage { message_type: Some(of), action, .. } = event else {
+            return None;
+        };
+        (of == kind).then(|| action.clone())
+    };
+    played.events.iter().filter_map(|recorded| action(&recorded.event)).collect()
+}
+
+const DURABLE: &str = "[[step]]\nrole = 'a'\ncall = 'message.send'\nwith = { to = '${b.name}', durable = true, body = { x = 1 } }\n";
+const ARRIVED: &str = "[[step]]\nexpect = 'outbox.list'\non = 'a'\neventually = '30s'\ncount = 0\n\
+                       [[step]]\nexpect = 'message.inbox'\non = 'b'\ncount = 1\n[[step]]\ncheck = ['exactly-once']\n";
+
+/// Lays a rule on the next message and sends one, which arrives once in the end, whatever the rule did to the first attempt.
+#[track_caller]
+fn rule_on_a_message(rule: &str, expected: &WireTaken) {
+    let wire = format!(
+        "[[step]]\nwire = {{ from = 'a', to = 'b', type = 'message', nth = 'next', {rule} }}\n"
+    );
+    for seed in 0..3 {
+        let played = passes(&scenario(&format!("{OPENED}{wire}{DURABLE}{ARRIVED}")), seed);
+        assert_eq!(taken(&played, "message").first(), Some(expected), "{rule}");
+    }
+}
+
+#[test]
+fn rules_on_the_wire_do_what_the_proxy_does() {
+    let (request, response) = (Half::Request, Half::Response);
+    rule_on_a_message("cut = true", &WireTaken::Cut { half: request });
+    rule_on_a_message("drop = true", &WireTaken::Dropped { half: request });
+    rule_on_a_message("on = 'response', cut = true", &WireTaken::Cut { half: response });
+    rule_on_a_message("respond = { status = 503 }", &WireTaken::Responded { half: request });
+    rule_on_a_message(
+        "on = 'response', respond = { status = 503 }",
+        &WireTaken::Responded { half: response },
+    );
+}
+
+#[test]
+fn a_message_that_is_held_goes_on_when_it_is_released() {
+    let wire =
+        "[[step]]\nwire = { from = 'a', to = 'b', type = 'message', nth = 'next', hold = true }\n";
+    let release = "[[step]]\nwire = { from = 'a', to = 'b', release = 'first' }\n";
+    let played = passes(&scenario(&format!("{OPENED}{wire}{DURABLE}{release}{ARRIVED}")), 1);
+    let taken = taken(&played, "message");
+    assert!(matches!(taken[..], [WireTaken::Held { .. }]), "{taken:?}");
+}
+
+#[test]
+fn a_rule_that_meets_nothing_is_no_pass() {
+    let text = format!(
+        "{OPENED}[[step]]\nwire = {{ from = 'a', to = 'b', type = 'task_delegate', nth = 'next', cut = true }}\n"
+    );
+    let verdict = play(&scenario(&text), 1).verdict;
+    let Verdict::Infra { reason } = &verdict else { panic!("{verdict:?}") };
+    assert!(reason.contains("line 11: ") && reason.contains("no message matched"), "{reason}");
+}
+
+#[test]
+fn scenarios_with_rules_on_the_wire_pass_in_virtual_time() {
+    let files = [
+        "chaos/test_e2e_a_lost_acknowledgement_doubles_nothing.toml",
+        "chaos/test_e2e_a_payment_is_made_once_whatever_gets_lost.toml",
+        "chaos/test_e2e_a_sender_waits_longer_each_time_and_comes_back.toml",
+        "chaos/test_e2e_two_resumptions_at_once_agree.toml",
+    ];
+    for path in files {
+        for scenario in file(path) {
+            assert_eq!(unplayable(&scenario), [""; 0], "{path}");
+            for seed in 0..3 {
+                passes(&scenario, seed);
+            }
+        }
+    }
 }
 
 #[test]

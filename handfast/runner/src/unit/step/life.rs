@@ -6,13 +6,13 @@ use std::time::Duration;
 use handfast_lab::{Exit, Unit};
 use handfast_scenario::expectation::includes;
 use handfast_scenario::name::{EventName, RoleName};
+use handfast_scenario::rule::message_type;
 use handfast_scenario::step::{Fault, FaultKind, Step, Trigger};
 use handfast_scenario::{Bindings, Recorded, RunEvent};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::wire::message_type;
 use super::{StepError, StepResult};
 use crate::unit::armed::Armed;
 use crate::unit::chain;

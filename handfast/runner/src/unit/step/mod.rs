@@ -13,6 +13,7 @@ use std::pin::Pin;
 use handfast_lab::CallError;
 use handfast_scenario::event::{Outcome, StepId};
 use handfast_scenario::name::{MethodName, RoleName};
+use handfast_scenario::rule::RuleError;
 use handfast_scenario::step::{Pace, Repeat, Rounds, Step, StepKind};
 use handfast_scenario::template::TemplateError;
 use handfast_scenario::verdict::Verdict;
@@ -77,6 +78,18 @@ impl StepError {
         match self {
             Self::Failed(reason) | Self::Infra(reason) => reason.clone(),
             Self::Unsupported { role, method } => format!("{role} does not offer {method}"),
+        }
+    }
+}
+
+impl From<RuleError> for StepError {
+    /// A step that is no rule is a mistake of the scenario file.
+    fn from(error: RuleError) -> Self {
+        match error {
+            RuleError::Template(error) => error.into(),
+            error @ (RuleError::NoNumber | RuleError::Field { .. } | RuleError::Meaning(_)) => {
+                Self::Infra(error.to_string())
+            }
         }
     }
 }

@@ -1,17 +1,11 @@
 //! `wire`: tells the recording proxy what to do.
 
-use std::num::NonZeroU64;
-
-use handfast_faults::{
-    Action, ByteChange, ByteOffset, Chance, Edit, Effect, FieldChange, FieldPath, HoldId, JsonText,
-    Lifetime, Link, Position, Rule, Selector,
-};
-use handfast_scenario::event::{Half, WireTaken};
+use handfast_faults::{Effect, HoldId, Link};
+use handfast_scenario::event::WireTaken;
 use handfast_scenario::name::RoleName;
-use handfast_scenario::step::{
-    Change, Recorded, ReleaseOrder, Select, Step, Wire, WireAction, WireReplay, WireRule,
-};
-use handfast_scenario::{Bindings, RunEvent, Template};
+use handfast_scenario::rule::{link, message_type};
+use handfast_scenario::step::{Recorded, ReleaseOrder, Step, Wire, WireReplay, WireRule};
+use handfast_scenario::{Bindings, RunEvent};
 use serde_json::{Value, json};
 
 use super::call::includes;
@@ -36,30 +30,8 @@ impl Stage {
     }
 
     fn lay(&self, rule: &WireRule, step: &Step, bindings: &mut Bindings) -> StepResult {
-        let link = link(&rule.from, &rule.to);
-        let line = step.span.line;
-        let (position, lifetime) = match rule.select {
-            Select::Nth(nth) => {
-                let nth = NonZeroU64::new(nth)
-                    .ok_or_else(|| StepError::Infra("messages are counted from 1".to_owned()))?;
-                (Position::Nth(nth), Lifetime::Once)
-            }
-            Select::Every => (Position::Any, Lifetime::Standing),
-            Select::Share { per_mille } => {
-                let chance = Chance::per_mille(per_mille);
-                (Position::Share { chance, seed: self.seed_of_rule(line) }, Lifetime::Standing)
-            }
-        };
-        let mut selector = Selector::on(&link).position(position);
-        if let Some(kind) = message_type(rule.message_type.as_deref(), bindings)? {
-            selector = selector.kind(kind);
-        }
-        if rule.half == Half::Response {
-            selector = selector.responses();
-        }
-        let action = action(&rule.action, bindings)?;
-        let rule = Rule::new(selector, lifetime, action)
-            .map_err(|error| StepError::Infra(format!("the rule has no meaning: {error}")))?;
+        let (link, line) = (rule.link(), step.span.line);
+        let rule = rule.rule(self.seed_of_rule(line), bindings)?;
         let id =
             self.lab().tap().lay(rule).map_err(|error| {
                 StepError::Infra(format!("the rule could not be laid: {error}"))
@@ -196,64 +168,10 @@ impl Stage {
     }
 }
 
-/// The type that a step names; like every text of a scenario it may have holes.
-pub(super) fn message_type(
-    text: Option<&str>,
-    bindings: &mut Bindings,
-) -> Result<Option<String>, StepError> {
-    let Some(text) = text else { return Ok(None) };
-    let filled = Template::new(Value::from(text))?.resolve(bindings)?;
-    Ok(Some(filled.as_str().map_or_else(|| filled.to_string(), str::to_owned)))
-}
-
-fn link(from: &RoleName, to: &RoleName) -> Link {
-    Link::new(from.as_str(), to.as_str())
-}
-
 fn is_held(event: &RunEvent, link: &Link, wanted: Option<u64>) -> bool {
     let RunEvent::WireMessage { from, to, index, action, .. } = event else { return false };
     from.as_str() == link.from
         && to.as_str() == link.to
         && wanted.unwrap_or_default() == *index
         && matches!(action, WireTaken::Held { .. })
-}
-
-fn action(action: &WireAction, bindings: &mut Bindings) -> Result<Action, StepError> {
-    Ok(match action {
-        WireAction::Drop => Action::Drop,
-        WireAction::Duplicate => Action::Duplicate,
-        WireAction::Hold => Action::Hold,
-        WireAction::Cut => Action::Cut,
-        WireAction::Truncate { keep } => Action::Replace(Edit::Truncate { keep: *keep }),
-        WireAction::ReplaceField { field, change } => {
-            let field = field.resolve(bindings)?;
-            let text = field.as_str().map_or_else(|| field.to_string(), str::to_owned);
-            let path: FieldPath = text
-                .parse()
-                .map_err(|error| StepError::Infra(format!("{text:?} is not a field: {error}")))?;
-            Action::Replace(Edit::Field { path, change: field_change(change, bindings)? })
-        }
-        WireAction::ReplaceByte { at, with } => {
-            let back = at.unsigned_abs().saturating_sub(1);
-            let back = usize::try_from(back).unwrap_or(usize::MAX);
-            let offset =
-                usize::try_from(*at).map_or(ByteOffset::FromEnd(back), ByteOffset::FromStart);
-            let change = with.map_or(ByteChange::FlipBit(0), ByteChange::Set);
-            Action::Replace(Edit::Byte { offset, change })
-        }
-        WireAction::Respond { status, body } => {
-            let body = body.as_ref().map(|body| body.resolve(bindings)).transpose()?;
-            let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-            Action::Respond { status: *status, body }
-        }
-    })
-}
-
-fn field_change(change: &Change, bindings: &mut Bindings) -> Result<FieldChange, StepError> {
-    Ok(match change {
-        Change::With(template) => FieldChange::Set(JsonText::from(&template.resolve(bindings)?)),
-        Change::FlipOneBit => FieldChange::FlipOneBit,
-        Change::Remove => FieldChange::Delete,
-        Change::Twice => FieldChange::Twice,
-    })
 }
