@@ -63,6 +63,8 @@ pub enum Answer {
     Capabilities,
     /// Of `task.delegate`.
     Task,
+    /// Of `transfer.send`.
+    Transfer,
     /// Of `token.open`.
     Opened,
     /// Of `token.account`.
@@ -158,6 +160,9 @@ impl Answer {
             }
             (Self::Capabilities, CommandResult::Capabilities(object)) => {
                 result(&BTreeMap::from([("capabilities", raw_object(&object))]))
+            }
+            (Self::Transfer, CommandResult::Transfer(id)) => {
+                result(&BTreeMap::from([("id", id.to_string())]))
             }
             (Self::Task, CommandResult::Task(id)) => {
                 result(&BTreeMap::from([("id", id.to_string())]))

@@ -1,10 +1,10 @@
-//! The rules of the wire as steps have them, filled in: what drivers of every kind lay.
+//! Rules of the wire and disturbances as a file has them, filled in: what drivers of every kind lay and do.
 
 use std::num::NonZeroU64;
 
 use handfast_faults::{
-    Action, ByteChange, ByteOffset, Chance, Edit, FieldChange, FieldPath, InvalidPath, InvalidRule,
-    JsonText, Lifetime, Link, Position, Rule, Selector,
+    Action, ByteChange, ByteOffset, Chance, Cue, Disturbance, Edit, FieldChange, FieldPath,
+    InvalidPath, InvalidRule, JsonText, Lifetime, Link, Position, Rule, Selector, When,
 };
 use serde_json::Value;
 use thiserror::Error;
@@ -87,6 +87,24 @@ pub fn message_type(
     let Some(text) = text else { return Ok(None) };
     let filled = Template::new(Value::from(text))?.resolve(bindings)?;
     Ok(Some(filled.as_str().map_or_else(|| filled.to_string(), str::to_owned)))
+}
+
+/// A disturbance with the holes of its cue filled.
+///
+/// # Errors
+///
+/// A hole that cannot be filled.
+pub fn filled(
+    disturbance: &Disturbance,
+    bindings: &mut Bindings,
+) -> Result<Disturbance, TemplateError> {
+    let mut disturbance = disturbance.clone();
+    if let When::On { cue: Cue::Notification { includes: Some(like), .. }, .. } =
+        &mut disturbance.when
+    {
+        *like = Template::new(like.take())?.resolve(bindings)?;
+    }
+    Ok(disturbance)
 }
 
 fn action(action: &WireAction, bindings: &mut Bindings) -> Result<Action, RuleError> {

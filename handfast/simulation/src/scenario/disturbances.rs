@@ -10,11 +10,13 @@ use handfast_faults::timeline::{Done, Order, Timeline};
 use handfast_scenario::event::DisturbanceState;
 use handfast_scenario::expectation::includes;
 use handfast_scenario::name::{MethodName, RoleName};
+use handfast_scenario::rule::filled;
 use handfast_scenario::step::CALL_DEADLINE;
-use handfast_scenario::{RunEvent, Scenario};
+use handfast_scenario::{Bindings, RunEvent, Scenario};
 use serde_json::json;
 
 use super::stage::{Inner, Stage};
+use super::steps::StepError;
 
 /// Something that is done beside the steps.
 pub(super) type Aside<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
@@ -48,6 +50,24 @@ impl Disturbances {
         });
         let base = base.collect();
         Ok(Self { timeline: timeline.comparing(includes), base, applied: BTreeSet::new(), seen: 0 })
+    }
+
+    /// The first step begins: cues know the names of the peers now.
+    ///
+    /// # Errors
+    ///
+    /// A hole that nothing fills.
+    pub(super) fn begin(
+        &mut self,
+        bindings: &mut Bindings,
+        now: Duration,
+    ) -> Result<(), StepError> {
+        let disturbances = self.timeline.disturbances().map(|one| filled(one, bindings));
+        let timeline = Timeline::new(disturbances.collect::<Result<_, _>>()?);
+        let timeline = timeline.map_err(|error| StepError::Infra(error.to_string()))?;
+        self.timeline = timeline.comparing(includes);
+        self.timeline.handle_start(now);
+        Ok(())
     }
 
     /// Whether every disturbance that kills this role for good has done so.

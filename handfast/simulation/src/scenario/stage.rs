@@ -6,12 +6,15 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use entity_contract::{Outcome, RpcError};
+use entity_crypto::derivation::sha256;
+use entity_crypto::encoding::base64_decode_strict;
 use entity_peer::Command;
-use entity_peer::command::AddPeer;
+use entity_peer::command::{AddPeer, Source, Transfer};
 use handfast_oracle as oracle;
 use handfast_scenario::event::{
     CallOutcome, Exit, Outcome as Held, WireBytes, WireResponse, WireTaken,
@@ -404,6 +407,9 @@ fn request(method: &str, params: &Value) -> Result<entity_contract::Request, Rpc
     if method == "peer.add" {
         return add_peer(params);
     }
+    if method == "transfer.send" {
+        return send_transfer(params);
+    }
     if let Some(payment) = entity_contract::token::payment(method, Some(&raw)) {
         let command = Command::Token(entity_peer::tokens::TokenCommand::Pay(payment?));
         let answer = entity_contract::Answer::Paid;
@@ -426,6 +432,21 @@ fn add_peer(params: &Value) -> Result<entity_contract::Request, RpcError> {
     let added = AddPeer { name, address: text("address")?.to_owned(), key, connect };
     let command = Box::new(Command::AddPeer(added));
     Ok(entity_contract::Request::Command(command, entity_contract::Answer::Empty))
+}
+
+/// Data alone: there are no files to send.
+fn send_transfer(params: &Value) -> Result<entity_contract::Request, RpcError> {
+    let data = params["data"].as_str().ok_or_else(|| RpcError::params("data: missing"))?;
+    let data = base64_decode_strict(data).map_err(RpcError::params)?;
+    let to = params["to"].as_str().ok_or_else(|| RpcError::params("to: missing"))?;
+    let to = entity_contract::methods::parameter("to", to)?;
+    let name = params["name"].as_str();
+    let name = name.map(|name| entity_contract::methods::parameter("name", name)).transpose()?;
+    let (total_size, sha256) = (data.len() as u64, sha256(&data));
+    let source = Source::Memory(Arc::new(data));
+    let transfer = Transfer { to, name, source, total_size, sha256 };
+    let command = Box::new(Command::Transfer(transfer));
+    Ok(entity_contract::Request::Command(command, entity_contract::Answer::Transfer))
 }
 
 fn call_outcome(answer: &Result<Value, CallError>) -> CallOutcome {

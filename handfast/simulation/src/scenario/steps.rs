@@ -73,11 +73,11 @@ impl<'s> Stage<'s> {
     /// Carries out the whole scenario.
     pub(super) async fn act(&self) -> StepResult {
         self.begin().await.map_err(StepError::Failed)?;
+        let mut bindings = self.bindings();
         self.with(|inner| {
             let now = inner.field.now();
-            inner.disturbances.timeline.handle_start(now);
-        });
-        let mut bindings = self.bindings();
+            inner.disturbances.begin(&mut bindings, now)
+        })?;
         let (mut rest, place) = (Vec::new(), Place::default());
         self.list(&self.scenario.steps, &place, &mut bindings, &mut rest).await?;
         for watch in rest {

@@ -44,6 +44,7 @@ fn the_scenarios_of_processes_pass_with_every_seed() {
         "task/test_e2e_a_task_is_done_and_paid.toml",
         "meeting/test_e2e_two_peers_connect_by_themselves.toml",
         "peer_service/test_integration_one_peer_serves_three_at_once.toml",
+        "runner/test_e2e_peers_that_are_paused_killed_and_crash_again_come_back.toml",
     ];
     for path in files {
         for scenario in file(path) {
@@ -258,8 +259,9 @@ fn a_rule_that_meets_nothing_is_no_pass() {
 }
 
 #[test]
-fn scenarios_with_rules_on_the_wire_pass_in_virtual_time() {
+fn scenarios_with_rules_on_the_wire_and_transfers_pass_in_virtual_time() {
     let files = [
+        "chaos/test_e2e_files_arrive_whatever_happens.toml",
         "chaos/test_e2e_a_lost_acknowledgement_doubles_nothing.toml",
         "chaos/test_e2e_a_payment_is_made_once_whatever_gets_lost.toml",
         "chaos/test_e2e_a_sender_waits_longer_each_time_and_comes_back.toml",
@@ -273,6 +275,14 @@ fn scenarios_with_rules_on_the_wire_pass_in_virtual_time() {
             }
         }
     }
+}
+
+#[test]
+fn a_file_that_would_have_to_be_on_a_disk_is_named_with_its_line() {
+    let text = format!(
+        "{OPENED}[[step]]\nrole = 'a'\ncall = 'transfer.send'\nwith = {{ to = '${{b.name}}', path = 'x' }}\n"
+    );
+    assert_eq!(unplayable(&scenario(&text)), ["line 11: transfer.send of a file is not simulated"]);
 }
 
 #[test]

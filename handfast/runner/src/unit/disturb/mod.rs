@@ -20,13 +20,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use handfast_faults::disturbance::{Cue, Disturbance, What, When};
+use handfast_faults::disturbance::{Disturbance, What};
 use handfast_faults::timeline::{Done, Order, Timeline};
 use handfast_faults::{Conditions, Link};
 use handfast_lab::InForce;
 use handfast_scenario::expectation::includes;
 use handfast_scenario::name::RoleName;
-use handfast_scenario::{Bindings, Scenario, Template};
+use handfast_scenario::rule::filled;
+use handfast_scenario::{Bindings, Scenario};
 use tokio::sync::watch;
 
 use super::step::StepError;
@@ -253,17 +254,6 @@ impl Disturber {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The disturbance with the holes of its cue filled.
-fn filled(disturbance: &Disturbance, bindings: &mut Bindings) -> Result<Disturbance, StepError> {
-    let mut disturbance = disturbance.clone();
-    if let When::On { cue: Cue::Notification { includes: Some(like), .. }, .. } =
-        &mut disturbance.when
-    {
-        *like = Template::new(like.take())?.resolve(bindings)?;
-    }
-    Ok(disturbance)
 }
 
 #[cfg(test)]
