@@ -144,3 +144,55 @@ fn field_change(change: &Change, bindings: &mut Bindings) -> Result<FieldChange,
         Change::Twice => FieldChange::Twice,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scenario;
+    use crate::scenario::Vocabulary;
+    use crate::step::{StepKind, Wire};
+
+    fn rule(wire: &str) -> Result<Rule, RuleError> {
+        let text = format!("name = 'x'\n[[step]]\nwire = {{ from = 'a', to = 'b', {wire} }}\n");
+        let scenario = Scenario::parse("test_e2e_x.toml", &text, &Vocabulary::default());
+        let scenario = scenario.unwrap().remove(0);
+        let StepKind::Wire(Wire::Rule(rule)) = &scenario.steps[0].kind else { panic!("no rule") };
+        let mut bindings = Bindings::new(1);
+        bindings.set_fact(&RoleName::new("b").unwrap(), "name", Value::from("bob"));
+        rule.rule(7, &mut bindings)
+    }
+
+    #[test]
+    fn holes_are_filled_when_a_rule_is_laid() {
+        let of = |hole: &str| {
+            rule(&format!(
+                "type = 'vote', every = true, on = 'response', respond = {{ status = 503, body = {{ x = '{hole}' }} }}"
+            ))
+        };
+        let selector = Selector::on(&Link::new("a", "b")).kind("vote").responses();
+        let action = Action::Respond { status: 503, body: br#"{"x":"bob"}"#.to_vec() };
+        let expected = Rule::new(selector, Lifetime::Standing, action).unwrap();
+        assert_eq!(of("${b.name}").unwrap(), expected);
+        let error = of("${a.name}").unwrap_err();
+        assert_eq!(error.to_string(), "nothing is known under ${a.name}");
+    }
+
+    #[test]
+    fn a_share_has_the_seed_that_it_is_laid_with() {
+        let found = rule("cut = { percent = 10 }").unwrap();
+        let position = Position::Share { chance: Chance::per_mille(100), seed: 7 };
+        assert_eq!(found.selector().position, position);
+    }
+
+    #[test]
+    fn a_byte_counts_from_either_end() {
+        let edit = |wire: &str| {
+            let rule = rule(&format!("nth = 1, replace_byte = {{ {wire} }}")).unwrap();
+            let Action::Replace(edit) = rule.action().clone() else { panic!("{rule:?}") };
+            edit
+        };
+        let byte = |offset| Edit::Byte { offset, change: ByteChange::FlipBit(0) };
+        assert_eq!(edit("at = 3"), byte(ByteOffset::FromStart(3)));
+        assert_eq!(edit("at = -1"), byte(ByteOffset::FromEnd(0)));
+    }
+}
