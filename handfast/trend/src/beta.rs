@@ -75,7 +75,7 @@ pub(crate) fn poisson_tail(count: u32, mean: f64) -> f64 {
 /// The regularised incomplete beta function, by its continued fraction.
 ///
 /// W. H. Press and others, Numerical Recipes, 2007, section 6.4, after W. J. Lentz.
-fn incomplete(a: f64, b: f64, x: f64) -> f64 {
+pub(crate) fn incomplete(a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
     }

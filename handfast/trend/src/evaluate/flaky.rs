@@ -37,7 +37,7 @@ impl Tally {
         if self.of == 0 { 0.0 } else { real(self.hits) / real(self.of) }
     }
 
-    fn add(&mut self, holds: bool) {
+    pub(super) fn add(&mut self, holds: bool) {
         self.of += 1;
         self.hits += usize::from(holds);
     }

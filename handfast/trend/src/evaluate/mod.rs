@@ -1,10 +1,12 @@
 //! How good the statistics are, as tables: on series with known truth, or on recorded data.
 //!
-//! Reading order: [`data`] (what is evaluated), [`change`], [`flaky`].
+//! Reading order: [`data`] (what is evaluated), [`change`], [`flaky`], [`paired`], [`forecast`].
 
 pub mod change;
 pub mod data;
 pub mod flaky;
+pub mod forecast;
+pub mod paired;
 mod synthetic;
 
 #[cfg(test)]
@@ -30,6 +32,10 @@ pub struct Report {
     pub steps: change::Steps,
     /// Suites of flaky tests with planted regressions and bursts.
     pub flaky: flaky::Flaky,
+    /// Two builds compared by pairs; the pairs are made from the seed, whatever the data.
+    pub paired: paired::Paired,
+    /// Durations forecast, of the series of measurements.
+    pub forecasts: forecast::Forecasts,
 }
 
 /// Where the data come from.
@@ -52,12 +58,16 @@ pub fn evaluate(recorded: Option<&Data>, seed: u64) -> Report {
         made = synthetic::data(&dice.part(1));
         (&made, Source::Synthetic)
     };
+    let equal = synthetic::pairs(&mut dice.part(5), 1.0);
+    let slower = synthetic::pairs(&mut dice.part(6), paired::SLOWER);
     Report {
         source,
         seed,
         annotated: change::annotated(&data.annotated),
         steps: change::steps(&data.noise, &dice.part(2)),
         flaky: flaky::flaky(&data.rates, &dice.part(3)),
+        paired: paired::paired(&equal, &slower, &dice.part(4)),
+        forecasts: forecast::forecasts(&data.noise),
     }
 }
 
@@ -94,6 +104,10 @@ impl fmt::Display for Report {
             Source::Recorded => "recorded data, seed",
         };
         writeln!(f, "{source} {}", self.seed)?;
-        write!(f, "\n{}\n{}\n{}", self.annotated, self.steps, self.flaky)
+        write!(
+            f,
+            "\n{}\n{}\n{}\n{}\n{}",
+            self.annotated, self.steps, self.flaky, self.paired, self.forecasts
+        )
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::data::{AnnotatedSeries, Data};
 use crate::number::real;
+use crate::paired::Pair;
 use crate::random::Dice;
 
 /// Data of every kind, from dice.
@@ -60,6 +61,22 @@ fn rates(dice: &mut Dice) -> Vec<f64> {
     };
     (0..TESTS).map(|_| rate()).collect()
 }
+
+/// Pairs of runs under weather that both share, with outliers that one has.
+pub(super) fn pairs(dice: &mut Dice, ratio: f64) -> Vec<Pair> {
+    let mut weather = 0.0;
+    let mut pair = || {
+        weather = 0.95 * weather + 0.03 * dice.normal();
+        let mut cost = || {
+            let outlier = if dice.happens(0.05) { 2.0 * dice.unit() } else { 0.0 };
+            (weather + 0.06 * dice.normal() + outlier).exp()
+        };
+        Pair { before: cost(), after: ratio * cost() }
+    };
+    (0..PAIRS).map(|_| pair()).collect()
+}
+
+const PAIRS: usize = 2_000;
 
 const TESTS: usize = 1_000;
 

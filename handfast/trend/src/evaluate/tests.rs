@@ -92,3 +92,26 @@ fn flaky_tests_are_told_from_broken_ones_and_bursts() {
     assert!(all.broken.share() >= 0.95 && all.degraded.share() >= 0.8, "{report}");
     assert!(report.extra <= 0.03 && all.false_alarms.of > 1_000, "{report}");
 }
+
+#[test]
+fn a_slower_build_is_seen_in_nine_experiments_of_ten() {
+    let dice = Dice::new(1);
+    let equal = synthetic::pairs(&mut dice.part(5), 1.0);
+    let slower = synthetic::pairs(&mut dice.part(6), paired::SLOWER);
+    let paired = paired::paired(&equal, &slower, &dice);
+    assert!(paired.power.share() >= 0.9 && paired.false_alarms.share() <= 0.01, "{paired}");
+    assert_eq!(
+        (paired.power.of, paired.false_alarms.of),
+        (paired::EXPERIMENTS, paired::EXPERIMENTS)
+    );
+    let told = paired::paired(&[], &[], &dice);
+    assert_eq!(told.power.of, 0, "nothing is told from nothing");
+}
+
+#[test]
+fn a_forecast_is_nearer_than_the_last_value() {
+    let forecasts = forecast::forecasts(&synthetic::data(&Dice::new(1)).noise);
+    let all = forecasts.rows.last().unwrap();
+    assert!(all.within.of > 500 && (0.93..=0.99).contains(&all.within.share()), "{forecasts}");
+    assert!(all.off < all.off_last, "{forecasts}");
+}

@@ -10,6 +10,7 @@ use handfast_trend::evaluate::data::Data;
 use handfast_trend::evaluate::evaluate;
 use handfast_trend::random::Dice;
 
+use super::live;
 use crate::console::Stream;
 use crate::error::CommandError;
 
@@ -17,7 +18,7 @@ use crate::error::CommandError;
 ///
 /// A folder of data holds changepoints/annotated-series.json, {name: {values, annotations: {annotator: [index]}}},
 /// runner-noise/series.json, {name: [value]}, and flaky/rerun-counts.csv, a test, its failing and its passing runs a line below a head.
-/// The tables follow from data and seed; only the last line is measured on this machine.
+/// The tables follow from data and seed; only the pace, and what `--live` measures, are those of this machine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -27,6 +28,10 @@ pub(crate) struct Args {
     /// What is drawn at random follows from this number
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
+    /// Measure pairs of runs on this machine as well: 2,000 of equal builds and 2,000 of one that is 5 % slower, and compare ten times
+    /// each; about a minute
+    #[arg(long)]
+    live: bool,
     /// Print the tables as JSON
     #[arg(long)]
     json: bool,
@@ -36,22 +41,25 @@ const EXAMPLES: &str = "\
 Examples:
   handfast trend evaluate                    on series that are made, with known truth
   handfast trend evaluate --seed 2 --json    on others, for a program
-  handfast trend evaluate --data data/       on recorded data";
+  handfast trend evaluate --data data/       on recorded data
+  handfast trend evaluate --live             on this machine as well";
 
 /// Carries out the command.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, CommandError> {
     let data = args.data.as_deref().map(read).transpose()?;
     let report = evaluate(data.as_ref(), args.seed);
+    let live = args.live.then(|| live::measure(args.seed));
     if args.json {
-        let json = serde_json::to_string(&report)
-            .map_err(|error| CommandError::infra(&error, "the tables are no JSON"))?;
+        let live = live.map(|live| live.json());
+        let json = serde_json::json!({ "report": report, "live": live });
         Stream::Out.print(&format!("{json}\n"));
     } else {
         let pace = change_points_us(args.seed);
         let pace = format!(
             "Change points of {LENGTH} values: {pace} us on this machine, the median of {ROUNDS} rounds"
         );
-        Stream::Out.print(&format!("{report}\n{pace}\n"));
+        let live = live.map(|live| format!("\n{live}")).unwrap_or_default();
+        Stream::Out.print(&format!("{report}\n{pace}\n{live}"));
     }
     Ok(ExitCode::Passed)
 }

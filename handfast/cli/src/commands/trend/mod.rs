@@ -1,13 +1,14 @@
 //! `handfast trend`
 
 mod evaluate;
+mod live;
 
 use handfast_scenario::ExitCode;
 
 use crate::around::Around;
 use crate::error::CommandError;
 
-/// Look at what is told from many runs: where a series changed, which tests are flaky
+/// Look at what is told from many runs: where a series changed, which tests are flaky, which build is slower
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
