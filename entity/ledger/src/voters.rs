@@ -7,10 +7,10 @@ use entity_crypto::signing::{InvalidSignature, PreparedKey, PublicKey, Signature
 
 use crate::committee::Committee;
 
-/// Members whose keys are prepared: 379 kB each. Guessed: of a larger committee the first ones vote as often as the others.
+/// Members whose keys are prepared: 655 kB each. Guessed: of a larger committee the first ones vote as often as the others.
 const PREPARED_MAX: usize = 8;
 
-/// Votes of a member after which its key is prepared: that costs as much as verifying twelve signatures.
+/// Votes of a member after which its key is prepared: that costs as much as verifying twenty signatures.
 const PREPARED_AFTER: u32 = 64;
 
 /// How often each member's votes were verified, and the keys that were prepared for it.

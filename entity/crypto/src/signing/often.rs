@@ -10,10 +10,10 @@ use curve25519_dalek::edwards::EdwardsPoint;
 use super::prepared::judge;
 use super::{Claim, InvalidSignature, PUBLIC_KEY_LEN, PreparedKey, PublicKey, Signature};
 
-/// Keys that are prepared at a moment: 6 MB of them. Guessed: the peers that a busy node talks to at the same time.
+/// Keys that are prepared at a moment: 10 MB of them. Guessed: the peers that a busy node talks to at the same time.
 const PREPARED_MAX: usize = 16;
 
-/// Signatures that held under a key after which it is prepared, which costs as much as verifying twelve. A peer that opens a session
+/// Signatures that held under a key after which it is prepared, which costs as much as verifying twenty. A peer that opens a session
 /// and says little stays below.
 const PREPARED_AFTER: u32 = 64;
 

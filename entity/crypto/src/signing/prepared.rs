@@ -15,11 +15,12 @@ use curve25519_dalek::traits::Identity as _;
 
 use super::{InvalidSignature, PublicKey, Signature};
 
-/// A public key with 379 kB of multiples of its point: worth it from some dozen signatures on, of which each then costs half.
-pub type PreparedKey = Prepared<7>;
+/// A public key with 655 kB of multiples of its point: worth it from some dozen signatures on, of which each then costs less than
+/// half.
+pub type PreparedKey = Prepared<8>;
 
 /// A public key with 82 kB of multiples of its point, for keys that are many: worth it from a few signatures on, of which each then
-/// costs a third more than with a [`PreparedKey`].
+/// costs some third more than with a [`PreparedKey`].
 pub type SmallPreparedKey = Prepared<4>;
 
 /// A public key with multiples of its point for each digit of `WIDTH` bits of a scalar.
@@ -29,7 +30,7 @@ pub struct Prepared<const WIDTH: usize> {
 }
 
 impl<const WIDTH: usize> Prepared<WIDTH> {
-    /// Prepares a key, which takes about as long as verifying twelve signatures, or three for a small one; `None` for bytes that are no
+    /// Prepares a key, which takes about as long as verifying twenty signatures, or three for a small one; `None` for bytes that are no
     /// point, which no key has.
     pub fn new(key: &PublicKey) -> Option<Self> {
         let point = CompressedEdwardsY(*key.as_bytes()).decompress()?;
@@ -90,9 +91,9 @@ impl<const WIDTH: usize> fmt::Debug for Prepared<WIDTH> {
     }
 }
 
-/// The multiples of the base point, which every signature needs: 655 kB, made once.
-fn of_base() -> &'static Multiples<8> {
-    static BASE: OnceLock<Multiples<8>> = OnceLock::new();
+/// The multiples of the base point, which every signature needs: 1.2 MB, made once.
+fn of_base() -> &'static Multiples<9> {
+    static BASE: OnceLock<Multiples<9>> = OnceLock::new();
     BASE.get_or_init(|| Multiples::of(ED25519_BASEPOINT_POINT))
 }
 
@@ -145,7 +146,7 @@ impl<const WIDTH: usize> Multiples<WIDTH> {
     }
 }
 
-/// `WIDTH` bits, at most 8, of a number from the bit `at` on.
+/// `WIDTH` bits, at most 9, of a number from the bit `at` on.
 fn bits<const WIDTH: usize>(number: &[u8; 32], at: usize) -> u16 {
     let byte = |index: usize| number.get(index).copied().unwrap_or(0);
     let both = u16::from_le_bytes([byte(at / 8), byte(at / 8 + 1)]);
@@ -165,7 +166,7 @@ mod tests {
     fn check(scalar: Scalar) {
         for torsion in EIGHT_TORSION {
             let point = ED25519_BASEPOINT_POINT + torsion;
-            assert_eq!(Multiples::<7>::of(point).times(&scalar), scalar * point, "{scalar:?}");
+            assert_eq!(Multiples::<8>::of(point).times(&scalar), scalar * point, "{scalar:?}");
             assert_eq!(Multiples::<4>::of(point).times(&scalar), scalar * point, "{scalar:?}");
         }
         assert_eq!(of_base().times(&scalar), EdwardsPoint::mul_base(&scalar), "{scalar:?}");
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn multiples_are_those_of_the_library_at_every_edge_of_a_digit() {
-        for small in [0_u64, 1, 63, 64, 65, 127, 128, 129, 255, 256, 257] {
+        for small in [0_u64, 1, 7, 8, 9, 127, 128, 129, 255, 256, 257, 511, 512, 513] {
             check(Scalar::from(small));
             check(-Scalar::from(small));
         }
