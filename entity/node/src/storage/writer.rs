@@ -137,10 +137,13 @@ impl Queue {
     fn put(&self, put: impl FnOnce(&mut Line)) {
         let mut line = self.line();
         // Nobody would take it.
-        if !line.is_closed {
-            put(&mut line);
-            self.changed.notify_one();
+        if line.is_closed {
+            return;
         }
+        put(&mut line);
+        // Whoever is woken wants the lock at once.
+        drop(line);
+        self.changed.notify_one();
     }
 
     /// Lets a group gather for [`PAUSE`] at most: until it is worth a commit, somebody wants to read, or it is the last one.
