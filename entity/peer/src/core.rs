@@ -53,6 +53,8 @@ pub(crate) struct Core {
     /// What the input at hand wants kept.
     batch: Batch,
     news: VecDeque<News>,
+    /// No peer is to be asked for a sign of life before; there need not be one then. With it an input need not look at every peer.
+    pub(crate) probe_from: Option<Timestamp>,
 }
 
 /// What the outcome of a parcel means.
@@ -252,6 +254,7 @@ impl Core {
             outputs: VecDeque::new(),
             batch: Batch::default(),
             news: VecDeque::new(),
+            probe_from: None,
             config,
         })
     }

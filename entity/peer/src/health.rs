@@ -31,6 +31,7 @@ impl Core {
         };
         if let Some(entry) = self.roster.get_mut(peer.as_str()) {
             entry.liveness.probe_at = probe_at;
+            self.probe_from = [self.probe_from, probe_at].into_iter().flatten().min();
         }
     }
 
@@ -44,6 +45,9 @@ impl Core {
     /// Returns the peers that are due to be asked, each scheduled for its next question. One that has not shown a sign of
     /// life since it got a heartbeat has failed to.
     pub(crate) fn take_due_probes(&mut self, now: Timestamp) -> Vec<PeerName> {
+        if self.probe_from.is_none_or(|from| now < from) {
+            return Vec::new();
+        }
         let next = now.plus(self.config.heartbeat.period);
         let mut due = Vec::new();
         for (name, entry) in self.roster.iter_mut() {
@@ -52,6 +56,7 @@ impl Core {
                 due.push(name.clone());
             }
         }
+        self.probe_from = self.roster.iter().filter_map(|(_, entry)| entry.liveness.probe_at).min();
         for peer in &due {
             self.fail_heartbeat(peer);
         }
@@ -149,8 +154,8 @@ impl Core {
         }
     }
 
-    /// Returns when the next peer is to be asked.
+    /// Returns when the next peer is to be asked, or an earlier time, from which on [`Core::take_due_probes`] knows better.
     pub(crate) fn next_probe(&self) -> Option<Timestamp> {
-        self.roster.iter().filter_map(|(_, entry)| entry.liveness.probe_at).min()
+        self.probe_from
     }
 }

@@ -107,7 +107,7 @@ impl Link {
     }
 
     /// Notes that a handshake failed, and when to try again where a session is to be kept.
-    pub(crate) fn failed(&mut self, now: Timestamp) {
+    fn failed(&mut self, now: Timestamp) {
         self.opening = None;
         self.switches = 0;
         let tries_again = self.keep && !planted(Flaw::GivesUpSessions);
@@ -116,7 +116,7 @@ impl Link {
     }
 
     /// Asks for a session as soon as the next deadline is handled, where one is to be kept.
-    pub(crate) fn reopen(&mut self, now: Timestamp) {
+    fn reopen(&mut self, now: Timestamp) {
         if self.keep && self.opening.is_none() {
             self.retry_at = Some(now);
         }
@@ -175,6 +175,8 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     links: BTreeMap<PeerName, Link>,
+    /// No handshake is to be tried again before; there need not be one then. With it an input need not look at every link.
+    retry_from: Option<Timestamp>,
 }
 
 impl Links {
@@ -186,12 +188,35 @@ impl Links {
         self.links.get_mut(peer).expect("it was inserted above where it was missing")
     }
 
+    /// Notes that a handshake with a peer failed, and when to try again where a session is to be kept.
+    pub(crate) fn failed(&mut self, peer: &PeerName, now: Timestamp) {
+        let link = self.to(peer);
+        link.failed(now);
+        let retry_at = link.retry_at;
+        self.note_retry(retry_at);
+    }
+
+    /// Asks for a session with a peer as soon as the next deadline is handled, where one is to be kept.
+    pub(crate) fn reopen(&mut self, peer: &PeerName, now: Timestamp) {
+        let link = self.to(peer);
+        link.reopen(now);
+        let retry_at = link.retry_at;
+        self.note_retry(retry_at);
+    }
+
     /// Takes a peer whose handshake is to be tried again at `now`.
     pub(crate) fn next_due(&mut self, now: Timestamp) -> Option<PeerName> {
-        let (peer, link) = self
+        if self.retry_from.is_none_or(|from| now < from) {
+            return None;
+        }
+        let due = self
             .links
             .iter_mut()
-            .find(|(_, link)| link.retry_at.is_some_and(|retry_at| retry_at <= now))?;
+            .find(|(_, link)| link.retry_at.is_some_and(|retry_at| retry_at <= now));
+        let Some((peer, link)) = due else {
+            self.retry_from = self.links.values().filter_map(|link| link.retry_at).min();
+            return None;
+        };
         link.retry_at = None;
         Some(peer.clone())
     }
@@ -204,11 +229,16 @@ impl Links {
     /// Tries the handshake with a peer again later, because its circuit is open.
     pub(crate) fn postpone(&mut self, peer: &PeerName, until: Timestamp) {
         self.to(peer).retry_at = Some(until);
+        self.note_retry(Some(until));
     }
 
-    /// Returns when the next handshake is to be tried again.
+    /// Returns when the next handshake is to be tried again, or an earlier time, from which on [`Links::next_due`] knows better.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.links.values().filter_map(|link| link.retry_at).min()
+        self.retry_from
+    }
+
+    fn note_retry(&mut self, retry_at: Option<Timestamp>) {
+        self.retry_from = [self.retry_from, retry_at].into_iter().flatten().min();
     }
 
     /// Takes the waiter of one command, whoever it waits for.

@@ -310,9 +310,8 @@ impl Peer {
             if came != Origin::Guest {
                 self.core.start_probing(&name, now);
             }
-            let link = self.links.to(&name);
-            link.keep = connect;
-            link.reopen(now);
+            self.links.to(&name).keep = connect;
+            self.links.reopen(&name, now);
         }
     }
 
@@ -407,7 +406,7 @@ impl Peer {
                 News::OpenFailed { peer, version, error } => {
                     self.open_failed(&peer, version, error, now);
                 }
-                News::Gone { peer } => self.links.to(&peer).reopen(now),
+                News::Gone { peer } => self.links.reopen(&peer, now),
                 News::Ended { session, peer } => {
                     self.features.durable.session_gone(&mut self.core, &peer, session, now);
                 }
@@ -472,8 +471,8 @@ impl Peer {
         });
         // Where the other side had opened the handshake that failed, nothing of ours waits for it.
         if is_ours {
-            link.failed(now);
-            let waiters = link.take_waiters();
+            self.links.failed(peer, now);
+            let waiters = self.links.to(peer).take_waiters();
             self.end_waiting(peer, waiters, (&error, now));
         }
     }

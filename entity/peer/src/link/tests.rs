@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::output::FailureKind;
 
@@ -82,4 +84,70 @@ fn versions_do_not_change_for_ever() {
         }
     }
     assert_eq!(tried, [Version::V1_1, Version::V1_0, Version::V1_1]);
+}
+
+fn name(number: u8) -> PeerName {
+    format!("peer-{number}").parse().unwrap()
+}
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::UNIX_EPOCH.plus(Duration::from_millis(ms))
+}
+
+/// When the next handshake is to be tried again, by looking at every link.
+fn earliest(links: &Links) -> Option<Timestamp> {
+    links.links.values().filter_map(|link| link.retry_at).min()
+}
+
+#[derive(Debug, Clone)]
+enum Input {
+    Keep(u8, bool),
+    Failed(u8),
+    Reopen(u8),
+    Succeeded(u8),
+    Postpone(u8, u16),
+    Forget(u8),
+    Pass(u16),
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    let peer = 0..6_u8;
+    prop_oneof![
+        (peer.clone(), any::<bool>()).prop_map(|(peer, keep)| Input::Keep(peer, keep)),
+        peer.clone().prop_map(Input::Failed),
+        peer.clone().prop_map(Input::Reopen),
+        peer.clone().prop_map(Input::Succeeded),
+        (peer.clone(), any::<u16>()).prop_map(|(peer, ms)| Input::Postpone(peer, ms)),
+        peer.prop_map(Input::Forget),
+        any::<u16>().prop_map(Input::Pass),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_due_is_found_without_looking_at_every_link(
+        inputs in prop::collection::vec(input(), 0..60)
+    ) {
+        let (mut links, mut ms) = (Links::default(), 0);
+        for input in inputs {
+            match input {
+                Input::Keep(peer, keep) => links.to(&name(peer)).keep = keep,
+                Input::Failed(peer) => links.failed(&name(peer), at(ms)),
+                Input::Reopen(peer) => links.reopen(&name(peer), at(ms)),
+                Input::Succeeded(peer) => links.to(&name(peer)).succeeded(),
+                Input::Postpone(peer, more) => links.postpone(&name(peer), at(ms + u64::from(more))),
+                Input::Forget(peer) => drop(links.forget(&name(peer))),
+                Input::Pass(more) => ms += u64::from(more),
+            }
+            // Never later than it has to be, and exact once it was asked for.
+            if let Some(earliest) = earliest(&links) {
+                prop_assert!(links.next_deadline().is_some_and(|deadline| deadline <= earliest));
+            }
+            if links.next_deadline().is_some_and(|deadline| deadline <= at(ms)) {
+                while links.next_due(at(ms)).is_some() {}
+                prop_assert_eq!(links.next_deadline(), earliest(&links));
+            }
+            prop_assert!(earliest(&links).is_none_or(|earliest| earliest > at(ms)));
+        }
+    }
 }

@@ -273,7 +273,7 @@ impl Peer {
     pub(super) fn reachable(&mut self, peer: &PeerName, now: Timestamp) {
         self.features.durable.reachable(peer, now);
         if self.live_version(peer, now).is_none() {
-            self.links.to(peer).reopen(now);
+            self.links.reopen(peer, now);
         }
     }
 
