@@ -7,6 +7,7 @@
 
 mod config;
 mod network;
+mod port;
 mod report;
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ use crate::resource::prepared::Resources;
 use crate::resource::{DISK_BYTES, InForce, LimitError, Limiting};
 use crate::scratch;
 use crate::tap::Tap;
+use crate::unit::port::ReservedPort;
 
 /// A scenario's peers and everything around them.
 ///
@@ -61,6 +63,8 @@ struct Slot {
     state: State,
     /// Where the peer listened last; a restart gets the same address.
     listen: Option<SocketAddr>,
+    /// Keeps that port while the peer is away: others listen on whatever port is free.
+    port: Option<ReservedPort>,
 }
 
 #[derive(Debug, Default)]
@@ -184,7 +188,10 @@ impl Unit {
         }
         let spent = Duration::from_micros(clock.now_us().saturating_sub(asked_us));
         match timeout(within.saturating_sub(spent), peer.exited()).await {
-            Ok(exit) => exit.ok_or(StopError::ReaperGone),
+            Ok(exit) => {
+                self.reserve_port(role);
+                exit.ok_or(StopError::ReaperGone)
+            }
             Err(_elapsed) => {
                 self.end_by_force(&peer).await;
                 Err(StopError::Lingered { within })
@@ -287,6 +294,7 @@ impl Unit {
         if !is_free {
             return Err(StartError::RunsAlready { role: role.to_owned() });
         }
+        slot.port = None;
         Ok((std::mem::replace(&mut slot.state, State::Starting), slot.listen))
     }
 
@@ -384,7 +392,19 @@ impl Unit {
         peer.expect_end();
         // If the reaper is gone, the wait below says so.
         drop(self.reaper.kill(peer.running()).await);
-        peer.exited().await
+        let exit = peer.exited().await;
+        self.reserve_port(peer.role());
+        exit
+    }
+
+    /// Keeps the port of a peer that has ended until it is started again. In a network of its own nobody else takes it.
+    fn reserve_port(&self, role: &str) {
+        if network::place(self.links.as_ref(), role).is_some() {
+            return;
+        }
+        if let Some(slot) = self.slots().get_mut(role) {
+            slot.port = slot.listen.and_then(|listen| ReservedPort::at(listen).ok());
+        }
     }
 
     fn running(&self, role: &str) -> Result<Arc<Peer>, StopError> {
@@ -443,7 +463,7 @@ struct Claim<'a> {
 impl Claim<'_> {
     fn keep(mut self, peer: Arc<Peer>, listen: SocketAddr) {
         self.before = None;
-        let slot = Slot { state: State::Started(peer), listen: Some(listen) };
+        let slot = Slot { state: State::Started(peer), listen: Some(listen), port: None };
         self.unit.slots().insert(self.role.to_owned(), slot);
     }
 }
