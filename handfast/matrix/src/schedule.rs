@@ -186,7 +186,7 @@ pub(crate) fn weight(cost: Cost) -> u32 {
     u32::try_from(share).unwrap_or(u32::MAX).clamp(LEAST_WEIGHT, 64_000)
 }
 
-/// Whether a scenario judges how long something took.
+/// Whether a scenario judges how long something took, by a limit that other work could make it miss.
 pub(crate) fn is_exact(steps: &[Step]) -> bool {
     steps.iter().any(|step| match &step.kind {
         StepKind::Check(calls) => calls.iter().any(OracleCall::limits_a_time),

@@ -106,6 +106,19 @@ fn one_that_judges_times_runs_while_nothing_else_works() {
 }
 
 #[test]
+fn only_a_short_limit_of_time_wants_the_machine_for_itself() {
+    let exact = |check: &str| {
+        let text = format!("name = \"n\"\n[[step]]\ncheck = [{check}]");
+        is_exact(&cells_of(&[&text])[0].unit.scenario.steps)
+    };
+    assert!(exact("\"ready < 500ms\""));
+    assert!(exact("{ oracle = \"recovery\", at_most = \"9s\" }"));
+    assert!(!exact("\"recovery < 10s\""), "a limit that other work does not reach");
+    assert!(!exact("{ oracle = \"on-the-wire\", type = \"chunk\", at_most = 3 }"), "a count");
+    assert!(!exact("\"exactly-once\""));
+}
+
+#[test]
 fn one_that_judges_times_may_run_beside_one_that_waits() {
     let cells = cells_of(&[PLAIN, EXACT]);
     let mut at = 0..8;
