@@ -107,7 +107,7 @@ impl Series {
         &self.values
     }
 
-    /// Where the series changed, in ascending order; at most one in [`level::SIDE_MIN`] values.
+    /// Where the series changed, in ascending order; at most one in `level::SIDE_MIN` values.
     pub fn change_points(&self) -> Vec<ChangePoint> {
         let length = self.values.len();
         let open = windows::open(length).filter_map(|start| self.candidate(start, length));

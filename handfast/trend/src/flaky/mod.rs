@@ -1,7 +1,7 @@
 //! Flaky tests: which they are, and how often each fails.
 //!
 //! Reading order: [`Watch`] (all tests of one environment, run by run), `burst` (runs in which the machine failed, not the tests),
-//! [`test`] (the states of one test), [`rate`] (how often it fails).
+//! [`mod@test`] (the states of one test), [`rate`] (how often it fails).
 
 mod burst;
 pub mod rate;

@@ -16,8 +16,8 @@ use crate::error::CommandError;
 
 /// Print how good the statistics are: on series made from a seed, whose truth is known, or on recorded data
 ///
-/// A folder of data holds changepoints/annotated-series.json, {name: {values, annotations: {annotator: [index]}}},
-/// runner-noise/series.json, {name: [value]}, and flaky/rerun-counts.csv, a test, its failing and its passing runs a line below a head.
+/// A folder of data holds changepoints/annotated-series.json, {name: {values, annotations: {annotator: list of indices}}},
+/// runner-noise/series.json, {name: list of values}, and flaky/rerun-counts.csv, a test, its failing and its passing runs a line below a head.
 /// The tables follow from data and seed; only the pace, and what `--live` measures, are those of this machine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
