@@ -116,9 +116,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("handfast-schedule", &[]),
-    ("handfast-trend", &[]),
+    ("handfast-statistics", &[]),
+    ("handfast-trend", &["handfast-statistics"]),
     ("handfast-scenario", &["handfast-schedule", "handfast-faults"]),
-    ("handfast-faults", &[]),
+    ("handfast-faults", &["handfast-statistics"]),
     ("handfast-chaos", &["handfast-faults"]),
     ("handfast-contract", &[]),
     ("handfast-oracle", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
@@ -132,7 +133,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         "handfast-report",
         &["handfast-scenario", "handfast-faults", "handfast-contract", "handfast-matrix"],
     ),
-    ("handfast-lab", &["handfast-scenario", "handfast-faults", "handfast-contract"]),
+    (
+        "handfast-lab",
+        &["handfast-scenario", "handfast-faults", "handfast-contract", "handfast-statistics"],
+    ),
     ("handfast-stub", &["handfast-contract"]),
     // The one joint in code between the two halves.
     (
@@ -214,6 +218,7 @@ const PURE: &[&str] = &[
     "handfast-report",
     "handfast-matrix",
     "handfast-workflow",
+    "handfast-statistics",
     "handfast-trend",
 ];
 

@@ -8,8 +8,9 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use handfast_statistics::normal::{normal_at_most, normal_quantile};
+
 use crate::conditions::{Delay, Shape};
-use crate::statistics::{normal_at_most, normal_quantile};
 use crate::stream::Stream;
 
 impl Delay {
@@ -67,7 +68,7 @@ impl Drawer {
 
 fn real_nanos(span: Duration) -> f64 {
     // Conditions are at most a minute long, far below 2^53 nanoseconds.
-    crate::statistics::real(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
+    handfast_statistics::number::real_u64(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
 }
 
 #[expect(
@@ -168,7 +169,7 @@ impl Ranks {
 }
 
 fn share_of(cell: usize, cells: usize) -> f64 {
-    let real = |count: usize| crate::statistics::real(u64::try_from(count).unwrap_or(u64::MAX));
+    let real = handfast_statistics::number::real;
     real(cell) / real(cells)
 }
 
@@ -203,7 +204,9 @@ mod tests {
         let stream = Stream::new(3, "a -> b", "delay");
         let mut drawer = Drawer::new(delay);
         (0..count)
-            .map(|number| crate::statistics::real(drawer.draw(stream, number, 0)) / 1e6)
+            .map(|number| {
+                handfast_statistics::number::real_u64(drawer.draw(stream, number, 0)) / 1e6
+            })
             .collect()
     }
 

@@ -28,7 +28,7 @@
 //! - [`dice`]: chance from a seed, used up; `stream`: chance that is looked up by the number of a packet;
 //!   `strata`: a share that holds for few messages, too
 //! - `delay`: delays from a distribution
-//! - [`histogram`], [`statistics`]: counting, and what counts are judged by
+//! - [`histogram`] counts
 //! - [`units`]: quantities as people write them
 
 pub mod account;
@@ -46,7 +46,6 @@ pub mod link;
 pub mod preset;
 pub mod rule;
 pub mod shaper;
-pub mod statistics;
 mod strata;
 mod stream;
 pub mod timeline;

@@ -174,7 +174,7 @@ pub(crate) async fn play(
         if let Some(thousandths) = idleness.of_late(elapsed()) {
             schedule.note_idle(thousandths);
         }
-        while elapsed() < order.budget && !around.interrupt.is_pulled() {
+        while elapsed() < order.budget && !around.interrupt.is_pulled() && !tally.is_enough() {
             let Some(at) = schedule.begin(elapsed()) else { break };
             let cell = &cells[at];
             let file = laid.lines.get(place(at)).map(|line| line.file.clone()).unwrap_or_default();

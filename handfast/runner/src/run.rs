@@ -63,6 +63,8 @@ pub struct Order {
     pub is_whole: bool,
     /// Of how much that fails one try more shows whether it is flaky; what fails beyond is not tried again.
     pub retries: usize,
+    /// Whether nothing more begins once something has failed.
+    pub fail_fast: bool,
 }
 
 /// Whether peers are built first.
@@ -114,16 +116,19 @@ pub async fn run(means: Means, plan: Plan, order: Order) -> (Summary, ExitCode) 
         shard: order.shard.clone(),
     });
     let mouth = means.mouth.clone();
-    let wanted = order.is_whole.then(|| means.loaded.project.exercise.clone());
-    let cells = order.matrix.iter().flat_map(|matrix| matrix.cells.iter().map(|cell| &cell.unit));
-    let asked = Asked::of(plan.units.iter().chain(cells));
+    if order.is_whole {
+        let cells =
+            order.matrix.iter().flat_map(|matrix| matrix.cells.iter().map(|cell| &cell.unit));
+        let asked = Asked::of(plan.units.iter().chain(cells));
+        mouth.reach().want(means.loaded.project.exercise.clone(), asked);
+    }
     let interrupt = means.interrupt.clone();
     let tally = Dispatcher::new(means, order).carry_out(plan).await;
     let summary = tally.summary();
     let exit =
         if is_empty_shard { ExitCode::of_empty_shard(&summary) } else { ExitCode::of(&summary) };
-    let never = wanted.filter(|_| !interrupt.is_pulled() && summary.not_run == 0);
-    if let Some(never) = never.and_then(|wanted| mouth.reach().never(&wanted, &asked)) {
+    let has_played_all = !interrupt.is_pulled() && summary.not_run == 0;
+    if let Some(never) = mouth.reach().never().filter(|_| has_played_all) {
         mouth.say(never);
     }
     mouth.say(RunEvent::RunEnded { summary, exit, duration_us: clock.now_us() });
@@ -176,7 +181,7 @@ impl Dispatcher {
             spoken: OnceLock::new(),
         };
         let (loaded, workshop, history) = (means.loaded, means.workshop, means.history);
-        let tally = Tally::default();
+        let tally = Tally::new(order.fail_fast);
         Self { around: Arc::new(around), loaded, workshop, history, order, tally }
     }
 
@@ -193,7 +198,17 @@ impl Dispatcher {
         if let Some(laid) = laid {
             self.matrix(&laid, &objections).await;
         }
+        let not_begun = self.tally.summary().not_run;
+        if self.tally.is_enough() && not_begun > 0 {
+            let text = format!("ended at the first failure: {not_begun} were not begun");
+            self.around.mouth.progress(Progress::Note { text });
+        }
         self.tally
+    }
+
+    /// Whether more may begin.
+    fn goes_on(&self) -> bool {
+        !self.around.interrupt.is_pulled() && !self.tally.is_enough()
     }
 
     async fn matrix(&mut self, laid: &Laid, objections: &Objections) {
@@ -202,7 +217,7 @@ impl Dispatcher {
         let refused = |cell: &handfast_matrix::Cell| refused(&cell.unit, objections, &allowed);
         let played = matrix::play(&order, laid, &self.around, refused, &mut self.tally).await;
         self.tally.not_run(played.not_run);
-        if !self.around.interrupt.is_pulled() && played.not_run > 0 {
+        if self.goes_on() && played.not_run > 0 {
             self.tally.budget_spent();
             let text = format!(
                 "the matrix has {} and took {}, {} cells were not begun: give it more time in handfast.toml ([matrix] \
@@ -217,7 +232,12 @@ impl Dispatcher {
 
     async fn category(&mut self, category: &Category, plan: &Plan, objections: &Objections) {
         let mut spent = Duration::ZERO;
-        for suite in plan.suites.iter().filter(|suite| suite.category == category.name) {
+        let suites = plan.suites.iter().filter(|suite| suite.category == category.name);
+        for suite in suites {
+            if !self.goes_on() {
+                self.tally.not_run(1);
+                continue;
+            }
             let places = self.around.places.clone();
             let bench = Bench {
                 workshop: &self.workshop,
@@ -237,8 +257,7 @@ impl Dispatcher {
         let units = self.units(work, category.parallel, left, objections).await;
         spent += units.took;
         self.tally.not_run(units.not_run);
-        let interrupted = self.around.interrupt.is_pulled();
-        if !interrupted && (spent > category.budget || units.not_run > 0) {
+        if self.goes_on() && (spent > category.budget || units.not_run > 0) {
             self.say_budget_spent(category, spent, units.not_run);
         }
     }
@@ -327,8 +346,7 @@ impl Dispatcher {
         let mut work = work.into_iter();
         let mut running: JoinSet<unit::Ended> = JoinSet::new();
         loop {
-            while running.len() < parallel && elapsed() < left && !self.around.interrupt.is_pulled()
-            {
+            while running.len() < parallel && elapsed() < left && self.goes_on() {
                 let Some((unit, file)) = work.next() else { break };
                 if let Some(verdict) = refused(&unit, objections, &self.order.allow_absent) {
                     unit::refuse(&self.around, &unit, file, &verdict);

@@ -1,9 +1,9 @@
 //! The counts of a run, from its events.
 
 use handfast_matrix::expected::{Comparison, compare};
-use handfast_scenario::RunEvent;
 use handfast_scenario::event::{Expected, Outcome, Summary};
 use handfast_scenario::verdict::{Verdict, VerdictKind};
+use handfast_scenario::{ExitCode, RunEvent};
 
 /// Why a suite without a single test failed.
 pub(crate) const RAN_NOTHING: &str = "it ran no test";
@@ -13,9 +13,21 @@ pub(crate) const RAN_NOTHING: &str = "it ran no test";
 pub struct Tally {
     summary: Summary,
     empty_suites: u64,
+    ends_at_failure: bool,
 }
 
 impl Tally {
+    /// Counts from nothing; with `ends_at_failure` the first failure is [enough](Self::is_enough).
+    pub(crate) fn new(ends_at_failure: bool) -> Self {
+        Self { ends_at_failure, ..Self::default() }
+    }
+
+    /// Whether nothing more is to begin: something has failed, or could not be carried out, and that was to be the end.
+    pub(crate) fn is_enough(&self) -> bool {
+        let code = ExitCode::of(&self.summary());
+        self.ends_at_failure && matches!(code, ExitCode::ProductFailure | ExitCode::Infrastructure)
+    }
+
     /// Counts what an event adds.
     pub fn count(&mut self, event: &RunEvent) {
         if let RunEvent::UnitEnded { verdict, .. } = event {

@@ -1,10 +1,10 @@
 //! How long something will take, from how long it took.
 
+use handfast_statistics::number::{mean, median, real, sorted, whole};
+use handfast_statistics::student::two_sided;
 use serde::Serialize;
 
 use crate::change::Series;
-use crate::number::{mean, median, real, sorted, whole};
-use crate::student::two_sided;
 
 /// How long the next run will take, in the unit of the durations.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

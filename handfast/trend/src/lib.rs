@@ -10,7 +10,7 @@
 //! 2. [`flaky`]: how often each test fails, and what that makes of it; [`sequential`] tests on which that rests.
 //! 3. [`paired`]: two builds compared by runs that alternate; [`forecast`]: durations to expect.
 //! 4. [`evaluate`]: how good all this is, as tables, on series with known truth or on recorded data.
-//! 5. `beta`, `student`, `number` and [`random`]: distributions, conversions in one place, and dice.
+//! 5. `beta`: what is known of a rate; [`random`]: dice.
 
 pub mod change;
 
@@ -23,6 +23,4 @@ pub mod paired;
 pub mod evaluate;
 
 mod beta;
-mod number;
 pub mod random;
-mod student;

@@ -5,8 +5,8 @@
 
 use serde::Serialize;
 
-use crate::number::{mean, real, sorted, whole};
-use crate::student::two_sided;
+use handfast_statistics::number::{mean, real, sorted, whole};
+use handfast_statistics::student::two_sided;
 
 /// What one pair of runs cost, one after the other: time, or whatever is better when it is less.
 #[derive(Debug, Clone, Copy, PartialEq)]

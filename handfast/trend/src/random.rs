@@ -1,6 +1,6 @@
 //! Dice that follow from a seed.
 
-use crate::number::{real, whole};
+use handfast_statistics::number::{real, whole};
 
 /// `SplitMix64`: small, seeded, and the same everywhere; not for secrets.
 ///

@@ -70,6 +70,9 @@ pub(crate) struct Args {
     /// Play every cell with so many seeds, from `--seed` on, whatever earlier runs have found; the budget is for each seed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000), conflicts_with = "shard")]
     seeds: Option<u32>,
+    /// Begin nothing more once something has failed; what has begun is ended
+    #[arg(long)]
+    fail_fast: bool,
     #[command(flatten)]
     shard: ShardArgs,
     #[command(flatten)]
@@ -127,6 +130,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         network: args.network.ask(),
         is_whole: args.is_whole(),
         retries: args.retry.retry,
+        fail_fast: args.fail_fast,
     };
     carry_out(loaded, Plan::default(), session, (mouth, ear), order, telling)
 }

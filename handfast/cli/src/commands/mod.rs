@@ -22,6 +22,7 @@ pub(crate) mod trend;
 
 mod interruption;
 mod retry;
+mod rounds;
 mod selection;
 mod session;
 mod shard;

@@ -2,19 +2,19 @@
 
 use std::path::Path;
 
-use clap::builder::RangedU64ValueParser;
 use handfast_history::History;
 use handfast_matrix::Ask;
 use handfast_runner::chronicle::HistorySink;
 use handfast_runner::interrupt::Lever;
 use handfast_runner::project::Loaded;
 use handfast_runner::record::{RecordSink, Records};
-use handfast_runner::run::{self, Build, Means, Order, REPEAT_MAX};
+use handfast_runner::run::{self, Build, Means, Order};
 use handfast_runner::sink::{self, Ear, EventSink, Mouth};
 use handfast_scenario::{ExitCode, Plan};
 
 use super::network::NetworkArgs;
 use super::retry::RetryArgs;
+use super::rounds::RoundArgs;
 use super::selection::{SelectionArgs, load};
 use super::session::Session;
 use super::shard::ShardArgs;
@@ -46,9 +46,8 @@ pub(crate) struct Args {
     /// Print the summary as JSON on standard output, everything else on standard error
     #[arg(long)]
     json: bool,
-    /// Run every scenario so many times
-    #[arg(long, value_name = "N", default_value = "1", value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
-    repeat: usize,
+    #[command(flatten)]
+    rounds: RoundArgs,
     /// Take the peers as they are, without building them first
     #[arg(long)]
     no_build: bool,
@@ -65,14 +64,13 @@ pub(crate) struct Args {
     notify: NotifyArgs,
 }
 
-const _: () = assert!(REPEAT_MAX == 10_000, "the help and the parser name the limit");
-
 const EXAMPLES: &str = "\
 Examples:
   handfast run                                      every scenario
   handfast run TC-05                                the scenarios that prove TC-05
   handfast run --all                                every scenario with every pair of peers, and every suite
   handfast run --repeat 50 start                    one scenario fifty times
+  handfast run --until-fail start                   one scenario until it fails
   handfast run --suite workspace                    one test suite of handfast.toml
   handfast run --all --shard 2/4                    the second of four parts, by what earlier runs took
   handfast run --all --shard 2/4 --shard-plan plan.json   the same on every machine; see `handfast shards --help`";
@@ -110,6 +108,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         network: args.network.ask(),
         is_whole: args.is_whole(),
         retries: args.retry.retry,
+        fail_fast: args.rounds.ends_at_failure(),
     };
     carry_out(loaded, plan, session, (mouth, ear), order, telling)
 }
@@ -146,12 +145,15 @@ impl Args {
 
     /// Whether every scenario of the project is asked for, once.
     fn is_whole(&self) -> bool {
-        self.selection.is_whole() && !self.is_part() && !self.suites.is_choice() && self.repeat == 1
+        self.selection.is_whole()
+            && !self.is_part()
+            && !self.suites.is_choice()
+            && self.rounds.times() == 1
     }
 
     /// What these arguments choose, without the choice of a shard.
     pub(super) fn chosen(&self, loaded: &Loaded) -> Result<(Plan, Option<Ask>), CommandError> {
-        let (mut plan, ask) = whole(loaded, &self.selection, self.all, self.repeat)?;
+        let (mut plan, ask) = whole(loaded, &self.selection, self.all, self.rounds.times())?;
         self.suites.only(loaded, &mut plan)?;
         Ok((plan, ask))
     }

@@ -7,6 +7,7 @@ mod ci;
 mod disturbances;
 mod doctor;
 mod exercises;
+mod fail_fast;
 mod github;
 mod guides;
 mod infra;

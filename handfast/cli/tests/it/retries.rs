@@ -67,3 +67,27 @@ fn a_test_of_a_suite_that_fails_twice_has_failed() {
         &["tried again: tests: ", "FAIL", "tests::never"],
     );
 }
+
+/// A tool whose second test passes only from the `passes_at`-th time on that it is run.
+fn tool(passes_at: u32) -> Ran {
+    let suite = "[[suites]]\nname = \"tool\"\nkind = \"junit\"\ncategory = \"unit\"\ncommand = [\"sh\", \"tool.sh\"]\nreport = \"out.xml\"\n";
+    let project = Project::bare(suite);
+    let script = format!(
+        "echo >> times; bad='<failure message=\"not yet\"/>'; [ $(wc -l < times) -ge {passes_at} ] && bad=; \
+         echo \"<testsuite><testcase classname='c' name='good'/><testcase classname='c' name='once'>$bad</testcase></testsuite>\" > out.xml; \
+         [ -z \"$bad\" ]\n"
+    );
+    project.write("tool.sh", &script);
+    project.run(&["run", "--all", "--retry", "2"])
+}
+
+#[test]
+fn a_test_of_another_tool_that_fails_once_is_flaky() {
+    let parts = ["tried again: tool: c once", "FLAKY  tool: c once", "not yet"];
+    tool(2).check(5, "2 passed, 0 failed", &parts);
+}
+
+#[test]
+fn a_test_of_another_tool_that_fails_twice_has_failed() {
+    tool(3).check(1, "1 passed, 1 failed", &["tried again: tool: c once", "FAIL", "not yet"]);
+}

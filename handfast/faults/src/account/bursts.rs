@@ -1,6 +1,7 @@
 //! Losses in a row, by length.
 
-use crate::statistics::{chi_square_at_least, real};
+use handfast_statistics::chi_square::chi_square_at_least;
+use handfast_statistics::number::real_u64;
 
 /// How many bursts of each length there were. One that something else interrupted is not counted: nobody knows how long
 /// it would have become.
@@ -27,7 +28,7 @@ impl Bursts {
 
     /// How many packets each took, in the mean; `None` without any.
     pub fn mean(&self) -> Option<f64> {
-        (self.count > 0).then(|| real(self.packets) / real(self.count))
+        (self.count > 0).then(|| real_u64(self.packets) / real_u64(self.count))
     }
 
     /// How many there were of this length, or of [`LENGTH_MAX`](Self::LENGTH_MAX) and more.
@@ -39,7 +40,7 @@ impl Bursts {
     /// The probability that lengths spread as unevenly as these come from the geometric law: a burst goes on with the
     /// chance `continues` after each packet. Pearson's chi-square; `None` where there are too few bursts for a test.
     pub fn geometric_probability(&self, continues: f64) -> Option<f64> {
-        let all = real(self.count);
+        let all = real_u64(self.count);
         let mut sum = 0.0;
         let mut classes = 0.0;
         let (mut expected, mut observed) = (0.0, 0.0);

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use handfast_statistics::binomial::{binomial_agrees, binomial_at_most, binomial_interval};
+use handfast_statistics::number::real_u64;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, Cause, QUANTILES};
 use crate::conditions::{Conditions, Cut, Loss, Shape};
 use crate::dice::Chance;
-use crate::statistics::{binomial_agrees, binomial_at_most, binomial_interval, real};
 use crate::units;
 
 /// One thing that was asked for, and what came of it.
@@ -131,8 +132,8 @@ impl Account {
             let measured = "nothing was sent".to_owned();
             return Some(line("rate", asked, measured, LineVerdict::TooFew));
         }
-        let found = real(self.busy_bytes) * 8e9 / real(self.busy_ns);
-        let is_held = (found / real(rate.bits_per_s) - 1.0).abs() <= RATE_TOLERANCE;
+        let found = real_u64(self.busy_bytes) * 8e9 / real_u64(self.busy_ns);
+        let is_held = (found / real_u64(rate.bits_per_s) - 1.0).abs() <= RATE_TOLERANCE;
         let (p50, p99) = (self.waits.quantile_ns(500), self.waits.quantile_ns(990));
         let measured = format!(
             "{:.3} Mbit/s while busy, waited {} p50, {} p99, {} dropped by the queue",
@@ -188,9 +189,9 @@ impl Account {
         }
         let inherited = delay.correlation.as_share();
         let dispersion = (1.0 + inherited) / (1.0 - inherited);
-        let trials = real(self.delays.count()) / dispersion;
+        let trials = real_u64(self.delays.count()) / dispersion;
         let agree = |(share, below): (f64, u64)| {
-            let hits = real(below) / dispersion;
+            let hits = real_u64(below) / dispersion;
             if delay.quantile(share).is_zero() {
                 // Where the distribution is cut off at zero more are at most that, never fewer.
                 binomial_at_most(hits, trials, share) >= (1.0 - level.confidence) / 2.0
@@ -266,7 +267,7 @@ fn proportion(
     tried: u64,
     (dispersion, level): (f64, &Level),
 ) -> (String, LineVerdict) {
-    let (hits, trials) = (real(found) / dispersion, real(tried) / dispersion);
+    let (hits, trials) = (real_u64(found) / dispersion, real_u64(tried) / dispersion);
     let tail = (1.0 - level.confidence) / 2.0;
     // So few that a link on which nothing happens would look the same.
     let is_blind = share < 1.0 && binomial_at_most(0.0, trials, share) > tail;
@@ -282,7 +283,7 @@ fn proportion(
         0 => "no packet".to_owned(),
         _ => format!(
             "{} of {tried} packets ({} to {})",
-            percent(real(found) / real(tried)),
+            percent(real_u64(found) / real_u64(tried)),
             percent(low),
             percent(high)
         ),
@@ -295,5 +296,5 @@ fn percent(share: f64) -> String {
 }
 
 fn millis(ns: Option<u64>) -> String {
-    ns.map_or("none".to_owned(), |ns| format!("{:.3} ms", real(ns) / 1e6))
+    ns.map_or("none".to_owned(), |ns| format!("{:.3} ms", real_u64(ns) / 1e6))
 }

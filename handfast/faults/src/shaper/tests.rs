@@ -90,7 +90,7 @@ fn bursts_follow_the_closed_forms() {
     let mut shaper = Shaper::new(asked.clone(), 7, "a -> b");
     send(&mut shaper, 200_000, MS);
     let account = shaper.account();
-    let share = crate::statistics::real(account.dropped(Cause::Loss)) / 200_000.0;
+    let share = handfast_statistics::number::real_u64(account.dropped(Cause::Loss)) / 200_000.0;
     assert!((share - 0.01 / 0.21).abs() < 0.003, "p / (p + r) is 0.0476, found {share}");
     let mean = account.bursts.mean().unwrap();
     assert!((mean - 5.0).abs() < 0.2, "1 / r is 5, found {mean}");

@@ -7,22 +7,50 @@ use handfast_lab::Exit;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::{Case, CaseOutcome, Teller, ToolEnd};
+use super::{Bench, Case, CaseOutcome, Teller, ToolEnd};
 use crate::command::{Outputs, Program};
 use crate::unit::chain;
 
 /// Largest file that is read: 64 MiB.
 const FILE_LEN_MAX: u64 = 64 * 1024 * 1024;
 
-/// Runs the tool and reads what it left.
+/// Runs the tool and reads what it left; once more, whole, where tests failed that may be tried again.
+///
+/// Nobody but the tool knows how it is asked for one test alone, so that it is asked for all: of the second time only those
+/// count that failed the first time.
 pub(super) async fn tests(teller: &mut Teller<'_>, program: &Program, report: &str) -> ToolEnd {
+    let (exit, cases) = once(teller.bench, program, report).await?;
+    for case in cases {
+        teller.hear(case);
+    }
+    if exit != Exit::Code(0) && teller.failed + teller.kept_back() == 0 {
+        return Err(format!("`{}` ended with {exit}, though no test failed", program.text()));
+    }
+    if teller.held.is_empty() {
+        return Ok(());
+    }
+    let (_, mut again) = once(teller.bench, program, report).await?;
+    for first in std::mem::take(&mut teller.held) {
+        let is_it = |case: &Case| case.binary == first.binary && case.name == first.name;
+        let second = again.iter().position(is_it).map(|index| again.swap_remove(index));
+        teller.tell_again(first, second);
+    }
+    Ok(())
+}
+
+/// One run of the tool: how it ended, and the tests of its report.
+async fn once(
+    bench: Bench<'_>,
+    program: &Program,
+    report: &str,
+) -> Result<(Exit, Vec<Case>), String> {
     let path = program.folder.join(report);
     // A file of an earlier run must not pass for this one's.
     if path.exists() {
         fs::remove_file(&path)
             .map_err(|error| format!("{} cannot be removed: {error}", path.display()))?;
     }
-    let exit = teller.bench.workshop.run(program, Outputs::Merged, |_, _| {}).await;
+    let exit = bench.workshop.run(program, Outputs::Merged, |_, _| {}).await;
     let exit = exit.map_err(|error| chain(&error))?;
     let failed = |why: String| format!("`{}` ended with {exit}, and {why}", program.text());
     let len = fs::metadata(&path).map_err(|_| failed(format!("left no {}", path.display())))?.len();
@@ -30,15 +58,9 @@ pub(super) async fn tests(teller: &mut Teller<'_>, program: &Program, report: &s
         return Err(failed(format!("its {} is longer than {FILE_LEN_MAX} bytes", path.display())));
     }
     let text = fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
-    for case in read(&text)
-        .map_err(|error| failed(format!("its {} is no JUnit: {error}", path.display())))?
-    {
-        teller.tell(case);
-    }
-    if exit != Exit::Code(0) && teller.failed == 0 {
-        return Err(format!("`{}` ended with {exit}, though no test failed", program.text()));
-    }
-    Ok(())
+    let cases = read(&text)
+        .map_err(|error| failed(format!("its {} is no JUnit: {error}", path.display())))?;
+    Ok((exit, cases))
 }
 
 /// Reads the test cases of a `JUnit` file.

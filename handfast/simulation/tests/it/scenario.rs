@@ -33,19 +33,9 @@ fn fails(scenario: &Scenario, seed: u64, part: &str) {
     assert!(reason.contains(part), "{reason}");
 }
 
-/// The same files that processes play.
-#[test]
-fn the_scenarios_of_processes_pass_with_every_seed() {
-    let files = [
-        "token/test_e2e_a_pays_b_across_a_crash.toml",
-        "session/test_e2e_a_session_outlives_both_its_ends.toml",
-        "delivery/test_e2e_a_cut_of_ten_seconds_costs_nothing.toml",
-        "delivery/test_e2e_an_absent_peer_is_noticed_and_gets_everything_when_it_returns.toml",
-        "task/test_e2e_a_task_is_done_and_paid.toml",
-        "meeting/test_e2e_two_peers_connect_by_themselves.toml",
-        "peer_service/test_integration_one_peer_serves_three_at_once.toml",
-        "runner/test_e2e_peers_that_are_paused_killed_and_crash_again_come_back.toml",
-    ];
+/// Each variant of each file can be played, and passes with three seeds.
+#[track_caller]
+fn all_pass(files: &[&str]) {
     for path in files {
         for scenario in file(path) {
             assert_eq!(unplayable(&scenario), [""; 0], "{path}");
@@ -54,6 +44,21 @@ fn the_scenarios_of_processes_pass_with_every_seed() {
             }
         }
     }
+}
+
+/// The same files that processes play.
+#[test]
+fn the_scenarios_of_processes_pass_with_every_seed() {
+    all_pass(&[
+        "token/test_e2e_a_pays_b_across_a_crash.toml",
+        "session/test_e2e_a_session_outlives_both_its_ends.toml",
+        "delivery/test_e2e_a_cut_of_ten_seconds_costs_nothing.toml",
+        "delivery/test_e2e_an_absent_peer_is_noticed_and_gets_everything_when_it_returns.toml",
+        "task/test_e2e_a_task_is_done_and_paid.toml",
+        "meeting/test_e2e_two_peers_connect_by_themselves.toml",
+        "peer_service/test_integration_one_peer_serves_three_at_once.toml",
+        "runner/test_e2e_peers_that_are_paused_killed_and_crash_again_come_back.toml",
+    ]);
 }
 
 #[test]
@@ -260,21 +265,13 @@ fn a_rule_that_meets_nothing_is_no_pass() {
 
 #[test]
 fn scenarios_with_rules_on_the_wire_and_transfers_pass_in_virtual_time() {
-    let files = [
+    all_pass(&[
         "chaos/test_e2e_files_arrive_whatever_happens.toml",
         "chaos/test_e2e_a_lost_acknowledgement_doubles_nothing.toml",
         "chaos/test_e2e_a_payment_is_made_once_whatever_gets_lost.toml",
         "chaos/test_e2e_a_sender_waits_longer_each_time_and_comes_back.toml",
         "chaos/test_e2e_two_resumptions_at_once_agree.toml",
-    ];
-    for path in files {
-        for scenario in file(path) {
-            assert_eq!(unplayable(&scenario), [""; 0], "{path}");
-            for seed in 0..3 {
-                passes(&scenario, seed);
-            }
-        }
-    }
+    ]);
 }
 
 #[test]

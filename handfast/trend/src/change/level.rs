@@ -7,8 +7,9 @@
 //! K. Haynes, P. Fearnhead, I. A. Eckley, A computationally efficient nonparametric approach for changepoint detection, Statistics and Computing 2017, after
 //! C. Zou, G. Yin, L. Feng, Z. Wang, Annals of Statistics 2014.
 
+use handfast_statistics::number::{real, sorted, whole};
+
 use super::memory;
-use crate::number::{real, sorted, whole};
 
 /// The clearest split.
 #[derive(Debug, Clone, Copy)]

@@ -2,8 +2,9 @@
 //!
 //! J. Bai, P. Perron, Estimating and testing linear models with multiple structural changes, Econometrica 1998.
 
+use handfast_statistics::number::{mean, real};
+
 use super::memory;
-use crate::number::{mean, real};
 
 /// The clearest split.
 #[derive(Debug, Clone, Copy)]

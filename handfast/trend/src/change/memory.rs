@@ -6,7 +6,7 @@
 //!
 //! D. W. K. Andrews, Heteroskedasticity and autocorrelation consistent covariance matrix estimation, Econometrica 1991.
 
-use crate::number::{mean, real};
+use handfast_statistics::number::{mean, real};
 
 /// More than this counts as this: a score is divided by 99 at most.
 const MEMORY_MAX: f64 = 0.98;

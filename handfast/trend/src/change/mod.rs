@@ -14,7 +14,7 @@ mod tests;
 use serde::Serialize;
 
 use self::level::Entropy;
-use crate::number::{median, real, sorted};
+use handfast_statistics::number::{median, real, sorted};
 
 /// A place where a series changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use handfast_statistics::number::{mean, median, real};
 use serde::Serialize;
 
 use super::Part;
 use super::data::AnnotatedSeries;
 use crate::change::change_points;
-use crate::number::{mean, median, real};
 use crate::random::Dice;
 
 /// Change points against annotations.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use handfast_statistics::number::{median, real};
 use serde::Serialize;
 
 use super::Part;
 use crate::flaky::Watch;
 use crate::flaky::test::{Outcome, State, Test};
-use crate::number::{median, real};
 use crate::random::Dice;
 
 /// How well the states and rates of tests are told.

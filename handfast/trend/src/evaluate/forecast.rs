@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use handfast_statistics::number::{mean, median};
 use serde::Serialize;
 
 use super::Part;
 use super::flaky::Tally;
 use crate::change::Series;
 use crate::forecast::forecast;
-use crate::number::{mean, median};
 
 /// How far forecasts were off, by part, and over all.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use handfast_statistics::number::{median, real};
 use serde::Serialize;
 
 use super::flaky::Tally;
-use crate::number::{median, real};
 use crate::paired::{Pair, Verdict, compare};
 use crate::random::Dice;
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use handfast_statistics::number::real;
+
 use super::data::{AnnotatedSeries, Data};
-use crate::number::real;
 use crate::paired::Pair;
 use crate::random::Dice;
 

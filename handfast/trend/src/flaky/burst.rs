@@ -1,6 +1,6 @@
 //! Runs in which the machine failed, not the tests.
 
-use crate::beta::poisson_tail;
+use handfast_statistics::poisson::poisson_tail;
 
 /// How often tests fail against which nothing is held, outside of bursts.
 #[derive(Debug, Clone, Copy)]

@@ -145,7 +145,7 @@ impl<K: Ord + Clone> Watch<K> {
     /// A tenth of the share is left for tests that have failed.
     fn probes(&mut self, run: &BTreeMap<K, Outcome>, again: &[K], is_burst: bool) -> Vec<K> {
         let allowed = Self::EXTRA_MAX * 0.9 * parts(self.executions) - parts(self.extra);
-        let open = crate::number::whole(allowed).saturating_sub(again.len());
+        let open = handfast_statistics::number::whole(allowed).saturating_sub(again.len());
         if is_burst || open == 0 || run.is_empty() {
             return Vec::new();
         }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use handfast_faults::statistics::{binomial_agrees, binomial_interval, real};
 use handfast_faults::{Account, Loss};
+use handfast_statistics::binomial::{binomial_agrees, binomial_interval};
+use handfast_statistics::number::real_u64;
 use serde::Serialize;
 
 use super::cells::{Cell, Group};
@@ -110,7 +111,8 @@ pub(super) fn repetition(cell: &Cell, first: &Heard, second: &Heard) -> Line {
     let (one, other) = (lost(&first.shaped), lost(&second.shaped));
     let differ = one.iter().zip(&other).filter(|(a, b)| a != b).count();
     let count = one.iter().filter(|lost| **lost).count();
-    let figures = BTreeMap::from([("lost", real(count as u64)), ("differ", real(differ as u64))]);
+    let figures =
+        BTreeMap::from([("lost", real_u64(count as u64)), ("differ", real_u64(differ as u64))]);
     let finding = Finding {
         measured: format!("{count} lost, {differ} others in the second run"),
         figures,
@@ -221,7 +223,7 @@ fn delay(heard: &Heard) -> Finding {
         ("off_p99_us", p99),
         ("path_p50_us", us(usual)),
         ("path_spread_p99_us", spread),
-        ("packets", real(off.len() as u64)),
+        ("packets", real_u64(off.len() as u64)),
     ]);
     let measured = format!(
         "off by {} p50, {} p99 (path {}, spread {})",
@@ -246,7 +248,7 @@ fn loss(cell: &Cell, heard: &Heard) -> Finding {
     let (hits, trials) = (found.iter().filter(|lost| **lost).count() as u64, found.len() as u64);
     let asked: Loss = cell.conditions.loss;
     let dispersion = asked.dispersion();
-    let (hits, trials) = (real(hits), real(trials));
+    let (hits, trials) = (real_u64(hits), real_u64(trials));
     let (low, high) = binomial_interval(hits / dispersion, trials / dispersion, CONFIDENCE);
     let is_inside =
         binomial_agrees(hits / dispersion, trials / dispersion, asked.share(), CONFIDENCE);
@@ -255,7 +257,7 @@ fn loss(cell: &Cell, heard: &Heard) -> Finding {
         ("low", low),
         ("high", high),
         ("packets", trials),
-        ("differ_from_seed", real(differ as u64)),
+        ("differ_from_seed", real_u64(differ as u64)),
     ]);
     let percent = |share: f64| format!("{:.3} %", share * 100.0);
     let mut measured =
@@ -288,8 +290,8 @@ fn loss(cell: &Cell, heard: &Heard) -> Finding {
 }
 
 fn rate(cell: &Cell, heard: &Heard) -> Finding {
-    let asked = cell.conditions.rate.map_or(0.0, |rate| real(rate.bits_per_s));
-    let bits = |count: usize| real(count as u64) * f64::from(heard.packet_bytes) * 8.0;
+    let asked = cell.conditions.rate.map_or(0.0, |rate| real_u64(rate.bits_per_s));
+    let bits = |count: usize| real_u64(count as u64) * f64::from(heard.packet_bytes) * 8.0;
     let sent = &heard.shaped.sent;
     let (first, last) = (sent.first().copied().unwrap_or(0), sent.last().copied().unwrap_or(0));
     // While more comes than passes: afterwards the queue only empties.
@@ -297,11 +299,11 @@ fn rate(cell: &Cell, heard: &Heard) -> Finding {
         heard.shaped.arrived.iter().flatten().copied().filter(|at| *at <= last).collect();
     arrived.sort_unstable();
     let span = match (arrived.first(), arrived.last()) {
-        (Some(first), Some(last)) => real(last - first) / 1e9,
+        (Some(first), Some(last)) => real_u64(last - first) / 1e9,
         (None, _) | (_, None) => 0.0,
     };
     let found = if span > 0.0 { bits(arrived.len() - 1) / span } else { 0.0 };
-    let offered = bits(sent.len().saturating_sub(1)) / (real(last - first) / 1e9).max(1e-9);
+    let offered = bits(sent.len().saturating_sub(1)) / (real_u64(last - first) / 1e9).max(1e-9);
     let off = (found / asked.max(1.0) - 1.0) * 100.0;
     let objection = if offered < asked * 1.05 {
         Some(format!("this host sent only {:.3} Mbit/s", offered / 1e6))
@@ -334,7 +336,7 @@ fn quantile(mut values: Vec<u64>, share: f64) -> u64 {
         clippy::cast_sign_loss,
         reason = "a rank of a list in memory"
     )]
-    let rank = (real(values.len() as u64) * share).ceil() as usize;
+    let rank = (real_u64(values.len() as u64) * share).ceil() as usize;
     values[rank.clamp(1, values.len()) - 1]
 }
 

@@ -127,7 +127,7 @@ pub(super) fn sleep_until(at_ns: u64) {
 
 /// Nanoseconds as microseconds.
 pub(super) fn us(ns: u64) -> f64 {
-    handfast_faults::statistics::real(ns) / 1_000.0
+    handfast_statistics::number::real_u64(ns) / 1_000.0
 }
 
 const PERIOD_NS: u64 = 1_000_000;

@@ -1,12 +1,12 @@
-//! Student's distribution, and the normal one.
+//! Student's distribution.
 
-use crate::beta::incomplete;
+use crate::beta::beta_below;
 
 /// The value that a draw from Student's distribution exceeds, either way, with probability `error`; by halving.
 ///
 /// `freedom` is positive; `error` above 0 and below 1.
-pub(crate) fn two_sided(error: f64, freedom: f64) -> f64 {
-    let beyond = |value: f64| incomplete(freedom / 2.0, 0.5, freedom / (freedom + value * value));
+pub fn two_sided(error: f64, freedom: f64) -> f64 {
+    let beyond = |value: f64| beta_below(freedom / 2.0, 0.5, freedom / (freedom + value * value));
     let (mut low, mut high) = (0.0, 1.0);
     while beyond(high) > error && high < 1e9 {
         high *= 2.0;

@@ -2,7 +2,13 @@
 
 /// A count as a real number.
 #[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^53")]
-pub(crate) fn real(count: usize) -> f64 {
+pub fn real(count: usize) -> f64 {
+    count as f64
+}
+
+/// The same of a count of 64 bits.
+#[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^53")]
+pub fn real_u64(count: u64) -> f64 {
     count as f64
 }
 
@@ -12,26 +18,26 @@ pub(crate) fn real(count: usize) -> f64 {
     clippy::cast_sign_loss,
     reason = "the cast saturates, which is what is wanted"
 )]
-pub(crate) fn whole(number: f64) -> usize {
+pub fn whole(number: f64) -> usize {
     number as usize
 }
 
 /// The values in ascending order.
-pub(crate) fn sorted(values: &[f64]) -> Vec<f64> {
+pub fn sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted
 }
 
 /// The median; 0 of no values.
-pub(crate) fn median(values: &[f64]) -> f64 {
+pub fn median(values: &[f64]) -> f64 {
     quantile(&sorted(values), 0.5)
 }
 
 /// The `share`-quantile of values in ascending order, linear between neighbours; 0 of no values.
 ///
 /// R. J. Hyndman, Y. Fan, Sample quantiles in statistical packages, 1996: type 7.
-pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let place = share.clamp(0.0, 1.0) * real(last);
     let below = whole(place).min(last);
@@ -42,7 +48,7 @@ pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
 }
 
 /// The arithmetic mean; 0 of no values.
-pub(crate) fn mean(values: &[f64]) -> f64 {
+pub fn mean(values: &[f64]) -> f64 {
     if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / real(values.len()) }
 }
 
