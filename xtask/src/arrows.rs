@@ -126,6 +126,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handfast-matrix", &["handfast-scenario"]),
     ("handfast-history", &["handfast-scenario"]),
     ("handfast-workflow", &["handfast-scenario"]),
+    ("handfast-heal", &["handfast-scenario", "handfast-trend"]),
     ("handfast-notify", &["handfast-scenario", "handfast-matrix", "handfast-lab"]),
     // Only tests know it.
     ("handfast-fakeslack", &[]),
@@ -220,6 +221,7 @@ const PURE: &[&str] = &[
     "handfast-workflow",
     "handfast-statistics",
     "handfast-trend",
+    "handfast-heal",
 ];
 
 /// Libraries that read sockets, files, clocks or the system's randomness.

@@ -1,0 +1,131 @@
+use handfast_scenario::event::Outcome;
+
+use super::*;
+use crate::sample::{Story, failed, infra, ok, peer, refused, role, unit};
+
+#[track_caller]
+fn check(story: Story, verdict: Verdict, expected: Judgement) {
+    assert_eq!(story.failure(verdict).judgement(), expected);
+}
+
+fn timed_out() -> Verdict {
+    Verdict::TimedOut { after_us: 1, during: "step 1".to_owned() }
+}
+
+#[test]
+fn a_peer_that_answered_wrongly_was_judged() {
+    let story =
+        |outcome| Story::played().step("1").call("b", outcome).step_failed("1", "expected x");
+    check(story(ok()), failed("expected x"), Judgement::Answered);
+    check(story(refused()), failed("expected x"), Judgement::Answered);
+    check(story(CallOutcome::Unsupported), failed("expected x"), Judgement::Answered);
+    // A step that waits for a notification has no call: the peers live, and one has not said what it should.
+    check(
+        Story::played().step("1").step_failed("1", "no event"),
+        failed("no event"),
+        Judgement::Answered,
+    );
+}
+
+#[test]
+fn a_peer_that_crashed_was_judged() {
+    for how in [Exit::Code { code: 101 }, Exit::Signal { signal: 9 }, Exit::Signal { signal: 11 }] {
+        let story = Story::played().step("1").call("b", CallOutcome::Lost).exited("b", how);
+        check(story.step_failed("1", "it went away"), failed("it went away"), Judgement::Answered);
+    }
+    check(Story::played().step("1"), failed("b ended with exit code 1"), Judgement::Answered);
+}
+
+#[test]
+fn a_check_of_the_history_judges_whatever_else_there_was() {
+    let found = Outcome::Failed { reason: "a coin too many".to_owned() };
+    check(Story::new().check("ledger", found.clone()), infra("account: x"), Judgement::Answered);
+    check(Story::played().step("1").check("ledger", found), timed_out(), Judgement::Answered);
+}
+
+#[test]
+fn silence_and_death_by_the_kernel_judge_nobody() {
+    let silent =
+        Story::played().step("1").call("b", CallOutcome::TimedOut).step_failed("1", "late");
+    check(silent, failed("late"), Judgement::Unanswered);
+    let killed =
+        Story::played().step("1").call("b", CallOutcome::Lost).exited("b", Exit::OutOfMemory);
+    check(killed.step_failed("1", "it went away"), failed("it went away"), Judgement::Unanswered);
+    check(Story::played().step("1"), timed_out(), Judgement::Unanswered);
+}
+
+#[test]
+fn what_never_began_judged_nobody() {
+    check(Story::new(), infra("no port"), Judgement::Unbegun);
+    check(Story::new(), timed_out(), Judgement::Unbegun);
+    check(
+        Story::new().exited("b", Exit::Code { code: 1 }),
+        failed("it did not start"),
+        Judgement::Unbegun,
+    );
+}
+
+#[test]
+fn of_steps_inside_steps_the_innermost_says_why() {
+    let story =
+        Story::played().step("1").call("a", ok()).step("1.1").call("b", CallOutcome::TimedOut);
+    let failure =
+        story.step_failed("1.1", "late").step_failed("1", "1.1 failed").failure(failed("late"));
+    assert_eq!(failure.step.as_ref().unwrap().step.0, "1.1");
+    assert_eq!(failure.judgement(), Judgement::Unanswered);
+}
+
+#[test]
+fn of_two_tries_the_worse_counts() {
+    let first = Story::played().step("1").call("b", CallOutcome::TimedOut).step_failed("1", "late");
+    let second = first.step("2").call("b", refused()).step_failed("2", "refused");
+    check(second, failed("refused"), Judgement::Answered);
+}
+
+#[test]
+fn what_passed_is_no_failure_and_what_passed_again_is_one() {
+    assert_eq!(Failure::of_unit(&unit(), &Story::new().events(Verdict::Passed)), None);
+    assert_eq!(Failure::of_unit(&UnitId::new("other"), &Story::new().events(failed("x"))), None);
+    let failure = Story::played().step("1").flaky(failed("late")).failure(Verdict::Passed);
+    assert!(failure.passed_again);
+    assert_eq!(failure.verdict, failed("late"));
+}
+
+#[test]
+fn an_absence_that_is_allowed_is_no_failure() {
+    let absent = |allowed| {
+        is_failure(&Verdict::Absent { peer: peer("python"), reason: String::new(), allowed })
+    };
+    assert_eq!([absent(true), absent(false)], [false, true]);
+}
+
+#[test]
+fn the_last_lines_of_a_log_are_kept() {
+    let lines = LOG_LINES_MAX + 5;
+    let story = (0..lines).fold(Story::new(), |story, line| story.log("b", &line.to_string()));
+    let failure = story.failure(infra("x"));
+    let kept = &failure.log[&role("b")];
+    assert_eq!((kept.len(), kept[0].as_str()), (LOG_LINES_MAX, "5"));
+}
+
+#[test]
+fn sightings_have_their_limit() {
+    let found = || Outcome::Failed { reason: "x".to_owned() };
+    let story = (0..=SIGHTINGS_MAX).fold(Story::new(), |story, _| {
+        story.check("ledger", found()).exited("b", Exit::Code { code: 1 })
+    });
+    let failure = story.failure(infra("x"));
+    assert_eq!((failure.checks.len(), failure.exits.len()), (SIGHTINGS_MAX, SIGHTINGS_MAX));
+}
+
+#[test]
+fn a_unit_is_of_its_scenario_and_variant() {
+    let scenario = |id: &str| Subject::Unit(UnitId::new(id)).scenario();
+    assert_eq!(scenario("meeting/x[v=1.1] (a=rust, b=python) #seed=14"), "meeting/x[v=1.1]");
+    assert_eq!(scenario("meeting/x"), "meeting/x");
+    let test = Subject::Test { suite: SuiteName::new("cargo").unwrap(), test: "a::b".to_owned() };
+    assert_eq!(
+        (test.scenario(), test.to_string()),
+        ("cargo/a::b".to_owned(), "cargo/a::b".to_owned())
+    );
+}
