@@ -190,6 +190,7 @@ fn seen(failure: &Failure) -> Vec<Evidence> {
     let verdict = failure.verdict.kind();
     let what = match failure.judgement() {
         Judgement::Unbegun => "nobody was judged: it could not be carried out",
+        Judgement::NotUp => "it was under way, and a peer did not come up again",
         Judgement::Unanswered => "it was under way, and a peer did not answer",
         Judgement::Answered => "what a peer did was found wrong",
     };

@@ -79,6 +79,18 @@ impl FailedStep {
         self.calls.silent && !self.calls.answered
     }
 
+    /// The role whose peer did not start, where that is why it failed.
+    fn not_started(&self) -> Option<&str> {
+        let rest = self.reason.strip_prefix("the peer of ")?;
+        let (role, _) = rest.split_once(" did not start: ")?;
+        (!self.calls.answered).then_some(role)
+    }
+
+    /// Whether no peer that answered was found wrong in it.
+    fn judges_nobody(&self) -> bool {
+        self.is_unanswered() || self.not_started().is_some()
+    }
+
     /// Whether it is one of the steps that another consists of, or that one itself.
     fn is_inside(&self, other: &StepId) -> bool {
         let rest = self.step.0.strip_prefix(&other.0);
@@ -113,6 +125,8 @@ pub struct UnexpectedExit {
 pub enum Judgement {
     /// Nobody played: it failed before its first step, or the runner says that it could not be carried out.
     Unbegun,
+    /// It was under way, and a peer did not come up when it was started again; nobody has heard an answer of it since.
+    NotUp,
     /// It was under way, and failed while a peer was silent or after one was gone; no answer of a peer was found wrong.
     Unanswered,
     /// What a peer that lives and answers did, or did not do, was found wrong. Nothing but the product explains that.
@@ -177,11 +191,23 @@ impl Failure {
 
     fn judgement_of_failed(&self, begun: Judgement) -> Judgement {
         let is_gone = self.exits.iter().any(|exit| exit.how == Exit::OutOfMemory);
+        if self.step.as_ref().is_some_and(|step| self.did_not_come_up(step)) {
+            return if self.has_begun { Judgement::NotUp } else { Judgement::Unbegun };
+        }
         let nobody_answered = match &self.step {
             Some(step) => step.is_unanswered() || (is_gone && !step.calls.answered),
             None => !self.has_begun || is_gone,
         };
         if nobody_answered { begun } else { Judgement::Answered }
+    }
+
+    /// Whether a step failed because a peer ended by itself before it was up. One that was killed by a signal has crashed.
+    fn did_not_come_up(&self, step: &FailedStep) -> bool {
+        let ended = |role: &str| {
+            let mut exits = self.exits.iter().filter(|exit| exit.role.as_str() == role);
+            exits.next_back().is_some_and(|exit| matches!(exit.how, Exit::Code { .. }))
+        };
+        step.not_started().is_some_and(ended)
     }
 
     /// Every text that the failure comes with, and who says it: the verdict, the step, warnings, logs of peers.
@@ -329,7 +355,7 @@ impl Reader {
     /// The first step that failed stays. Of several tries the one counts that speaks most against the product.
     fn fail(&mut self, failed: FailedStep) {
         let replaces = self.step.as_ref().is_none_or(|kept| {
-            !kept.is_inside(&failed.step) && kept.is_unanswered() && !failed.is_unanswered()
+            !kept.is_inside(&failed.step) && kept.judges_nobody() && !failed.judges_nobody()
         });
         if replaces {
             self.step = Some(failed);

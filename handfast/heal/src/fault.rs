@@ -218,16 +218,16 @@ impl InfraFault {
     /// The latest moment at which it can be the cause of a failure.
     ///
     /// Where peers already play, only what no peer can bring about counts: its network and the machine's clock are out of its reach,
-    /// and that the kernel killed it is proved by how much it had.
+    /// and that the kernel killed it is proved by how much it had. A peer that does not come up again may have broken its own store or
+    /// left its own lock; that somebody else holds its port is not its doing.
     fn latest(self) -> Judgement {
         match self {
             Self::DeadNamespace | Self::KilledForMemory | Self::ClockJump => Judgement::Unanswered,
-            Self::PortTaken
-            | Self::StaleLock
+            Self::PortTaken | Self::LeakedPeer => Judgement::NotUp,
+            Self::StaleLock
             | Self::FullTemporary
             | Self::CorruptCache
             | Self::MissingBinary
-            | Self::LeakedPeer
             | Self::TornStore
             | Self::WedgedBuild
             | Self::DeadDatabase => Judgement::Unbegun,

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use handfast_trend::random::Dice;
+
 use crate::class::Class;
 use crate::failure::Subject;
 
@@ -106,23 +108,14 @@ impl Retries {
     fn delay(&self, subject: &Subject, taken: u32) -> Duration {
         let factor = 1_u32.checked_shl(taken).unwrap_or(u32::MAX);
         let whole = self.policy.delay_min.saturating_mul(factor).min(self.policy.delay_max);
-        let mut dice = mixed(self.seed ^ u64::from(taken));
-        for byte in subject.to_string().bytes() {
-            dice = mixed(dice ^ u64::from(byte));
-        }
+        let dice = Dice::new(self.seed).part(u64::from(taken));
+        let mut dice =
+            subject.to_string().bytes().fold(dice, |dice, byte| dice.part(u64::from(byte)));
         let half = whole / 2;
         let limit = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
         // The high half of a product is below its factor: a fair choice without a division.
-        let chosen = (u128::from(dice) * u128::from(limit)) >> 64;
+        let chosen = (u128::from(dice.bits()) * u128::from(limit)) >> 64;
         let chosen = Duration::from_nanos(u64::try_from(chosen).unwrap_or(limit));
         whole.saturating_sub(half) + chosen
     }
-}
-
-/// The finaliser of SplitMix64.
-fn mixed(state: u64) -> u64 {
-    let mut mixed = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }

@@ -55,6 +55,25 @@ fn silence_and_death_by_the_kernel_judge_nobody() {
 }
 
 #[test]
+fn a_peer_that_does_not_come_up_again_judged_nobody() {
+    let reason = "the peer of b did not start: initialize failed: it went away before it answered (exit code 3)";
+    // As a record has it: another program had taken the port of a peer that was away.
+    let again = |how| {
+        let story = Story::played().step("2").call("a", CallOutcome::TimedOut).step("3");
+        let story = story.log("b", "failed to listen on 127.0.0.1:46863: Address already in use");
+        story.exited("b", how).step_failed("3", reason)
+    };
+    check(again(Exit::Code { code: 3 }), failed(reason), Judgement::NotUp);
+    check(again(Exit::Signal { signal: 11 }), failed(reason), Judgement::Answered);
+    // Somebody else ended, and the peer that did not start still lives: it answered what it should not.
+    let other = Story::played().step("3").exited("a", Exit::Code { code: 3 });
+    check(other.step_failed("3", reason), failed(reason), Judgement::Answered);
+    // With a second try that judged somebody, that one counts.
+    let second = again(Exit::Code { code: 3 }).step("4").call("b", refused());
+    check(second.step_failed("4", "refused"), failed("refused"), Judgement::Answered);
+}
+
+#[test]
 fn what_never_began_judged_nobody() {
     check(Story::new(), infra("no port"), Judgement::Unbegun);
     check(Story::new(), timed_out(), Judgement::Unbegun);

@@ -291,6 +291,21 @@ fn a_remedy_reads_back_from_its_text() {
     }
 }
 
+#[test]
+fn of_what_keeps_a_peer_from_coming_up_again_only_the_port_is_not_its_own_doing() {
+    let reason = "the peer of b did not start: initialize failed: it went away before it answered (exit code 3)";
+    for (fault, story, _, fact, remedy) in [shown_by_places(), shown_by_builds()].concat() {
+        let said = fault.signature()[0];
+        let story = story.step("1").call("a", ok()).step("2").log("b", said);
+        let story = story.exited("b", Exit::Code { code: 3 }).step_failed("2", reason);
+        let failure = story.failure(failed(reason));
+        let found = recognise(&failure, std::slice::from_ref(&fact));
+        let is_ports = matches!(fault, InfraFault::PortTaken | InfraFault::LeakedPeer);
+        let expected = remedy.filter(|_| is_ports);
+        assert_eq!(found.and_then(|found| found.remedy), expected, "{fault}");
+    }
+}
+
 /// A failure of a peer that lives and answers, with every text that speaks of a fault and every fact that was ever measured.
 fn product_defects() -> impl Strategy<Value = (Story, Verdict, Vec<Fact>)> {
     let outcome = prop_oneof![Just(ok()), Just(refused()), Just(CallOutcome::Unsupported)];

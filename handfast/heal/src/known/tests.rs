@@ -1,5 +1,6 @@
 use handfast_scenario::event::{CallOutcome, Outcome};
 use handfast_scenario::verdict::Verdict;
+use proptest::prelude::*;
 
 use super::file::{ENTRIES_MAX, FILE_LEN_MAX, PASSES_MAX};
 use super::*;
@@ -324,4 +325,32 @@ fn the_example_of_this_module_is_a_rule() {
     assert_eq!(known.rules().len(), 1);
     let past = Past::new("1.2.3", 0);
     assert!(known.in_force(past.today()).0.rule_for(&late()).is_some());
+}
+
+/// A good file with one piece of it taken out, doubled, or replaced by what nobody meant.
+fn broken_files() -> impl Strategy<Value = String> {
+    let good = entry(&[("peers", "{ python = \"1.2.*\" }"), ("until", "{ passes = 20 }")])
+        + "[[quarantine]]\ntest = \"x\"\nowner = \"o\"\nreason = \"r\"\nissue = \"https://x\"\nexpires = \"2026-12-31\"\n";
+    let piece = prop_oneof![
+        any::<String>(),
+        prop::sample::select(vec!["", "\"", "[", "{", "}", "\n", "= 1", "<n>", "0000-00-00"])
+            .prop_map(str::to_owned),
+    ];
+    (any::<prop::sample::Index>(), any::<prop::sample::Index>(), piece).prop_map(
+        move |(from, until, piece)| {
+            let (from, until) = (from.index(good.len()), until.index(good.len()));
+            let (from, until) = (from.min(until), from.max(until));
+            format!("{}{piece}{}", &good[..from], &good[until..])
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_file_that_nobody_meant_is_read_or_refused_with_a_line_that_it_has(text in broken_files()) {
+        if let Err(error) = Known::parse("known.toml", &text) {
+            prop_assert!(error.line >= 1 && error.line <= text.lines().count() + 1, "{error}");
+            prop_assert!(!error.message.is_empty() && !error.help.is_empty());
+        }
+    }
 }

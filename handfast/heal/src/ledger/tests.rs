@@ -202,4 +202,16 @@ proptest! {
         let lines: String = entries.iter().map(Entry::to_line).collect();
         prop_assert_eq!(read("l", &(head_line() + &lines)).unwrap(), entries);
     }
+
+    #[test]
+    fn a_ledger_that_nobody_meant_is_read_or_refused(
+        at in any::<prop::sample::Index>(),
+        piece in any::<String>(),
+    ) {
+        let mut text = head_line() + &healed().to_line();
+        text.insert_str(at.index(text.len()), &piece);
+        if let Ok(entries) = read("l", &text) {
+            prop_assert!(entries.len() <= 1 + piece.lines().count());
+        }
+    }
 }

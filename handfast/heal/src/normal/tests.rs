@@ -50,6 +50,14 @@ fn colours_and_blanks_say_nothing() {
 }
 
 #[test]
+fn a_text_of_beginnings_alone_is_gone_through_all_the_same() {
+    for part in ["/-", "é1s"] {
+        let normal = NormalText::of(&part.repeat(NORMAL_LEN_MAX * READ_FACTOR));
+        assert_eq!(NormalText::of(normal.as_str()), normal, "{part}");
+    }
+}
+
+#[test]
 fn a_long_text_is_cut_between_placeholders() {
     let normal = NormalText::of(&"1 ".repeat(NORMAL_LEN_MAX));
     assert!(normal.as_str().len() <= NORMAL_LEN_MAX && normal.as_str().ends_with("<n>"));

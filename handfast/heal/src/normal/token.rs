@@ -174,7 +174,7 @@ fn length(text: &str) -> Option<usize> {
     let rest = &text[digits..];
     let word = |rest: &str, units: &[&str]| {
         let len = run(rest, |byte| byte.is_ascii_alphabetic() || byte >= 0x80);
-        units.contains(&&rest[..len]).then_some(len)
+        rest.get(..len).filter(|unit| units.contains(unit)).map(str::len)
     };
     let joined = CLOSE_UNITS.iter().find(|unit| rest.starts_with(**unit));
     let apart = rest.strip_prefix(' ').and_then(|rest| word(rest, &UNITS));
@@ -205,8 +205,11 @@ fn digits(text: &str) -> usize {
 }
 
 fn run(text: &str, fits: impl Fn(u8) -> bool) -> usize {
-    text.bytes().take_while(|byte| fits(*byte)).count()
+    text.bytes().take(RUN_LEN_MAX).take_while(|byte| fits(*byte)).count()
 }
+
+/// How far is looked ahead, in bytes: a text made of beginnings alone would cost the square of its length.
+const RUN_LEN_MAX: usize = 512;
 
 /// `len`, if a word ends there.
 fn ends(text: &str, len: usize) -> Option<usize> {
