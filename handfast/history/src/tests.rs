@@ -7,9 +7,17 @@ use handfast_scenario::verdict::Verdict;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::schema::{APPLICATION_ID, FORMAT, ROWS, SUITES, TABLES, guards};
+use crate::schema::{APPLICATION_ID, FORMAT, Kind, SCHEMA, TABLES, Table};
 use crate::store::{FILE, FULL_FILE, History, HistoryError};
-use crate::{BuildRow, CellRow, Cost, EndRow, RecallRow, ResultRow, RunRow, SuiteRow};
+use crate::{
+    BuildRow, CellRow, ClosingRow, Cost, EndRow, HealingRow, IncidentRow, MeasurementRow,
+    RecallRow, ResultRow, RunRow, SuiteRow, TestRow,
+};
+
+mod lines;
+mod migrations;
+mod pruning;
+mod questions;
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -75,7 +83,60 @@ fn filled(folder: &TempDir) -> History {
     let end = EndRow { exit: "passed".to_owned(), summary: "{}".to_owned(), duration_us: 9 };
     history.end("r1", &end).unwrap();
     history.suite_ended("r1", &suite("passed", 70, 8)).unwrap();
+    history.tested("r1", &[test("one", "passed", 9), test("one", "failed", 9)]).unwrap();
+    history.flaky("r1", "", "u1").unwrap();
+    history.measured("r1", &[measurement(0.1), measurement(2.5)]).unwrap();
+    history.healed("r1", &healing()).unwrap();
+    history.opened("r1", &incident("i1")).unwrap();
+    history.closed("r1", &closing("i1")).unwrap();
     history
+}
+
+fn test(name: &str, kind: &str, ended_unix_us: i64) -> TestRow {
+    let (suite, test, kind) = ("cargo".to_owned(), name.to_owned(), kind.to_owned());
+    TestRow { suite, test, kind, duration_us: 60, ended_unix_us }
+}
+
+fn measurement(value: f64) -> MeasurementRow {
+    MeasurementRow {
+        unit: "load".to_owned(),
+        name: "latency_p99".to_owned(),
+        machine: "m".to_owned(),
+        value,
+        measured_in: "us".to_owned(),
+        taken_unix_us: 11,
+    }
+}
+
+fn healing() -> HealingRow {
+    HealingRow {
+        subject: "u1".to_owned(),
+        reason: "no port".to_owned(),
+        class: "infra".to_owned(),
+        fault: Some("port-taken".to_owned()),
+        act: "[]".to_owned(),
+        outcome: "healed".to_owned(),
+        evidence: "{}".to_owned(),
+        duration_us: 12,
+        ended_unix_us: 13,
+    }
+}
+
+fn incident(id: &str) -> IncidentRow {
+    IncidentRow {
+        incident: id.to_owned(),
+        subject: "u1".to_owned(),
+        class: "product".to_owned(),
+        good_commit: None,
+        bad_commit: Some("c2".to_owned()),
+        detail: "{}".to_owned(),
+        opened_unix_us: 14,
+    }
+}
+
+fn closing(id: &str) -> ClosingRow {
+    let (incident, reason) = (id.to_owned(), "it passes".to_owned());
+    ClosingRow { incident, reason, closed_unix_us: 15 }
 }
 
 fn suite(kind: &str, duration_us: u64, ended_unix_us: i64) -> SuiteRow {
@@ -88,8 +149,8 @@ fn the_schema_is_the_documented_one() {
     let document = include_str!("../../../docs/design/history.md");
     let (_, rest) = document.split_once("```sql\n").unwrap();
     let (documented, _) = rest.split_once("```").unwrap();
-    assert_eq!(documented, TABLES);
-    assert_eq!((FORMAT, APPLICATION_ID.to_be_bytes()), (2, *b"hfst"));
+    assert_eq!(documented, SCHEMA);
+    assert_eq!((FORMAT, APPLICATION_ID.to_be_bytes()), (3, *b"hfst"));
 }
 
 #[test]
@@ -118,14 +179,36 @@ fn every_row_reads_back_as_the_documentation_says() {
         "SELECT run || suite || kind || passed || failed || duration_us || ' ' || ended_unix_us FROM suite_results",
     );
     assert_eq!(suite, "r1cargopassed5170 8");
+    let tests = text(
+        "SELECT group_concat(run || suite || test || number || kind || duration_us || ' ' || ended_unix_us, ',') FROM suite_tests",
+    );
+    assert_eq!(tests, "r1cargoone1passed60 9,r1cargoone2failed60 9");
+    assert_eq!(text("SELECT group_concat(suite || test) FROM tests"), "cargoone");
+    assert_eq!(text("SELECT run || suite || test FROM flaky"), "r1u1");
+    let values = text(
+        "SELECT group_concat(run || unit || name || machine || number || ' ' || value || measured_in || taken_unix_us, ',') FROM measurements",
+    );
+    assert_eq!(values, "r1loadlatency_p99m1 0.1us11,r1loadlatency_p99m2 2.5us11");
+    let act = text(
+        "SELECT run || number || subject || reason || class || fault || act || outcome || evidence || duration_us || ' ' || ended_unix_us FROM healings",
+    );
+    assert_eq!(act, "r11u1no portinfraport-taken[]healed{}12 13");
+    let incident = text(
+        "SELECT incident || run || subject || class || (good_commit IS NULL) || bad_commit || detail || opened_unix_us FROM incidents",
+    );
+    assert_eq!(incident, "i1r1u1product1c2{}14");
+    assert_eq!(
+        text("SELECT incident || run || reason || closed_unix_us FROM closings"),
+        "i1r1it passes15"
+    );
 }
 
 #[test]
 fn no_row_is_ever_changed_removed_or_replaced() {
     let folder = folder();
     let history = filled(&folder);
-    for (table, columns) in ROWS {
-        let column = columns[0];
+    for Table { name: table, columns, .. } in TABLES {
+        let (column, _) = columns[0];
         for attempt in [
             format!("UPDATE {table} SET {column} = {column}"),
             format!("DELETE FROM {table}"),
@@ -266,24 +349,49 @@ fn a_history_knows_its_runs() {
 }
 
 #[test]
-fn a_history_of_format_1_is_brought_to_the_present_one_with_all_its_rows() {
+fn the_tables_are_described_as_they_are() {
     let folder = folder();
-    let connection = Connection::open(folder.path().join(FILE)).unwrap();
-    connection.execute_batch(TABLES.strip_suffix(SUITES).unwrap()).unwrap();
-    connection.execute_batch(&guards(&ROWS[..6])).unwrap();
-    connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-    connection.pragma_update(None, "user_version", 1).unwrap();
-    let row = "INSERT INTO ends (run, exit, summary, duration_us) VALUES ('r0', 'passed', '{}', 1)";
-    connection.execute_batch(row).unwrap();
-    drop(connection);
+    let history = open(&folder);
+    for table in TABLES {
+        let query = "SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1) ORDER BY cid";
+        let mut statement = history.connection.prepare(query).unwrap();
+        let rows = statement.query_map([table.name], |row| {
+            let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
+            let (is_needed, key): (bool, u16) = (row.get(2)?, row.get(3)?);
+            Ok((name, kind, is_needed, usize::from(key)))
+        });
+        let found: Vec<(String, String, bool, usize)> = rows.unwrap().map(Result::unwrap).collect();
+        let described: Vec<(String, String, bool, usize)> = (1..)
+            .zip(table.columns)
+            .map(|(at, (name, kind))| {
+                let shown = match kind {
+                    Kind::Text | Kind::MaybeText => "TEXT",
+                    Kind::Integer | Kind::Time => "INTEGER",
+                    Kind::Real => "REAL",
+                };
+                let key = if at <= table.key { at } else { 0 };
+                (name.to_string(), shown.to_owned(), *kind != Kind::MaybeText, key)
+            })
+            .collect();
+        assert_eq!(found, described, "{}", table.name);
+        assert!(found.iter().all(|(name, _, _, _)| name.ends_with("_unix_us")
+            == table.columns.iter().any(|(column, kind)| column == name && *kind == Kind::Time)));
+    }
+    let count = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
+    let count: u16 = history.connection.query_row(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(usize::from(count), TABLES.len());
+}
+
+#[test]
+fn what_is_no_number_is_not_measured() {
+    let folder = folder();
     let mut history = open(&folder);
-    history.suite_ended("r1", &suite("passed", 70, 8)).unwrap();
-    let query = "SELECT (SELECT count(*) FROM ends) || (SELECT count(*) FROM suite_results)";
-    let rows: String = history.connection.query_row(query, [], |row| row.get(0)).unwrap();
-    assert_eq!(rows, "11");
-    assert!(history.connection.execute("DELETE FROM suite_results", []).is_err());
-    drop(history);
-    drop(open(&folder));
+    for value in [f64::NAN, f64::INFINITY] {
+        assert!(history.measured("r1", &[measurement(1.0), measurement(value)]).is_err());
+    }
+    let count = "SELECT count(*) FROM measurements";
+    let count: i64 = history.connection.query_row(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 0);
 }
 
 #[test]
@@ -308,6 +416,18 @@ fn a_full_history_is_put_aside_and_a_new_one_begun() {
     let aside = Connection::open(folder.path().join(FULL_FILE)).unwrap();
     let kept: i64 = aside.query_row("SELECT count(*) FROM results", [], |row| row.get(0)).unwrap();
     assert_eq!(kept, 1);
+}
+
+#[test]
+fn a_full_history_that_somebody_writes_to_is_not_put_aside_yet() {
+    let folder = folder();
+    let mut running = filled(&folder);
+    let other = History::open_with_limit(folder.path(), 0).unwrap();
+    assert_eq!(count(&other), 1);
+    running.judged("r2", &result("u1", Verdict::Passed, 20)).unwrap();
+    assert_eq!(count(&other), 2);
+    drop((running, other));
+    assert_eq!(count(&History::open_with_limit(folder.path(), 0).unwrap()), 0);
 }
 
 #[test]
@@ -336,7 +456,7 @@ fn a_history_of_a_newer_handfast_is_left_alone() {
     history.connection.pragma_update(None, "user_version", FORMAT + 1).unwrap();
     drop(history);
     let error = History::open(folder.path()).unwrap_err();
-    assert!(matches!(error, HistoryError::NewerFormat { found: 3, .. }), "{error}");
+    assert!(matches!(error, HistoryError::NewerFormat { found: 4, .. }), "{error}");
 }
 
 fn count(history: &History) -> i64 {

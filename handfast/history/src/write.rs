@@ -222,7 +222,7 @@ impl History {
         })
     }
 
-    fn add(
+    pub(crate) fn add(
         &mut self,
         insert: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<(), HistoryError> {
@@ -268,6 +268,6 @@ fn insert_cell(connection: &Connection, run: &str, row: &CellRow) -> rusqlite::R
     Ok(())
 }
 
-fn whole(number: u64) -> i64 {
+pub(crate) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
