@@ -5,6 +5,7 @@ use std::io;
 
 use handfast_history::{
     BuildRow, CellRow, EndRow, History, HistoryError, RecallRow, ResultRow, RunRow, SuiteRow,
+    TestRow,
 };
 use handfast_scenario::event::{CellLine, Outcome};
 use handfast_scenario::name::PeerName;
@@ -75,7 +76,10 @@ impl HistorySink {
                 | RunEvent::MatrixStarted { .. }
                 | RunEvent::CellRecalled { .. }
                 | RunEvent::UnitStarted { .. }
+                | RunEvent::UnitFlaky { .. }
                 | RunEvent::UnitEnded { .. }
+                | RunEvent::SuiteTest { .. }
+                | RunEvent::SuiteTestFlaky { .. }
                 | RunEvent::SuiteEnded { .. }
                 | RunEvent::RunEnded { .. }
         )
@@ -117,9 +121,14 @@ impl HistorySink {
             // A pass that was luck is no verdict on the content: no later run takes it over.
             RunEvent::UnitFlaky { unit, .. } => {
                 self.keys.insert(unit.clone(), None);
-                Ok(())
+                self.history.flaky(&self.run, "", unit.as_str())
             }
-            RunEvent::UnitEnded { .. } | RunEvent::SuiteEnded { .. } => self.ended(recorded),
+            RunEvent::SuiteTestFlaky { suite, test, .. } => {
+                self.history.flaky(&self.run, suite.as_str(), test)
+            }
+            RunEvent::UnitEnded { .. }
+            | RunEvent::SuiteTest { .. }
+            | RunEvent::SuiteEnded { .. } => self.ended(recorded),
             RunEvent::RunEnded { summary, exit, duration_us } => {
                 let exit = serde_json::json!(exit).as_str().unwrap_or_default().to_owned();
                 let summary = serde_json::json!(summary).to_string();
@@ -143,9 +152,7 @@ impl HistorySink {
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
             | RunEvent::SuiteStarted { .. }
-            | RunEvent::SuiteTest { .. }
-            | RunEvent::NeverExercised { .. }
-            | RunEvent::SuiteTestFlaky { .. } => Ok(()),
+            | RunEvent::NeverExercised { .. } => Ok(()),
         }
     }
 
@@ -161,6 +168,16 @@ impl HistorySink {
                 ended_unix_us,
             };
             self.history.judged(&self.run, &row)?;
+        }
+        if let RunEvent::SuiteTest { suite, test, outcome, duration_us } = &recorded.event {
+            let row = TestRow {
+                suite: suite.to_string(),
+                test: test.clone(),
+                kind: kind_of(outcome).to_owned(),
+                duration_us: *duration_us,
+                ended_unix_us,
+            };
+            self.history.tested(&self.run, &[row])?;
         }
         if let RunEvent::SuiteEnded { suite, outcome, passed, failed, duration_us } =
             &recorded.event
@@ -247,3 +264,7 @@ impl EventSink for HistorySink {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "chronicle_tests.rs"]
+mod tests;
