@@ -139,21 +139,43 @@ impl Failure {
     /// Returns nothing for a unit that passed at once, that nobody could be asked to play, or that has not ended.
     pub fn of_unit(unit: &UnitId, events: &[Recorded]) -> Option<Self> {
         let mut reader = Reader::default();
-        let mut first_try = None;
         for Recorded { at_us, event } in events.iter().filter(|one| one.event.unit() == Some(unit))
         {
-            if let RunEvent::UnitFlaky { verdict, .. } = event {
-                first_try = Some(verdict.clone());
-            }
-            if let RunEvent::UnitEnded { verdict, .. } = event {
-                let passed_again = first_try.is_some();
-                let verdict = first_try.unwrap_or_else(|| verdict.clone());
-                return is_failure(&verdict)
-                    .then(|| reader.close(unit, verdict, passed_again, *at_us));
-            }
             reader.hear(*at_us, event);
+            if let RunEvent::UnitEnded { verdict, .. } = event {
+                return reader.close(unit, verdict, *at_us);
+            }
         }
         None
+    }
+
+    /// Reads all failures of a run from its events, in the order in which they came to an end.
+    pub fn all(events: &[Recorded]) -> Vec<Self> {
+        let mut readers: BTreeMap<&UnitId, Reader> = BTreeMap::new();
+        let mut failures = Vec::new();
+        for Recorded { at_us, event } in events {
+            if let Some(unit) = event.unit() {
+                readers.entry(unit).or_default().hear(*at_us, event);
+            }
+            if let RunEvent::UnitEnded { unit, verdict, .. } = event {
+                let reader = readers.remove(unit);
+                failures.extend(reader.and_then(|reader| reader.close(unit, verdict, *at_us)));
+            }
+            let mut tell = |suite: &SuiteName, test: &String, reason: &String, passed_again| {
+                let (suite, test, reason) = (suite.clone(), test.clone(), reason.clone());
+                failures.push(Self::of_test(suite, test, reason, passed_again));
+            };
+            if let RunEvent::SuiteTest {
+                suite, test, outcome: Outcome::Failed { reason }, ..
+            } = event
+            {
+                tell(suite, test, reason, false);
+            }
+            if let RunEvent::SuiteTestFlaky { suite, test, reason } = event {
+                tell(suite, test, reason, true);
+            }
+        }
+        failures
     }
 
     /// A test of a foreign suite that failed: nothing is known of it but its text.
@@ -293,10 +315,15 @@ struct Reader {
     /// Numbers of the disturbances in force.
     disturbances: Vec<usize>,
     log: BTreeMap<RoleName, Vec<String>>,
+    /// How the first try ended, if another one passed.
+    first_try: Option<Verdict>,
 }
 
 impl Reader {
     fn hear(&mut self, at_us: u64, event: &RunEvent) {
+        if let RunEvent::UnitFlaky { verdict, .. } = event {
+            self.first_try = Some(verdict.clone());
+        }
         if let RunEvent::UnitStarted { peers, .. } = event {
             self.began_us = Some(at_us);
             self.peers.clone_from(peers);
@@ -372,8 +399,11 @@ impl Reader {
         }
     }
 
-    fn close(self, unit: &UnitId, verdict: Verdict, passed_again: bool, at_us: u64) -> Failure {
-        Failure {
+    /// The failure, if it is one.
+    fn close(self, unit: &UnitId, last: &Verdict, at_us: u64) -> Option<Failure> {
+        let passed_again = self.first_try.is_some();
+        let verdict = self.first_try.unwrap_or_else(|| last.clone());
+        is_failure(&verdict).then(|| Failure {
             subject: Subject::Unit(unit.clone()),
             peers: self.peers,
             versions: self.versions,
@@ -386,7 +416,7 @@ impl Reader {
             exits: self.exits,
             log: self.log,
             span_us: (self.began_us.unwrap_or_default(), at_us),
-        }
+        })
     }
 }
 

@@ -148,3 +148,40 @@ fn a_unit_is_of_its_scenario_and_variant() {
         ("cargo/a::b".to_owned(), "cargo/a::b".to_owned())
     );
 }
+
+#[test]
+fn all_failures_of_a_run_are_read_at_once() {
+    let suite = || SuiteName::new("cargo").unwrap();
+    let told = |outcome| RunEvent::SuiteTest {
+        suite: suite(),
+        test: "a::b".to_owned(),
+        outcome,
+        duration_us: 1,
+    };
+    let story = Story::played().step("1").call("b", refused()).step_failed("1", "refused");
+    let mut events = story.clone().events(failed("refused"));
+    let own = events.len();
+    // Another unit between its events, and tests of a suite behind them.
+    let mut other = Story::played().step("1").flaky(failed("late")).events(Verdict::Passed);
+    for recorded in &mut other {
+        *recorded.event.unit_mut().unwrap() = UnitId::new("token/y");
+    }
+    let mixed = other.iter().zip(&events).flat_map(|(one, two)| [one.clone(), two.clone()]);
+    let rest = events[other.len().min(own)..].to_vec();
+    events = mixed.chain(rest).chain(other.iter().skip(own).cloned()).collect();
+    let reason = || "left != right".to_owned();
+    let flaky = RunEvent::SuiteTestFlaky { suite: suite(), test: "c".to_owned(), reason: reason() };
+    for event in [told(Outcome::Failed { reason: reason() }), told(Outcome::Passed), flaky] {
+        events.push(Recorded { at_us: 1_000_000, event });
+    }
+    let of = |unit: &UnitId| Failure::of_unit(unit, &events).unwrap();
+    let expected = [
+        of(&UnitId::new("token/y")),
+        of(&unit()),
+        Failure::of_test(suite(), "a::b".to_owned(), reason(), false),
+        Failure::of_test(suite(), "c".to_owned(), reason(), true),
+    ];
+    assert_eq!(Failure::all(&events), expected);
+    assert_eq!((expected[0].passed_again, expected[0].has_begun), (true, true));
+    assert_eq!(expected[1], story.failure(failed("refused")));
+}

@@ -1,9 +1,13 @@
+use std::collections::BTreeSet;
+
 use handfast_scenario::event::{CallOutcome, DisturbanceState};
 use handfast_scenario::verdict::Verdict;
 use proptest::prelude::*;
 
 use super::*;
+use crate::class::{Around, classify};
 use crate::fact::Folder;
+use crate::repair;
 use crate::sample::{Story, failed, infra, ok, peer, refused, role, unit};
 
 fn other() -> UnitId {
@@ -335,5 +339,35 @@ proptest! {
     #[test]
     fn no_defect_of_a_peer_that_answered_is_taken_for_a_fault((story, verdict, facts) in product_defects()) {
         prop_assert_eq!(recognise(&story.failure(verdict), &facts), None);
+    }
+
+    #[test]
+    fn a_round_of_faults_and_defects_runs_again_what_the_faults_hit_and_nothing_else(
+        faults in prop::collection::vec(0_usize..12, 0..20),
+        defects in prop::collection::vec(product_defects(), 0..10),
+    ) {
+        let shown = shown();
+        let mut round = Vec::new();
+        let mut hit = BTreeSet::new();
+        for at in faults {
+            let (_, story, verdict, fact, _) = shown[at].clone();
+            hit.insert(UnitId::new(round.len().to_string()));
+            round.push((story.failure(verdict), vec![fact]));
+        }
+        for (story, verdict, facts) in defects {
+            round.push((story.failure(verdict), facts));
+        }
+        let told = round.into_iter().enumerate().map(|(at, (failure, facts))| {
+            let classified = classify(&failure, Around { facts: &facts, ..Around::default() });
+            // Each was told of the same unit; only here they get names of their own.
+            let subject = Subject::Unit(UnitId::new(at.to_string()));
+            (Failure { subject, ..failure }, classified)
+        });
+        let told: Vec<_> = told.collect();
+        let repairs = repair::plan(told.iter().map(|(failure, classified)| (failure, classified)));
+        let again: BTreeSet<UnitId> =
+            repairs.repairs.into_iter().flat_map(|repair| repair.again).collect();
+        prop_assert_eq!(again, hit);
+        prop_assert_eq!(repairs.left, []);
     }
 }
