@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use handfast_scenario::Project;
 use handfast_scenario::Scenario;
 use handfast_scenario::scenario::Vocabulary;
@@ -146,7 +148,7 @@ fn budget_and_protocols_are_part_of_a_key() {
     let mut patient = cells[0].clone();
     patient.unit.budget *= 2;
     let mut older = cells[0].clone();
-    for role in older.unit.scenario.roles.values_mut() {
+    for role in Arc::make_mut(&mut older.unit.scenario).roles.values_mut() {
         role.protocol = Some("0.9".to_owned());
     }
     assert_eq!(BTreeSet::from([key(&cells[0]), key(&patient), key(&older)]).len(), 3);
@@ -193,6 +195,7 @@ fn the_means_of_a_network_are_part_of_a_key_where_a_scenario_asks_for_one() {
         Ingredients { means, ..ingredients() }.key(cell, &files[0])
     };
     assert_eq!(key(&cells[0], "proxies"), key(&cells[0], ""));
-    cells[0].unit.scenario.network = handfast_scenario::scenario::Network::Preset("lte");
+    let scenario = Arc::make_mut(&mut cells[0].unit.scenario);
+    scenario.network = handfast_scenario::scenario::Network::Preset("lte");
     assert_ne!(key(&cells[0], "proxies"), key(&cells[0], ""));
 }

@@ -11,7 +11,7 @@ fn unit(id: &str) -> plan::Unit {
     let scenario = Scenario::parse(id, text, &Vocabulary::default()).unwrap().remove(0);
     plan::Unit {
         id: UnitId::new(id),
-        scenario,
+        scenario: Arc::new(scenario),
         category: CategoryName::new("unit").unwrap(),
         budget: Duration::from_secs(1),
         peers: BTreeMap::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,8 +27,8 @@ pub struct Plan {
 pub struct Unit {
     /// What it is called in every event.
     pub id: UnitId,
-    /// What happens.
-    pub scenario: Scenario,
+    /// What happens; shared by all units that play it, of which a repeated run has very many.
+    pub scenario: Arc<Scenario>,
     /// Its category.
     pub category: CategoryName,
     /// Its time, from the start of its first peer to the end of its last.
@@ -126,7 +127,7 @@ impl Plan {
             {
                 units.push(Unit {
                     id: UnitId::of(project, scenario, &peers),
-                    scenario: scenario.clone(),
+                    scenario: Arc::new(scenario.clone()),
                     category: category.name.clone(),
                     budget: category.budget,
                     peers,

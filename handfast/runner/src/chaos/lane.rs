@@ -57,7 +57,8 @@ impl Lane {
     /// Plays a schedule to its end.
     pub(super) async fn play(&mut self, subject: &Subject, schedule: &Schedule) -> Play {
         let mut unit = subject.unit.clone();
-        unit.scenario.disturbances.extend(schedule.steps.iter().cloned());
+        let scenario = Arc::make_mut(&mut unit.scenario);
+        scenario.disturbances.extend(schedule.steps.iter().cloned());
         let file = subject.file.clone();
         let verdict = unit::run(self.around.clone(), unit, file, Again::Never).await.verdict;
         // The end of a unit is its last event, so that this is never waited for in vain but where the thread panicked.

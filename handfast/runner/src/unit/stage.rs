@@ -33,7 +33,7 @@ const LET_GO_TRIES: u32 = 500;
 /// A unit in play.
 #[derive(Debug)]
 pub(super) struct Stage {
-    scenario: Scenario,
+    scenario: Arc<Scenario>,
     peers: BTreeMap<RoleName, handfast_scenario::name::PeerName>,
     lab: Arc<Unit>,
     journal: Journal,

@@ -5,6 +5,7 @@
 //! fails there as well does not count. The budget is for all searches of a flaw together. A flaw that shows without any disturbance is
 //! none that had to be found by them, and counts as missed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use handfast_chaos::Settings;
@@ -184,7 +185,8 @@ fn control(
     steps: &[Disturbance],
 ) -> Rate {
     let mut unit = recast(casting, &named(casting.peer, "without-flaw"));
-    unit.scenario.disturbances.extend(steps.iter().cloned());
+    let scenario = Arc::make_mut(&mut unit.scenario);
+    scenario.disturbances.extend(steps.iter().cloned());
     let subject: Subject = desk.subject(unit);
     let repeat = Repeat::new("", CONTROL_TRIES);
     let again = desk.runtime.block_on(lanes.again(&subject, repeat, |_, _| {}));
