@@ -46,6 +46,7 @@ enum Command {
     Reproduce(commands::reproduce::Args),
     Schedule(commands::schedule::Args),
     Lab(commands::lab::Args),
+    History(commands::history::Args),
     Trend(commands::trend::Args),
     Ci(commands::ci::Args),
     Doctor(commands::doctor::Args),
@@ -71,6 +72,7 @@ Examples:
   handfast chaos letters --budget 10m   which disturbances does it not stand?
   handfast reproduce last               what chaos found, again: how often does it fail?
   handfast schedule run                 carry out what handfast.toml says runs by itself
+  handfast history                      what have earlier runs found?
   handfast trend evaluate               how good are the statistics over many runs?
   handfast ci generate                  the workflow in which all this runs on GitHub or GitLab
   handfast doctor                       what can this host do, and what does each lack cost?
@@ -115,6 +117,7 @@ fn carry_out(around: &Around) -> handfast_scenario::ExitCode {
         Command::Reproduce(args) => commands::reproduce::run(args, around),
         Command::Schedule(args) => commands::schedule::run(args, around),
         Command::Lab(args) => commands::lab::run(args, around),
+        Command::History(args) => commands::history::run(args, around),
         Command::Trend(args) => commands::trend::run(args, around),
         Command::Ci(args) => commands::ci::run(args, around),
         Command::Doctor(args) => commands::doctor::run(args, around),

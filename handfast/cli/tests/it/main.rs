@@ -10,6 +10,7 @@ mod exercises;
 mod fail_fast;
 mod github;
 mod guides;
+mod history;
 mod infra;
 mod killing;
 mod killing_networks;
