@@ -118,6 +118,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handfast-schedule", &[]),
     ("handfast-statistics", &[]),
     ("handfast-trend", &["handfast-statistics"]),
+    ("handfast-perf", &["handfast-statistics", "handfast-trend"]),
     ("handfast-scenario", &["handfast-schedule", "handfast-faults"]),
     ("handfast-faults", &["handfast-statistics"]),
     ("handfast-chaos", &["handfast-faults"]),
@@ -170,6 +171,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-report",
             "handfast-matrix",
             "handfast-history",
+            "handfast-perf",
         ],
     ),
     (
@@ -190,6 +192,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-notify",
             "handfast-schedule",
             "handfast-trend",
+            "handfast-perf",
         ],
     ),
 ];
@@ -222,6 +225,7 @@ const PURE: &[&str] = &[
     "handfast-statistics",
     "handfast-trend",
     "handfast-heal",
+    "handfast-perf",
 ];
 
 /// Libraries that read sockets, files, clocks or the system's randomness.
