@@ -172,6 +172,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-matrix",
             "handfast-history",
             "handfast-perf",
+            "handfast-statistics",
         ],
     ),
     (
@@ -193,6 +194,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-schedule",
             "handfast-trend",
             "handfast-perf",
+            "handfast-statistics",
         ],
     ),
 ];

@@ -48,6 +48,7 @@ enum Command {
     Lab(commands::lab::Args),
     History(commands::history::Args),
     Trend(commands::trend::Args),
+    Perf(commands::perf::Args),
     Ci(commands::ci::Args),
     Doctor(commands::doctor::Args),
 }
@@ -73,6 +74,7 @@ Examples:
   handfast reproduce last               what chaos found, again: how often does it fail?
   handfast schedule run                 carry out what handfast.toml says runs by itself
   handfast history                      what have earlier runs found?
+  handfast perf run                     how fast are the peers, and what is wrong with that?
   handfast trend evaluate               how good are the statistics over many runs?
   handfast ci generate                  the workflow in which all this runs on GitHub or GitLab
   handfast doctor                       what can this host do, and what does each lack cost?
@@ -119,6 +121,7 @@ fn carry_out(around: &Around) -> handfast_scenario::ExitCode {
         Command::Lab(args) => commands::lab::run(args, around),
         Command::History(args) => commands::history::run(args, around),
         Command::Trend(args) => commands::trend::run(args, around),
+        Command::Perf(args) => commands::perf::run(args, around),
         Command::Ci(args) => commands::ci::run(args, around),
         Command::Doctor(args) => commands::doctor::run(args, around),
     };

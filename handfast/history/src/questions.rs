@@ -33,6 +33,31 @@ pub trait Questions {
     /// [`HistoryError`].
     fn outcomes(&self, test: &TestName, most: usize) -> Result<Vec<Seen>, HistoryError>;
 
+    /// The last `most` measurements of this unit and name on machines of this class, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`].
+    fn measurements(
+        &self,
+        of: &MeasuredName,
+        most: usize,
+    ) -> Result<Vec<MeasurementSeen>, HistoryError>;
+
+    /// What has ever been measured, and where, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`].
+    fn measured_names(&self) -> Result<Vec<MeasuredName>, HistoryError>;
+
+    /// The incidents that are open, the newest first; of one subject, or of all.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`].
+    fn open_incidents(&self, subject: Option<&str>) -> Result<Vec<IncidentSeen>, HistoryError>;
+
     /// How much there is.
     ///
     /// # Errors
@@ -111,6 +136,51 @@ pub struct Seen {
     pub ended_unix_us: i64,
 }
 
+/// What was measured, of what, on which class of machine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MeasuredName {
+    /// Of what.
+    pub unit: String,
+    /// What of it.
+    pub name: String,
+    /// Class of the machine.
+    pub machine: String,
+}
+
+/// A value that was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasurementSeen {
+    /// The run.
+    pub run: String,
+    /// The folder of its record, which may be gone.
+    pub record: String,
+    /// The value.
+    pub value: f64,
+    /// Such as `us`.
+    pub measured_in: String,
+    /// When, microseconds since the Unix epoch.
+    pub taken_unix_us: i64,
+}
+
+/// An incident that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentSeen {
+    /// Its id.
+    pub incident: String,
+    /// The run that opened it.
+    pub run: String,
+    /// The unit, test or measurement.
+    pub subject: String,
+    /// Such as `product`, `infra`, `worse`.
+    pub class: String,
+    /// The last commit that was well, where it is known.
+    pub good_commit: Option<String>,
+    /// The first commit that was not, where it is known.
+    pub bad_commit: Option<String>,
+    /// Since when, microseconds since the Unix epoch.
+    pub opened_unix_us: i64,
+}
+
 /// How much there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
@@ -150,6 +220,16 @@ pub(crate) const RUNS_NEWEST_FIRST: &str =
 pub(crate) const OUTCOMES_OF_TEST: &str = "SELECT run, kind, EXISTS (SELECT 1 FROM flaky WHERE flaky.run = suite_tests.run AND flaky.suite = ?2 AND flaky.test = ?3), \
      duration_us, ended_unix_us FROM suite_tests WHERE run = ?1 AND suite = ?2 AND test = ?3 ORDER BY number DESC";
 
+pub(crate) const MEASUREMENTS: &str = "SELECT measurements.run, record, value, measured_in, taken_unix_us FROM measurements \
+     JOIN runs ON runs.run = measurements.run WHERE unit = ?1 AND name = ?2 AND machine = ?3 ORDER BY taken_unix_us DESC, number DESC LIMIT ?4";
+
+pub(crate) const MEASURED_NAMES: &str =
+    "SELECT DISTINCT unit, name, machine FROM measurements ORDER BY unit, name, machine";
+
+pub(crate) const OPEN_INCIDENTS: &str = "SELECT incident, run, subject, class, good_commit, bad_commit, opened_unix_us FROM incidents \
+     WHERE (?1 IS NULL OR subject = ?1) AND NOT EXISTS (SELECT 1 FROM closings WHERE closings.incident = incidents.incident) \
+     ORDER BY opened_unix_us DESC";
+
 pub(crate) const EXTENT: &str =
     "SELECT (SELECT count(*) FROM runs), (SELECT min(started_unix_us) FROM runs)";
 
@@ -182,6 +262,58 @@ impl Questions for History {
             }
             let mut statement = self.connection.prepare_cached(OUTCOMES_OF_UNIT)?;
             statement.query_map(params![test.test, limit(most)], seen)?.collect()
+        };
+        read().map_err(|error| self.failed(error))
+    }
+
+    fn measurements(
+        &self,
+        of: &MeasuredName,
+        most: usize,
+    ) -> Result<Vec<MeasurementSeen>, HistoryError> {
+        let read = || -> rusqlite::Result<Vec<MeasurementSeen>> {
+            let mut statement = self.connection.prepare_cached(MEASUREMENTS)?;
+            let rows =
+                statement.query_map(params![of.unit, of.name, of.machine, limit(most)], |row| {
+                    Ok(MeasurementSeen {
+                        run: row.get(0)?,
+                        record: row.get(1)?,
+                        value: row.get(2)?,
+                        measured_in: row.get(3)?,
+                        taken_unix_us: row.get(4)?,
+                    })
+                })?;
+            rows.collect()
+        };
+        read().map_err(|error| self.failed(error))
+    }
+
+    fn measured_names(&self) -> Result<Vec<MeasuredName>, HistoryError> {
+        let read = || -> rusqlite::Result<Vec<MeasuredName>> {
+            let mut statement = self.connection.prepare_cached(MEASURED_NAMES)?;
+            let rows = statement.query_map([], |row| {
+                Ok(MeasuredName { unit: row.get(0)?, name: row.get(1)?, machine: row.get(2)? })
+            })?;
+            rows.collect()
+        };
+        read().map_err(|error| self.failed(error))
+    }
+
+    fn open_incidents(&self, subject: Option<&str>) -> Result<Vec<IncidentSeen>, HistoryError> {
+        let read = || -> rusqlite::Result<Vec<IncidentSeen>> {
+            let mut statement = self.connection.prepare_cached(OPEN_INCIDENTS)?;
+            let rows = statement.query_map([subject], |row| {
+                Ok(IncidentSeen {
+                    incident: row.get(0)?,
+                    run: row.get(1)?,
+                    subject: row.get(2)?,
+                    class: row.get(3)?,
+                    good_commit: row.get(4)?,
+                    bad_commit: row.get(5)?,
+                    opened_unix_us: row.get(6)?,
+                })
+            })?;
+            rows.collect()
         };
         read().map_err(|error| self.failed(error))
     }

@@ -51,7 +51,7 @@ pub enum Decision {
     NotConfirmed(Suspicion),
     /// Confirmed, and new: one incident.
     Open(Suspicion),
-    /// Confirmed, and known.
+    /// An incident of it is open from before.
     StillOpen(Suspicion),
     /// What was open is over.
     Close,
@@ -74,13 +74,17 @@ pub fn decide(first: Look, further: &[Look], is_open: bool) -> Decision {
         (Look::Suspect(Suspicion::Worse), seen) => seen == Suspicion::Worse,
         (Look::Well | Look::Warning, _) => false,
     };
+    if is_open {
+        // Nobody is told of it a second time, so nothing has to be confirmed.
+        return Decision::StillOpen(suspicion);
+    }
     if !further.iter().all(found_same) {
         return Decision::NotConfirmed(suspicion);
     }
     if further.len() < LOOKS {
         return Decision::LookAgain(suspicion);
     }
-    if is_open { Decision::StillOpen(suspicion) } else { Decision::Open(suspicion) }
+    Decision::Open(suspicion)
 }
 
 impl Decision {
@@ -112,7 +116,7 @@ mod tests {
         assert_eq!(decide(ALERT, &[], false), LookAgain(Suspicion::Alert));
         assert_eq!(decide(ALERT, &[ALERT], false), LookAgain(Suspicion::Alert));
         assert_eq!(decide(ALERT, &[ALERT, ALERT], false), Open(Suspicion::Alert));
-        assert_eq!(decide(ALERT, &[ALERT, ALERT], true), StillOpen(Suspicion::Alert));
+        assert_eq!(decide(ALERT, &[], true), StillOpen(Suspicion::Alert));
         assert_eq!(decide(ALERT, &[ALERT, Look::Warning], false), NotConfirmed(Suspicion::Alert));
         assert_eq!(decide(Look::Well, &[], true), Close);
     }

@@ -144,8 +144,8 @@ impl Unit {
             Self::PerSecond => format!("{value:.0}/s"),
             Self::Bytes if value < 100_000.0 => format!("{value:.0} B"),
             Self::Bytes if value < 100e6 => format!("{:.1} MB", value / 1e6),
-            Self::Bytes if value < 10e9 => format!("{:.0} MB", value / 1e6),
-            Self::Bytes => format!("{:.1} GB", value / 1e9),
+            Self::Bytes if value < 1e9 => format!("{:.0} MB", value / 1e6),
+            Self::Bytes => format!("{:.2} GB", value / 1e9),
             Self::Trips => {
                 format!("{value:.2}").trim_end_matches('0').trim_end_matches('.').to_owned()
             }
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(shown(Unit::PerSecond, &[49.96, 12_345.6]), ["50.0/s", "12346/s"]);
         assert_eq!(
             shown(Unit::Bytes, &[812.0, 1.25e6, 512e6, 16e9]),
-            ["812 B", "1.2 MB", "512 MB", "16.0 GB"]
+            ["812 B", "1.2 MB", "512 MB", "16.00 GB"]
         );
         assert_eq!(shown(Unit::Trips, &[3.0, 1.5]), ["3", "1.5"]);
     }

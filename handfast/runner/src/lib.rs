@@ -14,7 +14,7 @@
 //!    [`merge`]: the records of shards, made one.
 //! 7. [`selftest`]: the same with peers that have planted flaws, to see that scenarios fail.
 //! 8. [`chaos`]: one scenario under schedules of disturbances that a search chooses.
-//! 9. [`simulate`]: a simulator and what it says. [`mod@interrupt`], which is Ctrl-C.
+//! 9. [`simulate`]: a simulator and what it says. [`perf`]: how fast peers are, measured. [`mod@interrupt`], which is Ctrl-C.
 
 pub mod place;
 pub mod project;
@@ -33,6 +33,7 @@ pub mod suite;
 pub mod unit;
 
 pub mod chaos;
+pub mod perf;
 pub mod selftest;
 pub mod simulate;
 

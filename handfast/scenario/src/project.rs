@@ -36,6 +36,8 @@ pub struct Project {
     pub exercise: Exercise,
     /// What is asked of the scenarios where flaws are planted.
     pub selftest: Selftest,
+    /// Whose speed is measured, and what is wanted of it.
+    pub perf: PerfSettings,
     /// Who is told what a run finds; `None` without `[notify]`.
     pub notify: Option<NotifySettings>,
     /// The jobs in which it runs elsewhere; `None` without `[ci]`.
@@ -67,6 +69,24 @@ pub struct Simulator {
     pub build: Option<Command>,
     /// How to start it; it reads its order from standard input (docs/design/simulation.md).
     pub start: Command,
+}
+
+/// `[perf]`: whose speed is measured, and what is wanted of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PerfSettings {
+    /// The peers that `handfast perf run` measures where none is named, each with itself; empty: those of the matrix, or the first one.
+    pub peers: Vec<PeerName>,
+    /// Aims of the project's own, by metric: microseconds, messages a second or bytes.
+    pub aims: BTreeMap<String, AimSetting>,
+}
+
+/// What is wanted of one metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AimSetting {
+    /// It is met on the good side of this.
+    pub target: u64,
+    /// Beyond this somebody is told.
+    pub alert: u64,
 }
 
 /// `[exercise]`: what a run of all scenarios is to reach at least once, and is warned of otherwise.

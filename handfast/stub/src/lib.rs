@@ -10,11 +10,13 @@
 //! 1. `conversation`: the file; `expression`: what computes its parts, with `primitives` and `canonical`.
 //! 2. `player`: message and time in, answer and messages out; owns no socket and no clock.
 //! 3. `desk`: the peer contract around the player; `serve`: sockets, clock and standard streams around both.
+//! 4. `paced`: another peer, with a protocol of its own, that is as slow as it is told to be.
 
 pub mod canonical;
 pub mod conversation;
 pub mod desk;
 pub mod expression;
+pub mod paced;
 pub mod player;
 mod primitives;
 pub mod serve;

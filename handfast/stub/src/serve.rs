@@ -24,7 +24,7 @@ use crate::expression::Fresh;
 use crate::player::Player;
 
 /// The largest body that is read.
-const BODY_LEN_MAX: usize = 1024 * 1024;
+pub(crate) const BODY_LEN_MAX: usize = 1024 * 1024;
 /// How long a message of the stub may take.
 const SEND_WITHIN: Duration = Duration::from_secs(10);
 /// How long after a failed accept the next one.
@@ -83,10 +83,7 @@ async fn contract(desk: &Arc<Mutex<Desk>>) -> Result<(), String> {
     let mut input = BufReader::new(tokio::io::stdin());
     let mut line = Vec::new();
     loop {
-        line.clear();
-        let limit = u64::try_from(LINE_LEN_MAX).unwrap_or(u64::MAX).saturating_add(2);
-        let read = (&mut input).take(limit).read_until(b'\n', &mut line).await;
-        if read.map_err(|error| error.to_string())? == 0 {
+        if !read_line(&mut input, &mut line).await? {
             return Ok(());
         }
         let (id, method, params) = match codec::decode(&line) {
@@ -111,7 +108,18 @@ async fn contract(desk: &Arc<Mutex<Desk>>) -> Result<(), String> {
     }
 }
 
-fn say(message: &Message) -> Result<(), String> {
+/// Reads the next line of the contract; `false` at the end.
+pub(crate) async fn read_line(
+    input: &mut BufReader<tokio::io::Stdin>,
+    line: &mut Vec<u8>,
+) -> Result<bool, String> {
+    line.clear();
+    let limit = u64::try_from(LINE_LEN_MAX).unwrap_or(u64::MAX).saturating_add(2);
+    let read = input.take(limit).read_until(b'\n', line).await;
+    read.map(|len| len > 0).map_err(|error| error.to_string())
+}
+
+pub(crate) fn say(message: &Message) -> Result<(), String> {
     let line = codec::encode(message).map_err(|error| error.to_string())?;
     let mut out = std::io::stdout().lock();
     out.write_all(&line).and_then(|()| out.flush()).map_err(|error| error.to_string())
@@ -176,7 +184,7 @@ async fn answer(
     Ok(response(posted.status, posted.body.to_string()))
 }
 
-async fn send(address: &str, message: &Json) -> Result<(), String> {
+pub(crate) async fn send(address: &str, message: &Json) -> Result<(), String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let at = address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/');
     let work = async {
@@ -201,7 +209,7 @@ async fn send(address: &str, message: &Json) -> Result<(), String> {
     timeout(SEND_WITHIN, work).await.map_err(|_| "no answer".to_owned())?
 }
 
-fn response(status: u16, body: String) -> Response<Full<Bytes>> {
+pub(crate) fn response(status: u16, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

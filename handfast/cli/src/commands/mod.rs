@@ -10,6 +10,7 @@ pub(crate) mod matrix;
 pub(crate) mod merge;
 mod network;
 pub(crate) mod notify;
+pub(crate) mod perf;
 pub(crate) mod probe;
 pub(crate) mod replay;
 pub(crate) mod reproduce;

@@ -21,6 +21,7 @@ mod merge;
 mod moments;
 mod networks;
 mod outputs;
+mod perf;
 mod retries;
 mod schedule;
 mod secrets;

@@ -152,3 +152,61 @@ fn every_question_is_answered_by_an_index() {
     let newest = "SELECT run, verdict, duration_us FROM results WHERE key = ?1";
     check(newest, "results_by_key (key=?)");
 }
+
+#[test]
+fn what_was_measured_is_told_class_by_class_and_only_open_incidents_are() {
+    use crate::questions::MeasuredName;
+    use crate::{ClosingRow, IncidentRow, MeasurementRow};
+
+    let folder = TempDir::new().unwrap();
+    let mut history = three(&folder);
+    let row = |machine: &str, value, taken_unix_us| MeasurementRow {
+        unit: "a -> b".to_owned(),
+        name: "latency".to_owned(),
+        machine: machine.to_owned(),
+        value,
+        measured_in: "us".to_owned(),
+        taken_unix_us,
+    };
+    history.measured("r1", &[row("small", 1.5, 11), row("big", 9.0, 11)]).unwrap();
+    history.measured("r3", &[row("small", 2.5, 31)]).unwrap();
+    let of = |machine: &str| MeasuredName {
+        unit: "a -> b".to_owned(),
+        name: "latency".to_owned(),
+        machine: machine.to_owned(),
+    };
+    let values = |name, most| -> Vec<(String, f64)> {
+        let seen = history.measurements(&name, most).unwrap();
+        seen.into_iter().map(|seen| (seen.run, seen.value)).collect()
+    };
+    assert_eq!(values(of("small"), 9), [("r3".to_owned(), 2.5), ("r1".to_owned(), 1.5)]);
+    assert_eq!(values(of("small"), 1), [("r3".to_owned(), 2.5)]);
+    assert_eq!(values(of("none"), 9), []);
+    assert_eq!(history.measured_names().unwrap(), [of("big"), of("small")]);
+
+    let incident = |incident: &str, subject: &str, opened_unix_us| IncidentRow {
+        incident: incident.to_owned(),
+        subject: subject.to_owned(),
+        class: "worse".to_owned(),
+        good_commit: Some("c1".to_owned()),
+        bad_commit: None,
+        detail: "{}".to_owned(),
+        opened_unix_us,
+    };
+    history.opened("r1", &incident("i1", "x", 1)).unwrap();
+    history.opened("r1", &incident("i2", "y", 2)).unwrap();
+    let open = |subject| -> Vec<String> {
+        let seen = history.open_incidents(subject).unwrap();
+        seen.into_iter().map(|seen| seen.incident).collect()
+    };
+    assert_eq!(
+        (open(None), open(Some("x"))),
+        (vec!["i2".to_owned(), "i1".to_owned()], vec!["i1".to_owned()])
+    );
+    let (reason, closed_unix_us) = ("well again".to_owned(), 3);
+    history
+        .closed("r3", &ClosingRow { incident: "i1".to_owned(), reason, closed_unix_us })
+        .unwrap();
+    let open = history.open_incidents(Some("x")).unwrap();
+    assert_eq!(open, []);
+}

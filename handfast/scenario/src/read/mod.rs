@@ -11,6 +11,7 @@ mod flaws;
 mod likeness;
 mod network;
 mod notify;
+mod perf;
 mod project;
 mod roles;
 mod scenario;

@@ -7,7 +7,7 @@ use handfast_faults::kinds::KINDS;
 
 use super::Sink;
 use super::fields::{Fields, count, list, name, named, one_of, table, text, texts};
-use super::{ci, flaws, notify, schedule};
+use super::{ci, flaws, notify, perf, schedule};
 use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, PeerName, SuiteName};
 use crate::project::{
@@ -40,6 +40,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
         "simulator",
         "exercise",
         "selftest",
+        "perf",
         "notify",
         "ci",
         "schedule",
@@ -57,6 +58,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
     let simulator = fields.node("simulator").and_then(|node| simulator(node, sink));
     let exercise = fields.node("exercise").and_then(|node| exercise(node, sink));
     let selftest = flaws::selftest(&fields, sink);
+    let perf = fields.node("perf").and_then(|node| perf::perf(node, &peers, sink));
     let notify = notify::read(&fields, sink);
     let ci = fields.node("ci").and_then(|node| ci::ci(node, notify.is_some(), sink));
     let name = name?;
@@ -70,6 +72,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
         simulator,
         exercise: exercise.unwrap_or_default(),
         selftest,
+        perf: perf.unwrap_or_default(),
         notify,
         ci,
         schedule: schedule::schedule(&fields, sink),

@@ -162,6 +162,8 @@ faults = ["mtu"]
 [selftest]
 hints = { f = { scenario = "x" } }
 chaos = { min_found = 50, flaws = { f = { role = "a", scenarios = ["x"] } } }
+[perf]
+aims = { latency = { target = "1ms", alert = "2ms" } }
 [notify]
 owners = [{ match = "x", who = "us" }]
 quiet = { from = "22:00", to = "07:00" }

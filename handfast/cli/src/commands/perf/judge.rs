@@ -1,0 +1,141 @@
+//! From what was measured to what follows.
+
+use std::collections::BTreeMap;
+
+use handfast_perf::compare::Baseline;
+use handfast_perf::incident::{Decision, Look, Suspicion, decide};
+use handfast_perf::{Aim, Aims, Figure, Metric, Standing};
+use handfast_runner::perf::Measured;
+use serde_json::{Value, json};
+
+/// What is known of a pair of peers before it is measured.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// What runs before this one have measured.
+    pub(super) baselines: BTreeMap<Metric, Baseline>,
+    /// Metrics with an open incident.
+    pub(super) open: BTreeMap<Metric, String>,
+}
+
+/// What follows for one metric.
+#[derive(Debug, Clone)]
+pub(super) struct Finding {
+    pub(super) metric: Metric,
+    pub(super) aim: Option<Aim>,
+    pub(super) standing: Option<Standing>,
+    pub(super) baseline: Option<Baseline>,
+    /// What it costs, as a multiple of the baseline, where that makes it suspect.
+    pub(super) worse: Option<f64>,
+    first: Look,
+    pub(super) further: Vec<Look>,
+    pub(super) decision: Decision,
+}
+
+/// A pair of peers, measured and judged.
+#[derive(Debug, Clone)]
+pub(super) struct Judged {
+    pub(super) measured: Measured,
+    pub(super) findings: Vec<Finding>,
+    open: BTreeMap<Metric, String>,
+}
+
+impl Judged {
+    /// Judges what was measured first.
+    pub(super) fn new(measured: Measured, aims: &Aims, known: &Known) -> Self {
+        let finding = |figure: &Figure| {
+            let metric = figure.metric;
+            let baseline = known.baselines.get(&metric).cloned();
+            let worse = baseline.as_ref().and_then(|baseline| baseline.suspects(figure));
+            let first = look(figure, aims, known);
+            let decision = decide(first, &[], known.open.contains_key(&metric));
+            Finding {
+                metric,
+                aim: aims.of(metric),
+                standing: aims.judge(metric, figure.judged),
+                baseline,
+                worse,
+                first,
+                further: Vec::new(),
+                decision,
+            }
+        };
+        let findings = measured.figures.iter().map(finding).collect();
+        Self { measured, findings, open: known.open.clone() }
+    }
+
+    /// Whether peers that are started anew have to be looked at.
+    pub(super) fn wants_look(&self) -> bool {
+        self.findings.iter().any(|finding| matches!(finding.decision, Decision::LookAgain(_)))
+    }
+
+    /// One more look; `against` is how the same rounds stand to a build that is known, where one was named.
+    pub(super) fn look(
+        &mut self,
+        again: &Measured,
+        aims: &Aims,
+        known: &Known,
+        is_worse: impl Fn(Metric) -> Option<bool>,
+    ) {
+        for finding in &mut self.findings {
+            if !matches!(finding.decision, Decision::LookAgain(_)) {
+                continue;
+            }
+            let Some(figure) = again.figure(finding.metric) else { continue };
+            let mut seen = look(figure, aims, known);
+            if finding.first == Look::Suspect(Suspicion::Worse)
+                && seen != Look::Suspect(Suspicion::Alert)
+                && let Some(is_worse) = is_worse(finding.metric)
+            {
+                seen = if is_worse { Look::Suspect(Suspicion::Worse) } else { Look::Well };
+            }
+            finding.further.push(seen);
+            let is_open = self.open.contains_key(&finding.metric);
+            finding.decision = decide(finding.first, &finding.further, is_open);
+        }
+    }
+
+    /// The name under which the history knows an incident of a metric.
+    pub(super) fn subject(&self, metric: Metric) -> String {
+        subject(&self.measured.pair, metric)
+    }
+
+    /// The incident of a metric that is open from before.
+    pub(super) fn open(&self, metric: Metric) -> Option<&String> {
+        self.open.get(&metric)
+    }
+
+    /// Whether something is wrong with the peers.
+    pub(super) fn is_failure(&self) -> bool {
+        self.measured.failed > 0
+            || self.findings.iter().any(|finding| finding.decision.is_failure())
+    }
+
+    /// The same for a program.
+    pub(super) fn json(&self) -> Value {
+        let finding = |finding: &Finding| {
+            json!({
+                "metric": finding.metric, "aim": finding.aim, "standing": finding.standing,
+                "baseline": finding.baseline, "worse": finding.worse,
+                "further_looks": finding.further, "decision": finding.decision,
+            })
+        };
+        let findings: Vec<Value> = self.findings.iter().map(finding).collect();
+        json!({ "measured": self.measured, "findings": findings })
+    }
+}
+
+/// The name under which the history knows an incident of a pair and a metric.
+pub(super) fn subject(pair: &str, metric: Metric) -> String {
+    format!("perf {pair}: {metric}")
+}
+
+fn look(figure: &Figure, aims: &Aims, known: &Known) -> Look {
+    let standing = aims.judge(figure.metric, figure.judged);
+    let worse = known.baselines.get(&figure.metric).and_then(|baseline| baseline.suspects(figure));
+    match (standing, worse) {
+        (Some(Standing::Alert), _) => Look::Suspect(Suspicion::Alert),
+        (_, Some(_)) => Look::Suspect(Suspicion::Worse),
+        (Some(Standing::Warning), None) => Look::Warning,
+        (Some(Standing::Met) | None, None) => Look::Well,
+    }
+}

@@ -1,0 +1,74 @@
+//! Peers are measured and judged as their users see it, on peers that are as slow as they are told to be.
+
+use serde_json::Value;
+
+use crate::support::{Project, Ran};
+
+/// A project with a peer that thinks this long about a handshake, beyond an alert of 250 ms or not.
+fn paced(project: &Project, handshake: &str) {
+    let lines = format!(
+        "[project]\nname = \"test\"\n[peers.paced]\nstart = [\"${{handfast}}\", \"perf\", \"peer\", \"--handshake\", \"{handshake}\"]\n\
+         versions = [\"paced\"]\n[perf.aims]\nhandshake = {{ target = \"200ms\", alert = \"250ms\" }}\n\
+         latency = {{ target = \"1s\", alert = \"2s\" }}\nthroughput = {{ target = 2, alert = 1 }}\n"
+    );
+    project.write("handfast.toml", &lines);
+}
+
+fn json(ran: &Ran, code: i32) -> Value {
+    assert_eq!(ran.code, code, "{}{}", ran.out, ran.error);
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+#[test]
+fn a_slow_peer_is_one_incident_until_it_is_well_again() {
+    let project = Project::bare("");
+    paced(&project, "300ms");
+    let run = ["perf", "run", "--rounds", "1", "--json"];
+    let first = json(&project.run(&run), 1);
+    let opened = first["opened"].as_array().unwrap();
+    assert_eq!(opened.len(), 1, "{first:#}");
+    assert_eq!(opened[0]["subject"], "perf paced -> paced: handshake");
+    let handshake = &first["pairs"][0]["findings"][0];
+    assert_eq!(handshake["further_looks"].as_array().unwrap().len(), 2, "{handshake:#}");
+
+    let again = project.run(&["perf", "run", "--rounds", "1"]);
+    let closing = "1 measured, 0 new incidents, 0 warnings, 1 still open";
+    again.check(1, closing, &["limits of the same rounds", "still open: handshake", "< 200 ms"]);
+    let seen = json(&project.run(&["perf", "history", "--json"]), 0);
+    assert_eq!(seen["open"].as_array().unwrap().len(), 1, "{seen:#}");
+
+    paced(&project, "0s");
+    let well = project.run(&["perf", "run", "--rounds", "1"]);
+    let closing = "1 measured, 0 new incidents, 0 warnings, 0 still open";
+    well.check(0, closing, &["closed: handshake is well again"]);
+    let seen = json(&project.run(&["perf", "history", "handshake", "--json"]), 0);
+    assert_eq!(seen["open"], Value::Array(Vec::new()));
+    assert!(!seen["series"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn every_plant_past_an_alert_is_exactly_one_incident_and_every_other_only_a_warning() {
+    // Smaller memory than by default, and room between the bounds on a machine that is busy otherwise.
+    let aims = "[perf.aims]\nhandshake = { target = \"300ms\", alert = \"1s\" }\nlatency = { target = \"150ms\", alert = \"400ms\" }\n\
+                throughput = { target = 100, alert = 60 }\nmemory = { target = \"64MiB\", alert = \"128MiB\" }\n";
+    let project = Project::bare(aims);
+    let told = json(&project.run(&["perf", "selftest", "--rounds", "1", "--json"]), 0);
+    let plants = told["plants"].as_array().unwrap();
+    assert_eq!((plants.len(), &told["good"]), (9, &9.into()), "{told:#}");
+    for plant in plants {
+        let name = plant["plant"].as_str().unwrap();
+        let incidents = plant["incidents"].as_array().unwrap().len();
+        assert_eq!(incidents, usize::from(name.ends_with("beyond its alert")), "{plant:#}");
+    }
+}
+
+#[test]
+fn who_cannot_be_measured_is_named() {
+    let project = Project::bare("[peers.gone]\nstart = [\"not-there\"]\n");
+    let ran = project.run(&["perf", "run", "gone"]);
+    assert!(ran.code == 3 && ran.error.contains("not-there"), "{}", ran.error);
+    let ran = project.run(&["perf", "run", "nobody"]);
+    assert!(ran.code == 2 && ran.error.contains("it has gone"), "{}", ran.error);
+    let ran = project.run(&["perf", "history"]);
+    assert!(ran.code == 0 && ran.out.contains("nothing was measured yet"), "{}", ran.out);
+}
