@@ -24,7 +24,7 @@ pub struct Figure {
 /// What chance does to a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Noise {
-    /// By which share two halves of the same rounds may differ although nothing does, but for 1 in 100.
+    /// By which share another run of the same build, of as many rounds that take turns with these, may differ, but for 1 in 100.
     pub floor: f64,
     /// By which share another build has to differ to be seen in 9 comparisons of 10 with as many rounds.
     pub detectable: f64,
@@ -63,7 +63,7 @@ fn noise(metric: Metric, rounds: &[f64]) -> Option<Noise> {
     let told = compare(&pairs, ERROR).ok()?;
     // So many rounds a side make as many pairs, twice those that are here.
     let fewer = real(pairs.len()) / real(rounds.len());
-    let floor = (told.high / told.low).sqrt().ln();
+    let floor = (told.high / told.low).sqrt().ln() * fewer.sqrt();
     let detectable = told.detectable.ln() * fewer.sqrt();
     Some(Noise { floor: floor.exp_m1(), detectable: detectable.exp_m1() })
 }
@@ -100,7 +100,7 @@ mod tests {
         let (calm, rough) = (of(0.02), of(0.2));
         assert!(calm.floor < rough.floor && calm.detectable < rough.detectable);
         assert!((0.01..0.06).contains(&calm.detectable), "{calm:?}");
-        assert!(calm.floor > 0.0 && calm.floor < 0.05, "{calm:?}");
+        assert!(calm.floor > 0.0 && calm.floor < calm.detectable, "{calm:?}");
     }
 
     #[test]
@@ -124,6 +124,7 @@ mod tests {
             );
             let (one, two) = (plain.noise.unwrap(), other.noise.unwrap());
             prop_assert!((one.floor - two.floor).abs() < 1e-6 && (one.detectable - two.detectable).abs() < 1e-6);
+            prop_assert!(one.floor <= one.detectable, "chance is not to be seen");
             prop_assert!((plain.median * unit / other.median - 1.0).abs() < 1e-9);
         }
     }
