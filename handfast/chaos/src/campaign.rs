@@ -58,6 +58,8 @@ pub struct Settings {
     pub shrink_for: Duration,
     /// How often the reduced schedule is played again.
     pub confirm: u32,
+    /// How many tries can be under way at the same time, 1 or more.
+    pub abreast: usize,
 }
 
 /// What came of a try.
@@ -306,7 +308,8 @@ impl Campaign {
                     State::Over(End::Unsteady { reason })
                 } else {
                     let trust = found.rate.trust();
-                    let shrink = Box::new(Shrink::new(found.failure.clone(), trust, occurred));
+                    let shrink = Shrink::new(found.failure.clone(), trust, occurred);
+                    let shrink = Box::new(shrink.abreast(self.settings.abreast));
                     State::Shrink { found, shrink, ids: BTreeMap::new(), began: now }
                 }
             }

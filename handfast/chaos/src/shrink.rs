@@ -6,12 +6,18 @@
 //! as it is. All candidates of a round are independent, so that several can be tried at the same time; what has
 //! passed is not tried again.
 //!
+//! Where many tries can be under way at the same time ([`Shrink::abreast`]), waiting costs more than playing. Then each disturbance is
+//! also tried alone, what is still under way after the rest is played a second time beside it, and *probes* say without which
+//! disturbances it no longer fails. Those together are a guess, which most failures of several causes confirm at once.
+//!
 //! A failure that does not come every time is looked for with a [`Sequential`] test: a candidate counts as failing only when it fails
 //! about as often as the schedule that it came from.
 //!
 //! Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 28 (2002).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use handfast_faults::disturbance::Disturbance;
 
 use crate::chances::{Decision, Sequential};
 use crate::schedule::{Failure, Key, Outcome, Schedule, likeness};
@@ -33,6 +39,12 @@ const BELIEVED: u32 = 2;
 
 /// Most further failures that are kept.
 pub const OTHERS_MAX: usize = 8;
+
+/// From so many tries at the same time on, what goes beyond `ddmin` is worth its tries.
+const ABREAST_MIN: usize = 6;
+
+/// Fewer disturbances than these are not probed: leaving out one is what is tried anyway.
+const PROBED_MIN: usize = 4;
 
 /// Number of a try; never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +80,13 @@ pub struct Shrink {
     /// Whether anything ever was.
     is_simpler: bool,
     candidates: Vec<Candidate>,
+    /// The best without one disturbance each; one that passes is believed at once, and none is taken as the best.
+    probes: Vec<Candidate>,
+    /// What each probe so far left out.
+    left_out: BTreeMap<Key, Key>,
+    /// The disturbances without which it passed.
+    needed: BTreeSet<Key>,
+    abreast: usize,
     under_way: BTreeMap<TryId, Key>,
     known: BTreeMap<Key, Judged>,
     others: Vec<Failure>,
@@ -124,6 +143,10 @@ impl Shrink {
             is_changed: false,
             is_simpler: false,
             candidates: Vec::new(),
+            probes: Vec::new(),
+            left_out: BTreeMap::new(),
+            needed: BTreeSet::new(),
+            abreast: 1,
             under_way: BTreeMap::new(),
             known: BTreeMap::new(),
             others: Vec::new(),
@@ -148,17 +171,26 @@ impl Shrink {
         self
     }
 
+    /// The same where so many tries can be under way at the same time.
+    #[must_use]
+    pub fn abreast(mut self, count: usize) -> Self {
+        self.abreast = count;
+        if self.is_wide() {
+            self.lay_out_wide();
+        }
+        self
+    }
+
     /// The next try, if there is one that need not wait for those under way.
     pub fn poll_try(&mut self) -> Option<Try> {
         if self.is_done() || self.tries >= self.tries_max {
             return None;
         }
-        let wants = |candidate: &&Candidate| {
-            let judged = self.known.get(&candidate.key);
-            judged.is_none_or(Judged::wants_more)
-        };
-        let candidate = self.candidates.iter().find(wants)?;
-        let (key, schedule) = (candidate.key.clone(), candidate.schedule.clone());
+        let wants = |key: &Key| self.known.get(key).is_none_or(Judged::wants_more);
+        let is_new = |probe: &&Candidate| !self.known.contains_key(&probe.key);
+        let next = self.candidates.iter().find(|candidate| wants(&candidate.key));
+        let next = next.or_else(|| self.probes.iter().find(is_new)).or_else(|| self.slowest())?;
+        let (key, schedule) = (next.key.clone(), next.schedule.clone());
         let trust = self.trust;
         self.known.entry(key.clone()).or_insert_with(|| Judged::new(trust)).under_way += 1;
         let id = TryId(self.next_id);
@@ -171,6 +203,7 @@ impl Shrink {
     /// Takes in how a try ended. An id that is not under way is of no effect.
     pub fn handle_outcome(&mut self, id: TryId, outcome: Outcome) {
         let Some(key) = self.under_way.remove(&id) else { return };
+        let has_passed = outcome == Outcome::Passed;
         let is_same = outcome.failure().is_some_and(|reason| likeness(reason) == self.likeness);
         if let Some(judged) = self.known.get_mut(&key) {
             judged.handle_try(is_same);
@@ -185,6 +218,9 @@ impl Shrink {
                 self.accept(failure);
                 return;
             }
+        }
+        if has_passed {
+            self.guess(&key);
         }
         self.go_on();
     }
@@ -228,6 +264,69 @@ impl Shrink {
     /// How many times a schedule need not be played because it had been.
     pub fn saved(&self) -> u32 {
         self.saved
+    }
+
+    fn is_wide(&self) -> bool {
+        self.abreast >= ABREAST_MIN
+    }
+
+    /// What has been under way for the longest and would take a second failure to be believed. What passes is mostly over sooner
+    /// than what fails.
+    fn slowest(&self) -> Option<&Candidate> {
+        if !self.is_wide() || self.trust != Trust::Always {
+            return None;
+        }
+        let mut wanting = self.under_way.values().filter(|key| {
+            self.known.get(*key).is_some_and(|judged| {
+                judged.decision() == Decision::Open && judged.failures + judged.under_way < BELIEVED
+            })
+        });
+        let candidate = |key: &Key| self.candidates.iter().find(|candidate| candidate.key == *key);
+        wanting.find_map(candidate)
+    }
+
+    /// A probe has passed, so what it left out is needed: everything that is known to be needed becomes a candidate.
+    fn guess(&mut self, key: &Key) {
+        let Some(without) = self.left_out.get(key) else { return };
+        self.needed.insert(without.clone());
+        self.lay_out_guess();
+    }
+
+    fn lay_out_guess(&mut self) {
+        let steps = self.best.schedule.steps.iter();
+        let needed = steps.filter(|step| self.needed.contains(&key_of(step))).cloned();
+        let schedule = Schedule::new(needed.collect());
+        let key = schedule.key();
+        let is_new = !self.candidates.iter().any(|other| other.key == key);
+        if is_new && !schedule.is_empty() && schedule.len() < self.best.schedule.len() {
+            self.candidates.insert(0, Candidate { schedule, key });
+        }
+    }
+
+    /// Beside what is laid out: what is needed as far as that is known, each disturbance alone, and probes.
+    fn lay_out_wide(&mut self) {
+        self.probes.clear();
+        let best = self.best.schedule.clone();
+        if !matches!(self.stage, Stage::Fewer(_)) || best.len() < 2 {
+            return;
+        }
+        for step in best.steps.iter().rev() {
+            let schedule = Schedule::new(vec![step.clone()]);
+            let key = schedule.key();
+            if !self.candidates.iter().any(|other| other.key == key) {
+                self.candidates.push(Candidate { schedule, key });
+            }
+        }
+        self.lay_out_guess();
+        if best.len() < PROBED_MIN || self.trust != Trust::Always {
+            return;
+        }
+        for (index, step) in best.steps.iter().enumerate() {
+            let schedule = best.without(&BTreeSet::from([index]));
+            let key = schedule.key();
+            self.left_out.insert(key.clone(), key_of(step));
+            self.probes.push(Candidate { schedule, key });
+        }
     }
 
     fn accept(&mut self, failure: Failure) {
@@ -318,6 +417,9 @@ impl Shrink {
                 self.candidates.push(Candidate { schedule, key });
             }
         }
+        if self.is_wide() {
+            self.lay_out_wide();
+        }
     }
 
     fn decision(&self, key: &Key) -> Decision {
@@ -331,6 +433,10 @@ impl Shrink {
             self.others.push(failure);
         }
     }
+}
+
+fn key_of(step: &Disturbance) -> Key {
+    Schedule::new(vec![step.clone()]).key()
 }
 
 impl Judged {

@@ -6,7 +6,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 fn settings() -> Settings {
     let steps = Steps::UpTo(4);
-    Settings { seed: 1, steps, search_for: MINUTE, shrink_for: MINUTE, confirm: 5 }
+    Settings { seed: 1, steps, search_for: MINUTE, shrink_for: MINUTE, confirm: 5, abreast: 1 }
 }
 
 fn campaign(settings: Settings) -> Campaign {

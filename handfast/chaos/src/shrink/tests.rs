@@ -62,6 +62,56 @@ fn twenty_steps_shrink_to_the_culprits_alone() {
     }
 }
 
+/// Plays in rounds: in each, as many as can be under way at the same time. How many rounds it took until so few steps were left.
+fn rounds(shrink: &mut Shrink, abreast: usize, few: usize, culprits: &BTreeSet<String>) -> usize {
+    let mut rounds = 0;
+    while shrink.best().schedule.len() > few {
+        let under_way: Vec<Try> = (0..abreast).map_while(|_| shrink.poll_try()).collect();
+        assert!(!under_way.is_empty(), "it stopped with {}", shrink.best().schedule.len());
+        for next in under_way {
+            shrink.handle_outcome(next.id, outcome(has_all(&next.schedule, culprits)));
+        }
+        rounds += 1;
+    }
+    rounds
+}
+
+#[test]
+fn with_many_tries_at_a_time_a_few_rounds_are_enough() {
+    for (numbers, most) in [(vec![7], 2), (vec![0, 19], 4), (vec![3, 9, 14], 4)] {
+        let culprits = culprits(&numbers);
+        let begin = || Shrink::new(failure(20), Trust::Always, None);
+        let wide = rounds(&mut begin().abreast(24), 24, numbers.len(), &culprits);
+        let plain = rounds(&mut begin(), 24, numbers.len(), &culprits);
+        assert!(wide <= most && wide < plain, "{numbers:?}: {wide} rounds, {plain} without");
+    }
+}
+
+#[test]
+fn many_tries_at_a_time_lead_to_the_culprits_alone() {
+    for numbers in [vec![7], vec![0, 19], vec![3, 9, 14], vec![1, 2, 3, 4, 5]] {
+        let culprits = culprits(&numbers);
+        let mut shrink = Shrink::new(failure(20), Trust::Always, None).abreast(16);
+        rounds(&mut shrink, 16, numbers.len(), &culprits);
+        play(&mut shrink, |schedule| has_all(schedule, &culprits));
+        assert!(shrink.is_minimal());
+        assert_eq!(names(&shrink.best().schedule), culprits);
+    }
+}
+
+#[test]
+fn a_guess_that_does_not_fail_costs_nothing_but_tries() {
+    // 3 is needed, and one of 7 and 12.
+    let fails = |schedule: &Schedule| {
+        let names = names(schedule);
+        names.contains("3") && (names.contains("7") || names.contains("12"))
+    };
+    let mut shrink = Shrink::new(failure(20), Trust::Always, None).abreast(16);
+    play(&mut shrink, fails);
+    assert!(shrink.is_minimal() && shrink.best().schedule.len() == 2, "{:?}", shrink.best());
+    assert!(fails(&shrink.best().schedule));
+}
+
 #[test]
 fn what_came_after_the_failure_is_left_out_at_once() {
     let occurred = schedule(3);

@@ -35,7 +35,7 @@ use crate::interrupt::{Interrupt, Lever};
 use crate::place::Places;
 
 /// Most schedules that are played at the same time.
-pub const LANES_MAX: usize = 16;
+pub const LANES_MAX: usize = 64;
 
 /// What tries are played with.
 #[derive(Debug)]

@@ -30,8 +30,8 @@ pub(crate) struct Options {
     /// Only these kinds of disturbances, such as kill,pause
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind)]
     pub(in crate::commands) only: Vec<Kind>,
-    /// How many schedules to play at the same time, 1 to 16
-    #[arg(long, value_name = "N", default_value = "3", value_parser = RangedU64ValueParser::<usize>::new().range(1..=16))]
+    /// How many schedules to play at the same time, 1 to 64
+    #[arg(long, value_name = "N", default_value = "3", value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub(in crate::commands) parallel: usize,
     /// Keep what is found in this folder, in place of .handfast/chaos
     #[arg(long, value_name = "DIR")]
@@ -42,7 +42,7 @@ pub(crate) struct Options {
 }
 
 const _: () =
-    assert!(STEPS_MAX == 64 && LANES_MAX == 16, "the help and the parsers name the limits");
+    assert!(STEPS_MAX == 64 && LANES_MAX == 64, "the help and the parsers name the limits");
 
 /// What is done where nobody says what: what needs no rights on the host. Links are disturbed by proxies where there are no namespaces.
 const USUAL: [Kind; 8] = [
@@ -82,6 +82,7 @@ impl Options {
             search_for: self.budget,
             shrink_for: self.shrink,
             confirm: self.confirm,
+            abreast: self.parallel,
         }
     }
 
