@@ -37,6 +37,9 @@ pub const REPEATS_MAX: u32 = 12;
 /// and then, and what was deterministic would be shrunk to what is not.
 const BELIEVED: u32 = 2;
 
+/// As many where further tries cost no time: what fails in three of five cases is then believed in one of eight.
+const BELIEVED_ABREAST: u32 = 4;
+
 /// Most further failures that are kept.
 pub const OTHERS_MAX: usize = 8;
 
@@ -122,6 +125,8 @@ struct Candidate {
 struct Judged {
     test: Sequential,
     trust: Trust,
+    /// So many failures in a row are believed.
+    believed: u32,
     under_way: u32,
     failures: u32,
     has_passed: bool,
@@ -191,8 +196,9 @@ impl Shrink {
         let next = self.candidates.iter().find(|candidate| wants(&candidate.key));
         let next = next.or_else(|| self.probes.iter().find(is_new)).or_else(|| self.slowest())?;
         let (key, schedule) = (next.key.clone(), next.schedule.clone());
-        let trust = self.trust;
-        self.known.entry(key.clone()).or_insert_with(|| Judged::new(trust)).under_way += 1;
+        let believed = if self.is_wide() { BELIEVED_ABREAST } else { BELIEVED };
+        let new = || Judged::new(self.trust, believed);
+        self.known.entry(key.clone()).or_insert_with(new).under_way += 1;
         let id = TryId(self.next_id);
         self.next_id += 1;
         self.tries += 1;
@@ -278,7 +284,8 @@ impl Shrink {
         }
         let mut wanting = self.under_way.values().filter(|key| {
             self.known.get(*key).is_some_and(|judged| {
-                judged.decision() == Decision::Open && judged.failures + judged.under_way < BELIEVED
+                judged.decision() == Decision::Open
+                    && judged.failures + judged.under_way < judged.believed
             })
         });
         let candidate = |key: &Key| self.candidates.iter().find(|candidate| candidate.key == *key);
@@ -440,13 +447,13 @@ fn key_of(step: &Disturbance) -> Key {
 }
 
 impl Judged {
-    fn new(trust: Trust) -> Self {
+    fn new(trust: Trust, believed: u32) -> Self {
         let rate = match trust {
             Trust::Always => 1.0,
             Trust::Rate(rate) => rate,
         };
         let test = Sequential::new(rate, REPEATS_MAX);
-        Self { test, trust, under_way: 0, failures: 0, has_passed: false }
+        Self { test, trust, believed, under_way: 0, failures: 0, has_passed: false }
     }
 
     fn handle_try(&mut self, failed: bool) {
@@ -459,7 +466,7 @@ impl Judged {
     fn decision(&self) -> Decision {
         match self.trust {
             Trust::Always if self.has_passed => Decision::Holds,
-            Trust::Always if self.failures >= BELIEVED => Decision::Fails,
+            Trust::Always if self.failures >= self.believed => Decision::Fails,
             Trust::Always => Decision::Open,
             Trust::Rate(_) => self.test.decision(),
         }
@@ -468,7 +475,8 @@ impl Judged {
     fn wants_more(&self) -> bool {
         let most = match self.trust {
             // Most candidates pass, and then the second try was for nothing.
-            Trust::Always => 1,
+            Trust::Always if self.failures == 0 => 1,
+            Trust::Always => self.believed.saturating_sub(self.failures),
             Trust::Rate(_) => self.test.tries_left(),
         };
         self.decision() == Decision::Open && self.under_way < most

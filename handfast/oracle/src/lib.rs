@@ -16,6 +16,7 @@ mod calls;
 mod descriptors_steady;
 mod exactly_once;
 mod frames;
+mod in_time;
 mod linear;
 mod memory_per_message;
 mod no_lost_write;
@@ -72,10 +73,11 @@ type Check = fn(&History<'_>, &Params<'_>) -> Result<Finding, OracleError>;
 type Finding = Result<(), String>;
 
 /// All oracles.
-const ORACLES: [(&str, Check); 20] = [
+const ORACLES: [(&str, Check); 21] = [
     ("bank", bank::check),
     ("descriptors-steady", descriptors_steady::check),
     ("exactly-once", exactly_once::check),
+    ("in-time", in_time::check),
     ("linearizable", linear::check),
     ("memory-per-message", memory_per_message::check),
     ("no-lost-write", no_lost_write::check),

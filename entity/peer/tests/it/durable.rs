@@ -112,6 +112,30 @@ fn whoever_comes_back_gets_at_once_what_waits_for_him_and_what_is_sent_then() {
     }
 }
 
+/// Who was away for long, says nothing when he is back, and does not know the session any more, answers the next attempt. That answer shows
+/// that he is there: the pause that grew while he was away does not come a second time.
+#[test]
+fn whoever_answers_that_the_session_is_unknown_gets_at_once_what_waits_for_him() {
+    for away in [3, 7, 15, 40, 100] {
+        let mut world = acquainted(Protocols::OnlyV1_1);
+        open(&mut world, "a", "b");
+        world.unreachable.push("b".to_owned());
+        keep(&mut world, "one");
+        world.advance(away * SECOND);
+        world.restart("b");
+        world.unreachable.clear();
+        let refused = |world: &World| {
+            let is_it = |event: &PeerEvent| matches!(event, PeerEvent::MessageRefused { .. });
+            world.events.iter().any(|(at, event)| at == "b" && is_it(event))
+        };
+        while !refused(&world) {
+            world.advance(SECOND);
+        }
+        world.advance(SECOND);
+        assert_eq!(texts(&world), ["one"], "away {away} s");
+    }
+}
+
 #[test]
 fn a_lost_message_is_sent_again_after_two_seconds_under_its_number() {
     let mut world = acquainted(Protocols::OnlyV1_1);
