@@ -28,7 +28,7 @@ const AFTER_MS_MAX: u64 = 100;
 
 /// Spans of disturbances, in milliseconds: from what a program hardly notices to what several attempts with growing pauses between them
 /// do not outlast.
-const SPANS_MS: [u64; 7] = [50, 100, 250, 500, 1_000, 2_000, 7_000];
+const SPANS_MS: [u64; 8] = [50, 100, 250, 500, 1_000, 2_000, 4_000, 7_000];
 
 /// Offsets of clocks, in seconds: within and beyond the windows that protocols allow.
 const OFFSETS_S: [i64; 6] = [-3_600, -90, -5, 5, 90, 3_600];

@@ -31,6 +31,9 @@ pub struct Step {
     pub text: String,
 }
 
+/// How a step in a few words begins that waits until every disturbance is over.
+pub const CALM_WITHIN: &str = "calm within ";
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepKind {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use handfast_chaos::novelty::{SIGNS_MAX, Seen, Sign};
 use handfast_scenario::event::{DisturbanceState, Outcome};
+use handfast_scenario::step::CALM_WITHIN;
 use handfast_scenario::verdict::Verdict;
 use handfast_scenario::{Recorded, RunEvent};
 
@@ -30,11 +31,12 @@ pub(super) fn outcome(verdict: &Verdict) -> handfast_chaos::Outcome {
     }
 }
 
-/// What was seen from the first step on, in its order.
+/// What was seen from the first step on, in its order, until calm is there: nothing is disturbed after that, and what waited for a moment
+/// that comes later would not come to pass.
 pub(super) fn signs(events: &[Recorded]) -> Vec<Sign> {
     let mut signs = Vec::new();
     let Some(began_us) = began_us(events) else { return signs };
-    for Recorded { at_us, event } in events {
+    for Recorded { at_us, event } in until_calm(events) {
         let Some(since_us) = at_us.checked_sub(began_us) else { continue };
         if let Some(what) = seen(event).filter(|_| signs.len() < SIGNS_MAX) {
             signs.push(Sign { at: Duration::from_micros(since_us), what });
@@ -87,6 +89,16 @@ fn seen(event: &RunEvent) -> Option<Seen> {
 fn without_number(name: &str) -> String {
     let bare = name.rsplit_once(" (").filter(|(_, rest)| rest.ends_with(')'));
     bare.map_or(name, |(bare, _)| bare).to_owned()
+}
+
+fn until_calm(events: &[Recorded]) -> &[Recorded] {
+    let calm = events.iter().find_map(|recorded| match &recorded.event {
+        RunEvent::StepStarted { step, text, .. } if text.starts_with(CALM_WITHIN) => Some(step),
+        _ => None,
+    });
+    let ends = |recorded: &Recorded| matches!(&recorded.event, RunEvent::StepEnded { step, .. } if Some(step) == calm);
+    let end = calm.and_then(|_| events.iter().position(ends));
+    &events[..end.unwrap_or(events.len())]
 }
 
 fn began_us(events: &[Recorded]) -> Option<u64> {

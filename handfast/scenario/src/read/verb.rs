@@ -11,8 +11,8 @@ use crate::duration;
 use crate::name::{EventName, MethodName, RoleName};
 use crate::span::Span;
 use crate::step::{
-    AwaitEvent, CALL_DEADLINE, Call, Expected, Fault, FaultKind, Lasts, Never, OracleCall, Pace,
-    StepKind, Trigger, Wire,
+    AwaitEvent, CALL_DEADLINE, CALM_WITHIN, Call, Expected, Fault, FaultKind, Lasts, Never,
+    OracleCall, Pace, StepKind, Trigger, Wire,
 };
 use crate::template::Template;
 
@@ -359,7 +359,7 @@ pub(super) fn describe(kind: &StepKind) -> String {
         StepKind::Stop(role) => format!("{role} stops"),
         StepKind::Kill(role) => format!("{role} is killed"),
         StepKind::Start(role) => format!("{role} starts again"),
-        StepKind::Calm(within) => format!("calm within {}", duration::display(*within)),
+        StepKind::Calm(within) => format!("{CALM_WITHIN}{}", duration::display(*within)),
     }
 }
 

@@ -113,23 +113,31 @@ fn search(
         row.fate = Fate::Missed("no scenario that was chosen fits".to_owned());
     }
     let flawed = named(&peer, flaw.name.as_str());
-    let mut left = u32::try_from(castings.len()).unwrap_or(u32::MAX);
-    for (unit, role) in &castings {
-        // What one of them leaves the others have.
-        let share = desk.options.budget.saturating_sub(row.searched) / left.max(1);
-        left -= 1;
-        if desk.interrupt.is_pulled() || share < SEARCH_MIN {
-            break;
+    // What fails without the flaw, too, ends a campaign; what is left of the budget goes on from another seed.
+    for round in 0.. {
+        let spoilt = row.spoilt.len();
+        let mut left = u32::try_from(castings.len()).unwrap_or(u32::MAX);
+        for (unit, role) in &castings {
+            // What one of them leaves the others have.
+            let share = desk.options.budget.saturating_sub(row.searched) / left.max(1);
+            left -= 1;
+            if desk.interrupt.is_pulled() || share < SEARCH_MIN {
+                return Ok(());
+            }
+            let casting = Casting { unit, role, peer: &peer };
+            let subject = desk.subject(recast(casting, &flawed));
+            let steps = Steps::new(desk.around.error.moving, desk.mouth.clone());
+            let steps = steps.of(&format!("{number} {}, {}", flaw.name, subject.unit.id));
+            let settings = desk.options.settings(desk.session.seed.wrapping_add(round));
+            let settings = Settings { search_for: share, ..settings };
+            let (ended, steady) = desk.campaign(lanes, &subject, settings, steps);
+            row.tried(&ended, steady);
+            judge(desk, lanes, (casting, &subject, &ended), row)?;
+            if !matches!(row.fate, Fate::Missed(_)) {
+                return Ok(());
+            }
         }
-        let casting = Casting { unit, role, peer: &peer };
-        let subject = desk.subject(recast(casting, &flawed));
-        let steps = Steps::new(desk.around.error.moving, desk.mouth.clone());
-        let steps = steps.of(&format!("{number} {}, {}", flaw.name, subject.unit.id));
-        let settings = Settings { search_for: share, ..desk.options.settings(desk.session.seed) };
-        let (ended, steady) = desk.campaign(lanes, &subject, settings, steps);
-        row.tried(&ended, steady);
-        judge(desk, lanes, (casting, &subject, &ended), row)?;
-        if !matches!(row.fate, Fate::Missed(_)) {
+        if row.spoilt.len() == spoilt {
             break;
         }
     }
@@ -150,7 +158,9 @@ fn judge(
             let is_rare = confirmed.tries > 0 && confirmed.failures * 2 < confirmed.tries;
             let control = control(desk, lanes, casting, &shrunk.failure.schedule.steps);
             if is_rare || control.failures > 0 || control.tries == 0 {
-                row.spoilt.push(scenario);
+                let reason = shrunk.failure.reason.lines().next().unwrap_or_default();
+                let times = format!("{} of {}", control.failures, control.tries);
+                row.spoilt.push(format!("{scenario}: {reason} ({times} times without the flaw)"));
                 return Ok(());
             }
             let flaw = row.flaw.name.to_string();

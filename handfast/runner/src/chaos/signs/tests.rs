@@ -102,3 +102,21 @@ fn a_verdict_is_a_failure_only_where_the_product_failed() {
     let failed = Verdict::Failed { reason: "no session".to_owned() };
     assert_eq!(outcome(&failed), Outcome::Failed { reason: "no session".to_owned() });
 }
+
+#[test]
+fn what_comes_after_calm_is_no_moment_to_disturb() {
+    let id = StepId("2".to_owned());
+    let text = format!("{CALM_WITHIN}20s");
+    let calm = RunEvent::StepStarted { unit: unit(), step: id.clone(), line: 2, text };
+    let over =
+        RunEvent::StepEnded { unit: unit(), step: id, outcome: Outcome::Passed, duration_us: 1 };
+    let signs = signs(&recorded(vec![
+        step(),
+        said("before"),
+        calm,
+        said("meanwhile"),
+        over,
+        said("after"),
+    ]));
+    assert_eq!(signs.len(), 2, "{signs:?}");
+}

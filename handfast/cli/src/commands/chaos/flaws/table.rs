@@ -32,7 +32,7 @@ pub(super) struct Row {
     pub(super) searched: Duration,
     /// Tries of all of them.
     tries: u32,
-    /// Scenarios in which the same was found without the flaw.
+    /// What failed without the flaw, too, or too seldom: the scenario, and what did not hold.
     pub(super) spoilt: Vec<String>,
 }
 
@@ -239,7 +239,7 @@ impl Row {
             let word = palette.paint(Ink::Doubtful, "not counted");
             writeln!(
                 line,
-                "  {word} {scenario}: it fails without the flaw, too, or too seldom to tell"
+                "  {word}, since it fails without the flaw, too, or too seldom to tell: {scenario}"
             )
             .unwrap_or_default();
         }
