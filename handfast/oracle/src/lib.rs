@@ -152,7 +152,7 @@ mod tests {
                 "on-the-wire" => json!({ "has": { "version": "1.1" } }),
                 "memory-per-message" => json!({ "at_most": "2KiB" }),
                 "untouched" => json!({ "from": "a", "via": "r", "to": "b" }),
-                "ready" | "recovery" => json!({ "at_most": "500ms" }),
+                "in-time" | "ready" | "recovery" => json!({ "at_most": "500ms" }),
                 _ => Value::Null,
             };
             let outcome = judge(&name, &params, &[]).unwrap();
