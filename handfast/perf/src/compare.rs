@@ -36,6 +36,9 @@ pub fn builds(before: &Figure, after: &Figure) -> Option<Difference> {
     if before.is_exact() && after.is_exact() {
         return Some(exact(metric, before.median, after.median));
     }
+    if metric == Metric::Memory {
+        return memory(before, after);
+    }
     let pairs = before.rounds.iter().zip(&after.rounds);
     let pairs: Vec<Pair> = pairs
         .map(|(before, after)| Pair { before: metric.cost(*before), after: metric.cost(*after) })
@@ -50,6 +53,34 @@ pub fn builds(before: &Figure, after: &Figure) -> Option<Difference> {
         high: told.high,
         detectable: told.detectable,
         verdict: told.verdict,
+        is_exact: false,
+    })
+}
+
+/// The rounds of one process are one sample of its memory, however many there are: every round has to say the same, by more than processes
+/// of one build differ.
+fn memory(before: &Figure, after: &Figure) -> Option<Difference> {
+    let rounds = before.rounds.iter().zip(&after.rounds);
+    let ratios: Vec<f64> = rounds.map(|(before, after)| after / before).collect();
+    let least = ratios.iter().copied().reduce(f64::min).filter(|ratio| *ratio > 0.0)?;
+    let most = ratios.iter().copied().reduce(f64::max).filter(|ratio| ratio.is_finite())?;
+    let (low, high) = (least / BOUND_MIN, most * BOUND_MIN);
+    let verdict = if low > 1.0 {
+        Verdict::Worse
+    } else if high < 1.0 {
+        Verdict::Better
+    } else {
+        Verdict::Even
+    };
+    Some(Difference {
+        metric: before.metric,
+        before: before.median,
+        after: after.median,
+        ratio: median(&ratios),
+        low,
+        high,
+        detectable: (high / low).sqrt(),
+        verdict,
         is_exact: false,
     })
 }
@@ -153,6 +184,20 @@ mod tests {
             (told(812.0, 812.0).verdict, told(812.0, 812.0).is_exact),
             (Verdict::Even, true)
         );
+    }
+
+    #[test]
+    fn memory_differs_where_every_round_says_so() {
+        let of = |rounds: &[f64]| Figure::of_rounds(Metric::Memory, rounds.to_vec()).unwrap();
+        let growing: Vec<f64> = (0..20).map(|round| 5e6 + 1e5 * f64::from(round)).collect();
+        let verdict = |factor: f64| {
+            let other: Vec<f64> = growing.iter().map(|bytes| bytes * factor).collect();
+            builds(&of(&growing), &of(&other)).unwrap().verdict
+        };
+        assert_eq!((verdict(3.8), verdict(0.5)), (Verdict::Worse, Verdict::Better));
+        assert_eq!((verdict(1.02), verdict(0.98)), (Verdict::Even, Verdict::Even));
+        let crossing = builds(&of(&[1e6, 2e6]), &of(&[2e6, 1e6])).unwrap();
+        assert_eq!(crossing.verdict, Verdict::Even);
     }
 
     #[test]

@@ -66,6 +66,11 @@ struct Shared {
 }
 
 impl NotifyArgs {
+    /// Tells as news of this subject, if there is one.
+    pub(crate) fn of(subject: Option<String>) -> Self {
+        Self { notify: subject }
+    }
+
     /// Carries out a command that makes a run. One that ends before its run has begun is told, too.
     pub(crate) fn tell(
         &self,

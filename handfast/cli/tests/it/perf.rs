@@ -3,15 +3,15 @@
 use serde_json::Value;
 
 use crate::support::{Project, Ran};
+use crate::telling::{CHANNEL, told};
 
-/// A project with a peer that thinks this long about a handshake, beyond an alert of 250 ms or not.
-fn paced(project: &Project, handshake: &str) {
-    let lines = format!(
-        "[project]\nname = \"test\"\n[peers.paced]\nstart = [\"${{handfast}}\", \"perf\", \"peer\", \"--handshake\", \"{handshake}\"]\n\
-         versions = [\"paced\"]\n[perf.aims]\nhandshake = {{ target = \"200ms\", alert = \"250ms\" }}\n\
+/// What makes `py` no peer that is measured, but one that thinks this long about a handshake, beyond an alert of 250 ms or not.
+fn paced(handshake: &str) -> String {
+    format!(
+        "[peers.paced]\nstart = [\"${{handfast}}\", \"perf\", \"peer\", \"--handshake\", \"{handshake}\"]\nversions = [\"paced\"]\n\
+         [perf]\npeers = [\"paced\"]\n[perf.aims]\nhandshake = {{ target = \"200ms\", alert = \"250ms\" }}\n\
          latency = {{ target = \"1s\", alert = \"2s\" }}\nthroughput = {{ target = 2, alert = 1 }}\n"
-    );
-    project.write("handfast.toml", &lines);
+    )
 }
 
 fn json(ran: &Ran, code: i32) -> Value {
@@ -21,10 +21,13 @@ fn json(ran: &Ran, code: i32) -> Value {
 
 #[test]
 fn a_slow_peer_is_one_incident_until_it_is_well_again() {
-    let project = Project::bare("");
-    paced(&project, "300ms");
-    let run = ["perf", "run", "--rounds", "1", "--json"];
+    let (slack, project) = told();
+    let lines = std::fs::read_to_string(project.path().join("handfast.toml")).unwrap();
+    project.write("handfast.toml", &format!("{lines}{}", paced("300ms")));
+    let run = ["perf", "run", "--rounds", "1", "--notify", "--json"];
     let first = json(&project.run(&run), 1);
+    let [message] = slack.messages(CHANNEL).try_into().unwrap();
+    assert!(message.text.contains("perf"), "{}", message.text);
     let opened = first["opened"].as_array().unwrap();
     assert_eq!(opened.len(), 1, "{first:#}");
     assert_eq!(opened[0]["subject"], "perf paced -> paced: handshake");
@@ -37,8 +40,9 @@ fn a_slow_peer_is_one_incident_until_it_is_well_again() {
     let seen = json(&project.run(&["perf", "history", "--json"]), 0);
     assert_eq!(seen["open"].as_array().unwrap().len(), 1, "{seen:#}");
 
-    paced(&project, "0s");
-    let well = project.run(&["perf", "run", "--rounds", "1"]);
+    project.write("handfast.toml", &format!("{lines}{}", paced("0s")));
+    let well = project.run(&["perf", "run", "--rounds", "1", "--notify"]);
+    assert!(slack.messages(CHANNEL).len() >= 2, "well again, in the thread");
     let closing = "1 measured, 0 new incidents, 0 warnings, 0 still open";
     well.check(0, closing, &["closed: handshake is well again"]);
     let seen = json(&project.run(&["perf", "history", "handshake", "--json"]), 0);

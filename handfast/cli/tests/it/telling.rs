@@ -15,7 +15,7 @@ use crate::support::{Project, Ran};
 use crate::trial::{self, Order};
 
 const TOKEN: &str = "xoxb-fake-token";
-const CHANNEL: &str = "C0FAKE001";
+pub(crate) const CHANNEL: &str = "C0FAKE001";
 
 /// The short form of the benchmark `incidents`.
 #[test]
@@ -235,7 +235,7 @@ const RED: &str = "[[step]]\nexpect = \"message.inbox\"\non = [\"b\"]\nhas = { f
 const GREEN: &str = "[[step]]\ncall = \"message.send\"\nrole = \"a\"\nwith = { to = \"b\", body = { text = \"x\" } }\n";
 
 /// A project that tells a Slack in good weather.
-fn told() -> (FakeSlack, Project) {
+pub(crate) fn told() -> (FakeSlack, Project) {
     told_and("")
 }
 

@@ -9,15 +9,16 @@ use handfast_runner::build;
 use handfast_runner::perf::{self, Cast, Means, Measured, Order};
 use handfast_runner::project::Loaded;
 use handfast_runner::sink::{self, Ear, EventSink, Mouth, Progress};
-use handfast_scenario::Project;
 use handfast_scenario::name::PeerName;
 use handfast_scenario::project::PeerProgram;
+use handfast_scenario::{Project, RunEvent};
 use handfast_statistics::number::real_u64;
 use tokio::runtime::Runtime;
 
 use super::super::run::runtime;
 use super::super::selection::load;
 use super::super::session::Session;
+use super::super::telling::Telling;
 use crate::around::Around;
 use crate::console::ProgressSink;
 use crate::error::CommandError;
@@ -33,10 +34,14 @@ pub(super) struct Bench {
 
 impl Bench {
     /// Opens the project that the program was called in.
-    pub(super) fn open(around: &Around) -> Result<Self, CommandError> {
+    pub(super) fn open(around: &Around, telling: &Telling) -> Result<Self, CommandError> {
         let loaded = load(around)?;
         let session = Session::open(&loaded, around, None)?;
-        let sinks: Vec<Box<dyn EventSink>> = vec![Box::new(ProgressSink::new(around.error))];
+        let mut sinks: Vec<Box<dyn EventSink>> = vec![Box::new(ProgressSink::new(around.error))];
+        let settings = loaded.project.notify.as_ref();
+        let run = (session.id.as_str(), session.clock);
+        telling.begin(around, &loaded.root, &loaded.project.name, settings, run)?;
+        sinks.extend(telling.sink());
         let (mouth, ear) = sink::open(session.clock, sinks)
             .map_err(|error| CommandError::infra(&error, "no thread for the outputs"))?;
         if let Some(note) = session.swept_note() {
@@ -121,6 +126,11 @@ impl Bench {
     pub(super) fn means(&self) -> Means<'_> {
         let Session { lab, places, seed, .. } = &self.session;
         Means { lab, places, seed: *seed }
+    }
+
+    /// Says what people may be told.
+    pub(super) fn say(&self, event: RunEvent) {
+        self.mouth.say(event);
     }
 
     /// Says something that is no result.

@@ -8,6 +8,7 @@ use handfast_scenario::ExitCode;
 use handfast_trend::paired::Verdict;
 use serde_json::json;
 
+use super::super::telling::Telling;
 use super::bench::{Bench, machine_class};
 use super::shown;
 use crate::around::Around;
@@ -47,7 +48,7 @@ Examples:
 
 /// Carries out the command.
 pub(crate) fn run(args: &Args, around: &Around) -> Result<ExitCode, CommandError> {
-    let bench = Bench::open(around)?;
+    let bench = Bench::open(around, &Telling::default())?;
     let cast = |name: &str| bench.peer(name).map(|peer| Cast { a: peer.clone(), b: peer });
     let casts = [cast(&args.before)?, cast(&args.after)?];
     bench.prepare(&casts, args.no_build)?;

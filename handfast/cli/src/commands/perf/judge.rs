@@ -139,3 +139,80 @@ fn look(figure: &Figure, aims: &Aims, known: &Known) -> Look {
         (Some(Standing::Met) | None, None) => Look::Well,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use handfast_perf::Latencies;
+    use handfast_runner::perf::Limits;
+
+    use super::*;
+
+    fn measured(latency_us: f64) -> Measured {
+        let mut some = Latencies::new();
+        some.record(0, 1);
+        let some = some.percentiles().unwrap();
+        Measured {
+            pair: "a -> b".to_owned(),
+            protocol: None,
+            figures: Figure::of_rounds(Metric::Latency, vec![latency_us]).into_iter().collect(),
+            handshakes: some,
+            latencies: some,
+            late: some,
+            limits: Limits { loopback: some, call: some, calls_per_second: 1.0 },
+            messages: 1,
+            failed: 0,
+            first_failure: None,
+            detours: 0,
+        }
+    }
+
+    /// Six earlier runs of a millisecond.
+    fn known() -> Known {
+        let baseline = Baseline::new(Metric::Latency, &[1_000.0; 6]).unwrap();
+        Known { baselines: BTreeMap::from([(Metric::Latency, baseline)]), ..Known::default() }
+    }
+
+    /// A first look, and further ones until none is wanted; whether the build is worse than a known one is said by `is_worse`.
+    fn decided(looks: &[f64], known: &Known, is_worse: Option<bool>) -> Decision {
+        let aims = Aims::default();
+        let mut judged = Judged::new(measured(looks[0]), &aims, known);
+        for look in &looks[1..] {
+            assert!(judged.wants_look(), "{looks:?}");
+            judged.look(&measured(*look), &aims, known, |_| is_worse);
+        }
+        assert!(!judged.wants_look(), "{looks:?}");
+        judged.findings[0].decision
+    }
+
+    #[test]
+    fn what_is_worse_than_earlier_runs_is_confirmed_before_it_is_an_incident() {
+        let known = known();
+        assert_eq!(decided(&[1_010.0], &known, None), Decision::Well);
+        let open = Decision::Open(Suspicion::Worse);
+        assert_eq!(decided(&[1_500.0, 1_490.0, 1_510.0], &known, None), open);
+        let slow_minute = Decision::NotConfirmed(Suspicion::Worse);
+        assert_eq!(decided(&[1_500.0, 1_000.0], &known, None), slow_minute);
+        assert_eq!(decided(&[1_500.0], &Known::default(), None), Decision::Well);
+    }
+
+    #[test]
+    fn a_known_build_in_turns_decides_over_the_past() {
+        let known = known();
+        // The machine became slower, and the known build with it.
+        let machine = Decision::NotConfirmed(Suspicion::Worse);
+        assert_eq!(decided(&[1_500.0, 1_500.0], &known, Some(false)), machine);
+        let open = Decision::Open(Suspicion::Worse);
+        assert_eq!(decided(&[1_500.0, 1_000.0, 1_000.0], &known, Some(true)), open);
+        // An alert is one whatever else is as slow.
+        let alert = Decision::Open(Suspicion::Alert);
+        assert_eq!(decided(&[300e3, 300e3, 300e3], &known, Some(false)), alert);
+    }
+
+    #[test]
+    fn an_open_incident_is_not_opened_again_and_closes() {
+        let mut known = known();
+        known.open.insert(Metric::Latency, "r1-1".to_owned());
+        assert_eq!(decided(&[300e3], &known, None), Decision::StillOpen(Suspicion::Alert));
+        assert_eq!(decided(&[1_000.0], &known, None), Decision::Close);
+    }
+}

@@ -5,11 +5,14 @@ use handfast_lab::clock::unix_us;
 use handfast_perf::compare::builds;
 use handfast_perf::{Aims, Metric};
 use handfast_runner::perf::{Cast, Measured, Order};
-use handfast_scenario::ExitCode;
+use handfast_scenario::event::{FORMAT, Summary};
+use handfast_scenario::plan::UnitId;
 use handfast_scenario::project::PeerProgram;
+use handfast_scenario::{ExitCode, RunEvent};
 use handfast_trend::paired::Verdict;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::super::telling::{NotifyArgs, Telling};
 use super::bench::{Bench, machine_class};
 use super::judge::{Judged, Known};
 use super::shown;
@@ -45,6 +48,9 @@ pub(crate) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Tell the channels of `[notify]` what this run finds, as news of SUBJECT (`perf` if none is given)
+    #[arg(long, value_name = "SUBJECT", num_args = 0..=1, require_equals = true, default_missing_value = "perf")]
+    notify: Option<String>,
 }
 
 const EXAMPLES: &str = "\
@@ -52,11 +58,16 @@ Examples:
   handfast perf run                          the peers of [perf] or of the matrix
   handfast perf run entity --rounds 40       one of them, with less of chance in it
   handfast perf run python --from entity     between two kinds
-  handfast perf run --no-build --json        for a program";
+  handfast perf run --no-build --json        for a program
+  handfast perf run --notify                 and tell the team of what is confirmed";
 
 /// Carries out the command.
 pub(crate) fn run(args: &Args, around: &Around) -> Result<ExitCode, CommandError> {
-    let bench = Bench::open(around)?;
+    NotifyArgs::of(args.notify.clone()).tell(around, |telling| go(args, around, telling))
+}
+
+fn go(args: &Args, around: &Around, telling: &Telling) -> Result<ExitCode, CommandError> {
+    let bench = Bench::open(around, telling)?;
     let peers = bench.peers(&args.peers)?;
     let from = args.from.as_deref().map(|name| bench.peer(name)).transpose()?;
     let against = args.against.as_deref().map(|name| bench.peer(name)).transpose()?;
@@ -71,12 +82,14 @@ pub(crate) fn run(args: &Args, around: &Around) -> Result<ExitCode, CommandError
     let started_unix_us = session.clock.started_unix_us();
     let mark = RunMark { run: &session.id, started_unix_us, seed: session.seed, machine };
     let mut store = Store::open(&bench.loaded.root, mark, around)?;
+    begin(&bench, around, casts.len());
     let order = Order { rounds: args.rounds, ..Order::default() };
     let (aims, mut judged, mut opened) = (bench.aims(), Vec::new(), Vec::new());
     for cast in &casts {
         let known = store.known(&cast.name())?;
         let of_cast = judge(&bench, cast, known_build.as_ref(), (order, &aims, &known))?;
         opened.extend(store.keep(&of_cast, unix_us())?);
+        bench.say(ended(&of_cast, &opened));
         if !args.json {
             Stream::Out.print(&shown::judged(
                 &of_cast,
@@ -94,7 +107,12 @@ pub(crate) fn run(args: &Args, around: &Around) -> Result<ExitCode, CommandError
         "run": bench.session.id, "commit": store.commit, "machine": store.machine, "pairs": pairs, "opened": opened,
     });
     let counts = [judged.len() - failed, failed];
-    store.end(&report, exit, counts, bench.session.clock.now_us())?;
+    let duration_us = bench.session.clock.now_us();
+    store.end(&report, exit, counts, duration_us)?;
+    let [passed, failed] = counts.map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+    let summary = Summary { passed, failed, ..Summary::default() };
+    bench.say(RunEvent::RunEnded { summary, exit, duration_us });
+    telling.run_is_over();
     bench.close()?;
     if args.json {
         Stream::Out.print(&format!("{report:#}\n"));
@@ -102,6 +120,34 @@ pub(crate) fn run(args: &Args, around: &Around) -> Result<ExitCode, CommandError
         Stream::Out.print(&shown::closing(&judged, &opened));
     }
     Ok(exit)
+}
+
+/// Who is told of the run hears that it begins: each pair of peers is a unit of it.
+fn begin(bench: &Bench, around: &Around, units: usize) {
+    let session = &bench.session;
+    bench.say(RunEvent::RunStarted {
+        format: FORMAT,
+        run: session.id.clone(),
+        handfast: env!("CARGO_PKG_VERSION").to_owned(),
+        command: around.command.clone(),
+        seed: session.seed,
+        started_unix_us: session.clock.started_unix_us(),
+        units,
+        suites: 0,
+        shard: None,
+    });
+}
+
+/// What people are told of a pair: nothing of a suspect that was not confirmed.
+fn ended(judged: &Judged, opened: &[Value]) -> RunEvent {
+    let reasons = shown::failures(judged, opened);
+    let verdict = if reasons.is_empty() {
+        handfast_scenario::verdict::Verdict::Passed
+    } else {
+        handfast_scenario::verdict::Verdict::Failed { reason: reasons.join("; ") }
+    };
+    let unit = UnitId::new(format!("perf {}", judged.measured.pair));
+    RunEvent::UnitEnded { unit, verdict, duration_us: 0, cpu_us: 0 }
 }
 
 /// Measures a pair, and looks again as long as something is suspect.

@@ -13,6 +13,7 @@ use handfast_statistics::number::whole;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use super::super::telling::Telling;
 use super::bench::Bench;
 use super::judge::{Judged, Known};
 use crate::around::Around;
@@ -42,7 +43,7 @@ Examples:
 
 /// Carries out the command.
 pub(crate) fn run(args: &Args, around: &Around) -> Result<ExitCode, CommandError> {
-    let bench = Bench::open(around)?;
+    let bench = Bench::open(around, &Telling::default())?;
     let order = Order {
         rounds: args.rounds,
         messages: 10,

@@ -120,49 +120,77 @@ fn limits(measured: &Measured) -> String {
 
 fn told(judged: &Judged, finding: &Finding, opened: &[Value], palette: Palette) -> String {
     let metric = finding.metric;
-    let why = |suspicion| match (suspicion, finding.worse, &finding.baseline) {
-        (Suspicion::Worse, Some(worse), Some(baseline)) => format!(
-            "costs {worse:.2} times the median of {} runs, {}",
-            baseline.runs,
-            metric.unit().show(baseline.median)
-        ),
-        (Suspicion::Worse | Suspicion::Alert, _, _) => "is beyond its alert".to_owned(),
-    };
     let looks = finding.further.len();
     let (ink, text) = match finding.decision {
         Decision::Well | Decision::LookAgain(_) => return String::new(),
         Decision::Warning => (Ink::Doubtful, format!("warning: {metric} misses its target")),
         Decision::NotConfirmed(suspicion) => {
+            let why = why(judged, finding, suspicion);
             let text = format!(
-                "warning: {metric} {}, which look {looks} with peers started anew did not confirm",
-                why(suspicion)
+                "warning: {metric} {why}, which look {looks} with peers started anew did not confirm"
             );
             (Ink::Doubtful, text)
         }
         Decision::Open(suspicion) => {
-            let subject = judged.subject(metric);
-            let incident = opened.iter().find(|incident| incident["subject"] == subject.as_str());
-            let commit = |key: &str| incident.and_then(|incident| incident[key].as_str());
-            let range = match (commit("good_commit"), commit("bad_commit")) {
-                (Some(good), Some(bad)) => format!(", between {good:.12} and {bad:.12}"),
-                (None, Some(bad)) => format!(", at {bad:.12} or before"),
-                (_, None) => String::new(),
-            };
-            (
-                Ink::Bad,
-                format!(
-                    "incident: {metric} {}, confirmed by {looks} further looks{range}",
-                    why(suspicion)
-                ),
-            )
+            let (why, range) = (why(judged, finding, suspicion), range(judged, finding, opened));
+            let text =
+                format!("incident: {metric} {why}, confirmed by {looks} further looks{range}");
+            (Ink::Bad, text)
         }
         Decision::StillOpen(suspicion) => {
             let incident = judged.open(metric).map_or("", String::as_str);
-            (Ink::Bad, format!("still open: {metric} {}, incident {incident}", why(suspicion)))
+            let why = why(judged, finding, suspicion);
+            (Ink::Bad, format!("still open: {metric} {why}, incident {incident}"))
         }
         Decision::Close => (Ink::Good, format!("closed: {metric} is well again")),
     };
     format!("  {}\n", palette.paint(ink, tame(&text)))
+}
+
+/// What is wrong with the peers, a sentence each, for people who were not there.
+pub(super) fn failures(judged: &Judged, opened: &[Value]) -> Vec<String> {
+    let measured = &judged.measured;
+    let mut failures = Vec::new();
+    if let Some(why) = &measured.first_failure {
+        let (failed, all) = (measured.failed, measured.messages);
+        failures.push(format!("{failed} of {all} messages failed, the first because {why}"));
+    }
+    for finding in &judged.findings {
+        let (Decision::Open(suspicion) | Decision::StillOpen(suspicion)) = finding.decision else {
+            continue;
+        };
+        let (why, range) = (why(judged, finding, suspicion), range(judged, finding, opened));
+        failures.push(format!("{} {why}{range}", finding.metric));
+    }
+    failures
+}
+
+fn why(judged: &Judged, finding: &Finding, suspicion: Suspicion) -> String {
+    let unit = finding.metric.unit();
+    match (suspicion, finding.worse, &finding.baseline) {
+        (Suspicion::Worse, Some(worse), Some(baseline)) => {
+            let (runs, median) = (baseline.runs, unit.show(baseline.median));
+            format!("costs {worse:.2} times the median of {runs} runs, {median}")
+        }
+        (Suspicion::Worse | Suspicion::Alert, _, _) => {
+            let figure = judged.measured.figure(finding.metric);
+            let value = figure.map_or_else(String::new, |figure| unit.show(figure.judged));
+            let alert = finding.aim.map_or_else(String::new, |aim| unit.show(aim.alert));
+            format!("is {value}, beyond its alert of {alert}")
+        }
+    }
+}
+
+/// Between which commits it changed.
+fn range(judged: &Judged, finding: &Finding, opened: &[Value]) -> String {
+    let subject = judged.subject(finding.metric);
+    let incident = opened.iter().find(|incident| incident["subject"] == subject.as_str());
+    let commit = |key: &str| incident.and_then(|incident| incident[key].as_str());
+    match (commit("good_commit"), commit("bad_commit")) {
+        (Some(good), Some(bad)) => format!(", between {good:.12} and {bad:.12}"),
+        (None, Some(bad)) => format!(", at {bad:.12} or before"),
+        (_, None) => String::new(),
+    }
 }
 
 /// What all pairs together came to.
@@ -239,4 +267,26 @@ pub(super) fn table(rows: &[Row], palette: Palette) -> String {
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_a_word_stands_behind() {
+        let cells = |texts: [&str; 7]| texts.map(str::to_owned);
+        let rows = [
+            (cells(["", "median", "", "", "", "", ""]), None),
+            (cells(["latency", "2 ms", "", "", "", "", ""]), Some((Ink::Good, "met".to_owned()))),
+        ];
+        let shown = table(&rows, Palette::Plain);
+        assert_eq!(shown, "           median\n  latency    2 ms            met\n");
+        assert!(table(&rows, Palette::Coloured).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn incidents_are_counted_in_words() {
+        assert_eq!([incidents(1), incidents(2)], ["1 new incident", "2 new incidents"]);
+    }
 }
