@@ -68,7 +68,13 @@ impl Judged {
         self.findings.iter().any(|finding| matches!(finding.decision, Decision::LookAgain(_)))
     }
 
-    /// One more look; `against` is how the same rounds stand to a build that is known, where one was named.
+    /// Whether something that is counted has to be looked at.
+    pub(super) fn wants_count(&self) -> bool {
+        let is_wanted = |finding: &Finding| matches!(finding.decision, Decision::LookAgain(_));
+        self.findings.iter().any(|finding| finding.metric.is_counter() && is_wanted(finding))
+    }
+
+    /// One more look; `is_worse` says how the same rounds stand to a build that is known, where one was named.
     pub(super) fn look(
         &mut self,
         again: &Measured,
@@ -141,20 +147,26 @@ fn look(figure: &Figure, aims: &Aims, known: &Known) -> Look {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use handfast_perf::Latencies;
     use handfast_runner::perf::Limits;
 
     use super::*;
 
     fn measured(latency_us: f64) -> Measured {
+        of_values(&[(Metric::Latency, latency_us)])
+    }
+
+    /// What a run of one round with these values would have measured.
+    pub(in crate::commands::perf) fn of_values(values: &[(Metric, f64)]) -> Measured {
+        let figure = |(metric, value): &(Metric, f64)| Figure::of_rounds(*metric, vec![*value]);
         let mut some = Latencies::new();
         some.record(0, 1);
         let some = some.percentiles().unwrap();
         Measured {
             pair: "a -> b".to_owned(),
             protocol: None,
-            figures: Figure::of_rounds(Metric::Latency, vec![latency_us]).into_iter().collect(),
+            figures: values.iter().filter_map(figure).collect(),
             handshakes: some,
             latencies: some,
             late: some,

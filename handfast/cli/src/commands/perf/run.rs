@@ -163,6 +163,7 @@ fn judge(
     while judged.wants_look() {
         bench.note(format!("{} is suspect: started anew and measured once more", cast.name()));
         let casts: Vec<Cast> = std::iter::once(cast).chain(known_build).cloned().collect();
+        let order = Order { counts: judged.wants_count(), ..order };
         let measured = bench.measure(&casts, order)?;
         let Some((again, against)) = measured.split_first() else { return Err(nothing()) };
         let is_worse = |metric| Some(worse(against.first()?, again, metric)? == Verdict::Worse);

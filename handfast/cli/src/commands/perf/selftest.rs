@@ -267,3 +267,77 @@ const BEYOND: f64 = 1.25;
 
 /// Messages at once, a round: two for each that is on its way.
 const BURST: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::super::judge::tests::of_values;
+    use super::*;
+
+    const WELL: [(Metric, f64); 4] = [
+        (Metric::Handshake, 2e3),
+        (Metric::Latency, 1e3),
+        (Metric::Throughput, 5e3),
+        (Metric::Memory, 10e6),
+    ];
+
+    /// Judged where each look finds the value that was planted, and the first one something else, if it is given.
+    fn settled(plant: Plant, aims: &Aims, first: Option<f64>) -> Settled {
+        let known = Known::default();
+        let with = |value: Option<f64>| {
+            let values = WELL.map(|(metric, well)| match plant.what {
+                Some((planted, place)) if planted == metric => (
+                    metric,
+                    value.unwrap_or_else(|| super::value(metric, aims.of(metric).unwrap(), place)),
+                ),
+                Some(_) | None => (metric, well),
+            });
+            of_values(&values)
+        };
+        let mut judged = Judged::new(with(first), aims, &known);
+        while judged.wants_look() {
+            judged.look(&with(None), aims, &known, |_| None);
+        }
+        Settled { plant, judged }
+    }
+
+    #[test]
+    fn every_plant_beyond_an_alert_is_one_incident_and_every_other_only_a_warning() {
+        let mut own = Aims::default();
+        own.set(Metric::Latency, Aim { target: 3e3, alert: 4e3 });
+        own.set(Metric::Throughput, Aim { target: 800.0, alert: 790.0 });
+        for aims in [Aims::default(), own] {
+            let plants = plants(&aims, Order::default());
+            assert_eq!(plants.len(), 9);
+            for plant in plants {
+                let settled = settled(plant, &aims, None);
+                assert!(settled.is_good(), "{}: {:#}", settled.plant.name(), settled.json());
+                let beyond = matches!(settled.plant.what, Some((_, Place::Beyond)));
+                assert_eq!(settled.incidents().len(), usize::from(beyond));
+                assert_eq!(
+                    settled.warnings().len(),
+                    usize::from(settled.plant.what.is_some() && !beyond)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_the_first_look_saw_is_no_incident() {
+        let aims = Aims::default();
+        let plant = Plant { what: Some((Metric::Latency, Place::Between)), arguments: Vec::new() };
+        let settled = settled(plant, &aims, Some(1e6));
+        assert_eq!((settled.incidents(), settled.is_good()), (Vec::new(), true));
+    }
+
+    #[test]
+    fn a_plant_is_told_what_makes_its_value() {
+        let told =
+            |metric, value| arguments(metric, value, Order { burst: 128, ..Order::default() });
+        assert_eq!(told(Metric::Handshake, 750e3), ["--handshake", "750ms"]);
+        assert_eq!(told(Metric::Throughput, 40.0), ["--work", "25ms"]);
+        // 64 messages before the first of 20 rounds of 20 and 128.
+        assert_eq!(told(Metric::Memory, 3_024_000.0), ["--leak", "1000"]);
+        let cast = plants(&Aims::default(), Order::default())[2].cast();
+        assert_eq!(cast.name(), "handshake -> handshake");
+    }
+}
