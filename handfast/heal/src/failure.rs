@@ -204,7 +204,7 @@ impl Failure {
         let begun = if self.has_begun { Judgement::Unanswered } else { Judgement::Unbegun };
         match self.verdict.kind() {
             // The runner says so only where no expectation was found broken.
-            VerdictKind::Infra | VerdictKind::Absent => Judgement::Unbegun,
+            VerdictKind::Infra | VerdictKind::Absent | VerdictKind::DidNotFit => Judgement::Unbegun,
             VerdictKind::TimedOut => begun,
             VerdictKind::Failed => self.judgement_of_failed(begun),
             VerdictKind::Passed | VerdictKind::Unsupported => Judgement::Answered,
@@ -296,7 +296,7 @@ pub fn is_failure(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Failed { .. } | Verdict::Infra { .. } | Verdict::TimedOut { .. } => true,
         Verdict::Absent { allowed, .. } => !allowed,
-        Verdict::Passed | Verdict::Unsupported { .. } => false,
+        Verdict::Passed | Verdict::Unsupported { .. } | Verdict::DidNotFit { .. } => false,
     }
 }
 

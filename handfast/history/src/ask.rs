@@ -61,7 +61,8 @@ impl History {
             VerdictKind::Failed
             | VerdictKind::Infra
             | VerdictKind::TimedOut
-            | VerdictKind::Absent => None,
+            | VerdictKind::Absent
+            | VerdictKind::DidNotFit => None,
         })
     }
 
@@ -150,7 +151,7 @@ impl History {
         &self,
         units: impl IntoIterator<Item = &'a str>,
     ) -> Result<BTreeMap<String, Cost>, HistoryError> {
-        let newest = "SELECT duration_us, cpu_us FROM results WHERE unit = ?1 AND cpu_us > 0 ORDER BY ended_unix_us DESC LIMIT 1";
+        let newest = "SELECT duration_us, cpu_us FROM results WHERE unit = ?1 AND cpu_us > 0 AND kind <> 'did_not_fit' ORDER BY ended_unix_us DESC LIMIT 1";
         let mut costs = BTreeMap::new();
         let read = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(newest)?;

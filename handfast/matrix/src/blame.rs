@@ -115,7 +115,7 @@ fn well(cell: &Square) -> Option<bool> {
     match cell.verdict()?.kind() {
         VerdictKind::Passed => Some(true),
         VerdictKind::Failed | VerdictKind::TimedOut | VerdictKind::Infra => Some(false),
-        VerdictKind::Unsupported | VerdictKind::Absent => None,
+        VerdictKind::Unsupported | VerdictKind::Absent | VerdictKind::DidNotFit => None,
     }
 }
 

@@ -139,7 +139,7 @@ pub fn compare(expected: Option<&Expected>, verdict: VerdictKind) -> Comparison 
         Some(_) => match verdict {
             VerdictKind::Passed => Comparison::UnexpectedPass,
             // A cell that nobody could play says nothing about what was expected of it.
-            VerdictKind::Absent | VerdictKind::Infra => Comparison::Plain,
+            VerdictKind::Absent | VerdictKind::Infra | VerdictKind::DidNotFit => Comparison::Plain,
             VerdictKind::Failed | VerdictKind::TimedOut | VerdictKind::Unsupported => {
                 Comparison::Otherwise
             }

@@ -236,6 +236,7 @@ impl Grid {
                     counts.absent += 1;
                     played = false;
                 }
+                VerdictKind::DidNotFit => played = false,
             }
             counts.played += usize::from(played);
             match cell.comparison() {
@@ -314,7 +315,10 @@ impl Square {
     pub fn failed(&self) -> bool {
         self.verdict().is_some_and(|verdict| match verdict.kind() {
             VerdictKind::Failed | VerdictKind::TimedOut | VerdictKind::Infra => true,
-            VerdictKind::Passed | VerdictKind::Unsupported | VerdictKind::Absent => false,
+            VerdictKind::Passed
+            | VerdictKind::Unsupported
+            | VerdictKind::Absent
+            | VerdictKind::DidNotFit => false,
         })
     }
 

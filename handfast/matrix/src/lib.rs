@@ -9,7 +9,7 @@
 //! 1. [`cell`]: scenario x pair of peers, and which of them somebody asks for.
 //! 2. [`key`]: the digest of all that a cell's verdict follows from.
 //! 3. [`expected`]: the reviewed file of results that are not `passed`.
-//! 4. [`schedule`]: which cell is played next, and beside which.
+//! 4. [`schedule`]: which cell is played next, and beside which; [`queue`]: the same for the units of a category.
 //!    [`shard`]: which machine plays it, where there are several.
 //! 5. [`grid`]: rows, columns and states, from events; [`blame`]: which peer, or which pair.
 
@@ -18,6 +18,7 @@ pub mod cell;
 pub mod expected;
 pub mod grid;
 pub mod key;
+pub mod queue;
 pub mod schedule;
 pub mod shard;
 
@@ -28,4 +29,5 @@ pub use cell::{Ask, Cell, Column, MatrixError, cells, with_seeds};
 pub use expected::Expectations;
 pub use grid::Grid;
 pub use key::{Digest, Ingredients};
+pub use queue::{Queue, Room};
 pub use schedule::Schedule;

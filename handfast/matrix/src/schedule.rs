@@ -2,13 +2,16 @@
 //!
 //! Most of a cell's time is waiting: for a cut to end, for an attempt to be repeated, for a process to start. So cells are
 //! not counted but weighed, by the processor time they took the last time, and as many are played at once as the
-//! cores carry. A cell that judges how long something took is played while nothing else works. Long cells
-//! begin first, and a pair of peers in which one hung waits until all others have had their turn.
+//! cores carry. A cell that judges how long something took is played while nothing else works, and one that says that it needs the
+//! machine for itself while nothing else runs. Long cells begin first, as long as they usually fit into what is left of the budget, and a pair of peers in which one hung waits until all others have had their turn.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::cell::{Cell, Column};
+use crate::queue::{free, has_all};
+use handfast_scenario::name::ResourceName;
+use handfast_scenario::scenario::Needs;
 use handfast_scenario::step::{OracleCall, Step, StepKind};
 
 /// Thousandths of a core of a cell that nobody has weighed: measured as what handshakes take, rounded up.
@@ -53,6 +56,7 @@ pub struct Schedule {
     /// What the cells of a scenario file took in this run.
     learnt: BTreeMap<String, Cost>,
     cores: u32,
+    resources: BTreeMap<ResourceName, u32>,
     is_busy: bool,
 }
 
@@ -64,12 +68,16 @@ struct Job {
     file: String,
     weight: Option<u32>,
     exact: bool,
+    needs: Needs,
+    /// How long it usually takes; nothing for one that was never played.
+    usual: Option<Duration>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Load {
     weight: Option<u32>,
     exact: bool,
+    needs: Needs,
     since: Duration,
 }
 
@@ -85,6 +93,8 @@ impl Schedule {
                 file: cell.unit.scenario.id.path().to_owned(),
                 weight: cost.map(weight),
                 exact: is_exact(&cell.unit.scenario.steps),
+                needs: cell.unit.scenario.needs.clone(),
+                usual: cost.map(|cost| cost.duration),
             };
             // One that was never played may be long.
             ranked.push((cost.map_or(cell.unit.budget, |cost| cost.duration), job));
@@ -94,7 +104,13 @@ impl Schedule {
         let waiting = ranked.into_iter().map(|(_, job)| job).collect();
         let cores = u32::try_from(cores.clamp(1, 4_096)).unwrap_or(1);
         let (running, hung, learnt) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { waiting, running, hung, learnt, cores, is_busy: false }
+        Self { waiting, running, hung, learnt, cores, resources: BTreeMap::new(), is_busy: false }
+    }
+
+    /// The same on a machine that has so much of these resources.
+    #[must_use]
+    pub fn with_resources(self, resources: BTreeMap<ResourceName, u32>) -> Self {
+        Self { resources, ..self }
     }
 
     /// Notes how much of all cores was idle of late, in thousandths. Weights are what cells took on average, and nobody knows those of
@@ -104,19 +120,33 @@ impl Schedule {
         self.is_busy = thousandths < IDLE_LEAST;
     }
 
-    /// The next cell to be played, by its place; `None`: none may begin at this moment, or none is left.
-    pub fn begin(&mut self, now: Duration) -> Option<usize> {
+    /// The next cell to be played, by its place, with so much left of the budget; `None`: none may begin at this moment, or none is left.
+    pub fn begin(&mut self, now: Duration, left: Duration) -> Option<usize> {
         let load: u32 = self.running.values().map(|load| load.weight_at(now)).sum();
         let full = self.running.len() >= self.at_once_max();
-        if full || self.running.values().any(|load| load.exact) {
+        if left.is_zero()
+            || full
+            || self.running.values().any(|load| load.exact || load.needs.alone)
+        {
             return None;
         }
+        let unused = free(&self.resources, self.running.values().map(|load| &load.needs));
         let fits = |job: &Job| {
             let weight = self.weight_of(job).unwrap_or(UNKNOWN_WEIGHT);
-            if job.exact { load <= QUIET } else { load + weight <= self.cores * 1_000 }
+            let has_core =
+                if job.exact { load <= QUIET } else { load + weight <= self.cores * 1_000 };
+            has_core
+                && has_all(&unused, &job.needs)
+                && (!job.needs.alone || self.running.is_empty())
         };
         let kinder = |job: &Job| fits(job) && !self.hung.contains(&job.column);
-        let place = self.waiting.iter().rposition(kinder);
+        let in_time = |job: &Job| job.usual.is_none_or(|usual| usual <= left);
+        let place = self.waiting.iter().rposition(|job| kinder(job) && in_time(job));
+        let place = place.or_else(|| {
+            // Behind everything that is in time, the shortest first: the time would be nobody's otherwise.
+            let none_in_time = !self.waiting.iter().any(in_time);
+            self.waiting.iter().position(kinder).filter(|_| none_in_time)
+        });
         let place = place.or_else(|| {
             // Only when all others have had their turn.
             let all_hung = self.waiting.iter().all(|job| self.hung.contains(&job.column));
@@ -124,11 +154,13 @@ impl Schedule {
         });
         let place = place.or_else(|| {
             // Heavier than the whole machine: alone.
-            (self.running.is_empty() && !self.waiting.is_empty()).then(|| self.waiting.len() - 1)
+            let last = self.waiting.iter().rposition(in_time).or(self.waiting.len().checked_sub(1));
+            last.filter(|_| self.running.is_empty())
         })?;
         let job = self.waiting.remove(place);
         let weight = self.weight_of(&job);
-        self.running.insert(job.at, Load { weight, exact: job.exact, since: now });
+        let load = Load { weight, exact: job.exact, needs: job.needs, since: now };
+        self.running.insert(job.at, load);
         Some(job.at)
     }
 
@@ -159,9 +191,9 @@ impl Schedule {
         unknown.map(|load| load.since + WAITS_AFTER).min()
     }
 
-    /// How many cells were never begun.
-    pub fn left(&self) -> usize {
-        self.waiting.len()
+    /// The cells that were never begun, by their places, lowest first.
+    pub fn left(&self) -> BTreeSet<usize> {
+        self.waiting.iter().map(|job| job.at).collect()
     }
 
     fn at_once_max(&self) -> usize {
@@ -171,7 +203,7 @@ impl Schedule {
 }
 
 impl Load {
-    fn weight_at(self, now: Duration) -> u32 {
+    fn weight_at(&self, now: Duration) -> u32 {
         match self.weight {
             Some(weight) => weight,
             None if now >= self.since + WAITS_AFTER => WAITING_WEIGHT,
@@ -180,6 +212,7 @@ impl Load {
     }
 }
 
+/// Thousandths of a core that it kept busy.
 pub(crate) fn weight(cost: Cost) -> u32 {
     let took = cost.duration.as_micros().max(1);
     let share = cost.cpu.as_micros().saturating_mul(1_000) / took;

@@ -8,10 +8,13 @@ use crate::cell::{Ask, cells};
 
 const EXACT: &str = "name = \"n\"\n[[step]]\ncheck = [\"ready < 500ms\"]";
 const PLAIN: &str = "name = \"n\"";
+const ALONE: &str = "name = \"n\"\nalone = true";
+const TWO_PORTS: &str = "name = \"n\"\nuses = { ports = 2 }";
+const LONG: Duration = Duration::from_hours(1);
 
 /// One scenario a text, with two peers: four cells each.
 fn cells_of(texts: &[&str]) -> Vec<Cell> {
-    let text = "[project]\nname = \"p\"\n[peers.r]\nstart = \"r\"\n[peers.p]\nstart = \"p\"\n";
+    let text = "[project]\nname = \"p\"\n[resources]\nports = 3\n[peers.r]\nstart = \"r\"\n[peers.p]\nstart = \"p\"\n";
     let project = Project::parse("handfast.toml", text).unwrap();
     let scenarios: Vec<Scenario> = texts
         .iter()
@@ -30,7 +33,7 @@ fn cost(seconds: u64, cpu_ms: u64) -> Cost {
 
 /// Begins as many as may begin now.
 fn begin_all(schedule: &mut Schedule, now: Duration) -> Vec<usize> {
-    std::iter::from_fn(|| schedule.begin(now)).collect()
+    std::iter::from_fn(|| schedule.begin(now, LONG)).collect()
 }
 
 #[test]
@@ -38,7 +41,7 @@ fn cells_that_nobody_has_weighed_fill_the_cores() {
     let cells = cells_of(&[PLAIN, PLAIN]);
     let mut schedule = Schedule::new(&cells, 2, |_| None);
     assert_eq!(begin_all(&mut schedule, Duration::ZERO), [0, 1, 2, 3]);
-    assert_eq!(schedule.left(), 4);
+    assert_eq!(schedule.left().len(), 4);
 }
 
 #[test]
@@ -53,7 +56,7 @@ fn what_one_cell_took_is_what_its_like_are_taken_for() {
     let cells = cells_of(&[PLAIN; 5]);
     let mut schedule = Schedule::new(&cells, 2, |_| None);
     for (at, cell) in cells.iter().enumerate().take(2) {
-        assert_eq!(schedule.begin(Duration::ZERO), Some(at));
+        assert_eq!(schedule.begin(Duration::ZERO, LONG), Some(at));
         schedule.end(at, &cell.column, false);
     }
     // Of another file nobody knows anything: four at once, as before.
@@ -102,7 +105,7 @@ fn one_that_judges_times_runs_while_nothing_else_works() {
         assert_eq!(begin_all(&mut schedule, Duration::ZERO), [at]);
         schedule.end(at, &cell.column, false);
     }
-    assert_eq!(schedule.left(), 0);
+    assert!(schedule.left().is_empty());
 }
 
 #[test]
@@ -132,10 +135,10 @@ fn one_that_judges_times_may_run_beside_one_that_waits() {
 fn a_pair_in_which_one_hung_has_its_turn_after_all_others() {
     let cells = cells_of(&[PLAIN; 3]);
     let mut schedule = Schedule::new(&cells, 1, |_| Some(cost(1, 1_000)));
-    assert_eq!(schedule.begin(Duration::ZERO), Some(0));
+    assert_eq!(schedule.begin(Duration::ZERO, LONG), Some(0));
     schedule.end(0, &cells[0].column, true);
     let mut order = Vec::new();
-    while let Some(at) = schedule.begin(Duration::ZERO) {
+    while let Some(at) = schedule.begin(Duration::ZERO, LONG) {
         schedule.end(at, &cells[at].column, false);
         order.push(at);
     }
@@ -168,7 +171,7 @@ proptest! {
         }
         begun.sort_unstable();
         prop_assert_eq!(begun, (0..12).collect::<Vec<_>>());
-        prop_assert_eq!(schedule.left(), 0);
+        prop_assert!(schedule.left().is_empty());
     }
 }
 
@@ -181,4 +184,35 @@ fn a_machine_that_has_nothing_left_is_given_no_more() {
     schedule.note_idle(IDLE_LEAST);
     let more = 2 * (AT_ONCE_PER_CORE - AT_ONCE_BUSY_PER_CORE);
     assert_eq!(begin_all(&mut schedule, Duration::ZERO).len(), more);
+}
+
+#[test]
+fn one_that_needs_the_machine_has_nothing_beside_it() {
+    let cells = cells_of(&[PLAIN, ALONE]);
+    let mut schedule = Schedule::new(&cells[3..6], 8, |_| Some(cost(1, 10)));
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO), [0]);
+    schedule.end(0, &cells[3].column, false);
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO), [1]);
+}
+
+#[test]
+fn no_more_are_played_than_there_are_resources_for() {
+    let cells = cells_of(&[TWO_PORTS, PLAIN]);
+    let resources = BTreeMap::from([(ResourceName::new("ports").unwrap(), 3)]);
+    let schedule = Schedule::new(&cells[2..5], 8, |_| Some(cost(1, 10)));
+    let mut schedule = schedule.with_resources(resources);
+    assert_eq!(begin_all(&mut schedule, Duration::ZERO), [0, 2]);
+}
+
+#[test]
+fn what_usually_takes_longer_than_is_left_comes_last_the_shortest_first() {
+    let cells = cells_of(&[PLAIN]);
+    let mut seconds = [20, 1, 11, 10].into_iter();
+    let mut schedule = Schedule::new(&cells, 1, |_| Some(cost(seconds.next().unwrap(), 10_000)));
+    let mut order = Vec::new();
+    while let Some(at) = schedule.begin(Duration::ZERO, Duration::from_secs(10)) {
+        schedule.end(at, &cells[at].column, false);
+        order.push(at);
+    }
+    assert_eq!(order, [3, 1, 2, 0]);
 }

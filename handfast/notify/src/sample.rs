@@ -79,7 +79,10 @@ impl Run {
             Verdict::Passed => self.summary.passed += 1,
             Verdict::Failed { .. } => self.summary.failed += 1,
             Verdict::Infra { .. } => self.summary.infra += 1,
-            Verdict::TimedOut { .. } | Verdict::Unsupported { .. } | Verdict::Absent { .. } => {}
+            Verdict::TimedOut { .. }
+            | Verdict::Unsupported { .. }
+            | Verdict::Absent { .. }
+            | Verdict::DidNotFit { .. } => {}
         }
         self.begin_unit(unit);
         let unit = UnitId::new(unit);

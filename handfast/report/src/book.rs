@@ -408,7 +408,7 @@ impl Book {
                 | Verdict::TimedOut { .. }
                 | Verdict::Absent { allowed: false, .. } => totals.failed += 1,
                 Verdict::Unsupported { .. } => totals.unsupported += 1,
-                Verdict::Absent { allowed: true, .. } => {}
+                Verdict::Absent { allowed: true, .. } | Verdict::DidNotFit { .. } => {}
             }
         }
         let recalled = |cell: &Square| {

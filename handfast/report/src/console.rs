@@ -193,7 +193,8 @@ impl Console {
             | VerdictKind::Unsupported
             | VerdictKind::Failed
             | VerdictKind::TimedOut
-            | VerdictKind::Infra => {
+            | VerdictKind::Infra
+            | VerdictKind::DidNotFit => {
                 let verdict = self.palette.verdict(kind);
                 let cast = self.palette.paint(Ink::Faint, format!("({})", page.cast()));
                 let reason = end.verdict.reason();
@@ -246,7 +247,7 @@ impl Console {
             Outcome::Failed { reason } => {
                 (VerdictKind::Failed, format!("\n    {}", reason.replace('\n', "\n    ")))
             }
-            Outcome::Skipped { reason } => (VerdictKind::Unsupported, format!(": {reason}")),
+            Outcome::Skipped { reason } => (VerdictKind::DidNotFit, format!(": {reason}")),
         };
         format!(
             "{} {:>9}  suite {}: {} passed, {} failed{reason}\n",

@@ -329,7 +329,9 @@ fn status(verdict: &Verdict, comparison: Option<Comparison>) -> (&'static str, &
         | Verdict::TimedOut { .. }
         | Verdict::Infra { .. }
         | Verdict::Absent { allowed: false, .. } => "failed",
-        Verdict::Unsupported { .. } | Verdict::Absent { allowed: true, .. } => "skipped",
+        Verdict::Unsupported { .. }
+        | Verdict::Absent { allowed: true, .. }
+        | Verdict::DidNotFit { .. } => "skipped",
     };
     (status, VerdictKind::as_str(verdict.kind()))
 }

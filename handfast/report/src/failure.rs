@@ -24,7 +24,7 @@ pub fn block(page: &UnitPage, command: &[String], palette: Palette) -> String {
     let title = palette.paint(Ink::Strong, page.title());
     let _ = writeln!(text, "{} {title}  {}", palette.verdict(kind), time(end.duration_us));
     reason(&mut text, page, &end.verdict, palette);
-    if matches!(kind, VerdictKind::Unsupported | VerdictKind::Absent) {
+    if matches!(kind, VerdictKind::Unsupported | VerdictKind::Absent | VerdictKind::DidNotFit) {
         return text;
     }
     text.push_str(&page.accounts.text(palette));

@@ -191,9 +191,11 @@ fn unit_case(page: &UnitPage, command: &[String]) -> Case {
         Some(verdict @ (Verdict::Infra { .. } | Verdict::Absent { allowed: false, .. })) => {
             CaseResult::Error { message: verdict.reason(), text: text() }
         }
-        Some(verdict @ (Verdict::Unsupported { .. } | Verdict::Absent { allowed: true, .. })) => {
-            CaseResult::Skipped { message: verdict.reason() }
-        }
+        Some(
+            verdict @ (Verdict::Unsupported { .. }
+            | Verdict::Absent { allowed: true, .. }
+            | Verdict::DidNotFit { .. }),
+        ) => CaseResult::Skipped { message: verdict.reason() },
         None => CaseResult::Error {
             message: "the run ended before it did".to_owned(),
             text: String::new(),

@@ -50,6 +50,7 @@ impl Palette {
             VerdictKind::TimedOut => (Ink::Bad, "HUNG "),
             VerdictKind::Unsupported => (Ink::Doubtful, "UNSUP"),
             VerdictKind::Absent => (Ink::Doubtful, "ABSNT"),
+            VerdictKind::DidNotFit => (Ink::Doubtful, "NOFIT"),
         };
         self.paint(ink, word)
     }

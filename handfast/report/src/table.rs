@@ -160,7 +160,7 @@ fn suite_row(page: &SuitePage) -> Row {
         kind: page.end.as_ref().map(|end| match end.outcome {
             Outcome::Passed => VerdictKind::Passed,
             Outcome::Failed { .. } => VerdictKind::Failed,
-            Outcome::Skipped { .. } => VerdictKind::Unsupported,
+            Outcome::Skipped { .. } => VerdictKind::DidNotFit,
         }),
         durations_us: page.end.iter().map(|end| end.duration_us).collect(),
     }

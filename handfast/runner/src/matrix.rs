@@ -9,9 +9,9 @@ use handfast_lab::net::Ask;
 use handfast_matrix::schedule::Cost;
 use handfast_matrix::{Cell, Expectations, Ingredients, Schedule};
 use handfast_scenario::RunEvent;
-use handfast_scenario::event::{CellLine, Expected};
+use handfast_scenario::event::CellLine;
 use handfast_scenario::name::PeerName;
-use handfast_scenario::verdict::Verdict;
+use handfast_scenario::verdict::{Verdict, VerdictKind};
 use tokio::task::{Id, JoinSet};
 
 use crate::absence::Objection;
@@ -20,7 +20,7 @@ use crate::ingredients;
 use crate::project::Loaded;
 use crate::sink::{Mouth, Progress};
 use crate::tally::Tally;
-use crate::unit::{self, Again, Surroundings, chain};
+use crate::unit::{self, Again, Budget, Surroundings, chain};
 
 /// What is asked of a matrix.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +35,7 @@ pub struct MatrixOrder {
     pub faults: Vec<String>,
     /// Whether verdicts of earlier runs on the same content are taken over.
     pub take_over: bool,
-    /// Time for all cells; when it is over no further one begins.
+    /// Time for all cells; when it is over no further one begins, and those that are played are ended.
     pub budget: Duration,
     /// Cores that cells may keep busy.
     pub cores: usize,
@@ -103,6 +103,13 @@ impl Laid {
         }
     }
 
+    fn schedule(&self, order: &MatrixOrder, cells: &[Cell], around: &Surroundings) -> Schedule {
+        let mut places = self.to_play.iter();
+        let cost = |_: &Cell| places.next().and_then(|at| self.costs.get(at)).copied();
+        let schedule = Schedule::new(cells, order.cores, cost);
+        schedule.with_resources(around.project.resources.clone())
+    }
+
     fn ask(&mut self, order: &MatrixOrder, history: Option<&History>, mouth: &Mouth) {
         let unknown = |error| {
             let text = format!("earlier runs are not looked at: {}", chain(&error));
@@ -141,8 +148,10 @@ impl Laid {
 
 /// How the cells went.
 pub(crate) struct Played {
-    pub(crate) took: Duration,
-    pub(crate) not_run: usize,
+    /// Cells that the budget left no time, or too little.
+    pub(crate) did_not_fit: Vec<String>,
+    /// How many were not begun because the run ended before.
+    pub(crate) not_begun: usize,
 }
 
 /// Plays what has to be played.
@@ -158,15 +167,12 @@ pub(crate) async fn play(
     let elapsed = || Duration::from_micros(clock.now_us().saturating_sub(began_us));
     let cells: Vec<Cell> =
         laid.to_play.iter().filter_map(|at| order.cells.get(*at)).cloned().collect();
-    let place = |at: usize| laid.to_play.get(at).copied().unwrap_or_default();
-    let mut places = 0..;
-    let mut schedule = Schedule::new(&cells, order.cores, |_| {
-        let at = places.next().unwrap_or_default();
-        laid.costs.get(&place(at)).copied()
-    });
-    let expected = |at: usize| -> Option<&Expected> {
-        laid.lines.get(place(at)).and_then(|line| line.expected.as_ref())
-    };
+    let mut schedule = laid.schedule(order, &cells, around);
+    let budget = Budget::new(around, "the matrix".to_owned(), order.budget, order.budget);
+    let mut did_not_fit = Vec::new();
+    let line = |at: usize| laid.to_play.get(at).and_then(|at| laid.lines.get(*at));
+    let expected = |at: usize| line(at).and_then(|line| line.expected.as_ref());
+    let file = |at: usize| line(at).map(|line| line.file.clone()).unwrap_or_default();
     let mut idleness = Idleness::default();
     let mut running: JoinSet<unit::Ended> = JoinSet::new();
     let mut tasks: BTreeMap<Id, (usize, Duration)> = BTreeMap::new();
@@ -174,10 +180,9 @@ pub(crate) async fn play(
         if let Some(thousandths) = idleness.of_late(elapsed()) {
             schedule.note_idle(thousandths);
         }
-        while elapsed() < order.budget && !around.interrupt.is_pulled() && !tally.is_enough() {
-            let Some(at) = schedule.begin(elapsed()) else { break };
-            let cell = &cells[at];
-            let file = laid.lines.get(place(at)).map(|line| line.file.clone()).unwrap_or_default();
+        while !around.interrupt.is_pulled() && !tally.is_enough() {
+            let Some(at) = schedule.begin(elapsed(), budget.left(around)) else { break };
+            let (cell, file) = (&cells[at], file(at));
             if let Some(verdict) = refused(cell) {
                 unit::refuse(around, &cell.unit, file, &verdict);
                 tally.cell(&verdict, expected(at));
@@ -185,14 +190,14 @@ pub(crate) async fn play(
                 continue;
             }
             let again = if expected(at).is_some() { Again::Never } else { Again::IfFailed };
-            let task = running.spawn(unit::run(around.clone(), cell.unit.clone(), file, again));
+            let (around, unit, budget) = (around.clone(), cell.unit.clone(), budget.clone());
+            let task = running.spawn(unit::run_within(around, unit, file, again, Some(budget)));
             tasks.insert(task.id(), (at, elapsed()));
         }
         let due = schedule.next_deadline().map(|due| due.saturating_sub(elapsed()));
-        let sleep = tokio::time::sleep(due.filter(|due| !due.is_zero()).unwrap_or(IDLE));
-        let ended = tokio::select! {
-            ended = running.join_next_with_id() => ended,
-            () = sleep => continue,
+        let due = due.filter(|due| !due.is_zero()).unwrap_or(IDLE);
+        let Ok(ended) = tokio::time::timeout(due, running.join_next_with_id()).await else {
+            continue;
         };
         let (id, verdict, took) = match ended {
             None => break,
@@ -208,10 +213,21 @@ pub(crate) async fn play(
             schedule.learn(cells[at].unit.scenario.id.path(), Cost { duration, cpu });
         }
         tally.cell(&verdict, expected(at));
+        let cut = verdict.kind() == VerdictKind::DidNotFit;
+        did_not_fit.extend(cut.then(|| cells[at].unit.id.to_string()));
         let hung = !verdict.is_passed() && elapsed().saturating_sub(since) >= HUNG_AFTER;
         schedule.end(at, &cells[at].column, hung);
     }
-    Played { took: elapsed(), not_run: schedule.left() }
+    let mut left = schedule.left();
+    if !around.interrupt.is_pulled() && !tally.is_enough() {
+        for at in std::mem::take(&mut left) {
+            let verdict = budget.never_begun();
+            unit::refuse(around, &cells[at].unit, file(at), &verdict);
+            tally.cell(&verdict, expected(at));
+            did_not_fit.push(cells[at].unit.id.to_string());
+        }
+    }
+    Played { did_not_fit, not_begun: left.len() }
 }
 
 /// A cell that fails after so long has waited for something that never came (guessed: the deadline of a call is longer).

@@ -74,7 +74,10 @@ impl Watch {
 fn is_judged(kind: VerdictKind) -> bool {
     match kind {
         VerdictKind::Passed | VerdictKind::Failed | VerdictKind::TimedOut => true,
-        VerdictKind::Infra | VerdictKind::Unsupported | VerdictKind::Absent => false,
+        VerdictKind::Infra
+        | VerdictKind::Unsupported
+        | VerdictKind::Absent
+        | VerdictKind::DidNotFit => false,
     }
 }
 

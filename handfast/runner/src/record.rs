@@ -184,6 +184,8 @@ impl RecordSink {
             self.write_log(unit.as_str(), role.as_str(), line)?;
         }
         if let RunEvent::UnitEnded { .. }
+        | RunEvent::SuiteTest { .. }
+        | RunEvent::SuiteEnded { .. }
         | RunEvent::RunStarted { .. }
         | RunEvent::ShardsMerged { .. }
         | RunEvent::MatrixStarted { .. } = &recorded.event

@@ -1,5 +1,5 @@
 use handfast_scenario::ExitCode;
-use handfast_scenario::event::{FORMAT, Summary};
+use handfast_scenario::event::{FORMAT, Outcome, Summary};
 use handfast_scenario::name::RoleName;
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::Verdict;
@@ -49,6 +49,42 @@ fn write(records: &Records, run: &str, events: &[Recorded]) {
         sink.event(event);
     }
     sink.finish().unwrap();
+}
+
+/// What others are told after the record has heard it is on the way to the disk, so that a kill takes nothing that was told.
+#[test]
+fn every_result_is_written_before_it_is_told_to_anybody_else() {
+    let (_root, records) = records();
+    let folder = records.folder_of("20260101-a");
+    let mut sink = RecordSink::create(&folder).unwrap();
+    let suite = handfast_scenario::name::SuiteName::new("s").unwrap();
+    let results = [
+        RunEvent::SuiteTest {
+            suite: suite.clone(),
+            test: "t".to_owned(),
+            outcome: Outcome::Passed,
+            duration_us: 1,
+        },
+        RunEvent::SuiteEnded {
+            suite,
+            outcome: Outcome::Passed,
+            passed: 1,
+            failed: 0,
+            duration_us: 1,
+        },
+        RunEvent::UnitEnded {
+            unit: UnitId::new("u"),
+            verdict: Verdict::Passed,
+            duration_us: 1,
+            cpu_us: 0,
+        },
+    ];
+    for event in results {
+        let recorded = Recorded { at_us: 3, event };
+        sink.event(&recorded);
+        let text = std::fs::read_to_string(folder.join("events.jsonl")).unwrap();
+        assert!(text.ends_with(&recorded.to_line()), "{recorded:?}");
+    }
 }
 
 #[test]

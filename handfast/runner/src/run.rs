@@ -1,8 +1,8 @@
 //! The dispatcher: carries out a plan, category by category.
 //!
 //! Categories run one after the other in the order of the project, each with its suites first and then
-//! its scenarios, so many at a time as it allows. A category whose time is over begins nothing more;
-//! what runs then is bounded by its own budget. Everything said goes through one [`Mouth`], which puts
+//! its scenarios, so many at a time as it allows, the longest first as far as earlier runs tell. When a category's time is over nothing more of it
+//! begins, and what runs is ended: it did not fit, which is told of each by name. Everything said goes through one [`Mouth`], which puts
 //! it in one order.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +14,13 @@ use handfast_scenario::event::{FORMAT, ShardMark, Summary};
 use handfast_scenario::name::PeerName;
 use handfast_scenario::plan::{self, UnitId};
 use handfast_scenario::project::Category;
-use handfast_scenario::verdict::Verdict;
+use handfast_scenario::verdict::{Verdict, VerdictKind};
 use handfast_scenario::{ExitCode, Plan, RunEvent, duration};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use handfast_history::History;
+use handfast_matrix::schedule::Cost;
+use handfast_matrix::{Queue, Room};
 
 use crate::absence::{self, Objection};
 use crate::build;
@@ -31,9 +33,9 @@ use crate::project::Loaded;
 use crate::reach::Asked;
 use crate::retry::Retries;
 use crate::sink::{Mouth, Progress};
-use crate::suite::{self, Bench};
+use crate::suite::{self, Bench, Share};
 use crate::tally::Tally;
-use crate::unit::{self, Again, NetworkAsk, Surroundings};
+use crate::unit::{self, Again, Budget, NetworkAsk, Surroundings, chain};
 
 /// Most rounds of `--repeat`.
 pub const REPEAT_MAX: usize = 10_000;
@@ -94,9 +96,6 @@ pub struct Means {
     /// Tells that the run is to end.
     pub interrupt: Interrupt,
 }
-
-/// A unit and the file it came from.
-type Work = (plan::Unit, String);
 
 /// Carries out a plan and says everything about it, from `run_started` to `run_ended`.
 pub async fn run(means: Means, plan: Plan, order: Order) -> (Summary, ExitCode) {
@@ -161,12 +160,6 @@ struct Dispatcher {
 /// Why peers cannot play.
 type Objections = BTreeMap<PeerName, Objection>;
 
-/// How the units of a category went.
-struct Units {
-    took: Duration,
-    not_run: usize,
-}
-
 impl Dispatcher {
     fn new(means: Means, order: Order) -> Self {
         let around = Surroundings {
@@ -216,22 +209,15 @@ impl Dispatcher {
         let allowed = self.order.allow_absent.clone();
         let refused = |cell: &handfast_matrix::Cell| refused(&cell.unit, objections, &allowed);
         let played = matrix::play(&order, laid, &self.around, refused, &mut self.tally).await;
-        self.tally.not_run(played.not_run);
-        if self.goes_on() && played.not_run > 0 {
-            self.tally.budget_spent();
-            let text = format!(
-                "the matrix has {} and took {}, {} cells were not begun: give it more time in handfast.toml ([matrix] \
-                 budget), or call it again, which goes on from here",
-                duration::display(order.budget),
-                duration::display(played.took),
-                played.not_run,
-            );
-            self.around.mouth.progress(Progress::Note { text });
-        }
+        self.tally.not_run(played.not_begun);
+        let advice = "give it more time in handfast.toml ([matrix] budget), or call it again, which goes on from here";
+        self.say_budget_spent("the matrix", order.budget, &played.did_not_fit, advice);
     }
 
     async fn category(&mut self, category: &Category, plan: &Plan, objections: &Objections) {
+        let of = format!("the category {}", category.name);
         let mut spent = Duration::ZERO;
+        let mut did_not_fit = Vec::new();
         let suites = plan.suites.iter().filter(|suite| suite.category == category.name);
         for suite in suites {
             if !self.goes_on() {
@@ -246,20 +232,21 @@ impl Dispatcher {
                 interrupt: &self.around.interrupt,
                 retries: &self.around.retries,
             };
-            let ended = suite::run(bench, suite, category.budget).await;
+            let left = category.budget.saturating_sub(spent);
+            let share = Share { of: of.clone(), whole: category.budget, left };
+            let ended = suite::run(bench, suite, &share).await;
             spent += ended.took;
+            did_not_fit.extend(ended.did_not_fit.then(|| format!("suite {}", suite.name)));
             self.tally.suite(&ended.outcome, ended.passed, ended.failed);
             self.tally.flaky(ended.flaky);
         }
         let units = plan.units.iter().filter(|unit| unit.category == category.name);
-        let work = units.map(|unit| (unit.clone(), self.loaded.file_of(&unit.scenario))).collect();
+        let units: Vec<plan::Unit> = units.cloned().collect();
         let left = category.budget.saturating_sub(spent);
-        let units = self.units(work, category.parallel, left, objections).await;
-        spent += units.took;
-        self.tally.not_run(units.not_run);
-        if self.goes_on() && (spent > category.budget || units.not_run > 0) {
-            self.say_budget_spent(category, spent, units.not_run);
-        }
+        let budget = Budget::new(&self.around, of.clone(), category.budget, left);
+        did_not_fit.extend(self.units(units, category.parallel, budget, objections).await);
+        let advice = "give it more time in handfast.toml, or make its tests quicker";
+        self.say_budget_spent(&of, category.budget, &did_not_fit, advice);
     }
 
     /// Builds the peers, finds out which cells have to be played, and probes the peers that play; why some cannot.
@@ -332,58 +319,108 @@ impl Dispatcher {
         self.around.spoken.set(spoken).unwrap_or_default();
     }
 
-    /// Runs units, at most `parallel` at the same time, and begins none after `left`.
+    /// Runs units, at most `parallel` at the same time, until the budget is spent; which of them did not fit into it.
     async fn units(
         &mut self,
-        work: Vec<Work>,
+        units: Vec<plan::Unit>,
         parallel: usize,
-        left: Duration,
+        budget: Budget,
         objections: &Objections,
-    ) -> Units {
-        let clock = self.around.mouth.clock();
-        let began_us = clock.now_us();
-        let elapsed = || Duration::from_micros(clock.now_us().saturating_sub(began_us));
-        let mut work = work.into_iter();
+    ) -> Vec<String> {
+        let mut queue = self.queue(&units, parallel);
         let mut running: JoinSet<unit::Ended> = JoinSet::new();
+        let mut places: BTreeMap<Id, usize> = BTreeMap::new();
+        let mut did_not_fit = Vec::new();
         loop {
-            while running.len() < parallel && elapsed() < left && self.goes_on() {
-                let Some((unit, file)) = work.next() else { break };
+            while self.goes_on() {
+                let Some(at) = queue.begin(budget.left(&self.around)) else { break };
+                let (unit, file) = (units[at].clone(), self.loaded.file_of(&units[at].scenario));
                 if let Some(verdict) = refused(&unit, objections, &self.order.allow_absent) {
                     unit::refuse(&self.around, &unit, file, &verdict);
                     self.tally.unit(&verdict);
+                    queue.end(at);
                 } else {
-                    running.spawn(unit::run(self.around.clone(), unit, file, Again::IfFailed));
+                    let (around, budget) = (self.around.clone(), Some(budget.clone()));
+                    let task = unit::run_within(around, unit, file, Again::IfFailed, budget);
+                    places.insert(running.spawn(task).id(), at);
                 }
             }
-            match running.join_next().await {
-                Some(Ok(ended)) => {
-                    self.tally.unit(&ended.verdict);
+            let (id, verdict) = match running.join_next_with_id().await {
+                Some(Ok((id, ended))) => {
                     self.tally.flaky(u64::from(ended.is_flaky));
+                    (id, ended.verdict)
                 }
                 // `unit::run` catches what panics inside it, so this is counted, never expected.
-                Some(Err(error)) => {
-                    self.tally.unit(&Verdict::Infra { reason: error.to_string() });
-                }
+                Some(Err(error)) => (error.id(), Verdict::Infra { reason: error.to_string() }),
                 None => break,
-            }
+            };
+            self.tally.unit(&verdict);
+            let Some(at) = places.remove(&id) else { continue };
+            queue.end(at);
+            let cut = verdict.kind() == VerdictKind::DidNotFit;
+            did_not_fit.extend(cut.then(|| units[at].id.to_string()));
         }
-        Units { took: elapsed(), not_run: work.len() }
+        let left = queue.left();
+        if !self.goes_on() {
+            self.tally.not_run(left.len());
+            return did_not_fit;
+        }
+        for unit in left.iter().filter_map(|at| units.get(*at)) {
+            let (file, verdict) = (self.loaded.file_of(&unit.scenario), budget.never_begun());
+            unit::refuse(&self.around, unit, file, &verdict);
+            self.tally.unit(&verdict);
+            did_not_fit.push(unit.id.to_string());
+        }
+        did_not_fit
     }
 
-    fn say_budget_spent(&mut self, category: &Category, spent: Duration, not_run: usize) {
+    /// The units in the order in which they begin, by what earlier runs took.
+    fn queue(&self, units: &[plan::Unit], parallel: usize) -> Queue {
+        let names: BTreeSet<&str> = units.iter().map(|unit| usual_name(&unit.id)).collect();
+        let costs = self.history.as_ref().map(|history| history.usual_costs(names));
+        let costs = costs.transpose().unwrap_or_else(|error| {
+            let text = format!("earlier runs are not looked at: {}", chain(&error));
+            self.around.mouth.progress(Progress::Note { text });
+            None
+        });
+        let cost = |unit: &plan::Unit| {
+            let found = costs.as_ref()?.get(usual_name(&unit.id))?;
+            let duration = Duration::from_micros(found.duration_us);
+            Some(Cost { duration, cpu: Duration::from_micros(found.cpu_us) })
+        };
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let resources = self.around.project.resources.clone();
+        let units = units.iter().map(|unit| (unit.scenario.needs.clone(), cost(unit)));
+        Queue::new(units, Room { parallel, cores, resources })
+    }
+
+    fn say_budget_spent(
+        &mut self,
+        of: &str,
+        budget: Duration,
+        did_not_fit: &[String],
+        advice: &str,
+    ) {
+        if did_not_fit.is_empty() {
+            return;
+        }
         self.tally.budget_spent();
-        let text = format!(
-            "the category {} has {} and took {}, {not_run} scenarios were not begun: give it more time in \
-             handfast.toml, or make its tests quicker",
-            category.name,
-            duration::display(category.budget),
-            duration::display(Duration::from_millis(
-                u64::try_from(spent.as_millis()).unwrap_or(u64::MAX)
-            )),
-        );
+        let beyond = did_not_fit.len().saturating_sub(NAMED_MAX);
+        let named = did_not_fit.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+        let more = if beyond > 0 { format!(" and {beyond} more") } else { String::new() };
+        let budget = duration::display(budget);
+        let text = format!("{of} has {budget}; did not fit: {named}{more}: {advice}");
         self.around.mouth.progress(Progress::Note { text });
     }
 }
+
+/// The name by which other runs know a unit that has a round or a seed of its own.
+fn usual_name(id: &UnitId) -> &str {
+    id.as_str().rsplit_once(" #").map_or(id.as_str(), |(name, _)| name)
+}
+
+/// Names of what did not fit that stand in one sentence; each is told by itself, too.
+const NAMED_MAX: usize = 20;
 
 /// The verdict on a unit that one of its peers cannot play. One that breaks the contract comes first: it is somebody's fault.
 fn refused(
@@ -400,7 +437,8 @@ fn refused(
         | Verdict::Passed
         | Verdict::Failed { .. }
         | Verdict::TimedOut { .. }
-        | Verdict::Unsupported { .. } => 2,
+        | Verdict::Unsupported { .. }
+        | Verdict::DidNotFit { .. } => 2,
     })
 }
 

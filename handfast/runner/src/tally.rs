@@ -58,6 +58,7 @@ impl Tally {
                 self.summary.absent_allowed += u64::from(*allowed);
                 &mut self.summary.absent
             }
+            Verdict::DidNotFit { .. } => &mut self.summary.not_run,
         };
         *counter += 1;
     }

@@ -610,9 +610,9 @@ pub struct Summary {
     pub unsupported: u64,
     /// Units and tests of suites that failed and then passed unchanged; also counted as passed.
     pub flaky: u64,
-    /// Units never begun, because a budget was spent or the run was interrupted.
+    /// Units never begun, or ended before their own time was over, because a budget was spent, the run was interrupted or a failure was enough.
     pub not_run: u64,
-    /// Categories whose budget was spent.
+    /// Categories, and matrices, whose budget was spent before all of their work was done.
     pub budgets_spent: u64,
     /// Foreign suites that failed or ran nothing.
     pub suites_failed: u64,

@@ -107,6 +107,8 @@ names! {
     EventName;
     /// A class of tests with a budget of its own, such as `integration`.
     CategoryName;
+    /// A resource of the machine of which units take a share, such as `ports`.
+    ResourceName;
     /// A foreign test suite that is part of a run, such as `cargo`.
     SuiteName;
 }

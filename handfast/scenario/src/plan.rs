@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::filter::Filter;
-use crate::name::{CategoryName, PeerName, RoleName};
+use crate::name::{CategoryName, PeerName, ResourceName, RoleName};
 use crate::project::{CategoryError, Project, Suite};
 use crate::scenario::Scenario;
 use crate::suggestion::nearest;
@@ -85,6 +85,21 @@ pub enum PlanError {
         /// The role.
         role: RoleName,
     },
+    /// A scenario uses more of a resource than the project has, or one that it does not have at all.
+    #[error(
+        "{scenario} uses {wanted} of the resource {resource}, of which handfast.toml has {there}; \
+         write `[resources]` with `{resource} = {wanted}`, or let the scenario use less"
+    )]
+    Resource {
+        /// The scenario.
+        scenario: String,
+        /// The resource.
+        resource: ResourceName,
+        /// How much it uses.
+        wanted: u32,
+        /// How much there is.
+        there: u32,
+    },
     /// Scenarios are asked for, but the project has no peer to play in them.
     #[error(
         "handfast.toml has no peer to play the role {role} of {scenario}; add a [peers.NAME] with start = [..]"
@@ -118,6 +133,7 @@ impl Plan {
             let named = scenario.category.as_ref();
             let category = project.category_of(&id, scenario.id.stem(), named)?;
             let peers = assign(project, scenario, selection)?;
+            check_resources(project, scenario)?;
             let filters = &selection.filters;
             let matches = |filter: &Filter| {
                 filter.matches(scenario) || filter.matches_text(category.name.as_str())
@@ -129,7 +145,9 @@ impl Plan {
                     id: UnitId::of(project, scenario, &peers),
                     scenario: Arc::new(scenario.clone()),
                     category: category.name.clone(),
-                    budget: category.budget,
+                    budget: scenario
+                        .timeout
+                        .map_or(category.timeout, |own| own.min(category.timeout)),
                     peers,
                 });
             }
@@ -245,6 +263,21 @@ fn check_selection(
         }
     }
     Ok(())
+}
+
+fn check_resources(project: &Project, scenario: &Scenario) -> Result<(), PlanError> {
+    let there =
+        |resource: &ResourceName| project.resources.get(resource).copied().unwrap_or_default();
+    let mut uses = scenario.needs.uses.iter();
+    match uses.find(|(resource, wanted)| there(resource) < **wanted) {
+        None => Ok(()),
+        Some((resource, wanted)) => Err(PlanError::Resource {
+            scenario: scenario.id.to_string(),
+            resource: resource.clone(),
+            wanted: *wanted,
+            there: there(resource),
+        }),
+    }
 }
 
 /// The scenario's own wish comes first: it needs that peer to mean anything.

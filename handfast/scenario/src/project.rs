@@ -8,7 +8,7 @@ use handfast_schedule::Job;
 
 use crate::ci::CiSettings;
 use crate::flaws::{FlawedBuild, Selftest};
-use crate::name::{CategoryName, PeerName, SuiteName};
+use crate::name::{CategoryName, PeerName, ResourceName, SuiteName};
 use crate::notify::NotifySettings;
 use crate::problem::Problems;
 use crate::read;
@@ -26,6 +26,8 @@ pub struct Project {
     pub scenario_folders: Vec<String>,
     /// Classes of tests, at least one.
     pub categories: Vec<Category>,
+    /// How much there is of which resource that scenarios use; at least 1 each.
+    pub resources: BTreeMap<ResourceName, u32>,
     /// Foreign test suites that are part of a run.
     pub suites: Vec<Suite>,
     /// Who meets whom in the matrix; `None` without `[matrix]`.
@@ -139,8 +141,10 @@ pub struct Category {
     pub name: CategoryName,
     /// Which test names belong to it.
     pub patterns: Vec<Pattern>,
-    /// Time for all of its units together, and the most that a single one may take.
+    /// Time for all of its units and suites together; when it is over, what is not done is ended.
     pub budget: Duration,
+    /// The most that a single unit may take, at most the budget.
+    pub timeout: Duration,
     /// How many of its units run at the same time, at least 1.
     pub parallel: usize,
 }

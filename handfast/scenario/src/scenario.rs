@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use handfast_faults::conditions::Conditions;
 use handfast_faults::disturbance::{Disturbance, What};
 use handfast_faults::{kinds, preset};
 use serde_json::Value;
 
-use crate::name::{CategoryName, MethodName, PeerName, RoleName};
+use crate::name::{CategoryName, MethodName, PeerName, ResourceName, RoleName};
 use crate::problem::Problems;
 use crate::read;
 use crate::span::Span;
@@ -48,6 +49,10 @@ pub struct Scenario {
     pub requires: BTreeSet<MethodName>,
     /// The category the file names; otherwise the file's name decides by the project's patterns.
     pub category: Option<CategoryName>,
+    /// The most that it may take; otherwise that of its category. Longer than that of its category it never is.
+    pub timeout: Option<Duration>,
+    /// What it needs of the machine while it runs.
+    pub needs: Needs,
     /// What the links between the roles are like from the beginning.
     pub network: Network,
     /// What is done to the network, to processes, clocks and resources while the steps go on.
@@ -64,6 +69,15 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// The variables of this variant, known to every template of the file.
     pub variables: BTreeMap<String, Value>,
+}
+
+/// What a scenario needs of the machine while it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Nothing else runs beside it.
+    pub alone: bool,
+    /// How much it takes of which resource of the project, 1 or more each.
+    pub uses: BTreeMap<ResourceName, u32>,
 }
 
 /// What a scenario is called: its path without the `.toml`, and the variant in brackets.

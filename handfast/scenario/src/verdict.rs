@@ -47,6 +47,12 @@ pub enum Verdict {
         /// Whether the command line allows it.
         allowed: bool,
     },
+    /// The budget of its category, or of the matrix, left it no time, or too little: it was not begun, or was ended by force
+    /// before its own time was over. Nothing is proved, and nothing is said against it.
+    DidNotFit {
+        /// Which budget, and how far it came.
+        reason: String,
+    },
 }
 
 /// A verdict without its reasons, for counting.
@@ -65,6 +71,8 @@ pub enum VerdictKind {
     Unsupported,
     /// See [`Verdict::Absent`].
     Absent,
+    /// See [`Verdict::DidNotFit`].
+    DidNotFit,
 }
 
 impl Verdict {
@@ -77,6 +85,7 @@ impl Verdict {
             Self::TimedOut { .. } => VerdictKind::TimedOut,
             Self::Unsupported { .. } => VerdictKind::Unsupported,
             Self::Absent { .. } => VerdictKind::Absent,
+            Self::DidNotFit { .. } => VerdictKind::DidNotFit,
         }
     }
 
@@ -89,7 +98,9 @@ impl Verdict {
     pub fn reason(&self) -> String {
         match self {
             Self::Passed => String::new(),
-            Self::Failed { reason } | Self::Infra { reason } => reason.clone(),
+            Self::Failed { reason } | Self::Infra { reason } | Self::DidNotFit { reason } => {
+                reason.clone()
+            }
             Self::TimedOut { after_us, during } => {
                 let budget = std::time::Duration::from_micros(*after_us);
                 format!("not done within {}, while {during}", crate::duration::display(budget))
@@ -110,6 +121,7 @@ impl VerdictKind {
             Self::TimedOut => "timed out",
             Self::Unsupported => "unsupported",
             Self::Absent => "absent",
+            Self::DidNotFit => "did not fit",
         }
     }
 }

@@ -85,7 +85,8 @@ impl Total {
             Verdict::Failed { reason } | Verdict::Infra { reason } => reason,
             other @ (Verdict::TimedOut { .. }
             | Verdict::Unsupported { .. }
-            | Verdict::Absent { .. }) => format!("{other:?}"),
+            | Verdict::Absent { .. }
+            | Verdict::DidNotFit { .. }) => format!("{other:?}"),
         };
         let title = format!("seed {} of {}: {reason}", played.seed, scenario.id);
         self.failed.insert((played.seed, which), title);

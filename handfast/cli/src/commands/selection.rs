@@ -62,6 +62,7 @@ impl SelectionArgs {
                 PlanError::UnknownPeer { .. } => "the peers of this project stand in handfast.toml under [peers.NAME]",
                 PlanError::UnknownCategory { .. } => "`handfast list` shows the categories",
                 PlanError::UnknownRole { .. } => "`handfast list` shows the roles of each scenario",
+                PlanError::Resource { .. } => "the resources of this project stand in handfast.toml under [resources]",
                 PlanError::NoPeer { .. } => "a scenario needs somebody to play its roles",
             };
             CommandError::usage_text(error, help)

@@ -89,7 +89,7 @@ pub(super) fn whole(
     for unit in &plan.units {
         let category = loaded.project.category(&unit.category);
         let parallel = category.map_or(1, |category| category.parallel);
-        let us = cost(unit).map(|cost| machine.unit_us(cost, parallel));
+        let us = cost(unit).map(|cost| machine.unit_us(&unit.scenario.needs, cost, parallel));
         wanted.push(piece_of(unit, us));
     }
     for cell in cells {

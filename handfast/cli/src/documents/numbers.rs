@@ -147,6 +147,7 @@ fn the_words_of_verdicts_are_those_that_the_documents_say() {
         VerdictKind::TimedOut,
         VerdictKind::Unsupported,
         VerdictKind::Absent,
+        VerdictKind::DidNotFit,
     ] {
         let word = Palette::Plain.verdict(kind);
         assert!(guide.contains(&format!("| `{}` | ", word.trim())), "{word}");

@@ -1,8 +1,13 @@
 //! The history as its users see it: runs, one test over time, elsewhere, forgotten.
 
-use handfast_history::History;
+use std::fs;
+use std::time::Duration;
+
+use handfast_history::{EndRow, History, Questions, RunRow};
+use handfast_notify::clock::unix_us;
 use serde_json::Value;
 
+use crate::budget_trial::ends;
 use crate::support::{Project, Ran};
 
 fn json(ran: &Ran) -> Value {
@@ -53,7 +58,7 @@ fn a_history_goes_to_another_project_once_and_forgets_what_it_is_told_to() {
     assert_eq!((&first["added"], &first["known"]), (&rows, &0.into()));
     let second = json(&other.run(&["history", "import", file, "--json"]));
     assert_eq!((&second["added"], &second["known"]), (&0.into(), &rows));
-    let text = std::fs::read_to_string(file).unwrap().replacen("{\"ends\"", "{\"end\"", 1);
+    let text = fs::read_to_string(file).unwrap().replacen("{\"ends\"", "{\"end\"", 1);
     other.write("wrong.jsonl", &text);
     let ran = other.run(&["history", "import", "wrong.jsonl"]);
     let line = 1 + text.lines().position(|line| line.starts_with("{\"end\"")).unwrap();
@@ -72,4 +77,58 @@ fn a_history_goes_to_another_project_once_and_forgets_what_it_is_told_to() {
     assert_eq!(json(&other.run(&["history", "--json"]))["count"], 1);
     let ran = other.run(&["history", "prune"]);
     assert!(ran.code == 2 && ran.error.contains("--keep-runs"), "{}", ran.error);
+}
+
+/// How often a pruning is killed, each time a little later than the time before.
+const KILLS: u32 = 12;
+
+#[test]
+fn a_pruning_that_is_killed_has_forgotten_all_that_it_was_told_to_or_nothing() {
+    let project = Project::new("");
+    let folder = project.path().join(".handfast");
+    let mut history = History::open(&folder).unwrap();
+    history.begin_whole().unwrap();
+    for number in 0..400 {
+        let run = format!("r{number:03}");
+        let row = RunRow {
+            run: run.clone(),
+            started_unix_us: number,
+            handfast: "0".to_owned(),
+            command: vec!["x".repeat(1_000)],
+            seed: 1,
+            record: "gone".to_owned(),
+        };
+        history.begin(&row).unwrap();
+        let (exit, summary) = ("passed".to_owned(), "{}".to_owned());
+        history.end(&run, &EndRow { exit, summary, duration_us: 1 }).unwrap();
+    }
+    history.commit_whole().unwrap();
+    drop(history);
+    let kept = project.path().join("kept.db");
+    fs::copy(folder.join("history.db"), &kept).unwrap();
+    let prune = ["history", "prune", "--keep-runs", "30"];
+    let began = unix_us();
+    assert_eq!(project.run(&prune).code, 0);
+    let whole = Duration::from_micros(u64::try_from(unix_us() - began).unwrap());
+    let mut found = Vec::new();
+    for kill in 0..KILLS {
+        for name in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            fs::remove_file(name).unwrap();
+        }
+        fs::copy(&kept, folder.join("history.db")).unwrap();
+        let mut handfast =
+            project.command(&prune).stdout(std::process::Stdio::null()).spawn().unwrap();
+        if !ends(&handfast, whole * kill / KILLS) {
+            handfast.kill().unwrap();
+        }
+        handfast.wait().unwrap();
+        let count = History::open(&folder).unwrap().last_runs(1_000).unwrap().len();
+        assert!([30, 400].contains(&count), "{count} runs after kill {kill}");
+        found.push(count);
+        // Whatever it left behind is in nobody's way.
+        assert_eq!(project.run(&prune).code, 0);
+        assert_eq!(History::open(&folder).unwrap().extent().unwrap().runs, 30);
+    }
+    // The first one is killed before it could do anything.
+    assert_eq!(found[0], 400, "{found:?}");
 }

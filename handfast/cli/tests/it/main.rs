@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests, too")]
 
 mod broken_peers;
+mod budgets;
 mod ci;
 mod disturbances;
 mod doctor;
@@ -35,6 +36,8 @@ mod telling;
 mod usage;
 mod verdicts;
 
+#[path = "../../benches/budgets/trial.rs"]
+mod budget_trial;
 #[path = "../../benches/incidents/laws.rs"]
 mod laws;
 #[path = "../../benches/incidents/trial.rs"]

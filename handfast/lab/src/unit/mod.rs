@@ -245,13 +245,18 @@ impl Unit {
     /// Stops the peers together (each may take [`Unit::STOP_WITHIN`]), ends whatever they left,
     /// removes the folder, closes the evidence, and reports.
     pub async fn close(self) -> CloseReport {
+        self.close_within(Self::STOP_WITHIN).await
+    }
+
+    /// As [`Unit::close`], but each peer may take only so long before it is ended by force.
+    pub async fn close_within(self, stop: Duration) -> CloseReport {
         let unit = Arc::new(self);
         let names: Vec<String> = unit.roles.keys().cloned().collect();
         let mut stops = JoinSet::new();
         for name in names.iter().filter(|name| unit.running(name).is_ok()) {
             let (unit, name) = (unit.clone(), name.clone());
             stops.spawn(async move {
-                let stopped = unit.stop(&name, Self::STOP_WITHIN).await;
+                let stopped = unit.stop(&name, stop).await;
                 (name, stopped)
             });
         }

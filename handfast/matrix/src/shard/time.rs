@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use handfast_scenario::name::CategoryName;
+use handfast_scenario::scenario::Needs;
 
 use super::partition::{Load, Piece};
 use crate::cell::Cell;
@@ -40,7 +41,8 @@ impl Machine {
     /// What a cell costs that took so much the last time, microseconds.
     pub fn cell_us(self, cell: &Cell, cost: Cost) -> u64 {
         let took = micros(cost.duration);
-        if is_exact(&cell.unit.scenario.steps) {
+        let scenario = &cell.unit.scenario;
+        if scenario.needs.alone || is_exact(&scenario.steps) {
             // Nothing else is played beside it.
             return took;
         }
@@ -51,8 +53,9 @@ impl Machine {
     }
 
     /// What a scenario costs outside the matrix, of whose category `parallel` run at a time.
-    pub fn unit_us(self, cost: Cost, parallel: usize) -> u64 {
-        micros(cost.duration) / u64::try_from(parallel.max(1)).unwrap_or(u64::MAX)
+    pub fn unit_us(self, needs: &Needs, cost: Cost, parallel: usize) -> u64 {
+        let beside = if needs.alone { 1 } else { parallel.max(1) };
+        micros(cost.duration) / u64::try_from(beside).unwrap_or(u64::MAX)
     }
 }
 
@@ -157,7 +160,9 @@ mod tests {
     fn scenarios_that_run_beside_each_other_cost_their_share() {
         let cost = Cost { duration: Duration::from_millis(8), cpu: Duration::from_millis(1) };
         let machine = Machine { cores: 2 };
-        assert_eq!(machine.unit_us(cost, 4), 2_000);
-        assert_eq!(machine.unit_us(cost, 0), 8_000);
+        let (any, alone) = (Needs::default(), Needs { alone: true, ..Needs::default() });
+        assert_eq!(machine.unit_us(&any, cost, 4), 2_000);
+        assert_eq!(machine.unit_us(&any, cost, 0), 8_000);
+        assert_eq!(machine.unit_us(&alone, cost, 4), 8_000);
     }
 }

@@ -11,7 +11,10 @@ pub(super) fn class_of(verdict: &Verdict) -> Option<Class> {
     match verdict {
         Verdict::Failed { .. } | Verdict::TimedOut { .. } => Some(Class::Product),
         Verdict::Infra { .. } | Verdict::Absent { allowed: false, .. } => Some(Class::Infra),
-        Verdict::Passed | Verdict::Unsupported { .. } | Verdict::Absent { .. } => None,
+        Verdict::Passed
+        | Verdict::Unsupported { .. }
+        | Verdict::Absent { .. }
+        | Verdict::DidNotFit { .. } => None,
     }
 }
 
@@ -27,6 +30,7 @@ pub(super) fn count(summary: &mut Summary, verdict: &Verdict, recalled: bool) {
             summary.absent_allowed += u64::from(*allowed);
             &mut summary.absent
         }
+        Verdict::DidNotFit { .. } => &mut summary.not_run,
     };
     *counter += 1;
 }

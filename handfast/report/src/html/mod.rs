@@ -61,7 +61,10 @@ impl HtmlReport {
         let detail = self.running.remove(unit);
         let told = match kind {
             VerdictKind::Failed | VerdictKind::TimedOut | VerdictKind::Infra => true,
-            VerdictKind::Passed | VerdictKind::Unsupported | VerdictKind::Absent => false,
+            VerdictKind::Passed
+            | VerdictKind::Unsupported
+            | VerdictKind::Absent
+            | VerdictKind::DidNotFit => false,
         };
         if let Some(detail) = detail.filter(|_| told && self.kept.len() < DETAILS_MAX) {
             self.kept.insert(unit.clone(), detail);

@@ -120,9 +120,12 @@ fn verdict(kind: Option<VerdictKind>) -> (&'static str, String) {
     match kind {
         Some(VerdictKind::Passed) => ("good", "passed".to_owned()),
         Some(kind @ (VerdictKind::Failed | VerdictKind::TimedOut)) => ("bad", kind.to_string()),
-        Some(kind @ (VerdictKind::Infra | VerdictKind::Unsupported | VerdictKind::Absent)) => {
-            ("doubtful", kind.to_string())
-        }
+        Some(
+            kind @ (VerdictKind::Infra
+            | VerdictKind::Unsupported
+            | VerdictKind::Absent
+            | VerdictKind::DidNotFit),
+        ) => ("doubtful", kind.to_string()),
         None => ("doubtful", "not over".to_owned()),
     }
 }

@@ -37,11 +37,13 @@ pub enum Mark {
     Unsupported,
     /// A peer is absent.
     Absent,
+    /// The budget left it no time.
+    DidNotFit,
 }
 
 impl Mark {
     /// All marks, in the order of a legend.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Passed,
         Self::Recalled,
         Self::Failed,
@@ -51,6 +53,7 @@ impl Mark {
         Self::UnexpectedPass,
         Self::Unsupported,
         Self::Absent,
+        Self::DidNotFit,
         Self::Running,
         Self::Waiting,
     ];
@@ -75,6 +78,7 @@ impl Mark {
             VerdictKind::Infra => Self::Infra,
             VerdictKind::Unsupported => Self::Unsupported,
             VerdictKind::Absent => Self::Absent,
+            VerdictKind::DidNotFit => Self::DidNotFit,
         }
     }
 
@@ -92,6 +96,7 @@ impl Mark {
             Self::Infra => 'I',
             Self::Unsupported => '-',
             Self::Absent => '?',
+            Self::DidNotFit => 'T',
         }
     }
 
@@ -109,6 +114,7 @@ impl Mark {
             Self::Infra => "could not be carried out",
             Self::Unsupported => "declared unsupported",
             Self::Absent => "a peer is absent",
+            Self::DidNotFit => "did not fit into the budget",
         }
     }
 
@@ -117,7 +123,9 @@ impl Mark {
         match self {
             Self::Passed => Ink::Good,
             Self::Failed | Self::Hung | Self::UnexpectedPass => Ink::Bad,
-            Self::Infra | Self::AsExpected | Self::Absent | Self::Running => Ink::Doubtful,
+            Self::Infra | Self::AsExpected | Self::Absent | Self::DidNotFit | Self::Running => {
+                Ink::Doubtful
+            }
             Self::Recalled | Self::Unsupported | Self::Waiting => Ink::Faint,
         }
     }

@@ -25,9 +25,10 @@ pub(super) fn outcome(verdict: &Verdict) -> handfast_chaos::Outcome {
         {
             Outcome::Passed
         }
-        Verdict::Infra { .. } | Verdict::Unsupported { .. } | Verdict::Absent { .. } => {
-            Outcome::Unclear { reason: verdict.reason() }
-        }
+        Verdict::Infra { .. }
+        | Verdict::Unsupported { .. }
+        | Verdict::Absent { .. }
+        | Verdict::DidNotFit { .. } => Outcome::Unclear { reason: verdict.reason() },
     }
 }
 

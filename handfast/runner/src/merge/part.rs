@@ -7,6 +7,7 @@ use handfast_matrix::key::{Digest, Stream};
 use handfast_scenario::event::{CellLine, Expected, ShardMark, Summary};
 use handfast_scenario::name::{PeerName, SuiteName};
 use handfast_scenario::plan::UnitId;
+use handfast_scenario::verdict::VerdictKind;
 use handfast_scenario::{ExitCode, RunEvent};
 
 use super::find::Found;
@@ -150,9 +151,11 @@ impl Part {
                 expected.extend(cells.iter().filter_map(known));
                 self.matrix = Some(MatrixPart { peers, builds, cells, faults });
             }
-            RunEvent::UnitEnded { .. }
-            | RunEvent::CellRecalled { .. }
-            | RunEvent::SuiteEnded { .. } => self.judged += 1,
+            RunEvent::UnitEnded { verdict, .. } => {
+                // One that did not fit is among those that were not run.
+                self.judged += usize::from(verdict.kind() != VerdictKind::DidNotFit);
+            }
+            RunEvent::CellRecalled { .. } | RunEvent::SuiteEnded { .. } => self.judged += 1,
             RunEvent::SuiteStarted { suite, .. } => {
                 self.begun_suites.insert(suite);
             }

@@ -84,6 +84,7 @@ fn is_against_product(verdict: &Verdict) -> bool {
         Verdict::Passed
         | Verdict::Infra { .. }
         | Verdict::Unsupported { .. }
-        | Verdict::Absent { .. } => false,
+        | Verdict::Absent { .. }
+        | Verdict::DidNotFit { .. } => false,
     }
 }

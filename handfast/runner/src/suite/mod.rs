@@ -18,7 +18,7 @@ use crate::place::Places;
 use crate::retry::Retries;
 use crate::sink::{Mouth, Progress};
 use crate::tally::RAN_NOTHING;
-use crate::unit::{chain, micros, tried_again};
+use crate::unit::{SLACK, chain, micros, tried_again};
 
 /// What a suite needs from the run.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +46,8 @@ pub struct Ended {
     pub failed: u64,
     /// How many of those that passed had failed before.
     pub flaky: u64,
+    /// Whether the budget left it too little time.
+    pub did_not_fit: bool,
     /// How long it took, without what was built before.
     pub took: Duration,
 }
@@ -95,6 +97,31 @@ struct Teller<'a> {
 
 /// How the tool itself ended: `Err` holds why the suite failed beside its tests.
 type ToolEnd = Result<(), String>;
+
+/// What a suite may take: all of a budget, or what is left of one.
+#[derive(Debug, Clone)]
+pub struct Share {
+    /// Whose budget it is, such as `the category unit`.
+    pub of: String,
+    /// How long the budget is.
+    pub whole: Duration,
+    /// What is left of it.
+    pub left: Duration,
+}
+
+impl Share {
+    /// Why a suite was ended that had only a part of the budget; nothing for one that had all of it, which has itself to blame.
+    fn did_not_fit(&self) -> Option<String> {
+        let has_all = self.left.saturating_add(SLACK) >= self.whole;
+        let whole = duration::display(self.whole);
+        let what = if self.left.is_zero() {
+            "before it could begin"
+        } else {
+            "before it was, and it was ended"
+        };
+        (!has_all).then(|| format!("the {whole} of {} were over {what}", self.of))
+    }
+}
 
 impl Teller<'_> {
     /// As [`Teller::tell`], but keeps back a failed test that may be tried once more.
@@ -155,13 +182,18 @@ impl Teller<'_> {
 
 /// Runs a suite and says everything about it, from `suite_started` to `suite_ended`.
 ///
-/// What has to be built is built first and is not part of the suite's time.
-pub async fn run(bench: Bench<'_>, suite: &Suite, budget: Duration) -> Ended {
+/// What has to be built is built first and is not part of the suite's time. A suite that is not done within its share is ended with all that it
+/// started: it has failed if it had the whole budget, or if one of its tests had failed by then, and otherwise did not fit, which is told as skipped.
+pub async fn run(bench: Bench<'_>, suite: &Suite, share: &Share) -> Ended {
     let program = program(bench, suite);
     let mut interrupt = bench.interrupt.clone();
     let interrupted = || Err("the run was interrupted".to_owned());
+    let built = async {
+        // What has no time left need not be built.
+        if share.left.is_zero() { Ok(()) } else { build(bench, suite, &program).await }
+    };
     let built = tokio::select! {
-        built = build(bench, suite, &program) => built,
+        built = built => built,
         () = interrupt.pulled() => interrupted(),
     };
     let clock = bench.mouth.clock();
@@ -174,17 +206,24 @@ pub async fn run(bench: Bench<'_>, suite: &Suite, budget: Duration) -> Ended {
     let mut teller = Teller { bench, suite, passed: 0, failed: 0, flaky: 0, held: Vec::new() };
     let end = if built.is_ok() {
         tokio::select! {
-            end = within(budget, tests(&mut teller, &program)) => end,
-            () = interrupt.pulled() => interrupted(),
+            end = within(share.left, tests(&mut teller, &program)) => end,
+            () = interrupt.pulled() => Some(interrupted()),
         }
     } else {
-        built
+        Some(built)
     };
     // What there was no time to try again has failed.
     for case in std::mem::take(&mut teller.held) {
         teller.tell(case);
     }
+    let late = end.is_none().then(|| share.did_not_fit()).flatten();
+    let did_not_fit = late.is_some();
+    let end = end.unwrap_or_else(|| {
+        let left = duration::display(share.left);
+        Err(format!("it was not done within {left}, and was ended"))
+    });
     let outcome = match (end, teller.passed + teller.failed, teller.failed) {
+        (Err(_), _, 0) if did_not_fit => Outcome::Skipped { reason: late.unwrap_or_default() },
         (Err(reason), _, _) => Outcome::Failed { reason },
         (Ok(()), 0, _) => Outcome::Failed { reason: RAN_NOTHING.to_owned() },
         (Ok(()), _, 0) => Outcome::Passed,
@@ -199,7 +238,8 @@ pub async fn run(bench: Bench<'_>, suite: &Suite, budget: Duration) -> Ended {
         failed,
         duration_us: took_us,
     });
-    Ended { outcome, passed, failed, flaky, took: Duration::from_micros(took_us) }
+    let took = Duration::from_micros(took_us);
+    Ended { outcome, passed, failed, flaky, did_not_fit, took }
 }
 
 async fn build(bench: Bench<'_>, suite: &Suite, program: &Program) -> Result<(), String> {
@@ -209,13 +249,12 @@ async fn build(bench: Bench<'_>, suite: &Suite, program: &Program) -> Result<(),
     }
 }
 
-async fn within(budget: Duration, tests: impl Future<Output = ToolEnd>) -> ToolEnd {
-    match tokio::time::timeout(budget, tests).await {
-        Ok(end) => end,
-        Err(_) => {
-            Err(format!("it was not done within {}, and was ended", duration::display(budget)))
-        }
+/// Nothing for what is not done within the time; all that it started is ended.
+async fn within(time: Duration, tests: impl Future<Output = ToolEnd>) -> Option<ToolEnd> {
+    if time.is_zero() {
+        return None;
     }
+    tokio::time::timeout(time, tests).await.ok()
 }
 
 async fn tests(teller: &mut Teller<'_>, program: &Program) -> ToolEnd {

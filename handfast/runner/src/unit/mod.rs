@@ -20,11 +20,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use handfast_lab::net::Ask;
-use handfast_lab::{CloseReport, Lab};
+use handfast_lab::{CloseReport, Lab, Unit};
 use handfast_scenario::event::Outcome;
 use handfast_scenario::name::PeerName;
-use handfast_scenario::verdict::Verdict;
-use handfast_scenario::{Project, RunEvent, plan};
+use handfast_scenario::verdict::{Verdict, VerdictKind};
+use handfast_scenario::{Project, RunEvent, duration, plan};
 
 use crate::interrupt::Interrupt;
 use crate::place::Places;
@@ -32,6 +32,13 @@ use crate::retry::Retries;
 use crate::sink::{Mouth, Progress};
 use crate::unit::stage::Stage;
 use crate::unit::step::StepError;
+
+/// How long each peer of a unit may take to stop whose time is over: it has had its time, and whoever waits for the budget waits for it.
+const STOP_LATE_WITHIN: Duration = Duration::from_millis(500);
+
+/// A unit that has all of its own time but this much left when its budget ends is judged by its own time: what began with the budget does not lose a
+/// verdict by the moment that its beginning took.
+pub const SLACK: Duration = Duration::from_millis(250);
 
 /// How long the last of a closed unit's log may take.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(10);
@@ -74,6 +81,17 @@ pub struct Surroundings {
 /// A unit that fails is tried once more where `again` says so and the run has retries left; whether it then passed is
 /// told by [`Ended::is_flaky`].
 pub async fn run(around: Arc<Surroundings>, unit: plan::Unit, file: String, again: Again) -> Ended {
+    run_within(around, unit, file, again, None).await
+}
+
+/// As [`run`], but ends the unit by force when the budget that it runs in is spent: it [did not fit](Verdict::DidNotFit).
+pub async fn run_within(
+    around: Arc<Surroundings>,
+    unit: plan::Unit,
+    file: String,
+    again: Again,
+    budget: Option<Budget>,
+) -> Ended {
     let mouth = around.mouth.clone();
     let began_us = mouth.clock().now_us();
     let id = unit.id.clone();
@@ -87,15 +105,19 @@ pub async fn run(around: Arc<Surroundings>, unit: plan::Unit, file: String, agai
         budget_us: micros(unit.budget),
     });
     let unit = Arc::new(unit);
-    let (mut verdict, mut cpu) = try_once(around.clone(), unit.clone()).await;
+    let budget = budget.map(Arc::new);
+    let (mut verdict, mut cpu) = try_once(around.clone(), unit.clone(), budget.clone()).await;
     let mut is_flaky = false;
-    let may_be_luck = again == Again::IfFailed && is_failure(&verdict);
+    let has_time = budget.as_ref().is_none_or(|budget| !budget.left(&around).is_zero());
+    let may_be_luck = again == Again::IfFailed && is_failure(&verdict) && has_time;
     if may_be_luck && !around.interrupt.is_pulled() && around.retries.take() {
         mouth.progress(Progress::Note {
             text: tried_again(&unit.id.to_string(), &verdict.reason()),
         });
-        let (second, more) = try_once(around.clone(), unit).await;
+        let (second, more) = try_once(around.clone(), unit, budget).await;
         cpu += more;
+        // A second try that the budget ended says nothing, and takes nothing from what the first one said.
+        let second = if second.kind() == VerdictKind::DidNotFit { verdict.clone() } else { second };
         if second.is_passed() {
             is_flaky = true;
             mouth.say(RunEvent::UnitFlaky { unit: id.clone(), verdict });
@@ -106,6 +128,51 @@ pub async fn run(around: Arc<Surroundings>, unit: plan::Unit, file: String, agai
     let cpu_us = micros(cpu);
     mouth.say(RunEvent::UnitEnded { unit: id, verdict: verdict.clone(), duration_us, cpu_us });
     Ended { verdict, is_flaky, took: (Duration::from_micros(duration_us), cpu) }
+}
+
+/// A time that units share, all of it or what others have left of it.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    /// Whose it is, such as `the category unit`.
+    pub of: String,
+    /// How long it is.
+    pub whole: Duration,
+    /// When it is over, by the clock of the run, microseconds.
+    pub until_us: u64,
+}
+
+impl Budget {
+    /// A budget of which so much is left now.
+    pub fn new(around: &Surroundings, of: String, whole: Duration, left: Duration) -> Self {
+        let now_us = around.mouth.clock().now_us();
+        Self { of, whole, until_us: now_us.saturating_add(micros(left)) }
+    }
+
+    /// What is left of it now.
+    pub fn left(&self, around: &Surroundings) -> Duration {
+        Duration::from_micros(self.until_us.saturating_sub(around.mouth.clock().now_us()))
+    }
+
+    /// The verdict on what could not begin.
+    pub fn never_begun(&self) -> Verdict {
+        let whole = duration::display(self.whole);
+        let reason = format!("the {whole} of {} were over before it could begin", self.of);
+        Verdict::DidNotFit { reason }
+    }
+
+    /// Whether something that begins now and may take so long may have all of it.
+    pub(crate) fn has_room(&self, left: Duration, may_take: Duration) -> bool {
+        left.min(self.whole).saturating_add(SLACK) >= may_take
+    }
+
+    fn ended(&self, during: &str) -> Verdict {
+        let whole = duration::display(self.whole);
+        let reason = format!(
+            "it was ended when the {whole} of {} were over, before its own time was, while {during}",
+            self.of
+        );
+        Verdict::DidNotFit { reason }
+    }
 }
 
 /// How a unit ended.
@@ -137,13 +204,23 @@ pub(crate) fn tried_again(what: &str, reason: &str) -> String {
 fn is_failure(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Failed { .. } | Verdict::Infra { .. } | Verdict::TimedOut { .. } => true,
-        Verdict::Passed | Verdict::Unsupported { .. } | Verdict::Absent { .. } => false,
+        Verdict::Passed
+        | Verdict::Unsupported { .. }
+        | Verdict::Absent { .. }
+        | Verdict::DidNotFit { .. } => false,
     }
 }
 
 /// One try. A panic in here is a mistake of ours; it ends this unit, not the run.
-async fn try_once(around: Arc<Surroundings>, unit: Arc<plan::Unit>) -> (Verdict, Duration) {
-    let played = tokio::spawn(async move { carry_out(&around, &unit).await }).await;
+async fn try_once(
+    around: Arc<Surroundings>,
+    unit: Arc<plan::Unit>,
+    budget: Option<Arc<Budget>>,
+) -> (Verdict, Duration) {
+    let ends_it = |budget: &Arc<Budget>| !budget.has_room(budget.left(&around), unit.budget);
+    let budget = budget.filter(ends_it);
+    let played = async move { carry_out(&around, &unit, budget.as_deref()).await };
+    let played = tokio::spawn(played).await;
     played.unwrap_or_else(|error| {
         let reason = format!("handfast itself failed in this unit: {error}");
         (Verdict::Infra { reason }, Duration::ZERO)
@@ -169,8 +246,12 @@ pub fn refuse(around: &Surroundings, unit: &plan::Unit, file: String, verdict: &
     });
 }
 
-/// The verdict, and the processor time of all its processes.
-async fn carry_out(around: &Surroundings, unit: &plan::Unit) -> (Verdict, Duration) {
+/// The verdict, and the processor time of all its processes; `budget` is one that ends before the unit's own time does.
+async fn carry_out(
+    around: &Surroundings,
+    unit: &plan::Unit,
+    budget: Option<&Budget>,
+) -> (Verdict, Duration) {
     if let Some(verdict) = cast::unplayable(around, unit) {
         return (verdict, Duration::ZERO);
     }
@@ -186,8 +267,18 @@ async fn carry_out(around: &Surroundings, unit: &plan::Unit) -> (Verdict, Durati
     let stage = Stage::new(around, unit, opened);
     let follower = tokio::spawn(stage.journal().clone().follow());
     let mut interrupt = around.interrupt.clone();
+    let spent = async {
+        match budget {
+            Some(budget) => {
+                tokio::time::sleep(budget.left(around)).await;
+                budget.ended(&stage.journal().doing())
+            }
+            None => std::future::pending().await,
+        }
+    };
     let verdict = tokio::select! {
         verdict = within_budget(&stage, unit.budget) => verdict,
+        verdict = spent => verdict,
         () = interrupt.pulled() => Verdict::Infra { reason: "the run was interrupted".to_owned() },
     };
     close(stage, follower, verdict).await
@@ -230,7 +321,7 @@ async fn close(
     let missed = stage.settle_accounts();
     let (journal, peers) = (stage.journal().clone(), stage.peers());
     let never_used = stage.without_effect();
-    let report = stage.close().await;
+    let report = stage.close(stop_within(verdict.kind())).await;
     // The log of a unit ends with its close, and the follower with the log.
     // A unit that nobody could close has no such end: nothing waits for it for good.
     drop(tokio::time::timeout(FOLLOWED_WITHIN, follower).await);
@@ -248,6 +339,17 @@ async fn close(
     let idle = idle.or_else(|| missed.map(|missed| format!("account: {missed}")));
     let verdict = idle.map_or(verdict, |reason| Verdict::Infra { reason });
     (judge_close(&report).unwrap_or(verdict), report.cpu)
+}
+
+fn stop_within(kind: VerdictKind) -> Duration {
+    match kind {
+        VerdictKind::TimedOut | VerdictKind::DidNotFit => STOP_LATE_WITHIN,
+        VerdictKind::Passed
+        | VerdictKind::Failed
+        | VerdictKind::Infra
+        | VerdictKind::Unsupported
+        | VerdictKind::Absent => Unit::STOP_WITHIN,
+    }
 }
 
 /// What the end of a unit takes away from a pass.

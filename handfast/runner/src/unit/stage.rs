@@ -347,7 +347,8 @@ impl Stage {
     }
 
     /// Closes the lab's unit.
-    pub(super) async fn close(self) -> CloseReport {
+    /// Closes the unit; each of its peers may take so long to stop.
+    pub(super) async fn close(self, stop: Duration) -> CloseReport {
         let Self { lab, background, .. } = self;
         let mut background = background.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Tasks beside the steps hold the unit; they are aborted and gone before it closes.
@@ -355,7 +356,7 @@ impl Stage {
         let mut lab = lab;
         for _ in 0..LET_GO_TRIES {
             match Arc::try_unwrap(lab) {
-                Ok(unit) => return unit.close().await,
+                Ok(unit) => return unit.close_within(stop).await,
                 // A start that was given up in its midst lets go of the unit only when its task has been dropped.
                 Err(held) => lab = held,
             }

@@ -177,3 +177,38 @@ fn a_project_without_peers_cannot_run_a_scenario() {
         )
     );
 }
+
+/// How long the unit of a scenario with these lines may take, in a category with 60 s a unit; or the error.
+#[track_caller]
+fn check_needs(lines: &str, expected: Result<u64, &str>) {
+    let text = "[project]\nname = \"p\"\n[peers.rust]\nstart = \"r\"\n[categories.unit]\ntimeout = \"60s\"\n[resources]\nports = 2\n";
+    let project = Project::parse("handfast.toml", text).unwrap();
+    let scenarios = [scenario("test_unit_x.toml", &format!("name = \"n\"\n{lines}"))];
+    let plan = Plan::new(&project, &scenarios, &Selection::default());
+    let found = plan.map(|plan| plan.units[0].budget.as_secs()).map_err(|error| error.to_string());
+    assert_eq!(found, expected.map_err(str::to_owned));
+}
+
+#[test]
+fn a_scenario_may_take_less_than_its_category_allows_and_never_more() {
+    check_needs("", Ok(60));
+    check_needs("timeout = \"5s\"", Ok(5));
+    check_needs("timeout = \"5min\"", Ok(60));
+}
+
+#[test]
+fn a_scenario_uses_no_more_than_there_is() {
+    check_needs("uses = { ports = 2 }", Ok(60));
+    check_needs(
+        "uses = { ports = 3 }",
+        Err(
+            "test_unit_x uses 3 of the resource ports, of which handfast.toml has 2; write `[resources]` with `ports = 3`, or let the scenario use less",
+        ),
+    );
+    check_needs(
+        "uses = { gpu = 1 }",
+        Err(
+            "test_unit_x uses 1 of the resource gpu, of which handfast.toml has 0; write `[resources]` with `gpu = 1`, or let the scenario use less",
+        ),
+    );
+}

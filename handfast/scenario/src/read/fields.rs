@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Sink;
 use crate::document::{Entry, Node, NodeValue};
 use crate::duration;
-use crate::name::InvalidName;
+use crate::name::{InvalidName, ResourceName};
 use crate::span::Span;
 use crate::suggestion::nearest;
 
@@ -179,6 +179,26 @@ pub(super) fn count(node: &Node, what: &str, most: usize, sink: &mut Sink) -> Op
         }
     }
 }
+
+/// How much of which resource: a table of names and counts.
+pub(super) fn resources(
+    fields: &Fields<'_>,
+    what: &str,
+    sink: &mut Sink,
+) -> BTreeMap<ResourceName, u32> {
+    let written = fields.node(what).and_then(|node| table(node, what, sink)).unwrap_or_default();
+    let mut read = BTreeMap::new();
+    for entry in written {
+        let name = named(&entry.key, entry.key_span, what, ResourceName::new, sink);
+        let much = count(&entry.node, &entry.key, RESOURCE_MAX, sink);
+        let much = much.and_then(|much| u32::try_from(much).ok());
+        read.extend(name.zip(much));
+    }
+    read
+}
+
+/// Most of one resource: a guess that no machine reaches.
+const RESOURCE_MAX: usize = 1_000_000;
 
 pub(super) fn boolean(node: &Node, what: &str, sink: &mut Sink) -> Option<bool> {
     match &node.value {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use handfast_faults::kinds::KINDS;
 
 use super::Sink;
-use super::fields::{Fields, count, list, name, named, one_of, table, text, texts};
+use super::fields::{Fields, count, list, name, named, one_of, resources, table, text, texts};
 use super::{ci, flaws, notify, perf, schedule};
 use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, PeerName, SuiteName};
@@ -35,6 +35,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
         "peers",
         "scenarios",
         "categories",
+        "resources",
         "suites",
         "matrix",
         "simulator",
@@ -53,6 +54,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
     let peers = peers(&fields, sink);
     let scenario_folders = folders(&fields, sink);
     let categories = categories(&fields, sink);
+    let resources = resources(&fields, "resources", sink);
     let suites = suites(&fields, &categories, sink);
     let matrix = fields.node("matrix").and_then(|node| matrix(node, &peers, sink));
     let simulator = fields.node("simulator").and_then(|node| simulator(node, sink));
@@ -67,6 +69,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink) -> Option<Project> {
         peers,
         scenario_folders,
         categories,
+        resources,
         suites,
         matrix,
         simulator,
@@ -257,6 +260,7 @@ fn categories(fields: &Fields<'_>, sink: &mut Sink) -> Vec<Category> {
             name: CategoryName::new(name).expect("a word"),
             patterns: vec![Pattern::new(pattern).expect("a pattern that a test has read")],
             budget: Duration::from_secs(minutes * 60),
+            timeout: Duration::from_secs(minutes * 60),
             parallel,
         };
         read.push(node.and_then(|node| category(node, &default, sink)).unwrap_or(default));
@@ -277,17 +281,29 @@ fn categories(fields: &Fields<'_>, sink: &mut Sink) -> Vec<Category> {
 }
 
 fn category(node: &Node, default: &Category, sink: &mut Sink) -> Option<Category> {
-    let known = ["patterns", "budget", "parallel"];
+    let known = ["patterns", "budget", "timeout", "parallel"];
     let fields = Fields::open(node, "a category", &known, sink)?;
     let patterns = match fields.node("patterns") {
         None => default.patterns.clone(),
         Some(node) => patterns(node, sink),
     };
     let parallel = fields.node("parallel");
+    let budget = fields.duration("budget", sink).unwrap_or(default.budget);
+    let timeout = fields.duration("timeout", sink);
+    if let Some(longer) = timeout.filter(|timeout| *timeout > budget) {
+        let span = fields.node("timeout").map_or(fields.span, |node| node.span);
+        let message = format!(
+            "`timeout` is {}, longer than the budget of the category, {}",
+            crate::duration::display(longer),
+            crate::duration::display(budget)
+        );
+        sink.note(span, message, "never reached", "make it shorter, or leave it out".to_owned());
+    }
     Some(Category {
         name: default.name.clone(),
         patterns,
-        budget: fields.duration("budget", sink).unwrap_or(default.budget),
+        budget,
+        timeout: timeout.unwrap_or(budget),
         parallel: parallel
             .and_then(|node| count(node, "parallel", PARALLEL_MAX, sink))
             .unwrap_or(default.parallel),

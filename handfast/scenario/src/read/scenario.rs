@@ -3,20 +3,23 @@
 use std::collections::BTreeSet;
 
 use super::Sink;
-use super::fields::{Fields, named};
+use super::fields::{Fields, boolean, named, resources};
 use super::scope::Scope;
 use super::step::steps;
 use super::variants::Variant;
 use super::{disturbance, network, roles, variants};
 use crate::document::{Node, NodeValue};
 use crate::name::{CategoryName, MethodName, RoleName};
-use crate::scenario::{Scenario, ScenarioId, Vocabulary};
+use crate::scenario::{Needs, Scenario, ScenarioId, Vocabulary};
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 14] = [
     "name",
     "proves",
     "requires",
     "category",
+    "timeout",
+    "alone",
+    "uses",
     "network",
     "roles",
     "introduce",
@@ -82,6 +85,8 @@ fn one(
         proves: fields.texts("proves", sink).into_iter().map(|(id, _)| id.to_owned()).collect(),
         requires: requires(&fields, sink),
         category: fields.name("category", CategoryName::new, sink),
+        timeout: fields.duration("timeout", sink),
+        needs: needs(&fields, sink),
         network: network::read(&fields, sink),
         disturbances,
         disturbed_at,
@@ -91,6 +96,11 @@ fn one(
         steps: steps.unwrap_or_default(),
         variables: variant.iter().map(|(name, node)| (name.clone(), node.to_json())).collect(),
     })
+}
+
+fn needs(fields: &Fields<'_>, sink: &mut Sink) -> Needs {
+    let alone = fields.node("alone").and_then(|node| boolean(node, "alone", sink));
+    Needs { alone: alone.unwrap_or(false), uses: resources(fields, "uses", sink) }
 }
 
 fn requires(fields: &Fields<'_>, sink: &mut Sink) -> BTreeSet<MethodName> {

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::*;
 use crate::expectation::Condition;
 use crate::name::RoleName;
-use crate::scenario::{Introduce, ROLES_MAX, STEPS_MAX, VARIABLE_LEN_MAX, VARIANTS_MAX};
+use crate::scenario::{Introduce, Needs, ROLES_MAX, STEPS_MAX, VARIABLE_LEN_MAX, VARIANTS_MAX};
 use crate::step::{
     Expected, Lasts, Pace, ROUNDS_MAX, Rounds, Select, StepKind, Trigger, Wire, WireAction,
 };

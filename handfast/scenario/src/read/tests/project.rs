@@ -155,3 +155,28 @@ fn a_folder_is_named_once() {
 fn a_project_has_a_name() {
     check_problems("", &["1:1: handfast.toml needs `project`; add `project = { name = \"..\" }`"]);
 }
+
+#[test]
+fn a_category_has_a_timeout_for_each_unit_and_a_project_has_resources() {
+    let text = "[project]\nname = \"p\"\n[categories.unit]\nbudget = \"1min\"\ntimeout = \"5s\"\n\
+        [categories.e2e]\nbudget = \"3s\"\n[resources]\nports = 2\n";
+    let project = Project::parse("handfast.toml", text).unwrap();
+    let seconds = |name: &str| {
+        let category = project.category(&CategoryName::new(name).unwrap()).unwrap();
+        (category.budget.as_secs(), category.timeout.as_secs())
+    };
+    assert_eq!((seconds("unit"), seconds("e2e")), ((60, 5), (3, 3)));
+    let resources: Vec<_> =
+        project.resources.iter().map(|(name, much)| (name.as_str(), *much)).collect();
+    assert_eq!(resources, [("ports", 2)]);
+}
+
+#[test]
+fn a_timeout_that_is_never_reached_is_a_mistake() {
+    check_problems(
+        "[project]\nname = \"p\"\n[categories.unit]\nbudget = \"5s\"\ntimeout = \"6s\"\n",
+        &[
+            "5:11: `timeout` is 6s, longer than the budget of the category, 5s; make it shorter, or leave it out",
+        ],
+    );
+}

@@ -300,3 +300,22 @@ fn a_role_starts_after_those_whose_facts_it_is_given_and_may_be_found_behind_one
     assert_eq!(names(c.stands_behind()), ["c", "r"]);
     assert!(scenario.roles["r"].needs().is_empty());
 }
+
+#[test]
+fn a_scenario_says_what_it_needs_of_the_machine() {
+    let needs = |lines: &str| one(&format!("name = \"n\"\n{lines}")).needs;
+    assert_eq!(needs(""), Needs::default());
+    assert!(needs("alone = true").alone);
+    let uses = needs("uses = { ports = 2, gpu = 1 }").uses;
+    let uses: Vec<_> = uses.iter().map(|(name, much)| (name.as_str(), *much)).collect();
+    assert_eq!(uses, [("gpu", 1), ("ports", 2)]);
+    assert_eq!(one("name = \"n\"\ntimeout = \"5s\"").timeout, Some(Duration::from_secs(5)));
+}
+
+#[test]
+fn a_share_of_nothing_is_a_mistake() {
+    check_problems(
+        "name = \"n\"\nuses = { ports = 0 }",
+        &["2:18: `ports` is 0; use a number from 1 to 1000000"],
+    );
+}
