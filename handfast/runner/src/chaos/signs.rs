@@ -93,9 +93,9 @@ fn without_number(name: &str) -> String {
 }
 
 fn until_calm(events: &[Recorded]) -> &[Recorded] {
-    let calm = events.iter().find_map(|recorded| match &recorded.event {
-        RunEvent::StepStarted { step, text, .. } if text.starts_with(CALM_WITHIN) => Some(step),
-        _ => None,
+    let calm = events.iter().find_map(|recorded| {
+        let RunEvent::StepStarted { step, text, .. } = &recorded.event else { return None };
+        text.starts_with(CALM_WITHIN).then_some(step)
     });
     let ends = |recorded: &Recorded| matches!(&recorded.event, RunEvent::StepEnded { step, .. } if Some(step) == calm);
     let end = calm.and_then(|_| events.iter().position(ends));
