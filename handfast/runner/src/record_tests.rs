@@ -82,7 +82,7 @@ fn every_result_is_written_before_it_is_told_to_anybody_else() {
     for event in results {
         let recorded = Recorded { at_us: 3, event };
         sink.event(&recorded);
-        let text = std::fs::read_to_string(folder.join("events.jsonl")).unwrap();
+        let text = fs::read_to_string(folder.join("events.jsonl")).unwrap();
         assert!(text.ends_with(&recorded.to_line()), "{recorded:?}");
     }
 }
