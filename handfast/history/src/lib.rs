@@ -11,6 +11,7 @@
 //! 4. [`ask`]: what the next run wants to know; [`questions`]: what people want to know.
 //! 5. [`retention`], [`prune`](mod@prune): which runs may be forgotten, and how.
 //! 6. [`export`], [`import`]: the same as JSON lines.
+//! 7. [`team`]: the same in `PostgreSQL`, for several machines.
 
 pub mod schema;
 pub mod store;
@@ -27,11 +28,14 @@ pub mod retention;
 pub mod export;
 pub mod import;
 
+pub mod team;
+
 pub use ask::{Cost, Recalled};
 pub use prune::{Pruned, prune};
 pub use questions::{Questions, TestName};
 pub use remember::{ClosingRow, HealingRow, IncidentRow, MeasurementRow, TestRow};
 pub use store::{History, HistoryError};
+pub use team::Team;
 pub use write::{BuildRow, CellRow, EndRow, RecallRow, ResultRow, RunRow, SuiteRow};
 
 #[cfg(test)]

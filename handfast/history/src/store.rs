@@ -83,6 +83,25 @@ pub enum HistoryError {
         #[source]
         source: rusqlite::Error,
     },
+    /// The history of a team cannot be used.
+    #[error("failed to use the history of the team, the database {place}")]
+    Team {
+        /// Where it is, without the password.
+        place: String,
+        /// What its server or the system said.
+        #[source]
+        source: postgres::Error,
+    },
+    /// A newer handfast made the tables of a team.
+    #[error(
+        "the history of the team, the database {place}, has format {found}, this handfast reads format {FORMAT}: use the newer handfast"
+    )]
+    NewerTeam {
+        /// Where it is.
+        place: String,
+        /// Its format.
+        found: i32,
+    },
     /// A row is not what the schema says.
     #[error("the history {} holds {what}, which this handfast does not understand", path.display())]
     Row {

@@ -18,6 +18,7 @@ mod lines;
 mod migrations;
 mod pruning;
 mod questions;
+mod team;
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()

@@ -132,3 +132,18 @@ fn a_pruning_that_is_killed_has_forgotten_all_that_it_was_told_to_or_nothing() {
     // The first one is killed before it could do anything.
     assert_eq!(found[0], 400, "{found:?}");
 }
+
+#[test]
+fn a_team_that_nobody_names_or_reaches_is_an_error_without_a_password() {
+    let project = Project::new("");
+    let ran = project.run(&["history", "push"]);
+    assert!(ran.code == 2 && ran.error.contains("HANDFAST_TEAM_HISTORY"), "{}", ran.error);
+    let folder = project.path().to_str().unwrap().replace('/', "%2F");
+    let url = format!("postgresql://ci:secret@{folder}/team");
+    for words in [&["history", "push"][..], &["history"], &["history", "x"]] {
+        let said = project.command(words).env("HANDFAST_TEAM_HISTORY", &url).output().unwrap();
+        let error = String::from_utf8(said.stderr).unwrap();
+        assert_eq!(said.status.code(), Some(3), "{words:?}: {error}");
+        assert!(error.contains("team on /") && !error.contains("secret"), "{words:?}: {error}");
+    }
+}

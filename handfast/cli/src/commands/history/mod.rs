@@ -4,6 +4,7 @@ mod lines;
 mod prune;
 mod runs;
 mod standing;
+mod team;
 mod test;
 
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub(crate) struct Args {
     /// One test over time: a unit, a test of a suite, `suite: test`, or a part of such names
     #[arg(value_name = "NAME")]
     name: Option<String>,
+    #[command(flatten)]
+    team: team::TeamArgs,
     /// Show so many runs
     #[arg(long, value_name = "N", default_value = "20", value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     last: usize,
@@ -39,6 +42,7 @@ enum What {
     Export(lines::ExportArgs),
     Import(lines::ImportArgs),
     Prune(prune::Args),
+    Push(team::PushArgs),
 }
 
 const EXAMPLES: &str = "\
@@ -49,7 +53,9 @@ Examples:
   handfast history --last 100 --json          the last hundred runs, for a program
   handfast history export history.jsonl       everything as JSON lines
   handfast history import history.jsonl       take in what another machine has found
-  handfast history prune --older-than 90d --dry-run   what would be forgotten?";
+  handfast history prune --older-than 90d --dry-run   what would be forgotten?
+  handfast history push --team postgresql://ci@db.example/handfast   bring it to the team
+  handfast history --team postgresql://ci@db.example/handfast        what all machines have found";
 
 /// Carries out the command.
 pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError> {
@@ -57,8 +63,11 @@ pub(crate) fn run(args: Args, around: &Around) -> Result<ExitCode, CommandError>
         (Some(What::Export(args)), _) => lines::export(&args, around),
         (Some(What::Import(args)), _) => lines::import(&args, around),
         (Some(What::Prune(args)), _) => prune::run(&args, around),
-        (None, Some(name)) => test::show(&name, args.last, args.json, around),
-        (None, None) => runs::show(args.last, args.json, around),
+        (Some(What::Push(args)), _) => team::push(&args, around),
+        (None, Some(name)) => {
+            test::show(&*args.team.store(around)?, &name, args.last, args.json, around)
+        }
+        (None, None) => runs::show(&*args.team.store(around)?, args.last, args.json, around),
     }
 }
 

@@ -8,21 +8,25 @@ use handfast_report::quantity::{clipped, tame, time};
 use handfast_scenario::ExitCode;
 use serde_json::{Value, json};
 
-use super::{moment, open, size, unusable};
+use super::{moment, size, unusable};
 use crate::around::Around;
 use crate::console::Stream;
 use crate::error::CommandError;
 
 /// Shows the last runs.
-pub(super) fn show(last: usize, as_json: bool, around: &Around) -> Result<ExitCode, CommandError> {
-    let history = open(around)?;
-    let text = text(&history, last, as_json, around.out.palette);
+pub(super) fn show(
+    history: &dyn Questions,
+    last: usize,
+    as_json: bool,
+    around: &Around,
+) -> Result<ExitCode, CommandError> {
+    let text = text(history, last, as_json, around.out.palette);
     Stream::Out.print(&text.map_err(|error| unusable(&error))?);
     Ok(ExitCode::Passed)
 }
 
 fn text(
-    history: &impl Questions,
+    history: &dyn Questions,
     last: usize,
     as_json: bool,
     palette: Palette,

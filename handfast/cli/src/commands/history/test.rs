@@ -12,7 +12,7 @@ use handfast_trend::flaky::test::State;
 use serde_json::{Value, json};
 
 use super::standing::{OUTCOMES, Standing, standing};
-use super::{moment, open, unusable};
+use super::{moment, unusable};
 use crate::around::Around;
 use crate::console::Stream;
 use crate::error::CommandError;
@@ -25,12 +25,12 @@ const OUTCOMES_OF_MANY: usize = 100;
 
 /// Shows the tests that a name means.
 pub(super) fn show(
+    history: &dyn Questions,
     name: &str,
     last: usize,
     as_json: bool,
     around: &Around,
 ) -> Result<ExitCode, CommandError> {
-    let history = open(around)?;
     let named = history.named(name, TESTS).map_err(|error| unusable(&error))?;
     let text = match named.tests.as_slice() {
         [] => {
@@ -39,15 +39,15 @@ pub(super) fn show(
                 "`handfast history` shows the last runs; units have the names that `handfast list` shows",
             ));
         }
-        [test] if named.count == 1 => one(&history, test, last, as_json, around.out.palette),
-        _ => many(&history, &named, as_json, around.out.palette),
+        [test] if named.count == 1 => one(history, test, last, as_json, around.out.palette),
+        _ => many(history, &named, as_json, around.out.palette),
     };
     Stream::Out.print(&text.map_err(|error| unusable(&error))?);
     Ok(ExitCode::Passed)
 }
 
 fn one(
-    history: &impl Questions,
+    history: &dyn Questions,
     test: &TestName,
     last: usize,
     as_json: bool,
@@ -97,7 +97,7 @@ fn page(test: &TestName, standing: Option<&Standing>, shown: &[Seen], palette: P
 }
 
 fn many(
-    history: &impl Questions,
+    history: &dyn Questions,
     named: &Named,
     as_json: bool,
     palette: Palette,
