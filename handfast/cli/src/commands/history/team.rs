@@ -13,8 +13,7 @@ use crate::error::CommandError;
 /// Whose history.
 #[derive(Debug, clap::Args)]
 pub(super) struct TeamArgs {
-    /// The database in which a team keeps what all its machines have found, such as postgresql://ci@db.example/handfast; a password belongs into the
-    /// variable, which nobody else sees
+    /// The database in which a team keeps what all its machines have found; a password belongs into the variable, which nobody else sees
     #[arg(long, value_name = "URL", env = "HANDFAST_TEAM_HISTORY", hide_env_values = true)]
     team: Option<String>,
 }
