@@ -130,7 +130,13 @@ impl Peer {
                 Ok(json!({}))
             }
             "message.send" => self.send_message(&text("to")?, &params["body"]).await,
-            "message.inbox" => Ok(json!({ "messages": [], "next": 0 })),
+            "message.inbox" => {
+                let is_wrong = |key: &&str| params.get(*key).is_some_and(|value| !value.is_u64());
+                if let Some(key) = ["after", "limit"].iter().find(is_wrong) {
+                    return Err(rpc_error(INVALID_PARAMS, format!("{key} has to be a number")));
+                }
+                Ok(json!({ "messages": [], "next": 0 }))
+            }
             _ => Err(rpc_error(METHOD_NOT_FOUND, format!("there is no {method} here"))),
         }
     }

@@ -60,3 +60,9 @@ fn who_cannot_be_measured_is_named() {
     let ran = project.run(&["perf", "history"]);
     assert!(ran.code == 0 && ran.out.contains("nothing was measured yet"), "{}", ran.out);
 }
+
+#[test]
+fn the_peer_that_is_planted_keeps_the_contract() {
+    let ran = Project::bare(&paced("0s")).run(&["probe", "paced"]);
+    ran.check(0, "paced keeps the peer contract", &["kept   an unknown method is answered -32601"]);
+}

@@ -131,3 +131,20 @@ pub(super) const IN_FLIGHT: usize = 64;
 
 /// How long after the thread began the first message is due, so that it waits for that, too.
 const HEAD_START_US: u64 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_message_is_told_in_its_order_and_none_before_it_is_due() {
+        let mut pace = pace(Load::new(2_000.0, 40));
+        let mut moments = Vec::new();
+        while let Some(due_us) = pace.recv().await {
+            assert!(now_us() >= due_us, "too early");
+            moments.push(due_us);
+        }
+        assert!(moments.len() == 40 && moments.is_sorted());
+        assert_eq!(moments[39] - moments[0], 19_500);
+    }
+}
