@@ -132,7 +132,7 @@ impl Peer {
             "message.send" => self.send_message(&text("to")?, &params["body"]).await,
             "message.inbox" => {
                 let is_wrong = |key: &&str| params.get(*key).is_some_and(|value| !value.is_u64());
-                if let Some(key) = ["after", "limit"].iter().find(is_wrong) {
+                if let Some(key) = ["after", "limit"].into_iter().find(is_wrong) {
                     return Err(rpc_error(INVALID_PARAMS, format!("{key} has to be a number")));
                 }
                 Ok(json!({ "messages": [], "next": 0 }))
