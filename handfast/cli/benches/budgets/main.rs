@@ -1,7 +1,7 @@
 //! Must show: no run takes more than 2 s beyond its budget, and no result is lost when handfast is killed at a random moment.
 //!
 //! `cargo bench -p handfast-cli --bench budgets -- [--runs 200] [--seed N] [--workers 2]` plays runs of scenarios and suites, some of which pass, wait,
-//! hang, crash, or need the machine alone, in budgets of one to three seconds, and kills every second run with `kill -9`. It ends with 1 when a law is broken.
+//! hang, crash, or need the machine alone, in budgets of one to three seconds, and kills about every third run with `kill -9`. It ends with 1 when a law is broken.
 
 #![expect(clippy::print_stdout, reason = "its result")]
 #![expect(clippy::unwrap_used, reason = "a trial that cannot be carried out has failed")]
