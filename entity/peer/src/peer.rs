@@ -406,11 +406,7 @@ impl Peer {
                 News::OpenFailed { peer, version, error } => {
                     self.open_failed(&peer, version, error, now);
                 }
-                News::Gone { peer } => {
-                    self.links.reopen(&peer, now);
-                    // Once a session: whoever answers is there, and what waits for him goes into the next one.
-                    self.features.durable.reachable(&peer, now);
-                }
+                News::Gone { peer } => self.gone(&peer, now),
                 News::Ended { session, peer } => {
                     self.features.durable.session_gone(&mut self.core, &peer, session, now);
                 }

@@ -277,6 +277,13 @@ impl Peer {
         }
     }
 
+    /// A session ended by itself, or the peer answered, once a session, that it does not know it: whoever answers is there, and what waits
+    /// for him goes into the next one.
+    pub(super) fn gone(&mut self, peer: &PeerName, now: Timestamp) {
+        self.links.reopen(peer, now);
+        self.features.durable.reachable(peer, now);
+    }
+
     /// Questions of the table go to those alone who take part in it.
     fn may_ask(&self, to: &PeerName, now: Timestamp) -> Result<(), CommandError> {
         match self.live_version(to, now) {
