@@ -30,7 +30,7 @@ use crate::error::CommandError;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The peers, as handfast.toml names them; left out: those of [perf], of the matrix, or the first one
+    /// The peers, as handfast.toml names them; left out: those of `perf` there, of the matrix, or the first one
     #[arg(value_name = "PEER")]
     peers: Vec<String>,
     /// Who sends to the peers; left out: each to one of its own kind
