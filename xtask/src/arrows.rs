@@ -173,6 +173,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-history",
             "handfast-perf",
             "handfast-statistics",
+            "handfast-heal",
         ],
     ),
     (
@@ -195,6 +196,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "handfast-trend",
             "handfast-perf",
             "handfast-statistics",
+            "handfast-heal",
         ],
     ),
 ];

@@ -49,6 +49,7 @@ enum Command {
     History(commands::history::Args),
     Trend(commands::trend::Args),
     Perf(commands::perf::Args),
+    Heal(commands::heal::Args),
     Ci(commands::ci::Args),
     Doctor(commands::doctor::Args),
 }
@@ -76,6 +77,7 @@ Examples:
   handfast history                      what have earlier runs found?
   handfast perf run                     how fast are the peers, and what is wrong with that?
   handfast trend evaluate               how good are the statistics over many runs?
+  handfast heal acts                    what was done about the failures of the last run?
   handfast ci generate                  the workflow in which all this runs on GitHub or GitLab
   handfast doctor                       what can this host do, and what does each lack cost?
 
@@ -86,7 +88,18 @@ Exit codes:
   3  infrastructure failed: a peer that is absent or does not build, a machine that gives no port
 
 Hidden: `handfast __reaper` is how handfast starts the process that cleans up after it,
-`handfast __scheduled` how a schedule starts a run, `handfast __courier` the process that tells.";
+`handfast __scheduled` how a schedule starts a run, `handfast __courier` the process that tells,
+`handfast __drill-peer` the peer of `handfast heal drill`.";
+
+/// Whether this process was started as a peer of `handfast heal drill`.
+pub fn is_drill_peer_invocation(args: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    commands::heal::peer::is_invocation(args)
+}
+
+/// Plays the peer of a drill, and returns its exit code.
+pub fn drill_peer() -> ExitCode {
+    commands::heal::peer::main()
+}
 
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
@@ -122,6 +135,7 @@ fn carry_out(around: &Around) -> handfast_scenario::ExitCode {
         Command::History(args) => commands::history::run(args, around),
         Command::Trend(args) => commands::trend::run(args, around),
         Command::Perf(args) => commands::perf::run(args, around),
+        Command::Heal(args) => commands::heal::run(args, around),
         Command::Ci(args) => commands::ci::run(args, around),
         Command::Doctor(args) => commands::doctor::run(args, around),
     };

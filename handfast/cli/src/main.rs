@@ -9,5 +9,8 @@ fn main() -> ExitCode {
     if handfast_notify::courier::is_courier_invocation(std::env::args_os()) {
         return handfast_notify::courier::main();
     }
+    if handfast_cli::is_drill_peer_invocation(std::env::args_os()) {
+        return handfast_cli::drill_peer();
+    }
     handfast_cli::main()
 }

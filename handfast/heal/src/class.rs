@@ -260,6 +260,42 @@ impl From<State> for Watched {
     }
 }
 
+impl fmt::Display for Evidence {
+    /// A sentence on one line.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+        match self {
+            Self::Verdict { verdict, reason } => write!(formatter, "{verdict}: {}", line(reason)),
+            Self::Judged { what } => formatter.write_str(what),
+            Self::Check { check, reason } | Self::Warning { check, reason } => {
+                write!(formatter, "{check}: {}", line(reason))
+            }
+            Self::Exited { role, how } => match how {
+                Exit::Code { code } => write!(formatter, "{role} ended with exit code {code}"),
+                Exit::Signal { signal } => write!(formatter, "{role} was ended by signal {signal}"),
+                Exit::OutOfMemory => write!(formatter, "{role} was ended for want of memory"),
+            },
+            Self::Said { by, text } => write!(formatter, "{by} says: {}", line(text)),
+            Self::Measured { fact, proves: true } => write!(formatter, "measured: {fact}"),
+            Self::Measured { fact, proves: false } => {
+                write!(formatter, "measured, and no proof: {fact}")
+            }
+            Self::PassedAgain => formatter.write_str("it passed with the same code"),
+            Self::Watched { state } => {
+                let state = match state {
+                    Watched::Healthy => "healthy",
+                    Watched::Suspect => "suspect",
+                    Watched::Flaky => "flaky",
+                    Watched::Broken => "broken",
+                    Watched::Quarantined => "quarantined",
+                };
+                write!(formatter, "many runs say that it is {state}")
+            }
+            Self::Rule { rule, issue } => write!(formatter, "rule {rule}, {issue}"),
+        }
+    }
+}
+
 impl fmt::Display for Class {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -300,8 +300,54 @@ pub fn is_failure(verdict: &Verdict) -> bool {
     }
 }
 
-/// Collects the events of one unit.
+/// The units of a run that are under way, each as far as it is known: what fails can be looked at before its unit has ended.
 #[derive(Debug, Default)]
+pub struct Cases {
+    readers: BTreeMap<UnitId, Reader>,
+}
+
+impl Cases {
+    /// Whether an event says anything of a failure. What is not of interest need not be told.
+    pub fn is_of_interest(event: &RunEvent) -> bool {
+        matches!(
+            event,
+            RunEvent::UnitStarted { .. }
+                | RunEvent::PeerStarted { .. }
+                | RunEvent::StepStarted { .. }
+                | RunEvent::StepEnded { .. }
+                | RunEvent::CallEnded { .. }
+                | RunEvent::CheckEnded { .. }
+                | RunEvent::PeerExited { .. }
+                | RunEvent::PeerLog { .. }
+                | RunEvent::Disturbance { .. }
+                | RunEvent::UnitEnded { .. }
+        )
+    }
+
+    /// Hears an event of the run; `at_us` on the run's clock. What is known of a unit is forgotten at its end.
+    pub fn hear(&mut self, at_us: u64, event: &RunEvent) {
+        if let RunEvent::UnitEnded { unit, .. } = event {
+            self.readers.remove(unit);
+            return;
+        }
+        let Some(unit) = event.unit() else { return };
+        if !self.readers.contains_key(unit) {
+            self.readers.insert(unit.clone(), Reader::default());
+        }
+        if let Some(reader) = self.readers.get_mut(unit) {
+            reader.hear(at_us, event);
+        }
+    }
+
+    /// The failure of a unit whose last try ended so at `at_us`; nothing where that is none, or nothing was heard of the unit. Of several
+    /// tries all that was heard counts.
+    pub fn failure(&self, unit: &UnitId, verdict: &Verdict, at_us: u64) -> Option<Failure> {
+        self.readers.get(unit)?.clone().close(unit, verdict, at_us)
+    }
+}
+
+/// Collects the events of one unit.
+#[derive(Debug, Clone, Default)]
 struct Reader {
     began_us: Option<u64>,
     peers: BTreeMap<RoleName, PeerName>,

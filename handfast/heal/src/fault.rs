@@ -180,6 +180,10 @@ impl InfraFault {
             Self::CorruptCache => &[
                 "did not build",
                 "exec format error",
+                // What a shell makes of a program that the kernel does not take for one.
+                "cannot execute",
+                "syntax error",
+                ": not found",
                 "bad magic",
                 "corrupt",
                 "invalid metadata",

@@ -13,9 +13,10 @@
 //! until = { peer = "python", version = "1.3" }   # or { day = "2026-12-31" }, or { passes = 20 }
 //! ```
 //!
-//! [`mod@file`] reads the file, [`version`] compares versions, [`InForce`] applies the rules to a run.
+//! [`mod@file`] reads the file, [`version`] compares versions, [`InForce`] applies the rules to a run, [`passes`] keeps from run to run what ends them.
 
 pub mod file;
+pub mod passes;
 pub mod version;
 
 #[cfg(test)]
@@ -142,15 +143,15 @@ pub enum NoteKind {
 }
 
 /// The rules that apply to a run. What happens is told to it; what it says of rules at the end rests on that.
-#[derive(Debug, Clone)]
-pub struct InForce<'a> {
-    file: &'a str,
-    rules: Vec<Applied<'a>>,
+#[derive(Debug, Clone, Default)]
+pub struct InForce {
+    file: String,
+    rules: Vec<Applied>,
 }
 
 #[derive(Debug, Clone)]
-struct Applied<'a> {
-    rule: &'a Rule,
+struct Applied {
+    rule: Rule,
     /// Passes in a row, those of earlier runs among them.
     passes: u32,
     /// How many times in this run what it is for was run or skipped.
@@ -174,17 +175,22 @@ impl Known {
         &self.rules
     }
 
+    /// The quarantined tests, in the order of the file.
+    pub fn quarantined(&self) -> &[Quarantined] {
+        &self.quarantined
+    }
+
     /// The rules that apply today, and a note for each that has ended.
-    pub fn in_force(&self, today: Today<'_>) -> (InForce<'_>, Vec<Note>) {
+    pub fn in_force(&self, today: Today<'_>) -> (InForce, Vec<Note>) {
         let (mut rules, mut notes) = (Vec::new(), Vec::new());
         for rule in &self.rules {
             let passes = today.passes.get(&rule.name).copied().unwrap_or_default();
             match rule.until.came_true(today, passes) {
                 Some(why) => notes.push(rule.note(&self.file, NoteKind::Ended(why))),
-                None => rules.push(Applied { rule, passes, runs: 0, uses: 0 }),
+                None => rules.push(Applied { rule: rule.clone(), passes, runs: 0, uses: 0 }),
             }
         }
-        (InForce { file: &self.file, rules }, notes)
+        (InForce { file: self.file.clone(), rules }, notes)
     }
 
     /// A note for each rule that is for none of these scenarios, which are all of the project.
@@ -195,35 +201,38 @@ impl Known {
     }
 }
 
-impl<'a> InForce<'a> {
+impl InForce {
     /// The rule that says that this is not to be run. The first of the file counts.
-    pub fn skips(&mut self, played: Played<'_>) -> Option<&'a Rule> {
-        let skips = |applied: &&mut Applied<'_>| {
-            applied.rule.act == Act::Skip && applied.rule.is_for(played)
-        };
+    pub fn skips(&mut self, played: Played<'_>) -> Option<&Rule> {
+        let skips =
+            |applied: &&mut Applied| applied.rule.act == Act::Skip && applied.rule.is_for(played);
         let applied = self.rules.iter_mut().find(skips)?;
         applied.runs += 1;
         applied.uses += 1;
-        Some(applied.rule)
+        Some(&applied.rule)
     }
 
     /// The rule that a failure is known by. The first of the file counts.
-    pub fn rule_for(&mut self, failure: &Failure) -> Option<&'a Rule> {
+    pub fn rule_for(&mut self, failure: &Failure) -> Option<&Rule> {
         let scenario = failure.subject.scenario();
         let (peers, versions) = (&failure.peers, &failure.versions);
         let played = Played { scenario: &scenario, peers, versions };
         let text = NormalText::of(&failure.verdict.reason());
         let mut found = None;
-        for applied in self.rules.iter_mut().filter(|applied| applied.rule.is_for(played)) {
+        for (at, applied) in self.rules.iter_mut().enumerate() {
             let Act::Mark { text: pattern } = &applied.rule.act else { continue };
+            if !applied.rule.is_for(played) {
+                continue;
+            }
+            let is_known = found.is_none() && is_known_by(pattern, &text, failure);
             applied.runs += 1;
             applied.passes = 0;
-            if found.is_none() && is_known_by(pattern, &text, failure) {
+            if is_known {
                 applied.uses += 1;
-                found = Some(applied.rule);
+                found = Some(at);
             }
         }
-        found
+        found.and_then(|at| self.rules.get(at)).map(|applied| &applied.rule)
     }
 
     /// Something passed at once.
@@ -242,7 +251,7 @@ impl<'a> InForce<'a> {
         for Applied { rule, passes, runs, uses } in self.rules {
             closed.passes.insert(rule.name.clone(), passes);
             if runs > 0 && uses == 0 {
-                closed.notes.push(rule.note(self.file, NoteKind::NeverSeen { runs }));
+                closed.notes.push(rule.note(&self.file, NoteKind::NeverSeen { runs }));
             }
         }
         closed

@@ -254,6 +254,12 @@ pub fn head_line() -> String {
 }
 
 impl Entry {
+    /// The same as a JSON value.
+    pub fn to_value(&self) -> serde_json::Value {
+        // Texts and numbers in plain structs cannot fail.
+        serde_json::from_str(&self.to_line()).unwrap_or_default()
+    }
+
     /// One line of a ledger, with its line feed; what is longer than it may be is cut.
     pub fn to_line(&self) -> String {
         let reason = cut(&self.reason, REASON_LEN_MAX).to_owned();

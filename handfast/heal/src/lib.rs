@@ -2,7 +2,7 @@
 //!
 //! This crate is pure: it opens no file, reads no clock and repairs nothing. What a run said and what was measured on the machine go
 //! in; classes with their evidence, remedies, retries, notes and the lines of the ledger come out.
-//! [`docs/design/healing.md`](../../../docs/design/healing.md) says why it is so careful, and what does not use it yet.
+//! [`docs/design/healing.md`](../../../docs/design/healing.md) says why it is so careful, and what is not carried out yet.
 //!
 //! Reading order:
 //!

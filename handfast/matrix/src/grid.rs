@@ -152,6 +152,7 @@ impl Grid {
             | RunEvent::CheckEnded { .. }
             | RunEvent::SuiteStarted { .. }
             | RunEvent::UnitFlaky { .. }
+            | RunEvent::UnitHealing { .. }
             | RunEvent::SuiteTest { .. }
             | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteEnded { .. }

@@ -7,14 +7,14 @@ mod count;
 use std::collections::BTreeMap;
 
 use handfast_matrix::expected::{Comparison, compare};
-use handfast_scenario::event::{Expected, Outcome};
+use handfast_scenario::event::{Expected, Outcome, Standing};
 use handfast_scenario::notify::NotifySettings;
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::{Verdict, VerdictKind};
 use handfast_scenario::{ExitCode, Recorded, RunEvent};
 use serde::{Deserialize, Serialize};
 
-use self::count::{class_of, count, short, sum, whole};
+use self::count::{class_of, count, set_aside, short, sum, whole};
 use crate::letter::{Class, Counts, Failure, Incident, Owner};
 
 /// Longest text that is taken from a run into an incident, characters: a reason, the name of a unit, a word of the command.
@@ -62,6 +62,9 @@ pub struct Watch {
     running: BTreeMap<UnitId, Player>,
     #[serde(skip)]
     expected: BTreeMap<UnitId, Expected>,
+    /// Units under way that decide nothing: known by a rule, or in quarantine.
+    #[serde(skip)]
+    answered: BTreeMap<UnitId, Standing>,
 }
 
 /// What failed in one class.
@@ -106,6 +109,7 @@ impl Watch {
             exit: None,
             running: BTreeMap::new(),
             expected: BTreeMap::new(),
+            answered: BTreeMap::new(),
         }
     }
 
@@ -159,6 +163,7 @@ impl Watch {
                 self.running.clear();
                 Some(News::Ended)
             }
+            RunEvent::UnitHealing { unit, healing } => self.answered(unit, healing.standing),
             RunEvent::SuiteTest { .. }
             | RunEvent::NeverExercised { .. }
             | RunEvent::UnitFlaky { .. }
@@ -273,6 +278,18 @@ impl Watch {
         }
     }
 
+    /// What is known by a rule or in quarantine is no news.
+    fn answered(&mut self, unit: &UnitId, standing: Standing) -> Option<News> {
+        match standing {
+            Standing::Known | Standing::Quarantined if self.answered.len() < RUNNING_MAX => {
+                self.answered.insert(unit.clone(), standing);
+            }
+            Standing::Skipped => self.counts.summary.skipped += 1,
+            Standing::Known | Standing::Quarantined | Standing::Decides => {}
+        }
+        None
+    }
+
     fn judged(
         &mut self,
         unit: &UnitId,
@@ -283,6 +300,11 @@ impl Watch {
         let player = self.running.remove(unit).unwrap_or_default();
         count(&mut self.counts.summary, verdict, recalled);
         self.counts.done += 1;
+        if let Some(standing) = self.answered.remove(unit)
+            && set_aside(&mut self.counts.summary, standing, verdict.kind())
+        {
+            return None;
+        }
         let expected = self.expected.get(unit);
         let (class, reason) = match compare(expected, verdict.kind()) {
             Comparison::AsExpected => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use handfast_matrix::Grid;
 use handfast_matrix::grid::{Square, State};
-use handfast_scenario::event::{Outcome, ShardLine, ShardMark, StepId, Summary};
+use handfast_scenario::event::{Healing, Outcome, ShardLine, ShardMark, Standing, StepId, Summary};
 use handfast_scenario::name::{CategoryName, PeerName, RoleName, SuiteName};
 use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::{Verdict, VerdictKind};
@@ -26,6 +26,7 @@ pub struct Book {
     grid: Grid,
     merged: Option<MergedPage>,
     never_exercised: Option<NeverExercised>,
+    skipped: Vec<SkippedUnit>,
     now_us: u64,
 }
 
@@ -74,6 +75,15 @@ impl NeverExercised {
     }
 }
 
+/// A unit that a reviewed rule kept from being run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SkippedUnit {
+    /// Its id.
+    pub unit: UnitId,
+    /// By which rule, and where it is being worked on.
+    pub reason: String,
+}
+
 /// What is known when a run is over.
 #[derive(Debug, Clone, Copy)]
 pub struct EndPage {
@@ -114,6 +124,8 @@ pub struct UnitPage {
     pub logs: BTreeMap<RoleName, VecDeque<String>>,
     /// What its network and its disturbances were asked, and what was measured.
     pub accounts: Accounts,
+    /// What its failure means for the result of the run, where it is not all that a failure means.
+    pub set_aside: Option<Standing>,
     /// How it ended, once it has.
     pub end: Option<UnitEnd>,
     calls: Calls,
@@ -275,6 +287,24 @@ impl UnitPage {
         }
     }
 
+    fn healed(&mut self, healing: &Healing) {
+        if self.warnings.len() < Self::WARNINGS_MAX {
+            self.warnings.push(healing_line(healing));
+        }
+        self.set_aside = match healing.standing {
+            Standing::Decides | Standing::Skipped => None,
+            standing @ (Standing::Known | Standing::Quarantined) => Some(standing),
+        };
+    }
+
+    /// Whether it failed, or could not be carried out, and decides nothing.
+    pub fn is_set_aside(&self) -> bool {
+        let kind = self.kind();
+        let failed =
+            matches!(kind, Some(VerdictKind::Failed | VerdictKind::TimedOut | VerdictKind::Infra));
+        failed && self.set_aside.is_some()
+    }
+
     fn log(&mut self, role: &RoleName, line: &str) {
         let lines = self.logs.entry(role.clone()).or_default();
         if lines.len() == Self::LOG_LINES_MAX {
@@ -323,6 +353,9 @@ impl SuitePage {
 }
 
 impl Book {
+    /// Units kept that rules kept from being run; the counts know the rest.
+    pub const SKIPPED_MAX: usize = 10_000;
+
     /// A book with no page.
     pub fn new() -> Self {
         Self::default()
@@ -374,6 +407,11 @@ impl Book {
         self.never_exercised.as_ref()
     }
 
+    /// The units that reviewed rules kept from being run.
+    pub fn skipped(&self) -> &[SkippedUnit] {
+        &self.skipped
+    }
+
     /// Why the parts of a merged record are not the whole.
     pub fn shard_faults(&self) -> &[String] {
         self.merged.as_ref().map(|merged| merged.faults.as_slice()).unwrap_or_default()
@@ -397,10 +435,11 @@ impl Book {
 
     /// How many things passed and failed: units and tests of suites together. Whatever ran and did
     /// not pass has failed, a suite that failed without a failed test too. Of the matrix, passes of earlier runs count;
-    /// what failed as expected does not count as failed, what passed and was not to does. A shard that is missing has failed.
+    /// what failed as expected, as a rule says or in quarantine does not count as failed, what passed and was not to does. A shard that is missing has failed.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        for end in self.units.iter().filter_map(|page| page.end.as_ref()) {
+        let deciding = self.units.iter().filter(|page| !page.is_set_aside());
+        for end in deciding.filter_map(|page| page.end.as_ref()) {
             match &end.verdict {
                 Verdict::Passed => totals.passed += 1,
                 Verdict::Failed { .. }
@@ -477,6 +516,7 @@ impl Book {
                 let (summary, exit, duration_us) = (*summary, *exit, *duration_us);
                 self.end = Some(EndPage { summary, exit, duration_us });
             }
+            RunEvent::UnitHealing { unit, healing } => self.skip(unit, healing),
             RunEvent::NeverExercised { messages, faults } => {
                 self.never_exercised = Some(NeverExercised::of(messages, faults));
             }
@@ -500,6 +540,14 @@ impl Book {
             | RunEvent::UnitFlaky { .. }
             | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::UnitEnded { .. } => {}
+        }
+    }
+
+    /// A unit that a rule keeps from being run has no page.
+    fn skip(&mut self, unit: &UnitId, healing: &Healing) {
+        if healing.standing == Standing::Skipped && self.skipped.len() < Self::SKIPPED_MAX {
+            let reason = format!("{}; {}", healing.class, healing.act);
+            self.skipped.push(SkippedUnit { unit: unit.clone(), reason });
         }
     }
 
@@ -542,6 +590,7 @@ impl UnitPage {
                 let reason = reason.lines().next().unwrap_or_default();
                 self.warnings.push(format!("flaky: failed, and passed when tried again: {reason}"));
             }
+            RunEvent::UnitHealing { healing, .. } => self.healed(healing),
             RunEvent::UnitEnded { verdict, duration_us, .. } => self.ended(verdict, *duration_us),
             RunEvent::RunStarted { .. }
             | RunEvent::ShardsMerged { .. }
@@ -568,6 +617,16 @@ impl UnitPage {
         }
     }
 }
+
+/// A healing on one line, with the evidence that decided.
+fn healing_line(healing: &Healing) -> String {
+    let Healing { class, act, outcome, evidence, .. } = healing;
+    let evidence: Vec<&str> = evidence.iter().take(EVIDENCE_SHOWN).map(String::as_str).collect();
+    quantity::tame(&format!("healing: {class}; {act}: {outcome} ({})", evidence.join("; ")))
+}
+
+/// Pieces of evidence that are shown of a healing, the deciding ones; the record has all.
+const EVIDENCE_SHOWN: usize = 3;
 
 fn merged_page(event: &RunEvent) -> Option<MergedPage> {
     let RunEvent::ShardsMerged { shards, faults, notes } = event else { return None };
@@ -612,6 +671,7 @@ fn unit_page(recorded: &Recorded) -> Option<UnitPage> {
         moments: VecDeque::new(),
         logs: BTreeMap::new(),
         accounts: Accounts::default(),
+        set_aside: None,
         end: None,
         calls: Calls::default(),
         steps_us: 0,

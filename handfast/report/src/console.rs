@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use handfast_scenario::event::Outcome;
+use handfast_scenario::event::{Healing, Outcome, Standing};
 use handfast_scenario::name::PeerName;
+use handfast_scenario::plan::UnitId;
 use handfast_scenario::verdict::VerdictKind;
 use handfast_scenario::{Recorded, RunEvent};
 
@@ -87,6 +88,7 @@ impl Console {
                 let name = page.map(|page| format!("{} ({})", page.label(), page.cast()));
                 self.flaky(&name.unwrap_or_else(|| unit.to_string()), &verdict.reason())
             }
+            RunEvent::UnitHealing { unit, healing } => self.skipped(unit, healing),
             RunEvent::SuiteTestFlaky { suite, test, reason } => {
                 self.flaky(&format!("{suite}: {test}"), reason)
             }
@@ -205,6 +207,16 @@ impl Console {
         }
     }
 
+    /// What a rule keeps from being run is told at once; every other healing with its unit.
+    fn skipped(&self, unit: &UnitId, healing: &Healing) -> String {
+        if healing.standing != Standing::Skipped {
+            return String::new();
+        }
+        let word = self.palette.paint(Ink::Doubtful, "SKIP");
+        let Healing { class, act, .. } = healing;
+        format!("{word}  {}: {}\n", tame(unit.as_str()), tame(&format!("{class}; {act}")))
+    }
+
     /// What failed and then passed unchanged is no plain pass: it is told by name, with what it said when it failed.
     fn flaky(&self, name: &str, reason: &str) -> String {
         let word = self.palette.paint(Ink::Doubtful, "FLAKY");
@@ -313,6 +325,15 @@ mod tests {
     fn a_failed_unit_tells_why() {
         let (_, text) = read_all(sample::failed_events());
         assert!(text.contains("expected ready"), "{text}");
+    }
+
+    #[test]
+    fn whose_a_failure_is_stands_below_it() {
+        let (_, text) = read_all(sample::healed_events(Standing::Known));
+        let line = "healing: known: late; marked as known, https://example.org/7: stands (rule late, https://example.org/7)";
+        assert!(text.contains(line), "{text}");
+        let (_, text) = read_all(sample::healed_events(Standing::Skipped));
+        assert!(text.contains("SKIP  u1: known: late; marked as known"), "{text}");
     }
 
     #[test]

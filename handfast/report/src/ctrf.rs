@@ -7,7 +7,7 @@
 //! |---|---|
 //! | passed; taken over from an earlier run | `passed` |
 //! | failed, timed out, infra, absent, without an end, passed unexpectedly, a fault of shards or expectations | `failed` |
-//! | failed exactly as expected | `other` |
+//! | failed exactly as expected, as a known issue says, or in quarantine | `other` |
 //! | unsupported, absent and allowed to be, skipped by a suite | `skipped` |
 //! | a cell that was not begun | `pending` |
 
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use handfast_matrix::Digest;
 use handfast_matrix::expected::Comparison;
 use handfast_matrix::grid::{Square, State};
-use handfast_scenario::event::Outcome;
+use handfast_scenario::event::{Outcome, Standing};
 use handfast_scenario::verdict::{Verdict, VerdictKind};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -199,6 +199,12 @@ fn own(what: &str, fault: &str) -> Test {
 fn unit(page: &UnitPage, cell: Option<&Square>, command: &[String], started_us: i64) -> Test {
     let end = page.end.as_ref();
     let (status, raw) = match end {
+        Some(_) if page.is_set_aside() => match page.set_aside {
+            Some(Standing::Quarantined) => ("other", "failed in quarantine"),
+            Some(Standing::Known | Standing::Skipped | Standing::Decides) | None => {
+                ("other", "failed as known")
+            }
+        },
         Some(end) => status(&end.verdict, cell.and_then(Square::comparison)),
         None => ("failed", "not ended"),
     };

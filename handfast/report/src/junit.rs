@@ -12,7 +12,7 @@ use handfast_scenario::verdict::Verdict;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use crate::book::{Book, SuitePage, UnitPage};
+use crate::book::{Book, SkippedUnit, SuitePage, UnitPage};
 use crate::failure;
 use crate::palette::Palette;
 use crate::quantity::{clipped, junit_seconds};
@@ -25,6 +25,7 @@ use crate::quantity::{clipped, junit_seconds};
 pub fn junit(book: &Book) -> io::Result<String> {
     let mut groups: Vec<Group> = scenario_groups(book);
     groups.extend(book.suites().iter().map(suite_group));
+    groups.extend(skipped_group(book.skipped()));
     groups.extend(shard_group(book.shard_faults()));
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
@@ -181,6 +182,9 @@ fn scenario_groups(book: &Book) -> Vec<Group> {
 fn unit_case(page: &UnitPage, command: &[String]) -> Case {
     let text = || failure::block(page, command, Palette::Plain);
     let result = match page.end.as_ref().map(|end| &end.verdict) {
+        Some(verdict) if page.is_set_aside() => CaseResult::Skipped {
+            message: format!("{} | {}", said(page).trim_end(), verdict.reason()),
+        },
         Some(Verdict::Passed) => CaseResult::Passed,
         Some(verdict @ Verdict::Failed { .. }) => {
             CaseResult::Failure { kind: "failed", message: verdict.reason(), text: text() }
@@ -249,6 +253,20 @@ fn suite_group(page: &SuitePage) -> Group {
     Group { name: format!("suite.{}", page.suite), cases }
 }
 
+/// What rules kept from being run has no unit of its own, and is not to be forgotten.
+fn skipped_group(skipped: &[SkippedUnit]) -> Option<Group> {
+    let case = |skipped: &SkippedUnit| Case {
+        class: "known".to_owned(),
+        name: skipped.unit.to_string(),
+        file: None,
+        time_us: 0,
+        result: CaseResult::Skipped { message: skipped.reason.clone() },
+        output: None,
+    };
+    let cases: Vec<Case> = skipped.iter().map(case).collect();
+    (!cases.is_empty()).then(|| Group { name: "known".to_owned(), cases })
+}
+
 /// What is missing of a merged record must not look green, and has no unit of its own.
 fn shard_group(faults: &[String]) -> Option<Group> {
     let case = |fault: &String| Case {
@@ -271,13 +289,17 @@ fn clean(text: &str) -> String {
 
 /// What a unit has to say though it passed: that it was flaky, and what was asked of its network and measured.
 fn said(page: &UnitPage) -> String {
-    let flaky = page.warnings.iter().filter(|warning| warning.starts_with("flaky: "));
+    let told = ["flaky: ", "healing: "];
+    let is_told = |warning: &&String| told.iter().any(|start| warning.starts_with(start));
+    let flaky = page.warnings.iter().filter(is_told);
     let lines: String = flaky.flat_map(|line| [line.as_str(), "\n"]).collect();
     lines + &page.accounts.text(Palette::Plain)
 }
 
 #[cfg(test)]
 mod tests {
+    use handfast_scenario::RunEvent;
+    use handfast_scenario::event::Standing;
     use quick_xml::Reader;
 
     use super::*;
@@ -323,6 +345,35 @@ mod tests {
         assert_eq!(tags[1].1["name"], "scenarios.integration");
         assert_eq!(tags[2].1["time"], "0.040000");
         assert!(tags[3].1["message"].contains("expected ready"));
+    }
+
+    #[test]
+    fn a_failure_that_decides_nothing_is_skipped_and_says_why() {
+        for standing in [Standing::Known, Standing::Quarantined] {
+            let book = sample::book(sample::healed_events(standing));
+            let tags = check(&book, &["testsuites", "testsuite", "testcase", "skipped"]);
+            assert_eq!((&*tags[0].1["failures"], &*tags[0].1["skipped"]), ("0", "1"));
+            assert!(tags[3].1["message"].contains("known: late"), "{tags:?}");
+            assert!(tags[3].1["message"].contains("expected ready"), "{tags:?}");
+            assert_eq!(book.totals().failed, 0);
+        }
+        let book = sample::book(sample::healed_events(Standing::Decides));
+        check(&book, &["testsuites", "testsuite", "testcase", "failure"]);
+        assert_eq!(book.totals().failed, 1);
+    }
+
+    #[test]
+    fn what_a_rule_keeps_from_being_run_is_a_testcase_that_was_skipped() {
+        let mut events = sample::healed_events(Standing::Skipped);
+        // Of a unit that is not run there is no other event.
+        events.retain(|recorded| {
+            recorded.event.unit().is_none()
+                || matches!(recorded.event, RunEvent::UnitHealing { .. })
+        });
+        let book = sample::book(events);
+        let tags = check(&book, &["testsuites", "testsuite", "testcase", "skipped"]);
+        assert_eq!(tags[1].1["name"], "known");
+        assert_eq!(book.skipped().len(), 1);
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use handfast_scenario::event::{
-    AccountLine, AccountVerdict, CallOutcome, FORMAT, Outcome, StepId, Summary, WireBytes,
-    WireResponse, WireTaken,
+    AccountLine, AccountVerdict, CallOutcome, FORMAT, Healing, Outcome, Standing, StepId, Summary,
+    WireBytes, WireResponse, WireTaken,
 };
 use handfast_scenario::name::{CategoryName, EventName, MethodName, PeerName, RoleName, SuiteName};
 use handfast_scenario::plan::UnitId;
-use handfast_scenario::verdict::Verdict;
+use handfast_scenario::verdict::{Verdict, VerdictKind};
 use handfast_scenario::{ExitCode, Recorded, RunEvent};
 use serde_json::Value;
 
@@ -178,6 +178,24 @@ pub(crate) fn disturbed_run() -> crate::book::Book {
     book(disturbed_events())
 }
 
+/// A unit that failed, and what was made of that.
+pub(crate) fn healed_events(standing: Standing) -> Vec<Recorded> {
+    let healing = Healing {
+        verdict: VerdictKind::Failed,
+        class: "known: late".to_owned(),
+        evidence: vec!["rule late, https://example.org/7".to_owned()],
+        act: "marked as known, https://example.org/7".to_owned(),
+        outcome: "stands".to_owned(),
+        is_healed: false,
+        standing,
+        entry: Value::Null,
+    };
+    let mut events = failed_events();
+    let end = events.len() - 2;
+    events.insert(end, at(40_000, RunEvent::UnitHealing { unit: unit("u1"), healing }));
+    events
+}
+
 pub(crate) fn failed_events() -> Vec<Recorded> {
     let reason = "expected ready\n     got failed".to_owned();
     let log = RunEvent::PeerLog {
@@ -235,7 +253,7 @@ fn suite_events(suite: &SuiteName, passed: u64, failed: u64, good: bool) -> Vec<
     vec![run_started(0, 1), at(10, started), at(40, ended), run_ended(50, summary)]
 }
 
-fn book(events: Vec<Recorded>) -> crate::book::Book {
+pub(crate) fn book(events: Vec<Recorded>) -> crate::book::Book {
     let mut book = crate::book::Book::new();
     for event in &events {
         book.read(event);

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use handfast_scenario::ExitCode;
-use handfast_scenario::event::{Outcome, ShardLine, ShardMark, Summary};
+use handfast_scenario::event::{Outcome, ShardLine, ShardMark, Standing, Summary};
 use handfast_scenario::verdict::VerdictKind;
 use serde::Serialize;
 
 use crate::accounts::Accounts;
-use crate::book::{Book, MergedPage, NeverExercised, SuitePage, UnitPage};
+use crate::book::{Book, MergedPage, NeverExercised, SkippedUnit, SuitePage, UnitPage};
 use crate::matrix::json::{self, MatrixSummary};
 use crate::quantity::median;
 
@@ -46,6 +46,9 @@ pub struct RunSummary {
     pub shard: Option<ShardMark>,
     /// What the run was to reach and did not; `null` where it reached all, or nothing was asked.
     pub never_exercised: Option<NeverExercised>,
+    /// The units that known issues kept from being run; not there where none did.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub skipped: Vec<SkippedUnit>,
     /// The parts that a merged record was made of; `null` for the record of one run.
     pub merged: Option<MergedSummary>,
 }
@@ -86,6 +89,9 @@ pub struct UnitSummary {
     pub overhead_us: u64,
     /// Checks that could not look at anything.
     pub warnings: Vec<String>,
+    /// What its failure means for the result, where it decides nothing: `known` or `quarantined`; not there otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<Standing>,
     /// What its network and its disturbances were asked and did; not there where nothing was asked.
     #[serde(skip_serializing_if = "Accounts::is_empty")]
     pub disturbed: Accounts,
@@ -126,6 +132,7 @@ pub fn summary(book: &Book) -> RunSummary {
         matrix: json::summary(book),
         shard: book.run().and_then(|run| run.shard.clone()),
         never_exercised: book.never_exercised().cloned(),
+        skipped: book.skipped().to_vec(),
         merged: book.merged().map(merged),
     }
 }
@@ -151,6 +158,7 @@ fn unit(page: &UnitPage) -> UnitSummary {
         duration_us: page.end.as_ref().map_or(0, |end| end.duration_us),
         overhead_us: page.end.as_ref().map_or(0, |end| end.overhead_us),
         warnings: page.warnings.clone(),
+        set_aside: page.set_aside.filter(|_| page.is_set_aside()),
         disturbed: page.accounts.clone(),
     }
 }

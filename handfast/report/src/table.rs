@@ -72,6 +72,17 @@ pub fn footer(book: &Book, palette: Palette) -> String {
         if summary.flaky > 0 {
             let _ = writeln!(text, "flaky, passed only when tried again: {}", summary.flaky);
         }
+        for (what, count) in [
+            ("failed as a known issue says, decided nothing", summary.known),
+            ("failed in quarantine, decided nothing", summary.quarantined),
+            ("not carried out, known or in quarantine, decided nothing", summary.infra_known),
+            ("not run, by a known issue", summary.skipped),
+            ("passed only after a repair of the machine", summary.healed),
+        ] {
+            if count > 0 {
+                let _ = writeln!(text, "{what}: {count}");
+            }
+        }
     }
     let overheads = book.overheads_us();
     if let Some(p50) = median(&overheads) {

@@ -133,6 +133,7 @@ fn words(event: &RunEvent) -> Option<(String, String)> {
         | RunEvent::UnitEnded { .. }
         | RunEvent::SuiteStarted { .. }
         | RunEvent::UnitFlaky { .. }
+        | RunEvent::UnitHealing { .. }
         | RunEvent::SuiteTest { .. }
         | RunEvent::SuiteTestFlaky { .. }
         | RunEvent::SuiteEnded { .. }

@@ -1,16 +1,19 @@
 //! Builds the peers of a plan before the first of them plays.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
+use handfast_heal::fact::Fact;
+use handfast_lab::usage::cpu_below_us;
 use handfast_lab::{Clock, Exit};
-use handfast_scenario::Project;
 use handfast_scenario::name::PeerName;
 use handfast_scenario::project::Command;
+use handfast_scenario::{Project, duration};
 
 use crate::command::{Outputs, Program, Workshop};
 use crate::place::Places;
 use crate::sink::{Mouth, Progress};
-use crate::unit::chain;
+use crate::unit::{chain, micros};
 
 /// Lines of a failed build that are shown: enough for the first error of a compiler.
 pub const LAST_LINES_MAX: usize = 40;
@@ -41,6 +44,67 @@ pub async fn peers(
     }
     failures
 }
+
+/// As [`peers`], but a build that says nothing and uses no processor for longer than `patience` is ended. What was measured of those
+/// is the second result, by the peer.
+pub(crate) async fn peers_within(
+    project: &Project,
+    places: &Places,
+    workshop: &Workshop,
+    mouth: &Mouth,
+    (names, patience): (Vec<PeerName>, Duration),
+) -> (BTreeMap<PeerName, String>, BTreeMap<PeerName, Fact>) {
+    let (mut failures, mut silent) = (BTreeMap::new(), BTreeMap::new());
+    for name in names {
+        let built = peers(project, places, workshop, mouth, [name.clone()]);
+        let watched = tokio::select! {
+            built = built => Ok(built),
+            silent_us = silence(mouth, patience) => Err(silent_us),
+        };
+        match watched {
+            Ok(built) => failures.extend(built),
+            Err(silent_us) => {
+                let text = duration::display(patience);
+                let reason =
+                    format!("peer {name} did not build: it has said and done nothing for {text}");
+                let limit_us = micros(patience);
+                mouth.progress(Progress::BuildFailed {
+                    what: format!("peer {name}"),
+                    reason: reason.clone(),
+                    last_lines: Vec::new(),
+                });
+                silent.insert(
+                    name.clone(),
+                    Fact::BuildSilent { peer: name.clone(), silent_us, limit_us },
+                );
+                failures.insert(name, reason);
+            }
+        }
+    }
+    (failures, silent)
+}
+
+/// Ends when nothing below this process has used the processor, and no build has said a line, for so long; for how long, microseconds.
+async fn silence(mouth: &Mouth, patience: Duration) -> u64 {
+    let look = (patience / 4).clamp(Duration::from_millis(20), LOOK_MAX);
+    let clock = mouth.clock();
+    let (mut seen, mut since_us) = ((0, 0), clock.now_us());
+    loop {
+        let now = (mouth.lines_built(), cpu_below_us(std::process::id()));
+        let now_us = clock.now_us();
+        if now != seen {
+            (seen, since_us) = (now, now_us);
+        }
+        let silent_us = now_us.saturating_sub(since_us);
+        if silent_us >= micros(patience) {
+            return silent_us;
+        }
+        tokio::time::sleep(look).await;
+    }
+}
+
+/// How often it is looked at most whether a build still does something.
+const LOOK_MAX: Duration = Duration::from_secs(5);
 
 /// Builds something that is no peer of the project by itself.
 ///

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use handfast_heal::class::Class;
+use handfast_heal::fault::InfraFault;
+use handfast_heal::ledger::Entry;
 use handfast_history::{
-    BuildRow, CellRow, EndRow, History, HistoryError, RecallRow, ResultRow, RunRow, SuiteRow,
-    TestRow,
+    BuildRow, CellRow, EndRow, HealingRow, History, HistoryError, RecallRow, ResultRow, RunRow,
+    SuiteRow, TestRow,
 };
 use handfast_scenario::event::{CellLine, Outcome};
 use handfast_scenario::name::PeerName;
@@ -77,6 +80,7 @@ impl HistorySink {
                 | RunEvent::CellRecalled { .. }
                 | RunEvent::UnitStarted { .. }
                 | RunEvent::UnitFlaky { .. }
+                | RunEvent::UnitHealing { .. }
                 | RunEvent::UnitEnded { .. }
                 | RunEvent::SuiteTest { .. }
                 | RunEvent::SuiteTestFlaky { .. }
@@ -123,6 +127,7 @@ impl HistorySink {
                 self.keys.insert(unit.clone(), None);
                 self.history.flaky(&self.run, "", unit.as_str())
             }
+            RunEvent::UnitHealing { healing, .. } => self.healed(&healing.entry),
             RunEvent::SuiteTestFlaky { suite, test, .. } => {
                 self.history.flaky(&self.run, suite.as_str(), test)
             }
@@ -195,6 +200,13 @@ impl HistorySink {
         Ok(())
     }
 
+    fn healed(&mut self, entry: &serde_json::Value) -> Result<(), HistoryError> {
+        match healing_row(entry) {
+            Some(row) => self.history.healed(&self.run, &row),
+            None => Ok(()),
+        }
+    }
+
     fn unix_us(&self, recorded: &Recorded) -> i64 {
         let at_us = i64::try_from(recorded.at_us).unwrap_or(i64::MAX);
         self.started_unix_us.saturating_add(at_us).min(self.not_after_unix_us)
@@ -223,6 +235,28 @@ fn kind_of(outcome: &Outcome) -> &'static str {
         Outcome::Failed { .. } => "failed",
         Outcome::Skipped { .. } => "skipped",
     }
+}
+
+/// An act as a row; nothing where it is none that this code knows.
+fn healing_row(entry: &serde_json::Value) -> Option<HealingRow> {
+    let entry: Entry = serde_json::from_value(entry.clone()).ok()?;
+    let (class, fault) = match &entry.class {
+        Class::Product => ("product", None),
+        Class::Infra { fault } => ("infra", fault.map(InfraFault::as_str)),
+        Class::Flaky => ("flaky", None),
+        Class::Known { .. } => ("known", None),
+    };
+    Some(HealingRow {
+        subject: entry.failed,
+        reason: entry.reason,
+        class: class.to_owned(),
+        fault: fault.map(str::to_owned),
+        act: serde_json::json!(entry.act).to_string(),
+        outcome: serde_json::json!(entry.outcome).as_str().unwrap_or_default().to_owned(),
+        evidence: serde_json::json!(entry.evidence).to_string(),
+        duration_us: entry.cost_us,
+        ended_unix_us: entry.at_unix_us,
+    })
 }
 
 /// A unit that has no place in a matrix.

@@ -9,7 +9,7 @@
 //! 2. [`run`]: the dispatcher: category by category, within time and number; [`matrix`]: the cells of all pairs of peers.
 //! 3. [`absence`], [`build`] and [`probe`]: peers before they play. [`ingredients`]: what they are made of.
 //! 4. [`mod@unit`], the executor: one scenario on certain peers, from first process to last.
-//! 5. [`suite`]: foreign test tools. [`retry`]: how much of what fails is tried once more.
+//! 5. [`suite`]: foreign test tools. [`care`]: what is done about what fails; [`retry`]: how often it is tried again.
 //! 6. [`sink`], [`record`], [`chronicle`] and [`tally`]: where events go, what is kept, what they count up to.
 //!    [`merge`]: the records of shards, made one.
 //! 7. [`selftest`]: the same with peers that have planted flaws, to see that scenarios fail.
@@ -28,6 +28,7 @@ pub mod build;
 pub mod ingredients;
 pub mod probe;
 
+pub mod care;
 pub mod retry;
 pub mod suite;
 pub mod unit;

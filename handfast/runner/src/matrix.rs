@@ -9,7 +9,7 @@ use handfast_lab::net::Ask;
 use handfast_matrix::schedule::Cost;
 use handfast_matrix::{Cell, Expectations, Ingredients, Schedule};
 use handfast_scenario::RunEvent;
-use handfast_scenario::event::CellLine;
+use handfast_scenario::event::{CellLine, Expected};
 use handfast_scenario::name::PeerName;
 use handfast_scenario::verdict::{Verdict, VerdictKind};
 use tokio::task::{Id, JoinSet};
@@ -183,9 +183,7 @@ pub(crate) async fn play(
         while !around.interrupt.is_pulled() && !tally.is_enough() {
             let Some(at) = schedule.begin(elapsed(), budget.left(around)) else { break };
             let (cell, file) = (&cells[at], file(at));
-            if let Some(verdict) = refused(cell) {
-                unit::refuse(around, &cell.unit, file, &verdict);
-                tally.cell(&verdict, expected(at));
+            if is_settled(around, cell, (&file, expected(at)), refused(cell), tally) {
                 schedule.end(at, &cell.column, false);
                 continue;
             }
@@ -203,6 +201,7 @@ pub(crate) async fn play(
             None => break,
             Some(Ok((id, ended))) => {
                 tally.flaky(u64::from(ended.is_flaky));
+                ended.healings.iter().for_each(|healing| tally.healing(healing));
                 (id, ended.verdict, Some(ended.took))
             }
             // `unit::run` catches what panics inside it, so this is counted, never expected.
@@ -228,6 +227,27 @@ pub(crate) async fn play(
         }
     }
     Played { did_not_fit, not_begun: left.len() }
+}
+
+/// Whether a cell needs no playing: a rule keeps it from being run, or one of its peers cannot play. It has been told then.
+fn is_settled(
+    around: &Surroundings,
+    cell: &Cell,
+    (file, expected): (&str, Option<&Expected>),
+    refused: Option<Verdict>,
+    tally: &mut Tally,
+) -> bool {
+    if expected.is_none()
+        && let Some(healing) = unit::skip(around, &cell.unit)
+    {
+        tally.healing(&healing);
+        return true;
+    }
+    if let Some(verdict) = &refused {
+        unit::refuse(around, &cell.unit, file.to_owned(), verdict);
+        tally.cell(verdict, expected);
+    }
+    refused.is_some()
 }
 
 /// A cell that fails after so long has waited for something that never came (guessed: the deadline of a call is longer).

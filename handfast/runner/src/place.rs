@@ -34,6 +34,11 @@ impl Places {
         &self.root
     }
 
+    /// The folder into which cargo builds.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// The words of a command with the variables filled in, the program first. A program with a `/` in it is
     /// below the root; one without is looked up in `PATH`.
     pub fn fill(&self, command: &ProjectCommand) -> Vec<String> {

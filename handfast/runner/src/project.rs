@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use handfast_heal::known::file::KnownError;
+use handfast_heal::known::{Known, passes};
 use handfast_scenario::problem::Problems;
 use handfast_scenario::scenario::{FILE_LEN_MAX, Vocabulary};
 use handfast_scenario::{Project, Scenario};
@@ -12,6 +14,12 @@ use miette::Diagnostic;
 
 /// The name of the project file.
 pub const FILE: &str = "handfast.toml";
+
+/// The name of the file of known issues and quarantined tests, beside the project file.
+pub const KNOWN: &str = "known.toml";
+
+/// Where it is kept how often in a row what each rule is for has passed.
+const PASSES: &str = ".handfast/known-passes.json";
 
 /// Most scenario files of a project.
 pub const FILES_MAX: usize = 10_000;
@@ -64,6 +72,10 @@ pub enum ProjectError {
         #[related]
         files: Vec<Problems>,
     },
+    /// The file of known issues is wrong.
+    #[error("{0}")]
+    #[diagnostic(help("{}", .0.help))]
+    Known(KnownError),
     /// Two folders have a scenario of the same name.
     #[error("{first} and {second} are the same scenario {id}")]
     #[diagnostic(help(
@@ -83,6 +95,33 @@ pub enum ProjectError {
         /// The folder.
         folder: PathBuf,
     },
+}
+
+/// The known issues and quarantined tests of the project at `root`; none where there is no such file.
+///
+/// # Errors
+///
+/// [`ProjectError::Read`] and [`ProjectError::Known`].
+pub fn known(root: &Path) -> Result<Known, ProjectError> {
+    let path = root.join(KNOWN);
+    if !path.exists() {
+        return Ok(Known::default());
+    }
+    let text = read(&path)?;
+    Known::parse(KNOWN, &text).map_err(ProjectError::Known)
+}
+
+/// How often in a row what each known issue is for has passed, as the last run left it.
+pub fn passes(root: &Path) -> BTreeMap<String, u32> {
+    fs::read_to_string(root.join(PASSES)).map(|text| passes::read(&text)).unwrap_or_default()
+}
+
+/// Keeps that for the next run. A reader sees the old file or the new one.
+pub(crate) fn keep_passes(root: &Path, passes: &BTreeMap<String, u32>) -> io::Result<()> {
+    let path = root.join(PASSES);
+    let new = path.with_extension("new");
+    fs::write(&new, passes::to_text(passes))?;
+    fs::rename(new, path)
 }
 
 /// The names of the oracles that a scenario file may use.

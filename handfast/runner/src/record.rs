@@ -1,10 +1,12 @@
-//! Records of runs: `.handfast/runs/<id>/` with `events.jsonl`, `junit.xml`, `ctrf.json`, `summary.json`, `report.html` and `logs/`.
+//! Records of runs: `.handfast/runs/<id>/` with `events.jsonl`, `junit.xml`, `ctrf.json`, `summary.json`, `report.html`, `logs/`,
+//! and `healings.jsonl` where something failed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+use handfast_heal::ledger;
 use handfast_report::book::Book;
 use handfast_report::html::HtmlReport;
 use handfast_report::{ctrf, junit, summary};
@@ -21,6 +23,9 @@ pub const RUNS_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Bytes of one record's events. What comes after is left out, except for what decides verdicts.
 pub const EVENTS_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// The ledger of healings in the folder of a record.
+pub const HEALINGS: &str = "healings.jsonl";
 
 /// The folder of all records of a project.
 #[derive(Debug, Clone)]
@@ -117,7 +122,12 @@ impl Records {
         Ok(())
     }
 
-    fn find(&self, asked: &str) -> Result<String, ReadError> {
+    /// The id of a run: an id, the beginning of exactly one id, or `last`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::NotFound`].
+    pub fn find(&self, asked: &str) -> Result<String, ReadError> {
         let runs = self.list();
         let mut matching = runs.iter().filter(|run| run.starts_with(asked));
         let found = match (asked, matching.next(), matching.next()) {
@@ -183,9 +193,13 @@ impl RecordSink {
         if let RunEvent::PeerLog { unit, role, line, .. } = &recorded.event {
             self.write_log(unit.as_str(), role.as_str(), line)?;
         }
+        if let RunEvent::UnitHealing { healing, .. } = &recorded.event {
+            self.write_healing(&healing.entry)?;
+        }
         if let RunEvent::UnitEnded { .. }
         | RunEvent::SuiteTest { .. }
         | RunEvent::SuiteEnded { .. }
+        | RunEvent::UnitHealing { .. }
         | RunEvent::RunStarted { .. }
         | RunEvent::ShardsMerged { .. }
         | RunEvent::MatrixStarted { .. } = &recorded.event
@@ -195,6 +209,18 @@ impl RecordSink {
             self.logs.clear();
         }
         Ok(())
+    }
+
+    /// The ledger of healings: not there where nothing failed.
+    fn write_healing(&mut self, entry: &serde_json::Value) -> io::Result<()> {
+        let path = self.folder.join(HEALINGS);
+        let is_new = !path.exists();
+        let mut file = File::options().create(true).append(true).open(&path)?;
+        if is_new {
+            file.write_all(ledger::head_line().as_bytes())?;
+        }
+        // One write a line: a kill leaves whole lines, or a last one without its end.
+        file.write_all(format!("{entry}\n").as_bytes())
     }
 
     fn write_log(&mut self, unit: &str, role: &str, line: &str) -> io::Result<()> {
@@ -261,6 +287,7 @@ fn decides(event: &RunEvent) -> bool {
         | RunEvent::SuiteStarted { .. }
         | RunEvent::SuiteTest { .. }
         | RunEvent::UnitFlaky { .. }
+        | RunEvent::UnitHealing { .. }
         | RunEvent::SuiteTestFlaky { .. }
         | RunEvent::SuiteEnded { .. }
         | RunEvent::ShardsMerged { .. }

@@ -88,6 +88,40 @@ fn every_result_is_written_before_it_is_told_to_anybody_else() {
 }
 
 #[test]
+fn a_healing_is_a_line_of_the_ledger_beside_the_record() {
+    let (_root, records) = records();
+    let entry = ledger::Entry {
+        at_unix_us: 7,
+        run: "r".to_owned(),
+        failed: "u".to_owned(),
+        reason: "no".to_owned(),
+        class: handfast_heal::class::Class::Product,
+        evidence: Vec::new(),
+        act: ledger::Act::Retried,
+        outcome: ledger::Outcome::FailedAgain,
+        cost_us: 3,
+    };
+    let healing = handfast_scenario::event::Healing {
+        verdict: handfast_scenario::verdict::VerdictKind::Failed,
+        class: entry.class.to_string(),
+        evidence: Vec::new(),
+        act: entry.act.to_string(),
+        outcome: entry.outcome.to_string(),
+        is_healed: false,
+        standing: handfast_scenario::event::Standing::Decides,
+        entry: entry.to_value(),
+    };
+    let event = RunEvent::UnitHealing { unit: UnitId::new("u"), healing };
+    let healing = Recorded { at_us: 1, event };
+    write(&records, "a", &[started(), healing.clone(), healing, ended()]);
+    let path = records.folder_of("a").join(HEALINGS);
+    let text = fs::read_to_string(path).unwrap();
+    assert_eq!(ledger::read(HEALINGS, &text).unwrap(), [entry.clone(), entry]);
+    write(&records, "b", &[started(), ended()]);
+    assert!(!records.folder_of("b").join(HEALINGS).exists(), "nothing failed");
+}
+
+#[test]
 fn a_record_reads_back_as_it_was_written() {
     let (_root, records) = records();
     let events = [started(), log("hello"), ended()];

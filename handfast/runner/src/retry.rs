@@ -1,23 +1,47 @@
-//! How much of what fails is tried once more.
+//! How often what fails is tried again: `handfast-heal`'s retries, shared by everything that runs.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use handfast_heal::class::Class;
+use handfast_heal::failure::Subject;
+use handfast_heal::retry::{self, Decision, Policy, Refusal};
+use handfast_scenario::name::SuiteName;
 
 /// What is left of `--retry`: a run in which more fails than that is broken, not flaky, and ends the sooner for it.
 #[derive(Debug)]
 pub struct Retries {
-    left: AtomicUsize,
+    count: usize,
+    left: Mutex<retry::Retries>,
 }
 
 impl Retries {
-    /// So many.
-    pub fn new(count: usize) -> Self {
-        Self { left: AtomicUsize::new(count) }
+    /// So many in the run, and of each unit as many as the policy gives; the waiting times follow from `seed`.
+    pub fn new(count: usize, seed: u64) -> Self {
+        let per_run = u32::try_from(count).unwrap_or(u32::MAX);
+        let policy = Policy { per_run, ..Policy::default() };
+        Self { count, left: Mutex::new(retry::Retries::new(policy, seed)) }
     }
 
-    /// Takes one; whether there was one.
-    pub fn take(&self) -> bool {
-        let less = |left: usize| left.checked_sub(1);
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    /// Takes one for something that failed, if there is one.
+    pub(crate) fn take(&self, subject: &Subject, class: &Class) -> Decision {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).take(subject, class)
+    }
+
+    /// Takes one for a test of a suite; whether there was one. Tests of a suite are tried again together, after it, so there is no wait.
+    pub(crate) fn take_for_test(&self, suite: &SuiteName, test: &str) -> bool {
+        let subject = Subject::Test { suite: suite.clone(), test: test.to_owned() };
+        matches!(self.take(&subject, &Class::Product), Decision::After(_))
+    }
+
+    /// Why something was not tried again.
+    pub(crate) fn why_not(&self, refusal: Refusal) -> &'static str {
+        match refusal {
+            Refusal::RunSpent if self.count == 0 => "no retries were asked for",
+            Refusal::RunSpent => "the run has no retries left",
+            Refusal::SubjectSpent => "it was tried as often as a unit may be",
+            Refusal::Known => "a reviewed rule says what it is",
+            Refusal::Settled => "it has passed again already",
+        }
     }
 }
 
@@ -26,9 +50,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_no_more_than_were_given() {
-        let retries = Retries::new(2);
-        assert_eq!([retries.take(), retries.take(), retries.take()], [true, true, false]);
-        assert!(!Retries::new(0).take());
+    fn there_are_no_more_than_were_given_and_few_for_one_test() {
+        let suite = SuiteName::new("s").unwrap();
+        let retries = Retries::new(3, 7);
+        let taken = ["a", "a", "a", "b", "c"].map(|test| retries.take_for_test(&suite, test));
+        assert_eq!(taken, [true, true, false, true, false]);
+        assert!(!Retries::new(0, 7).take_for_test(&suite, "a"));
     }
 }

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use handfast_contract::Initialized;
+use handfast_heal::fact::Fact;
 use handfast_lab::Lab;
 use handfast_scenario::event::{FORMAT, ShardMark, Summary};
 use handfast_scenario::name::PeerName;
@@ -24,12 +26,13 @@ use handfast_matrix::{Queue, Room};
 
 use crate::absence::{self, Objection};
 use crate::build;
+use crate::care::{self, Care, Hands, Healer, Noted};
 use crate::command::Workshop;
 use crate::interrupt::Interrupt;
 use crate::matrix::{self, Laid, MatrixOrder};
 use crate::place::Places;
 use crate::probe;
-use crate::project::Loaded;
+use crate::project::{self, Loaded};
 use crate::reach::Asked;
 use crate::retry::Retries;
 use crate::sink::{Mouth, Progress};
@@ -63,8 +66,8 @@ pub struct Order {
     pub network: NetworkAsk,
     /// Whether it is to be the whole of what the project can play: then what it never reached of `[exercise]` is named.
     pub is_whole: bool,
-    /// Of how much that fails one try more shows whether it is flaky; what fails beyond is not tried again.
-    pub retries: usize,
+    /// What is done about what fails.
+    pub care: Care,
     /// Whether nothing more begins once something has failed.
     pub fail_fast: bool,
 }
@@ -151,7 +154,7 @@ pub fn repeated(units: Vec<plan::Unit>, times: usize) -> Vec<plan::Unit> {
 struct Dispatcher {
     around: Arc<Surroundings>,
     loaded: Loaded,
-    workshop: Workshop,
+    workshop: Arc<Workshop>,
     history: Option<History>,
     order: Order,
     tally: Tally,
@@ -159,6 +162,34 @@ struct Dispatcher {
 
 /// Why peers cannot play.
 type Objections = BTreeMap<PeerName, Objection>;
+
+/// What was measured of builds that did nothing any more.
+type Silent = BTreeMap<PeerName, Fact>;
+
+/// What the probe of a peer found.
+#[derive(Default)]
+struct Probed {
+    initialized: Option<Initialized>,
+    /// Why no verdict on the peer counts.
+    broken: Option<String>,
+}
+
+impl Probed {
+    fn note(
+        self,
+        name: &PeerName,
+        spoken: &mut BTreeMap<PeerName, Vec<String>>,
+        versions: &mut BTreeMap<PeerName, String>,
+        objections: &mut Objections,
+    ) {
+        if let Some(initialized) = self.initialized {
+            versions.insert(name.clone(), initialized.version);
+            spoken.insert(name.clone(), initialized.protocol_versions);
+        }
+        let broken = self.broken.map(|broken| (name.clone(), Objection::Broken(broken)));
+        objections.extend(broken);
+    }
+}
 
 impl Dispatcher {
     fn new(means: Means, order: Order) -> Self {
@@ -170,10 +201,11 @@ impl Dispatcher {
             seed: order.seed,
             network: order.network.clone(),
             interrupt: means.interrupt,
-            retries: Retries::new(order.retries),
+            retries: Retries::new(order.care.retries, order.seed),
             spoken: OnceLock::new(),
+            healer: OnceLock::new(),
         };
-        let (loaded, workshop, history) = (means.loaded, means.workshop, means.history);
+        let (loaded, workshop, history) = (means.loaded, Arc::new(means.workshop), means.history);
         let tally = Tally::new(order.fail_fast);
         Self { around: Arc::new(around), loaded, workshop, history, order, tally }
     }
@@ -185,18 +217,45 @@ impl Dispatcher {
             () = interrupt.pulled() => (Objections::new(), None),
         };
         let (objections, laid) = prepared;
+        self.say_notes();
         for category in self.loaded.project.categories.clone() {
             self.category(&category, &plan, &objections).await;
         }
         if let Some(laid) = laid {
             self.matrix(&laid, &objections).await;
         }
+        self.close_care();
         let not_begun = self.tally.summary().not_run;
         if self.tally.is_enough() && not_begun > 0 {
             let text = format!("ended at the first failure: {not_begun} were not begun");
             self.around.mouth.progress(Progress::Note { text });
         }
         self.tally
+    }
+
+    /// What there is to say of the file of known issues as a whole.
+    fn say_notes(&self) {
+        let scenarios = self.loaded.scenarios.iter();
+        let scenarios: Vec<String> = scenarios.map(|scenario| scenario.id.to_string()).collect();
+        for text in care::notes(&self.order.care, &scenarios) {
+            self.around.mouth.progress(Progress::Note { text });
+        }
+    }
+
+    /// What the run showed of the rules, and what the next run has to know of it.
+    fn close_care(&self) {
+        let Some(healer) = self.around.healer.get() else { return };
+        let closed = healer.close();
+        for note in &closed.notes {
+            self.around.mouth.progress(Progress::Note { text: note.to_string() });
+        }
+        if closed.passes.is_empty() {
+            return;
+        }
+        if let Err(error) = project::keep_passes(&self.loaded.root, &closed.passes) {
+            let text = format!("how often known issues passed in a row is not kept: {error}");
+            self.around.mouth.progress(Progress::Note { text });
+        }
     }
 
     /// Whether more may begin.
@@ -256,7 +315,7 @@ impl Dispatcher {
         let order = self.order.matrix.as_ref();
         let cells = order.map(|order| order.cells.as_slice()).unwrap_or_default();
         peers.extend(cells.iter().flat_map(|cell| cell.unit.peers.values().cloned()));
-        let mut objections = self.build(peers).await;
+        let (mut objections, silent) = self.build(peers).await;
         let laid = order.map(|order| {
             let history = self.history.as_ref();
             let laid = Laid::new(order, &self.around, &self.loaded, history, &mut objections);
@@ -264,59 +323,111 @@ impl Dispatcher {
             players.extend(laid.players(order));
             laid
         });
-        self.probe(players, &mut objections).await;
+        self.probe(plan, players, &silent, &mut objections).await;
         (objections, laid)
     }
 
     /// Builds those peers that are not absent for another reason already.
-    async fn build(&self, peers: BTreeSet<PeerName>) -> Objections {
+    async fn build(&self, peers: BTreeSet<PeerName>) -> (Objections, Silent) {
         let project = &self.around.project;
         let missing = |name: &PeerName| {
             let reason = absence::missing_programs(project.peer(name)?)?;
             Some((name.clone(), Objection::Absent(reason)))
         };
         let mut objections: Objections = peers.iter().filter_map(missing).collect();
+        let mut silent = Silent::new();
         if self.order.build == Build::First {
             let (places, mouth) = (&self.around.places, &self.around.mouth);
             let there: Vec<PeerName> =
                 peers.into_iter().filter(|name| !objections.contains_key(name)).collect();
-            let failures = build::peers(project, places, &self.workshop, mouth, there).await;
+            let there = (there, self.order.care.patience);
+            let (failures, measured) =
+                build::peers_within(project, places, &self.workshop, mouth, there).await;
+            silent = measured;
             let absent = failures.into_iter().map(|(name, why)| (name, Objection::Absent(why)));
             objections.extend(absent);
         }
-        objections
+        (objections, silent)
     }
 
-    /// Asks the peers whether they keep the contract, and which versions they speak.
-    async fn probe(&self, peers: BTreeSet<PeerName>, objections: &mut Objections) {
-        let (places, mouth) = (&self.around.places, &self.around.mouth);
-        let mut spoken = BTreeMap::new();
-        for name in peers {
-            let peer = self.around.project.peer(&name);
-            let Some(peer) = peer.filter(|_| !objections.contains_key(&name)) else { continue };
-            let found =
-                probe::run(&self.workshop, places, peer, mouth.clock(), self.order.seed).await;
-            let objection = match found {
-                Ok(found) => {
-                    let initialized = found.report.initialized.as_ref();
-                    spoken.extend(
-                        initialized.map(|initialized| {
-                            (name.clone(), initialized.protocol_versions.clone())
-                        }),
-                    );
-                    found.objection().map(|broken| {
-                        format!(
-                            "{name} does not keep the peer contract, so that no verdict on it counts: {broken}\n\
-                             `handfast probe {name}` shows every rule"
-                        )
-                    })
-                }
-                Err(reason) => Some(format!("{name} could not be probed: {reason}")),
-            };
-            objections.extend(objection.map(|objection| (name, Objection::Broken(objection))));
+    /// Asks the peers whether they keep the contract, and which versions they speak; heals what keeps one from playing, if that is a fault
+    /// of this machine.
+    async fn probe(
+        &mut self,
+        plan: &Plan,
+        peers: BTreeSet<PeerName>,
+        silent: &Silent,
+        objections: &mut Objections,
+    ) {
+        let mouth = self.around.mouth.clone();
+        let (mut spoken, mut versions) = (BTreeMap::new(), BTreeMap::new());
+        for name in &peers {
+            if !objections.contains_key(name) {
+                let probed = self.probe_one(name).await;
+                probed.note(name, &mut spoken, &mut versions, objections);
+            }
         }
-        // Nobody else sets it.
+        let care = &self.order.care;
+        let noted = Noted::new(&self.around, &self.order.run, self.order.build, care.wall.clone());
+        let hands = Hands::new(self.workshop.clone());
+        let (healer, notes) = Healer::new(&self.order.run, care, versions.clone(), (noted, hands));
+        for note in notes {
+            mouth.progress(Progress::Note { text: note.to_string() });
+        }
+        for name in &peers {
+            if self.heal_peer(&healer, plan, name, (silent, objections)).await {
+                objections.remove(name);
+                let probed = self.probe_one(name).await;
+                probed.note(name, &mut spoken, &mut versions, objections);
+            }
+        }
+        // Nobody else sets them.
         self.around.spoken.set(spoken).unwrap_or_default();
+        mouth.remember();
+        drop(self.around.healer.set(healer));
+    }
+
+    async fn probe_one(&self, name: &PeerName) -> Probed {
+        let (places, mouth) = (&self.around.places, &self.around.mouth);
+        let Some(peer) = self.around.project.peer(name) else { return Probed::default() };
+        let found = probe::run(&self.workshop, places, peer, mouth.clock(), self.order.seed).await;
+        match found {
+            Ok(found) => {
+                let broken = found.objection().map(|broken| {
+                    format!(
+                        "{name} does not keep the peer contract, so that no verdict on it counts: {broken}\n\
+                         `handfast probe {name}` shows every rule"
+                    )
+                });
+                Probed { initialized: found.report.initialized, broken }
+            }
+            Err(reason) => {
+                let broken = Some(format!("{name} could not be probed: {reason}"));
+                Probed { initialized: None, broken }
+            }
+        }
+    }
+
+    /// Repairs what keeps a peer from playing, where that is a fault of this machine; whether it did.
+    async fn heal_peer(
+        &mut self,
+        healer: &Healer,
+        plan: &Plan,
+        name: &PeerName,
+        (silent, objections): (&Silent, &Objections),
+    ) -> bool {
+        let Some(objection) = objections.get(name) else { return false };
+        let cells = self.order.matrix.iter().flat_map(|matrix| &matrix.cells);
+        let mut units = plan.units.iter().chain(cells.map(|cell| &cell.unit));
+        let unit = units.find(|unit| unit.peers.values().any(|peer| peer == name));
+        let Some(unit) = unit.cloned() else { return false };
+        let verdict = objection.verdict(name, &self.order.allow_absent);
+        let fact = silent.get(name).cloned();
+        let healing = unit::heal_before(&self.around, healer, &unit, (verdict, fact)).await;
+        if let Some(healing) = &healing {
+            self.tally.healing(healing);
+        }
+        healing.is_some_and(|healing| healing.is_healed)
     }
 
     /// Runs units, at most `parallel` at the same time, until the budget is spent; which of them did not fit into it.
@@ -335,7 +446,10 @@ impl Dispatcher {
             while self.goes_on() {
                 let Some(at) = queue.begin(budget.left(&self.around)) else { break };
                 let (unit, file) = (units[at].clone(), self.loaded.file_of(&units[at].scenario));
-                if let Some(verdict) = refused(&unit, objections, &self.order.allow_absent) {
+                if let Some(healing) = unit::skip(&self.around, &unit) {
+                    self.tally.healing(&healing);
+                    queue.end(at);
+                } else if let Some(verdict) = refused(&unit, objections, &self.order.allow_absent) {
                     unit::refuse(&self.around, &unit, file, &verdict);
                     self.tally.unit(&verdict);
                     queue.end(at);
@@ -347,6 +461,7 @@ impl Dispatcher {
             }
             let (id, verdict) = match running.join_next_with_id().await {
                 Some(Ok((id, ended))) => {
+                    ended.healings.iter().for_each(|healing| self.tally.healing(healing));
                     self.tally.flaky(u64::from(ended.is_flaky));
                     (id, ended.verdict)
                 }

@@ -5,12 +5,16 @@
 //! down, it does not let memory grow.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use handfast_heal::failure::{Cases, Failure};
 use handfast_lab::Clock;
+use handfast_scenario::plan::UnitId;
+use handfast_scenario::verdict::Verdict;
 use handfast_scenario::{Recorded, RunEvent};
 
 use crate::reach::Reach;
@@ -99,6 +103,8 @@ pub struct Mouth {
     sender: SyncSender<Heard>,
     clock: Clock,
     reach: Arc<Reach>,
+    cases: Arc<Mutex<Option<Cases>>>,
+    lines_built: Arc<AtomicU64>,
 }
 
 impl Mouth {
@@ -110,6 +116,11 @@ impl Mouth {
     /// Says that something happened at a time that is already known.
     pub fn repeat(&self, recorded: Recorded) {
         self.reach.hear(&recorded.event);
+        if Cases::is_of_interest(&recorded.event)
+            && let Some(cases) = self.cases().as_mut()
+        {
+            cases.hear(recorded.at_us, &recorded.event);
+        }
         // The thread that hears lives as long as any mouth: a closed way means that it panicked, which
         // `Ear::finish` reports.
         drop(self.sender.send(Heard::Event(recorded)));
@@ -117,7 +128,29 @@ impl Mouth {
 
     /// Says how something goes on.
     pub fn progress(&self, progress: Progress) {
+        if let Progress::BuildLine { .. } = progress {
+            self.lines_built.fetch_add(1, Ordering::Relaxed);
+        }
         drop(self.sender.send(Heard::Progress(progress)));
+    }
+
+    /// From now on units under way are remembered, so that what fails can be looked at.
+    pub(crate) fn remember(&self) {
+        self.cases().get_or_insert_default();
+    }
+
+    /// The failure of a unit that is under way and whose try ended so at `at_us`.
+    pub(crate) fn failure(&self, unit: &UnitId, verdict: &Verdict, at_us: u64) -> Option<Failure> {
+        self.cases().as_ref()?.failure(unit, verdict, at_us)
+    }
+
+    /// How many lines builds have printed.
+    pub(crate) fn lines_built(&self) -> u64 {
+        self.lines_built.load(Ordering::Relaxed)
+    }
+
+    fn cases(&self) -> MutexGuard<'_, Option<Cases>> {
+        self.cases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was reached so far.
@@ -182,7 +215,8 @@ pub fn open(clock: Clock, sinks: Vec<Box<dyn EventSink>>) -> io::Result<(Mouth, 
     let (sender, receiver) = sync_channel(QUEUE_LEN_MAX);
     let builder = std::thread::Builder::new().name("sinks".to_owned());
     let thread = builder.spawn(move || hear(clock, &receiver, sinks))?;
-    Ok((Mouth { sender, clock, reach: Arc::default() }, Ear { thread }))
+    let (reach, cases, lines_built) = (Arc::default(), Arc::default(), Arc::default());
+    Ok((Mouth { sender, clock, reach, cases, lines_built }, Ear { thread }))
 }
 
 /// Gives recorded events to sinks, as a live run would.
@@ -241,8 +275,6 @@ fn hear(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use handfast_scenario::ExitCode;
     use handfast_scenario::event::Summary;
 

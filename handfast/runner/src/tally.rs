@@ -1,7 +1,7 @@
 //! The counts of a run, from its events.
 
 use handfast_matrix::expected::{Comparison, compare};
-use handfast_scenario::event::{Expected, Outcome, Summary};
+use handfast_scenario::event::{Expected, Healing, Outcome, Standing, Summary};
 use handfast_scenario::verdict::{Verdict, VerdictKind};
 use handfast_scenario::{ExitCode, RunEvent};
 
@@ -39,6 +39,28 @@ impl Tally {
         if matches!(event, RunEvent::UnitFlaky { .. } | RunEvent::SuiteTestFlaky { .. }) {
             self.flaky(1);
         }
+        if let RunEvent::UnitHealing { healing, .. } = event {
+            self.healing(healing);
+        }
+    }
+
+    /// Counts what was made of a failure.
+    pub fn healing(&mut self, healing: &Healing) {
+        let is_failure = matches!(healing.verdict, VerdictKind::Failed | VerdictKind::TimedOut);
+        let is_infra = healing.verdict == VerdictKind::Infra;
+        let summary = &mut self.summary;
+        match healing.standing {
+            Standing::Decides => {}
+            Standing::Skipped => summary.skipped += 1,
+            Standing::Known => summary.known += u64::from(is_failure),
+            Standing::Quarantined => summary.quarantined += u64::from(is_failure),
+        }
+        let is_set_aside = matches!(healing.standing, Standing::Known | Standing::Quarantined);
+        summary.infra_known += u64::from(is_set_aside && is_infra);
+        summary.healed += u64::from(healing.is_healed);
+        // What could be begun only after a repair failed in no try: it has no other event that says so.
+        let is_before = healing.verdict == VerdictKind::Absent;
+        summary.flaky += u64::from(healing.is_healed && is_before);
     }
 
     /// Counts what failed once and then passed unchanged.
@@ -208,6 +230,40 @@ mod tests {
             reason: String::new(),
         };
         check(&[test, suite(true, 1, 0)], ExitCode::OnlyFlaky);
+    }
+
+    fn healing(verdict: VerdictKind, standing: Standing, is_healed: bool) -> RunEvent {
+        let healing = Healing {
+            verdict,
+            class: String::new(),
+            evidence: Vec::new(),
+            act: String::new(),
+            outcome: String::new(),
+            is_healed,
+            standing,
+            entry: serde_json::Value::Null,
+        };
+        RunEvent::UnitHealing { unit: UnitId::new("u"), healing }
+    }
+
+    #[test]
+    fn what_is_known_or_in_quarantine_decides_nothing_and_what_was_healed_is_flaky() {
+        let failed = || unit(Verdict::Failed { reason: String::new() });
+        let infra = || unit(Verdict::Infra { reason: String::new() });
+        let (kind, passed) = (VerdictKind::Failed, unit(Verdict::Passed));
+        for standing in [Standing::Known, Standing::Quarantined] {
+            check(&[healing(kind, standing, false), failed(), passed.clone()], ExitCode::Passed);
+            check(&[healing(kind, standing, false), failed(), failed()], ExitCode::ProductFailure);
+            let infra_healing = healing(VerdictKind::Infra, standing, false);
+            check(&[infra_healing, infra(), passed.clone()], ExitCode::Passed);
+        }
+        let decides = healing(kind, Standing::Decides, false);
+        check(&[decides, failed(), passed.clone()], ExitCode::ProductFailure);
+        let before = healing(VerdictKind::Absent, Standing::Decides, true);
+        check(&[before, passed.clone()], ExitCode::OnlyFlaky);
+        let skipped = healing(VerdictKind::Passed, Standing::Skipped, false);
+        check(&[skipped.clone(), passed], ExitCode::Passed);
+        check(&[skipped], ExitCode::NothingRan);
     }
 
     #[test]

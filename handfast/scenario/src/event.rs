@@ -324,6 +324,13 @@ pub enum RunEvent {
         /// How its first try ended.
         verdict: Verdict,
     },
+    /// A failure of a unit was answered; or a reviewed rule says that the unit is not run, of which there is no other event.
+    UnitHealing {
+        /// Which unit.
+        unit: UnitId,
+        /// What was made of it.
+        healing: Healing,
+    },
     /// A unit is over and everything it started is gone.
     UnitEnded {
         /// Which unit.
@@ -436,6 +443,42 @@ pub struct Expected {
     pub issue: String,
     /// The last day on which it counts, such as `2026-12-31`.
     pub expires: String,
+}
+
+/// What was made of a failure: whose it is, why that is thought, what was done about it, and what came of that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Healing {
+    /// How the try ended that this is about; `passed` for a unit that is not run.
+    pub verdict: VerdictKind,
+    /// Whose failure it is: `product`, `infra`, `infra: port taken`, `flaky` or `known: RULE`.
+    pub class: String,
+    /// What led there, a sentence each, the deciding ones first.
+    pub evidence: Vec<String>,
+    /// What was done, such as `run again`.
+    pub act: String,
+    /// What came of it, such as `stands`.
+    pub outcome: String,
+    /// Whether it passed after a repair.
+    pub is_healed: bool,
+    /// What the failure means for the result of the run.
+    pub standing: Standing,
+    /// The same as a line of the ledger of healings, as `handfast-heal` writes it.
+    pub entry: Value,
+}
+
+/// What a failure means for the result of its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It decides, or something passed in the end.
+    Decides,
+    /// It fails as a reviewed rule says, and decides nothing.
+    Known,
+    /// It is in quarantine, and decides nothing.
+    Quarantined,
+    /// It was not run, by a reviewed rule.
+    Skipped,
 }
 
 /// Number of a step: `3` is the third of the file, `3.2` the second inside it, `3.2#4` that one in the
@@ -634,6 +677,27 @@ pub struct Summary {
     pub expectation_faults: u64,
     /// Shards that are missing, doubled, torn or of another partition.
     pub shard_faults: u64,
+    /// Units that failed or timed out as a reviewed rule says; also counted as what they are. Like the further counts not written where
+    /// it is 0: a record without them is one of a run that knew of nothing like that.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub known: u64,
+    /// Units in quarantine that failed or timed out; also counted as what they are.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub quarantined: u64,
+    /// Units that could not be carried out, and are known or in quarantine; also counted as `infra`.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub infra_known: u64,
+    /// Units that a reviewed rule kept from being run.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub skipped: u64,
+    /// Units that failed by a fault of the machine and passed after its repair; also counted as flaky.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub healed: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Why a line is not part of a record.
@@ -725,6 +789,7 @@ macro_rules! unit_of {
             | RunEvent::CheckEnded { unit, .. }
             | RunEvent::CellRecalled { unit, .. }
             | RunEvent::UnitFlaky { unit, .. }
+            | RunEvent::UnitHealing { unit, .. }
             | RunEvent::UnitEnded { unit, .. } => Some(unit),
             RunEvent::RunStarted { .. }
             | RunEvent::ShardsMerged { .. }

@@ -45,10 +45,11 @@ impl ExitCode {
     pub fn of(summary: &Summary) -> Self {
         let failed = summary.failed + summary.timed_out + summary.suites_failed;
         // What failed exactly as a reviewed file says is no news; what is left is.
-        let unexpected = failed.saturating_sub(summary.as_expected);
+        let told = summary.as_expected + summary.known + summary.quarantined;
+        let unexpected = failed.saturating_sub(told);
         if unexpected + summary.unexpected_passes + summary.expectation_faults > 0 {
             Self::ProductFailure
-        } else if summary.infra + summary.shard_faults > 0
+        } else if summary.infra.saturating_sub(summary.infra_known) + summary.shard_faults > 0
             || summary.absent > summary.absent_allowed
         {
             Self::Infrastructure
@@ -72,7 +73,7 @@ impl ExitCode {
 }
 
 fn nothing_ran(summary: &Summary) -> bool {
-    let cells = summary.passed + summary.recalled + summary.as_expected;
+    let cells = summary.passed + summary.recalled + summary.as_expected + summary.known;
     cells + summary.suite_tests_passed == 0
 }
 
@@ -99,6 +100,11 @@ mod tests {
         unexpected_passes: 0,
         expectation_faults: 0,
         shard_faults: 0,
+        known: 0,
+        quarantined: 0,
+        infra_known: 0,
+        skipped: 0,
+        healed: 0,
     };
 
     #[track_caller]
@@ -139,6 +145,19 @@ mod tests {
     fn nothing_that_ran_ends_with_4() {
         check(Summary { passed: 0, ..PASSED }, 4);
         check(Summary { passed: 0, unsupported: 3, ..PASSED }, 4);
+    }
+
+    #[test]
+    fn what_is_known_or_in_quarantine_decides_nothing() {
+        check(Summary { failed: 1, timed_out: 1, known: 1, quarantined: 1, ..PASSED }, 0);
+        check(Summary { failed: 3, known: 1, quarantined: 1, ..PASSED }, 1);
+        check(Summary { infra: 1, infra_known: 1, ..PASSED }, 0);
+        check(Summary { infra: 2, infra_known: 1, ..PASSED }, 3);
+        check(Summary { flaky: 1, healed: 1, ..PASSED }, 5);
+        // A run of nothing but quarantined tests shows nothing; one of known issues shows that they are still there.
+        check(Summary { passed: 0, failed: 1, quarantined: 1, ..PASSED }, 4);
+        check(Summary { passed: 0, failed: 1, known: 1, ..PASSED }, 0);
+        check(Summary { passed: 0, skipped: 1, ..PASSED }, 4);
     }
 
     #[test]

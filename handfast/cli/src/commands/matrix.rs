@@ -103,6 +103,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
     let loaded = load(around)?;
     let allow_absent = peers(&loaded, &args.allow_absent)?;
     let session = Session::open(&loaded, around, args.seed)?;
+    let care = args.retry.care(&loaded.root, session.clock)?;
     let mut order_of_cells = order(&loaded, session.clock, args.ask(&loaded)?, !args.fresh)?;
     if let Some(seeds) = args.seeds {
         order_of_cells = with_seeds(order_of_cells, session.seed, seeds)?;
@@ -129,7 +130,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         shard,
         network: args.network.ask(),
         is_whole: args.is_whole(),
-        retries: args.retry.retry,
+        care,
         fail_fast: args.fail_fast,
     };
     carry_out(loaded, Plan::default(), session, (mouth, ear), order, telling)

@@ -3,6 +3,7 @@
 pub(crate) mod chaos;
 pub(crate) mod ci;
 pub(crate) mod doctor;
+pub(crate) mod heal;
 pub(crate) mod history;
 pub(crate) mod lab;
 pub(crate) mod list;

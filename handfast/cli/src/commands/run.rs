@@ -86,6 +86,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
     let (mut plan, ask) = args.chosen(&loaded)?;
     let allow_absent = matrix::peers(&loaded, &args.allow_absent)?;
     let session = Session::open(&loaded, around, args.seed)?;
+    let care = args.retry.care(&loaded.root, session.clock)?;
     let mut matrix = match ask {
         Some(ask) => Some(matrix::order(&loaded, session.clock, ask, false)?),
         None => None,
@@ -107,7 +108,7 @@ fn go(args: Args, around: &Around, telling: &Telling) -> Result<ExitCode, Comman
         shard,
         network: args.network.ask(),
         is_whole: args.is_whole(),
-        retries: args.retry.retry,
+        care,
         fail_fast: args.rounds.ends_at_failure(),
     };
     carry_out(loaded, plan, session, (mouth, ear), order, telling)

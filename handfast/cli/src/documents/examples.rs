@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use handfast_heal::known::Known;
 use handfast_matrix::Expectations;
 use handfast_scenario::project::MatrixSettings;
 use handfast_scenario::scenario::Vocabulary;
@@ -14,6 +15,8 @@ enum Kind {
     Scenario,
     Project,
     Expected,
+    /// Known issues and quarantined tests.
+    Known,
     /// Of another program than handfast.
     Foreign,
 }
@@ -29,6 +32,8 @@ fn kind(table: &toml::Table) -> Kind {
     let has = |key: &str| table.contains_key(key);
     if has("expected") {
         Kind::Expected
+    } else if has("known") || has("quarantine") {
+        Kind::Known
     } else if ["step", "roles", "proves", "network", "disturbance"].into_iter().any(has) {
         Kind::Scenario
     } else if table.keys().all(|key| is_of_project(key)) {
@@ -49,7 +54,9 @@ fn whole(text: &str, table: &toml::Table, kind: &Kind) -> String {
             let peers = unknown.map(|name| format!("[peers.{name}]\nstart = [\"x\"]\n"));
             format!("{text}\n[project]\nname = \"x\"\n{}", peers.collect::<String>())
         }
-        Kind::Scenario | Kind::Project | Kind::Expected | Kind::Foreign => text.to_owned(),
+        Kind::Scenario | Kind::Project | Kind::Expected | Kind::Known | Kind::Foreign => {
+            text.to_owned()
+        }
     }
 }
 
@@ -84,6 +91,11 @@ fn problem(code: &Code) -> Option<String> {
             return Expectations::parse("expected.toml", &text)
                 .err()
                 .map(|error| format!("{place}: {error}"));
+        }
+        Kind::Known => {
+            return Known::parse("known.toml", &text)
+                .err()
+                .map(|error| format!("{place}: {error}\n{}", error.help));
         }
         Kind::Foreign => None,
     };
@@ -123,6 +135,7 @@ fn a_block_of_toml_that_is_wrong_is_found() {
     check("[peers.x]\nstart = [\"x\"]\n", "");
     check("[peers.x]\nsatrt = [\"x\"]\n", "satrt");
     check("[[expected]]\nscenario = \"x\"\n", "missing field `result`");
+    check("[[known]]\nname = \"x\"\n", "known.toml:1");
     check("x =", "x.md:1");
 }
 

@@ -13,6 +13,29 @@ fn timed_out() -> Verdict {
 }
 
 #[test]
+fn a_unit_that_is_under_way_tells_its_failure_as_one_that_has_ended_does() {
+    let (unit, verdict) = (unit(), failed("late"));
+    let story = Story::played().step("1").call("b", CallOutcome::TimedOut);
+    let events = story.step_failed("1", "late").log("b", "a line").events(verdict.clone());
+    let mut cases = Cases::default();
+    assert_eq!(cases.failure(&unit, &verdict, 7), None, "nothing was heard of it");
+    let (end, before) = events.split_last().unwrap();
+    for Recorded { at_us, event } in before.iter().filter(|one| Cases::is_of_interest(&one.event)) {
+        cases.hear(*at_us, event);
+    }
+    let failure = cases.failure(&unit, &verdict, end.at_us);
+    assert_eq!(failure, Failure::of_unit(&unit, &events));
+    assert!(failure.is_some());
+    assert_eq!(cases.failure(&unit, &Verdict::Passed, end.at_us), None);
+    cases.hear(end.at_us, &end.event);
+    assert_eq!(
+        cases.failure(&unit, &verdict, end.at_us),
+        None,
+        "its end is the end of what is kept"
+    );
+}
+
+#[test]
 fn a_peer_that_answered_wrongly_was_judged() {
     let story =
         |outcome| Story::played().step("1").call("b", outcome).step_failed("1", "expected x");

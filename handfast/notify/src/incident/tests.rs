@@ -98,6 +98,30 @@ fn a_death_is_told_as_infra_and_the_message_of_the_product_does_not_go_on() {
 }
 
 #[test]
+fn what_is_known_or_in_quarantine_is_no_news() {
+    use handfast_scenario::event::{Healing, Standing};
+    let mut run = Run::new("r");
+    let mut answered = |standing| {
+        let healing = Healing {
+            verdict: handfast_scenario::verdict::VerdictKind::Failed,
+            class: String::new(),
+            evidence: Vec::new(),
+            act: String::new(),
+            outcome: String::new(),
+            is_healed: false,
+            standing,
+            entry: serde_json::Value::Null,
+        };
+        let unit = handfast_scenario::plan::UnitId::new("u");
+        run.hear(handfast_scenario::RunEvent::UnitHealing { unit, healing });
+        run.fail("u")
+    };
+    assert_eq!(answered(Standing::Known), None);
+    assert_eq!(answered(Standing::Quarantined), None);
+    assert_eq!(answered(Standing::Decides), Some(News::Failed(Class::Product)));
+}
+
+#[test]
 fn what_fails_as_expected_is_no_news() {
     let watch = Watch::new(crate::sample::brief("r"));
     let mut run = Run::new("r");

@@ -1,7 +1,7 @@
 //! Counts of a run, and texts that are short enough to be kept.
 
-use handfast_scenario::event::Summary;
-use handfast_scenario::verdict::Verdict;
+use handfast_scenario::event::{Standing, Summary};
+use handfast_scenario::verdict::{Verdict, VerdictKind};
 
 use super::TEXT_LEN_MAX;
 use crate::letter::Class;
@@ -35,6 +35,22 @@ pub(super) fn count(summary: &mut Summary, verdict: &Verdict, recalled: bool) {
     *counter += 1;
 }
 
+/// Counts what is known by a rule or in quarantine; whether it decides nothing.
+pub(super) fn set_aside(summary: &mut Summary, standing: Standing, kind: VerdictKind) -> bool {
+    let is_failure = matches!(kind, VerdictKind::Failed | VerdictKind::TimedOut);
+    let is_infra = kind == VerdictKind::Infra;
+    let counter = match standing {
+        Standing::Known if is_failure => &mut summary.known,
+        Standing::Quarantined if is_failure => &mut summary.quarantined,
+        Standing::Known | Standing::Quarantined if is_infra => &mut summary.infra_known,
+        Standing::Known | Standing::Quarantined | Standing::Decides | Standing::Skipped => {
+            return false;
+        }
+    };
+    *counter += 1;
+    true
+}
+
 /// Adds the counts of two runs.
 pub(super) fn sum(a: &Summary, b: &Summary) -> Summary {
     Summary {
@@ -56,6 +72,11 @@ pub(super) fn sum(a: &Summary, b: &Summary) -> Summary {
         unexpected_passes: a.unexpected_passes + b.unexpected_passes,
         expectation_faults: a.expectation_faults + b.expectation_faults,
         shard_faults: a.shard_faults + b.shard_faults,
+        known: a.known + b.known,
+        quarantined: a.quarantined + b.quarantined,
+        infra_known: a.infra_known + b.infra_known,
+        skipped: a.skipped + b.skipped,
+        healed: a.healed + b.healed,
     }
 }
 

@@ -237,6 +237,7 @@ impl<'a> Drawer<'a> {
             | RunEvent::MatrixStarted { .. }
             | RunEvent::SuiteStarted { .. }
             | RunEvent::UnitFlaky { .. }
+            | RunEvent::UnitHealing { .. }
             | RunEvent::SuiteTest { .. }
             | RunEvent::SuiteTestFlaky { .. }
             | RunEvent::SuiteEnded { .. }

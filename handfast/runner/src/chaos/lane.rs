@@ -48,9 +48,19 @@ impl Lane {
         let (mouth, ear) = sink::open(clock, vec![Box::new(notebook)])?;
         let spoken = OnceLock::new();
         let network = NetworkAsk::default();
-        let retries = Retries::new(0);
-        let around =
-            Surroundings { project, places, lab, mouth, seed, network, interrupt, retries, spoken };
+        let (retries, healer) = (Retries::new(0, seed), OnceLock::new());
+        let around = Surroundings {
+            project,
+            places,
+            lab,
+            mouth,
+            seed,
+            network,
+            interrupt,
+            retries,
+            spoken,
+            healer,
+        };
         Ok(Self { around: Arc::new(around), heard, ear })
     }
 

@@ -180,6 +180,7 @@ impl Part {
             | RunEvent::PeerExited { .. }
             | RunEvent::CheckEnded { .. }
             | RunEvent::UnitFlaky { .. }
+            | RunEvent::UnitHealing { .. }
             | RunEvent::SuiteTest { .. }
             | RunEvent::NeverExercised { .. }
             | RunEvent::SuiteTestFlaky { .. } => {}

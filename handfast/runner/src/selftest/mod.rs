@@ -34,12 +34,14 @@ pub use self::catalogue::{Flaw, read as read_list};
 use self::attempts::Casting;
 use self::control::Control;
 use self::search::Search;
+use crate::care::{Care, Hands, Healer, Noted, Repairs};
 use crate::command::Workshop;
 use crate::interrupt::Interrupt;
 use crate::place::Places;
 use crate::probe;
 use crate::project::Loaded;
 use crate::retry::Retries;
+use crate::run::Build;
 use crate::sink::Mouth;
 use crate::unit::{NetworkAsk, Surroundings};
 
@@ -59,6 +61,8 @@ pub struct Means {
     pub mouth: Mouth,
     /// Tells that it is to end.
     pub interrupt: Interrupt,
+    /// Id of the run.
+    pub run: String,
     /// Seed of the peers' keys and of the scenarios' identifiers.
     pub seed: u64,
     /// How many flaws are looked for at the same time, 1 to [`PARALLEL_MAX`].
@@ -89,6 +93,8 @@ pub struct Settled {
     pub played: usize,
     /// Scenarios that failed with the flaw and without it: what they say of the flaw does not count.
     pub spoilt: Vec<String>,
+    /// Scenarios that failed with the flaw, and passed after a repair of the machine.
+    pub healed: Vec<String>,
 }
 
 /// Whether a flaw was seen.
@@ -153,9 +159,11 @@ pub async fn run(
         seed: means.seed,
         network: NetworkAsk::default(),
         interrupt: means.interrupt,
-        retries: Retries::new(0),
+        retries: Retries::new(0, means.seed),
         spoken: OnceLock::from(spoken),
+        healer: OnceLock::new(),
     });
+    heal_as_a_run_does(&around, &means.run);
     let mut waiting = searches(&around, &Arc::new(means.loaded), subjects, plan).into_iter();
     let mut running: JoinSet<(PeerName, Settled)> = JoinSet::new();
     loop {
@@ -169,6 +177,17 @@ pub async fn run(
             None => return Ok(()),
         }
     }
+}
+
+/// What fails is judged, and what is broken on the machine is repaired, as in a run, but nothing is tried again for luck: a flaw that
+/// only healing makes pass is not caught.
+fn heal_as_a_run_does(around: &Surroundings, run: &str) {
+    let care = Care { repairs: Repairs::Proved, ..Care::default() };
+    let noted = Noted::new(around, run, Build::Skip, care.wall.clone());
+    let hands = (noted, Hands::that_build_nothing());
+    let (healer, _) = Healer::new(run, &care, BTreeMap::new(), hands);
+    around.mouth.remember();
+    drop(around.healer.set(healer));
 }
 
 /// Every search, with the order in which it tries.

@@ -10,7 +10,7 @@ use super::catalogue::Flaw;
 use super::control::Control;
 use super::{Fate, SOUGHT_MAX, Settled, recast};
 use crate::project::Loaded;
-use crate::unit::{self, Again, Surroundings, micros};
+use crate::unit::{self, Again, Ended, Surroundings, micros};
 
 /// The search for one flaw.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Search {
     pub(super) async fn run(self, castings: Vec<Casting>) -> Settled {
         let clock = self.around.mouth.clock();
         let began_us = clock.now_us();
-        let (mut played, mut infra, mut spoilt) = (0, 0, Vec::new());
+        let (mut played, mut infra, mut spoilt, mut healed) = (0, 0, Vec::new(), Vec::new());
         let mut fate = None;
         let all = castings.len();
         for (tried, casting) in castings.into_iter().enumerate() {
@@ -40,7 +40,11 @@ impl Search {
                 fate = Some(Fate::Missed { infra, untried: all - tried });
                 break;
             }
-            let verdict = self.play(&casting).await;
+            let ended = self.play(&casting).await;
+            if ended.healings.iter().any(|healing| healing.is_healed) {
+                healed.push(format!("{} ({})", casting.unit.scenario.id, casting.role));
+            }
+            let verdict = ended.verdict;
             played += usize::from(!matches!(verdict, Verdict::Unsupported { .. }));
             infra += usize::from(matches!(verdict, Verdict::Infra { .. } | Verdict::Absent { .. }));
             if !is_against_product(&verdict) {
@@ -60,7 +64,7 @@ impl Search {
         }
         let fate = fate.unwrap_or(Fate::Missed { infra, untried: 0 });
         let took_us = clock.now_us().saturating_sub(began_us);
-        Settled { flaw: self.flaw, fate, took_us, played, spoilt }
+        Settled { flaw: self.flaw, fate, took_us, played, spoilt, healed }
     }
 
     /// Whether a scenario that failed with the flaw passes without it. Where it failed without it, too, which may be the machine's doing,
@@ -68,13 +72,13 @@ impl Search {
     async fn is_told_apart(&self, casting: &Casting) -> bool {
         self.control.passes(casting).await
             || (self.control.passes_now(casting).await
-                && is_against_product(&self.play(casting).await))
+                && is_against_product(&self.play(casting).await.verdict))
     }
 
-    async fn play(&self, casting: &Casting) -> Verdict {
+    async fn play(&self, casting: &Casting) -> Ended {
         let file = self.loaded.file_of(&casting.unit.scenario);
         let unit = recast(casting, &self.name);
-        unit::run(self.around.clone(), unit, file, Again::Never).await.verdict
+        unit::run(self.around.clone(), unit, file, Again::IfFailed).await
     }
 }
 

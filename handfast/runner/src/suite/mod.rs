@@ -126,7 +126,9 @@ impl Share {
 impl Teller<'_> {
     /// As [`Teller::tell`], but keeps back a failed test that may be tried once more.
     fn hear(&mut self, case: Case) {
-        if case.outcome == CaseOutcome::Failed && self.bench.retries.take() {
+        let retries = self.bench.retries;
+        let is_again = || retries.take_for_test(&self.suite.name, &case.full_name());
+        if case.outcome == CaseOutcome::Failed && is_again() {
             let what = format!("{}: {}", self.suite.name, case.full_name());
             let reason = "what it printed follows if it fails again, or is told with its name";
             self.bench.mouth.progress(Progress::Note { text: tried_again(&what, reason) });

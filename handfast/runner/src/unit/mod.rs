@@ -14,6 +14,7 @@ mod search;
 mod seed;
 mod stage;
 mod step;
+mod tries;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -21,17 +22,21 @@ use std::time::Duration;
 
 use handfast_lab::net::Ask;
 use handfast_lab::{CloseReport, Lab, Unit};
-use handfast_scenario::event::Outcome;
+use handfast_scenario::event::{Healing, Outcome};
 use handfast_scenario::name::PeerName;
 use handfast_scenario::verdict::{Verdict, VerdictKind};
 use handfast_scenario::{Project, RunEvent, duration, plan};
 
+use crate::care::Healer;
 use crate::interrupt::Interrupt;
 use crate::place::Places;
 use crate::retry::Retries;
-use crate::sink::{Mouth, Progress};
+use crate::sink::Mouth;
 use crate::unit::stage::Stage;
 use crate::unit::step::StepError;
+use crate::unit::tries::Tried;
+
+pub(crate) use tries::heal_before;
 
 /// How long each peer of a unit may take to stop whose time is over: it has had its time, and whoever waits for the budget waits for it.
 const STOP_LATE_WITHIN: Duration = Duration::from_millis(500);
@@ -73,12 +78,14 @@ pub struct Surroundings {
     pub retries: Retries,
     /// The protocol versions that each peer names in its answer to the probe's `initialize`; set before the first unit.
     pub spoken: OnceLock<BTreeMap<PeerName, Vec<String>>>,
+    /// What is done about failures; set before the first unit of a run. Where it is not, nothing is.
+    pub healer: OnceLock<Healer>,
 }
 
 /// Carries out a unit and says everything about it, from `unit_started` to `unit_ended`.
 ///
 /// `file` is the scenario file as a person would open it. The verdict is also returned.
-/// A unit that fails is tried once more where `again` says so and the run has retries left; whether it then passed is
+/// A unit that fails is judged, and tried again where `again` says so and its healer finds that worth it; whether it then passed is
 /// told by [`Ended::is_flaky`].
 pub async fn run(around: Arc<Surroundings>, unit: plan::Unit, file: String, again: Again) -> Ended {
     run_within(around, unit, file, again, None).await
@@ -106,28 +113,12 @@ pub async fn run_within(
     });
     let unit = Arc::new(unit);
     let budget = budget.map(Arc::new);
-    let (mut verdict, mut cpu) = try_once(around.clone(), unit.clone(), budget.clone()).await;
-    let mut is_flaky = false;
-    let has_time = budget.as_ref().is_none_or(|budget| !budget.left(&around).is_zero());
-    let may_be_luck = again == Again::IfFailed && is_failure(&verdict) && has_time;
-    if may_be_luck && !around.interrupt.is_pulled() && around.retries.take() {
-        mouth.progress(Progress::Note {
-            text: tried_again(&unit.id.to_string(), &verdict.reason()),
-        });
-        let (second, more) = try_once(around.clone(), unit, budget).await;
-        cpu += more;
-        // A second try that the budget ended says nothing, and takes nothing from what the first one said.
-        let second = if second.kind() == VerdictKind::DidNotFit { verdict.clone() } else { second };
-        if second.is_passed() {
-            is_flaky = true;
-            mouth.say(RunEvent::UnitFlaky { unit: id.clone(), verdict });
-        }
-        verdict = second;
-    }
+    let Tried { verdict, cpu, is_flaky, healings } =
+        tries::all(&around, &unit, again, budget).await;
     let duration_us = mouth.clock().now_us().saturating_sub(began_us);
     let cpu_us = micros(cpu);
     mouth.say(RunEvent::UnitEnded { unit: id, verdict: verdict.clone(), duration_us, cpu_us });
-    Ended { verdict, is_flaky, took: (Duration::from_micros(duration_us), cpu) }
+    Ended { verdict, is_flaky, healings, took: (Duration::from_micros(duration_us), cpu) }
 }
 
 /// A time that units share, all of it or what others have left of it.
@@ -182,6 +173,8 @@ pub struct Ended {
     pub verdict: Verdict,
     /// Whether an earlier one failed and the last one passed.
     pub is_flaky: bool,
+    /// What was done about its failures.
+    pub healings: Vec<Healing>,
     /// How long all its tries took, and their processor time.
     pub took: (Duration, Duration),
 }
@@ -189,7 +182,7 @@ pub struct Ended {
 /// Whether a unit that fails is tried once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
-    /// It is, where the run has retries left.
+    /// It is, where its healer says so.
     IfFailed,
     /// It is not: that it fails is what is expected or looked for.
     Never,
@@ -199,16 +192,6 @@ pub enum Again {
 pub(crate) fn tried_again(what: &str, reason: &str) -> String {
     let reason = reason.lines().next().unwrap_or_default();
     format!("tried again: {what} failed: {reason}")
-}
-
-fn is_failure(verdict: &Verdict) -> bool {
-    match verdict {
-        Verdict::Failed { .. } | Verdict::Infra { .. } | Verdict::TimedOut { .. } => true,
-        Verdict::Passed
-        | Verdict::Unsupported { .. }
-        | Verdict::Absent { .. }
-        | Verdict::DidNotFit { .. } => false,
-    }
 }
 
 /// One try. A panic in here is a mistake of ours; it ends this unit, not the run.
@@ -225,6 +208,16 @@ async fn try_once(
         let reason = format!("handfast itself failed in this unit: {error}");
         (Verdict::Infra { reason }, Duration::ZERO)
     })
+}
+
+/// Says that a unit is not run, where a reviewed rule says so; nothing where none does.
+pub(crate) fn skip(around: &Surroundings, unit: &plan::Unit) -> Option<Healing> {
+    let clock = around.mouth.clock();
+    let now_us = i64::try_from(clock.now_us()).unwrap_or(i64::MAX);
+    let healer = around.healer.get()?;
+    let healing = healer.skip(unit, clock.started_unix_us().saturating_add(now_us))?;
+    around.mouth.say(RunEvent::UnitHealing { unit: unit.id.clone(), healing: healing.clone() });
+    Some(healing)
 }
 
 /// Says that a unit could not even begin, and why.

@@ -149,6 +149,7 @@ async fn search(
         lab: session.lab,
         mouth,
         interrupt: desk.interrupt,
+        run: session.id.clone(),
         seed: session.seed,
         parallel: desk.args.parallel,
     };

@@ -50,7 +50,7 @@ fn is_caught(settled: &Settled) -> bool {
 
 /// One settled flaw, as soon as it is.
 pub(super) fn line(peer: &PeerName, settled: &Settled, palette: Palette) -> String {
-    let Settled { flaw, fate, took_us, played, spoilt } = settled;
+    let Settled { flaw, fate, took_us, played, spoilt, healed } = settled;
     let mut line = match fate {
         Fate::Caught { scenario, role, .. } => format!(
             "{} {peer} {:<28} by {scenario} ({role}) after {}\n",
@@ -88,6 +88,14 @@ pub(super) fn line(peer: &PeerName, settled: &Settled, palette: Palette) -> Stri
         )
         .unwrap_or_default();
     }
+    for scenario in healed {
+        writeln!(
+            line,
+            "       {} {scenario}: it passed after a repair of the machine",
+            palette.paint(Ink::Bad, "HEALED AWAY")
+        )
+        .unwrap_or_default();
+    }
     line
 }
 
@@ -111,6 +119,11 @@ pub(super) fn closing(peers: &[Peer], min_caught: u64) -> String {
     }
     let caught: usize = peers.iter().map(Peer::caught).sum();
     let all: usize = peers.iter().map(|peer| peer.settled.len()).sum();
+    let flaws = peers.iter().flat_map(|peer| &peer.settled);
+    let healed = flaws.filter(|settled| !settled.healed.is_empty()).count();
+    if healed > 0 {
+        writeln!(text, "healed away in some scenario: {healed}").unwrap_or_default();
+    }
     writeln!(text, "{caught} caught, {} missed", all - caught).unwrap_or_default();
     text
 }
@@ -139,7 +152,7 @@ fn json_of(peer: &Peer, min_caught: u64) -> Value {
 }
 
 fn json_of_flaw(settled: &Settled) -> Value {
-    let Settled { flaw, fate, took_us, played, spoilt } = settled;
+    let Settled { flaw, fate, took_us, played, spoilt, healed } = settled;
     let (outcome, by) = match fate {
         Fate::Caught { scenario, role, reason } => {
             ("caught", json!({ "scenario": scenario, "role": role.as_str(), "reason": reason }))
@@ -161,6 +174,7 @@ fn json_of_flaw(settled: &Settled) -> Value {
         "could_not_be_played": infra,
         "not_tried": untried,
         "fails_without_flaw": spoilt,
+        "healed_away": healed,
     })
 }
 
