@@ -1,7 +1,7 @@
 //! What a run does about its failures: known issues and quarantine, whose each failure is, retries, repairs, and what is told of all that.
 //!
 //! What is decided is decided in `handfast-heal`, which is pure; here its facts come from and its acts are done.
-//! [`facts`] measures what is on the machine, [`remedy`] repairs one thing, [`Healer`] holds what a run knows and has left.
+//! `facts` measures what is on the machine, `remedy` repairs one thing, [`Healer`] holds what a run knows and has left.
 
 mod facts;
 mod remedy;
