@@ -65,7 +65,7 @@ pub struct Cast {
 }
 
 impl Cast {
-    /// The name of the pair, such as `entity -> python`.
+    /// The name of the pair: who opens and sends, an arrow, who answers.
     pub fn name(&self) -> String {
         format!("{} -> {}", self.a.name, self.b.name)
     }
